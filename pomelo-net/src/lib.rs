@@ -1,0 +1,2 @@
+//! How bytes move.
+pub mod protocol;
