@@ -1,0 +1,112 @@
+//! Packages out of bytes, by whichever framing the first bytes asked for.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{CloseReason, Sniff, sniff};
+use crate::protocol::outgoing::Framing;
+use crate::protocol::package::Package;
+use crate::protocol::websocket::{self, FrameDecoder, Incoming, Opcode, Upgrade, UpgradeReader};
+
+/// Room in a websocket message for headers, and for an ack or a heartbeat along with the longest package.
+const FRAME_SLACK: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) enum Stream {
+    #[default]
+    Unknown,
+    Upgrading(UpgradeReader),
+    Tcp,
+    WebSocket {
+        frames: FrameDecoder,
+        /// Packages of the last message that were not taken yet.
+        rest: Bytes,
+    },
+}
+
+/// What was taken off the input.
+pub(super) enum Taken {
+    /// More bytes are needed.
+    Nothing,
+    /// A ping; its pong was queued. An event of its own, so that pongs are sent before more are made.
+    Ping,
+    Package(Package),
+}
+
+impl Stream {
+    pub(super) fn framing(&self) -> Option<Framing> {
+        match self {
+            Self::Unknown | Self::Upgrading(_) => None,
+            Self::Tcp => Some(Framing::Tcp),
+            Self::WebSocket { .. } => Some(Framing::WebSocket),
+        }
+    }
+
+    pub(super) fn take(
+        &mut self,
+        input: &mut BytesMut,
+        limit: usize,
+        outgoing: &mut VecDeque<Bytes>,
+    ) -> Result<Taken, CloseReason> {
+        loop {
+            match self {
+                Self::Unknown => match sniff(input) {
+                    Sniff::NeedMore => return Ok(Taken::Nothing),
+                    Sniff::Http => *self = Self::Upgrading(UpgradeReader::default()),
+                    Sniff::Package => *self = Self::Tcp,
+                },
+                Self::Upgrading(reader) => {
+                    let Some(answer) = reader.read(input) else { return Ok(Taken::Nothing) };
+                    *self = upgraded(answer, outgoing)?;
+                }
+                Self::Tcp => {
+                    let package = Package::decode(input, limit).map_err(CloseReason::Package)?;
+                    return Ok(package.map_or(Taken::Nothing, Taken::Package));
+                }
+                Self::WebSocket { frames, rest } => {
+                    return take_frames(frames, rest, input, limit, outgoing);
+                }
+            }
+        }
+    }
+}
+
+fn upgraded(answer: Upgrade, outgoing: &mut VecDeque<Bytes>) -> Result<Stream, CloseReason> {
+    match answer {
+        Upgrade::Accepted { response } => {
+            outgoing.push_back(response);
+            Ok(Stream::WebSocket { frames: FrameDecoder::default(), rest: Bytes::new() })
+        }
+        Upgrade::Refused { status, response } => {
+            outgoing.push_back(response);
+            Err(CloseReason::Http { status })
+        }
+    }
+}
+
+fn take_frames(
+    frames: &mut FrameDecoder,
+    rest: &mut Bytes,
+    input: &mut BytesMut,
+    limit: usize,
+    outgoing: &mut VecDeque<Bytes>,
+) -> Result<Taken, CloseReason> {
+    loop {
+        if let Some(package) = Package::decode_whole(rest, limit).map_err(CloseReason::Package)? {
+            return Ok(Taken::Package(package));
+        }
+        let longest = limit.saturating_add(FRAME_SLACK);
+        match frames.decode(input, longest).map_err(CloseReason::WebSocket)? {
+            None => return Ok(Taken::Nothing),
+            Some(Incoming::Message(message)) if message.is_empty() => return Err(CloseReason::EmptyFrame),
+            Some(Incoming::Message(message)) => *rest = message,
+            Some(Incoming::Ping(payload)) => {
+                outgoing.push_back(websocket::frame(Opcode::Pong, &payload));
+                return Ok(Taken::Ping);
+            }
+            Some(Incoming::Pong) => {}
+            Some(Incoming::Close(code)) => return Err(CloseReason::ByClient { code }),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a client says first.
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::protocol::text;
+
+/// Why a client's handshake can't be read; it is told `{"code":500}` and closed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The body is empty or no JSON.
+    #[error("the handshake is not JSON: {0}")]
+    NotJson(#[from] serde_json::Error),
+    /// There is no object `sys`.
+    #[error("the handshake has no object named sys")]
+    NoSys,
+}
+
+/// A client's handshake, `{sys:{type,version,rsa?,protoVersion?,dictVersion?},user?}`.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct HandshakeRequest {
+    /// What the client is, such as `js-websocket`; a number is taken as its text.
+    pub client_type: Option<String>,
+    /// The version of the client library.
+    pub client_version: Option<String>,
+    /// The version of the protos it has. Pomelo's browser client sends the number 0 at first: none.
+    pub proto_version: Option<String>,
+    /// The version of the dictionary it has; pomelo's browser client never sends one.
+    pub dict_version: Option<String>,
+    /// Its public key, if it signs its messages: `{rsa_n, rsa_e}`; `{}` from a client that does not.
+    pub rsa: Option<Value>,
+    /// Whatever the application's client adds; null if nothing.
+    pub user: Value,
+}
+
+impl HandshakeRequest {
+    /// Reads the body of a client's first package.
+    ///
+    /// # Errors
+    /// [`HandshakeError`]; also for `null`, `[]` and a `sys` that is no object.
+    pub fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
+        let mut request: Value = serde_json::from_str(&text::decode(body))?;
+        let Some(Value::Object(sys)) = request.get_mut("sys").map(Value::take) else {
+            return Err(HandshakeError::NoSys);
+        };
+        let user = request.get_mut("user").map(Value::take).unwrap_or_default();
+        Ok(Self {
+            client_type: word(&sys, "type"),
+            client_version: word(&sys, "version"),
+            proto_version: version(&sys, "protoVersion"),
+            dict_version: version(&sys, "dictVersion"),
+            rsa: sys.get("rsa").cloned(),
+            user,
+        })
+    }
+}
+
+fn word(sys: &Map<String, Value>, key: &str) -> Option<String> {
+    match sys.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn version(sys: &Map<String, Value>, key: &str) -> Option<String> {
+    sys.get(key)?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_what_the_browser_client_sends() {
+        let body =
+            br#"{"sys":{"type":"js-websocket","version":"0.0.1","rsa":{},"protoVersion":0},"user":{"t":1}}"#;
+        let request = HandshakeRequest::parse(body).unwrap();
+        assert_eq!(request.client_type.as_deref(), Some("js-websocket"));
+        assert_eq!((request.proto_version, request.dict_version), (None, None));
+        assert_eq!((request.rsa, request.user), (Some(json!({})), json!({ "t": 1 })));
+    }
+
+    #[test]
+    fn refuses_a_handshake_without_sys() {
+        for body in ["{}", "null", "[]", "7", r#"{"sys":null}"#, r#"{"sys":"x"}"#] {
+            assert!(matches!(HandshakeRequest::parse(body.as_bytes()), Err(HandshakeError::NoSys)), "{body}");
+        }
+        for body in ["", "hello", "{"] {
+            let refused = HandshakeRequest::parse(body.as_bytes());
+            assert!(matches!(refused, Err(HandshakeError::NotJson(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_deep_handshake_is_refused_and_not_followed() {
+        let body = "[".repeat(100_000);
+        assert!(matches!(HandshakeRequest::parse(body.as_bytes()), Err(HandshakeError::NotJson(_))));
+    }
+}

@@ -1,0 +1,239 @@
+//! Messages: what a data package carries, `flags | id? | route? | body`.
+//!
+//! Flags: bit 0 the route is a code, bits 1–3 the kind, bit 4 the body is compressed (pomelo decodes
+//! that bit and never acts upon it). Requests and responses carry an id, all but responses a route.
+
+mod route;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use thiserror::Error;
+
+use crate::protocol::reader::{ReadError, Reader};
+use crate::protocol::varint;
+
+pub use route::{MAX_ROUTE, MessageRoute, RouteName, RouteRef};
+
+const CODE_FLAG: u8 = 0x01;
+const GZIP_FLAG: u8 = 0x10;
+
+/// What a message is; the number is that on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum MessageKind {
+    /// The client wants an answer.
+    Request = 0,
+    /// The client wants none.
+    Notify = 1,
+    /// The answer to a request.
+    Response = 2,
+    /// From the server, unasked.
+    Push = 3,
+}
+
+impl MessageKind {
+    fn of(flags: u8) -> Result<Self, MessageError> {
+        Ok(match (flags >> 1) & 7 {
+            0 => Self::Request,
+            1 => Self::Notify,
+            2 => Self::Response,
+            3 => Self::Push,
+            other => return Err(MessageError::UnknownKind(other)),
+        })
+    }
+
+    fn has_id(self) -> bool {
+        matches!(self, Self::Request | Self::Response)
+    }
+
+    fn has_route(self) -> bool {
+        self != Self::Response
+    }
+}
+
+/// Why bytes are no message, or a message has no bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// There is not even a byte of flags.
+    #[error("the message is empty")]
+    Empty,
+    /// Kinds 4 to 7 do not exist.
+    #[error("unknown message type {0}")]
+    UnknownKind(u8),
+    /// The id is cut off or longer than 64 bits.
+    #[error("the message's id is broken: {0}")]
+    Id(#[source] ReadError),
+    /// The route is cut off.
+    #[error("the message ends inside its route")]
+    RouteTruncated,
+    /// A route to be sent is longer than [`MAX_ROUTE`] bytes.
+    #[error("a route of {0} bytes is longer than 255")]
+    RouteTooLong(usize),
+}
+
+/// What comes before a message's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageHead<'a> {
+    /// Request, notify, response or push.
+    pub kind: MessageKind,
+    /// Of requests and responses; others don't carry it.
+    pub id: u64,
+    /// Of all but responses; none is written as an empty name.
+    pub route: Option<RouteRef<'a>>,
+    /// Whether the body is said to be compressed.
+    pub gzip: bool,
+}
+
+impl<'a> MessageHead<'a> {
+    /// The head of an answer to request `id`.
+    pub fn response(id: u64) -> Self {
+        Self { kind: MessageKind::Response, id, route: None, gzip: false }
+    }
+
+    /// The head of a push.
+    pub fn push(route: RouteRef<'a>) -> Self {
+        Self { kind: MessageKind::Push, id: 0, route: Some(route), gzip: false }
+    }
+
+    /// How many bytes [`MessageHead::put`] writes.
+    pub fn length(&self) -> usize {
+        let id = if self.kind.has_id() { varint::length(self.id) } else { 0 };
+        let route = if self.kind.has_route() { self.route.map_or(1, RouteRef::length) } else { 0 };
+        id.saturating_add(route).saturating_add(1)
+    }
+
+    /// Appends it to `out`; the body comes next.
+    ///
+    /// # Errors
+    /// [`MessageError::RouteTooLong`]; `out` is not usable then.
+    pub fn put(&self, out: &mut BytesMut) -> Result<(), MessageError> {
+        out.put_u8(self.flags());
+        if self.kind.has_id() {
+            varint::put(out, self.id);
+        }
+        if self.kind.has_route() {
+            self.route.unwrap_or(RouteRef::Name("")).put(out)?;
+        }
+        Ok(())
+    }
+
+    fn flags(&self) -> u8 {
+        let code = if matches!(self.route, Some(RouteRef::Code(_))) { CODE_FLAG } else { 0 };
+        let gzip = if self.gzip { GZIP_FLAG } else { 0 };
+        ((self.kind as u8) << 1) | code | gzip
+    }
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Request, notify, response or push.
+    pub kind: MessageKind,
+    /// Of requests and responses, else 0. Pomelo's ids break at 2^31; here all 64 bits work.
+    pub id: u64,
+    /// Of all but responses.
+    pub route: Option<MessageRoute>,
+    /// The rest; shares the memory it was read into.
+    pub body: Bytes,
+    /// Whether the sender says that the body is compressed; pomelo never looks at it.
+    pub gzip: bool,
+}
+
+impl Message {
+    /// Reads the body of a data package, without copying.
+    ///
+    /// # Errors
+    /// [`MessageError`], if the flags are missing, the kind is unknown, or the id or route is cut off.
+    pub fn decode(mut package: Bytes) -> Result<Self, MessageError> {
+        let mut reader = Reader::new(&package);
+        let flags = reader.byte().map_err(|_| MessageError::Empty)?;
+        let kind = MessageKind::of(flags)?;
+        let id = if kind.has_id() { varint::read(&mut reader).map_err(MessageError::Id)? } else { 0 };
+        let head = reader.position();
+        package.advance(head);
+        let route = match kind.has_route() {
+            true => Some(MessageRoute::take(&mut package, flags & CODE_FLAG != 0)?),
+            false => None,
+        };
+        Ok(Self { kind, id, route, body: package, gzip: flags & GZIP_FLAG != 0 })
+    }
+
+    /// The bytes of this message.
+    ///
+    /// # Errors
+    /// [`MessageError::RouteTooLong`].
+    pub fn encode(&self) -> Result<Bytes, MessageError> {
+        let head = self.head();
+        let mut out = BytesMut::with_capacity(head.length().saturating_add(self.body.len()));
+        head.put(&mut out)?;
+        out.put_slice(&self.body);
+        Ok(out.freeze())
+    }
+
+    /// What comes before the body.
+    pub fn head(&self) -> MessageHead<'_> {
+        let route = self.route.as_ref().map(MessageRoute::as_ref);
+        MessageHead { kind: self.kind, id: self.id, route, gzip: self.gzip }
+    }
+
+    /// Whether the sender waits for an answer. A request with id 0 counts as a notify, as in pomelo.
+    pub fn wants_answer(&self) -> bool {
+        self.kind == MessageKind::Request && self.id != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(bytes: &'static [u8]) -> Result<Message, MessageError> {
+        Message::decode(Bytes::from_static(bytes))
+    }
+
+    #[test]
+    fn decodes_what_was_encoded() {
+        for (kind, id) in [(MessageKind::Request, 1 << 31), (MessageKind::Response, u64::MAX)] {
+            let route = (kind == MessageKind::Request).then_some(MessageRoute::Code(300));
+            let message = Message { kind, id, route, body: Bytes::from_static(b"{}"), gzip: true };
+            let bytes = message.encode().unwrap();
+            assert_eq!(bytes.len(), message.head().length() + 2);
+            assert_eq!(Message::decode(bytes).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_cut_off() {
+        assert_eq!(decode(b""), Err(MessageError::Empty));
+        assert_eq!(decode(b"\x00\x85"), Err(MessageError::Id(ReadError::Truncated)));
+        assert_eq!(decode(b"\x00\x01\x05a.b"), Err(MessageError::RouteTruncated));
+        assert_eq!(decode(b"\x07\x01"), Err(MessageError::RouteTruncated));
+        assert_eq!(decode(b"\x0e\x01\x02"), Err(MessageError::UnknownKind(7)));
+    }
+
+    #[test]
+    fn an_eleventh_byte_of_id_is_refused() {
+        let long = b"\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01a";
+        assert_eq!(decode(long), Err(MessageError::Id(ReadError::NumberTooLong)));
+    }
+
+    #[test]
+    fn request_zero_is_a_notify() {
+        assert!(!decode(b"\x00\x00\x01a").unwrap().wants_answer());
+        assert!(decode(b"\x00\x01\x01a").unwrap().wants_answer());
+        assert!(!decode(b"\x02\x01a").unwrap().wants_answer());
+    }
+
+    #[test]
+    fn a_route_that_is_no_text_is_still_text() {
+        let message = decode(b"\x02\x03a\xff.{}").unwrap();
+        assert_eq!(message.route, Some(MessageRoute::Name("a\u{fffd}.".into())));
+        assert_eq!(message.body, "{}");
+    }
+
+    #[test]
+    fn refuses_to_send_a_long_route() {
+        let route = "r".repeat(256);
+        let refused = MessageHead::push(RouteRef::Name(&route)).put(&mut BytesMut::new());
+        assert_eq!(refused, Err(MessageError::RouteTooLong(256)));
+    }
+}

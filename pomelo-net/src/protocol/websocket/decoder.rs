@@ -1,0 +1,225 @@
+//! Frames of a client, put together to messages.
+
+use bytes::{Bytes, BytesMut};
+use thiserror::Error;
+
+use super::close_code;
+use super::frame::{Header, Opcode, unmask};
+use crate::protocol::reader::Reader;
+
+/// What a client broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WebSocketError {
+    /// A reserved bit is set, though no extension was agreed on.
+    #[error("a reserved bit is set")]
+    ReservedBits,
+    /// No frame has this opcode.
+    #[error("unknown opcode {0}")]
+    UnknownOpcode(u8),
+    /// Clients mask what they send.
+    #[error("a frame is not masked")]
+    NotMasked,
+    /// A ping, pong or close is fragmented or longer than 125 bytes.
+    #[error("a control frame is too long or fragmented")]
+    LongControlFrame,
+    /// A continuation of nothing.
+    #[error("a continuation without a beginning")]
+    NothingToContinue,
+    /// A message begins inside another.
+    #[error("a message begins inside another")]
+    MessageInsideMessage,
+    /// A close with half a code, or with a code that must not be sent.
+    #[error("the code of a close is broken")]
+    BadCloseCode,
+    /// A message is longer than the limit.
+    #[error("a message exceeds the limit of {limit} bytes")]
+    TooLong {
+        /// Bytes allowed.
+        limit: usize,
+    },
+}
+
+impl WebSocketError {
+    /// The code to close with.
+    pub fn close_code(self) -> u16 {
+        match self {
+            Self::TooLong { .. } => close_code::TOO_BIG,
+            _ => close_code::PROTOCOL_ERROR,
+        }
+    }
+}
+
+/// What came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A whole message, unmasked, text or binary.
+    Message(Bytes),
+    /// To be answered by a pong with the same payload.
+    Ping(Bytes),
+    /// Nothing to do.
+    Pong,
+    /// The client is done; to be answered by a close. `None` is a close without a code.
+    Close(Option<u16>),
+}
+
+/// Reads the frames of one client.
+///
+/// It holds the frames of a message that is not complete, never more than the limit of
+/// [`FrameDecoder::decode`]; what it has not taken stays in the caller's buffer.
+#[derive(Debug, Default)]
+pub struct FrameDecoder {
+    fragments: Option<BytesMut>,
+}
+
+impl FrameDecoder {
+    /// Takes frames off `input` until one of them means something; `None` needs more bytes.
+    ///
+    /// `limit` is in bytes of one message, whatever the number of its frames, and is checked when a
+    /// length is announced. A message in one frame is split off `input` and unmasked there, not copied.
+    ///
+    /// # Errors
+    /// [`WebSocketError`]; close then, nothing after it can be read.
+    pub fn decode(&mut self, input: &mut BytesMut, limit: usize) -> Result<Option<Incoming>, WebSocketError> {
+        loop {
+            let Some(header) = Header::read(input)? else { return Ok(None) };
+            self.check(&header, limit)?;
+            if input.len().saturating_sub(header.size) < header.length {
+                return Ok(None);
+            }
+            let _ = input.split_to(header.size);
+            let mut payload = input.split_to(header.length);
+            unmask(&mut payload, header.mask);
+            if let Some(incoming) = self.take(&header, payload)? {
+                return Ok(Some(incoming));
+            }
+        }
+    }
+
+    fn check(&self, header: &Header, limit: usize) -> Result<(), WebSocketError> {
+        let held = self.fragments.as_ref().map(BytesMut::len);
+        match (header.opcode, held) {
+            (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => return Ok(()),
+            (Opcode::Continuation, None) => return Err(WebSocketError::NothingToContinue),
+            (Opcode::Text | Opcode::Binary, Some(_)) => return Err(WebSocketError::MessageInsideMessage),
+            _ => {}
+        }
+        if held.unwrap_or(0).saturating_add(header.length) > limit {
+            return Err(WebSocketError::TooLong { limit });
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, header: &Header, payload: BytesMut) -> Result<Option<Incoming>, WebSocketError> {
+        Ok(match header.opcode {
+            Opcode::Ping => Some(Incoming::Ping(payload.freeze())),
+            Opcode::Pong => Some(Incoming::Pong),
+            Opcode::Close => Some(Incoming::Close(read_close_code(&payload)?)),
+            _ => self.take_data(header.last, payload),
+        })
+    }
+
+    fn take_data(&mut self, last: bool, payload: BytesMut) -> Option<Incoming> {
+        let message = match self.fragments.take() {
+            None if last => return Some(Incoming::Message(payload.freeze())),
+            // Copied, so that many tiny fragments don't keep the buffers alive that they came in.
+            None => BytesMut::from(&payload[..]),
+            Some(mut message) => {
+                message.extend_from_slice(&payload);
+                message
+            }
+        };
+        if last {
+            return Some(Incoming::Message(message.freeze()));
+        }
+        self.fragments = Some(message);
+        None
+    }
+}
+
+fn read_close_code(payload: &[u8]) -> Result<Option<u16>, WebSocketError> {
+    if payload.is_empty() {
+        return Ok(None);
+    }
+    match Reader::new(payload).u16_be() {
+        Ok(code @ (1000..=1003 | 1007..=1014 | 3000..=4999)) => Ok(Some(code)),
+        _ => Err(WebSocketError::BadCloseCode),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::websocket::frame;
+
+    fn client(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = frame(Opcode::Binary, payload).to_vec();
+        bytes[0] = first;
+        bytes[1] |= 0x80;
+        let head = bytes.len() - payload.len();
+        unmask(&mut bytes[head..], [9, 8, 7, 6]);
+        bytes.splice(head..head, [9, 8, 7, 6]);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Vec<Incoming>, WebSocketError> {
+        let (mut decoder, mut input) = (FrameDecoder::default(), BytesMut::from(bytes));
+        let mut all = Vec::new();
+        while let Some(incoming) = decoder.decode(&mut input, 1000)? {
+            all.push(incoming);
+        }
+        Ok(all)
+    }
+
+    fn message(bytes: &'static [u8]) -> Incoming {
+        Incoming::Message(Bytes::from_static(bytes))
+    }
+
+    #[test]
+    fn joins_fragments_around_control_frames() {
+        let bytes =
+            [client(0x02, b"he"), client(0x89, b"p"), client(0x00, b""), client(0x80, b"llo")].concat();
+        assert_eq!(decode(&bytes), Ok(vec![Incoming::Ping(Bytes::from_static(b"p")), message(b"hello")]));
+    }
+
+    #[test]
+    fn text_is_read_like_binary() {
+        assert_eq!(decode(&client(0x81, b"\xff")), Ok(vec![message(b"\xff")]));
+    }
+
+    #[test]
+    fn refuses_what_the_rfc_forbids() {
+        use WebSocketError::*;
+        let cases = [
+            (client(0xc2, b""), ReservedBits),
+            (client(0x83, b""), UnknownOpcode(3)),
+            (client(0x8b, b""), UnknownOpcode(11)),
+            (frame(Opcode::Binary, b"x").to_vec(), NotMasked),
+            (client(0x09, b""), LongControlFrame),
+            (client(0x89, &[0; 126]), LongControlFrame),
+            (client(0x80, b"x"), NothingToContinue),
+            ([client(0x02, b"x"), client(0x82, b"y")].concat(), MessageInsideMessage),
+            (client(0x88, b"x"), BadCloseCode),
+            (client(0x88, &1005_u16.to_be_bytes()), BadCloseCode),
+        ];
+        for (bytes, error) in cases {
+            assert_eq!(decode(&bytes), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_length_above_the_limit_is_refused_before_its_payload() {
+        let lie = [0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        assert_eq!(decode(&lie), Err(WebSocketError::TooLong { limit: 1000 }));
+        let many = client(0x02, &[0; 400]).repeat(1);
+        let more = client(0x00, &[0; 400]);
+        let bytes = [many, more.clone(), more].concat();
+        assert_eq!(decode(&bytes), Err(WebSocketError::TooLong { limit: 1000 }));
+    }
+
+    #[test]
+    fn reads_the_code_of_a_close() {
+        assert_eq!(decode(&client(0x88, b"")), Ok(vec![Incoming::Close(None)]));
+        assert_eq!(decode(&client(0x88, b"\x03\xe8bye")), Ok(vec![Incoming::Close(Some(1000))]));
+    }
+}
