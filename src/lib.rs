@@ -1,1 +1,44 @@
-//! Pomelo.
+//! Distributed game and chat servers: NetEase's pomelo, made again for Rust.
+//!
+//! Clients hold one long connection to a *frontend* server; their requests `serverType.handler.method` are routed to
+//! handlers on *backend* servers; servers call each other by typed RPC; *channels* push to members wherever they are
+//! connected. Every client that speaks pomelo's protocol connects unchanged.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | [`handler`], [`remote`], [`servers!`] | what you annotate, and the list of your servers |
+//! | [`App`] | what handlers and remotes are lent; [`App::builder`] starts |
+//! | [`Session`], [`session`] | who is connected |
+//! | [`channel`] | who gets a push |
+//! | [`Hybrid`], [`net`] | connectors, transports, and the protocol by itself |
+//! | [`core`](mod@core) | everything else, by its module |
+
+pub use pomelo_core as core;
+pub use pomelo_core::app::{App, Cluster, Event};
+pub use pomelo_core::error::{Error, ErrorCode, ErrorKind, OrErr, Result};
+pub use pomelo_core::message::{Raw, Request};
+pub use pomelo_core::router::pick;
+pub use pomelo_core::rpc::{ALL, key, to};
+pub use pomelo_core::session::Session;
+pub use pomelo_core::{channel, filter, router, session};
+pub use pomelo_macros::{handler, remote, servers};
+pub use pomelo_net as net;
+pub use pomelo_net::connector::Hybrid;
+
+/// What the macros' output names. Not for use by hand, but for what `servers!` writes.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::sync::Arc;
+
+    pub use bytes::Bytes;
+    pub use futures::future::BoxFuture;
+    pub use pomelo_core::app::{App, Cluster, Core, Mount, Platform, ServerType, Table};
+    pub use pomelo_core::error::Result;
+    pub use pomelo_core::handler::{FromApp, Handler, HandlerContract, Method};
+    pub use pomelo_core::lend::{Cx, Lend};
+    pub use pomelo_core::message::{Body, FromMessage, IntoResponse, Request};
+    pub use pomelo_core::remote::{ArgReader, ArgWriter, Contract, Inbound, IntoReply, Proxy, Remote};
+    pub use pomelo_core::rpc::{Call, RpcClient, Target};
+    pub use pomelo_net::platform;
+    pub use serde;
+}

@@ -1,1 +1,44 @@
-//! What a pomelo server is.
+//! What a pomelo server is: app, sessions, channels, handlers, remotes, filters and routing.
+//!
+//! No socket is opened here: connectors and transports are traits, which `pomelo-net` implements. Applications use
+//! the facade, `pomelo`.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | how servers are put together and run | [`app`], [`config`], [`limits`] |
+//! | what answers clients, and other servers | [`handler`], [`remote`], [`message`], [`filter`] |
+//! | who is connected | [`session`] |
+//! | who gets a push | [`channel`], [`outbox`] |
+//! | which server handles what | [`route`], [`router`], [`cluster`] |
+//! | calls between servers | [`rpc`], [`transport`] |
+
+pub mod app;
+pub mod channel;
+pub mod cluster;
+pub mod codec;
+pub mod config;
+pub mod connector;
+pub mod counters;
+pub mod envelope;
+pub mod error;
+pub mod filter;
+pub mod handler;
+mod handling;
+pub mod lend;
+pub mod limits;
+pub mod message;
+pub mod outbox;
+pub mod remote;
+pub mod route;
+pub mod router;
+pub mod rpc;
+pub mod server;
+pub mod session;
+pub mod transport;
+
+pub use app::{App, Cluster, Core};
+pub use error::{Error, ErrorCode, ErrorKind, OrErr, Result};
+pub use handler::{FromApp, Handler, HandlerContract};
+pub use message::{Raw, Request};
+pub use remote::{Contract, Inbound, Remote};
+pub use session::Session;

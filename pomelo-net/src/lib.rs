@@ -1,2 +1,17 @@
-//! How bytes move.
+//! How pomelo's bytes move: the client protocol, connectors for clients, and transports between servers.
+//!
+//! Without the feature `server` only [`protocol`] is built: bytes in, events and bytes out, with no runtime.
+
 pub mod protocol;
+
+#[cfg(feature = "server")]
+pub mod codec;
+#[cfg(feature = "server")]
+pub mod connector;
+#[cfg(feature = "server")]
+mod platform;
+#[cfg(feature = "server")]
+pub mod transport;
+
+#[cfg(feature = "server")]
+pub use platform::platform;

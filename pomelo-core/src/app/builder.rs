@@ -1,0 +1,323 @@
+//! Putting an application together.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, RwLock};
+
+use tokio::runtime::Handle;
+
+use super::configure::Configure;
+use super::node::{Mounted, Node};
+use super::running::{Running, Server};
+use super::{App, Cluster, Core, Mount};
+use crate::channel::Table as ChannelTable;
+use crate::cluster::View;
+use crate::codec::Codecs;
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lend::State;
+use crate::route::Route;
+use crate::router::Router;
+use crate::rpc::Pending;
+use crate::server::ServerInfo;
+use crate::session::{Edge, Incarnation};
+use crate::transport::Transport;
+
+type Step<R> = Box<dyn Fn(&mut Configure<R>) + Send + Sync>;
+type MountStep<R> = Box<dyn Fn(&App<R>, &mut Mount<R>) + Send + Sync>;
+
+/// An application while it is being put together: made by [`App::builder`].
+pub struct Builder<R> {
+    env: Option<String>,
+    source: Source,
+    steps: Vec<(String, String, Step<R>)>,
+    mounts: Vec<(String, MountStep<R>)>,
+    state: State,
+    transport: Option<Arc<dyn Transport>>,
+}
+
+enum Source {
+    Dir(PathBuf),
+    Text(String),
+}
+
+impl<R: Cluster> Builder<R> {
+    pub(super) fn new() -> Self {
+        Self {
+            env: None,
+            source: Source::Dir("config".into()),
+            steps: vec![],
+            mounts: vec![],
+            state: State::default(),
+            transport: None,
+        }
+    }
+
+    /// Reads servers.json and its neighbours from a directory; the default is `config`.
+    #[must_use]
+    pub fn config_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.source = Source::Dir(dir.into());
+        self
+    }
+
+    /// Takes the text of a servers.json instead of a directory.
+    #[must_use]
+    pub fn servers(mut self, json: impl Into<String>) -> Self {
+        self.source = Source::Text(json.into());
+        self
+    }
+
+    /// Sets the environment; else it is `POMELO_ENV`, or `development`.
+    #[must_use]
+    pub fn env(mut self, env: impl Into<String>) -> Self {
+        self.env = Some(env.into());
+        self
+    }
+
+    /// Sets up the servers of some types in some environments: each a list like `production|development`, or `all`.
+    /// It runs once per server.
+    #[must_use]
+    pub fn configure(
+        mut self,
+        envs: impl Into<String>,
+        types: impl Into<String>,
+        step: impl Fn(&mut Configure<R>) + Send + Sync + 'static,
+    ) -> Self {
+        self.steps.push((envs.into(), types.into(), Box::new(step)));
+        self
+    }
+
+    /// Sets what routes messages to servers of a type, on all servers.
+    #[must_use]
+    pub fn route(self, server_type: &str, router: impl Router) -> Self {
+        let (server_type, router) = (server_type.to_owned(), Arc::new(router));
+        self.configure("all", "all", move |app| app.route(&server_type, Shared(router.clone())))
+    }
+
+    /// Adds a filter around the handlers of all servers.
+    #[must_use]
+    pub fn filter(self, filter: impl crate::filter::FilterFactory) -> Self {
+        let filter: Arc<dyn crate::filter::FilterFactory> = Arc::new(filter);
+        self.configure("all", "all", move |app| app.filters.push(filter.clone()))
+    }
+
+    /// Inserts something that methods are lent as `&T`, on all servers; they share it.
+    #[must_use]
+    pub fn insert<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.state.insert(value);
+        self
+    }
+
+    /// Mounts handlers and remotes by hand on the servers of a type: those that `servers!` lists by their traits.
+    #[must_use]
+    pub fn mount(
+        mut self,
+        server_type: &str,
+        mount: impl Fn(&App<R>, &mut Mount<R>) + Send + Sync + 'static,
+    ) -> Self {
+        self.mounts.push((server_type.to_owned(), Box::new(mount)));
+        self
+    }
+
+    /// Sets what carries messages between servers; the default is within this process.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Runs every server of servers.json in this process until the process is asked to stop.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn run(self) -> Result<()> {
+        let running = self.start().await?;
+        (R::platform().stop_signal)().await;
+        tracing::info!("stopping");
+        running.stop().await;
+        Ok(())
+    }
+
+    /// Starts every server of servers.json in this process.
+    ///
+    /// # Errors
+    /// If the configuration is wrong: which file and entry. If a method wants to be lent something that was not
+    /// inserted: which type and method. If a port is taken: which, and by which server. If a hook fails.
+    pub async fn start(self) -> Result<Running<R>> {
+        self.start_only(|_| true).await
+    }
+
+    /// Starts those servers of servers.json that `wanted` picks.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_only(self, wanted: impl Fn(&ServerInfo) -> bool) -> Result<Running<R>> {
+        let env = self
+            .env
+            .clone()
+            .or_else(|| std::env::var("POMELO_ENV").ok())
+            .unwrap_or_else(|| "development".into());
+        let config = Arc::new(match &self.source {
+            Source::Dir(dir) => Config::read(dir, &env)?,
+            Source::Text(text) => Config::from_servers(text, &env)?,
+        });
+        self.check_types(&config)?;
+        let platform = R::platform();
+        let shared = Shares {
+            view: Arc::new(View::expecting(&config.servers)),
+            codecs: Arc::new((platform.codecs)(&config)?),
+            routes: Arc::new(routes::<R>(&config)),
+            transport: self.transport.clone().unwrap_or_else(|| (platform.transport)()),
+            config,
+        };
+        let mut servers = Vec::new();
+        for info in shared.config.servers.iter().filter(|info| wanted(info)) {
+            servers.push(self.assemble(info, &shared)?);
+        }
+        Running::start(servers, shared.view, shared.transport).await
+    }
+
+    /// Every type in servers.json must be one of the application's.
+    fn check_types(&self, config: &Config) -> Result<()> {
+        for info in &config.servers {
+            if !R::SERVERS.iter().any(|known| *known.name == *info.server_type) {
+                let known: Vec<_> = R::SERVERS.iter().map(|known| known.name).collect();
+                let why = format!(
+                    "servers.json: {} is of type `{}`, which `servers!` doesn't list (it lists {})",
+                    info.id,
+                    info.server_type,
+                    known.join(", ")
+                );
+                return Err(Error::of(ErrorKind::Config, why));
+            }
+        }
+        Ok(())
+    }
+
+    fn assemble(&self, info: &Arc<ServerInfo>, shared: &Shares) -> Result<Server<R>> {
+        let mut setup = Configure::new(info.clone(), &shared.config.env);
+        setup.state.extend(&self.state);
+        for (envs, types, step) in &self.steps {
+            if matches(envs, &shared.config.env) && matches(types, &info.server_type) {
+                step(&mut setup);
+            }
+        }
+        if !setup.connectors.is_empty() && !info.frontend {
+            let why = format!("{} has a connector and is no frontend in servers.json", info.id);
+            return Err(Error::of(ErrorKind::Config, why));
+        }
+        let (executor, thread) =
+            if setup.one_thread { super::running::one_thread(&info.id)? } else { (Handle::current(), None) };
+        let mut core = Core {
+            incarnation: Incarnation::begin(&info.id),
+            info: info.clone(),
+            config: shared.config.clone(),
+            view: shared.view.clone(),
+            limits: setup.limits,
+            state: setup.state,
+            codecs: shared.codecs.clone(),
+            routers: setup.routers,
+            filters: vec![],
+            global_filters: vec![],
+            error_handler: setup.error_handler,
+            global_error_handler: setup.global_error_handler,
+            detailed_errors: setup.detailed_errors,
+            counters: Counters::default(),
+            executor,
+            routes: shared.routes.clone(),
+            known_routes: shared
+                .routes
+                .iter()
+                .filter_map(|r| Some((r.clone(), Route::parse(r).ok()?)))
+                .collect(),
+            settings: RwLock::new(setup.settings),
+            edge: Edge::new(setup.single_session, setup.broadcast_filter),
+            channels: ChannelTable::default(),
+            queues: Default::default(),
+            hooks: Default::default(),
+            pending: Pending::default(),
+            lanes: OnceLock::new(),
+            outlet: OnceLock::new(),
+            node: OnceLock::new(),
+        };
+        core.filters = setup.filters.iter().map(|filter| filter.build(&core)).collect();
+        core.global_filters = setup.global_filters.iter().map(|filter| filter.build(&core)).collect();
+        let app = App::<R>::new(Arc::new(core));
+        let mut mount = Mount::new();
+        R::mount(&app, &mut mount);
+        for (_, step) in self.mounts.iter().filter(|(server_type, _)| **server_type == *info.server_type) {
+            step(&app, &mut mount);
+        }
+        check_mounted::<R>(&app, &mount)?;
+        let (mounted, methods) = Mounted::new(app.clone(), mount.parts, setup.listeners)?;
+        let node: Arc<dyn Node> = Arc::new(mounted);
+        // The node owns the app, and so the core; the core knows it weakly.
+        let _ = app.node.set(Arc::downgrade(&node));
+        Ok(Server {
+            app,
+            node,
+            methods: Arc::new(methods),
+            connectors: setup.connectors,
+            hooks: setup.hooks,
+            thread,
+        })
+    }
+}
+
+/// What the servers of a process have in common.
+struct Shares {
+    view: Arc<View>,
+    codecs: Arc<Codecs>,
+    routes: Arc<Vec<String>>,
+    transport: Arc<dyn Transport>,
+    config: Arc<Config>,
+}
+
+/// A router that several servers share.
+struct Shared<T>(Arc<T>);
+
+impl<T: Router> Router for Shared<T> {
+    fn route(&self, by: crate::router::RouteBy, servers: crate::server::Servers) -> crate::router::Routing {
+        self.0.route(by, servers)
+    }
+}
+
+/// Whether `name` is in a list like `production|development`, or the list is `all`.
+fn matches(list: &str, name: &str) -> bool {
+    list == "all" || list.split('|').any(|item| item.trim() == name)
+}
+
+/// The routes of all handlers of the types in servers.json.
+fn routes<R: Cluster>(config: &Config) -> Vec<String> {
+    let types: HashSet<&str> = config.servers.iter().map(|info| &*info.server_type).collect();
+    let known = R::SERVERS.iter().filter(|known| types.contains(known.name));
+    let methods = known.flat_map(|known| {
+        let tables = known.handlers.iter();
+        tables.flat_map(move |table| {
+            table.methods.iter().map(move |m| format!("{}.{}.{}", known.name, table.name, m.name))
+        })
+    });
+    methods.collect()
+}
+
+/// What `servers!` lists by its trait must have been mounted by hand.
+fn check_mounted<R: Cluster>(app: &App<R>, mount: &Mount<R>) -> Result<()> {
+    let Some(listed) = R::SERVERS.iter().find(|known| known.name == app.server_type()) else { return Ok(()) };
+    let handlers: HashMap<_, _> = mount.parts.handlers.iter().map(|(table, _)| (table.name, ())).collect();
+    let remotes: HashMap<_, _> = mount.parts.remotes.iter().map(|(table, _)| (table.name, ())).collect();
+    let missing = listed.handlers.iter().find(|table| !handlers.contains_key(table.name));
+    let missing = missing.or_else(|| listed.remotes.iter().find(|table| !remotes.contains_key(table.name)));
+    match missing {
+        None => Ok(()),
+        Some(table) => {
+            let why = format!(
+                "{}: `servers!` lists `{}` by its trait; mount an implementation with `.mount(\"{}\", …)`",
+                app.server_id(),
+                table.name,
+                listed.name
+            );
+            Err(Error::of(ErrorKind::Config, why))
+        }
+    }
+}

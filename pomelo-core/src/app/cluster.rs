@@ -1,0 +1,92 @@
+//! What `servers!` writes: the types of servers, and what each is made of.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::node::Parts;
+use super::{App, Core};
+use crate::codec::Codecs;
+use crate::config::Config;
+use crate::error::Result;
+use crate::handler::{Handler, HandlerContract, Method};
+use crate::remote::{Contract, Remote};
+use crate::transport::Transport;
+
+/// The servers of an application. `servers!` implements it for the `Rpc` that it writes.
+pub trait Cluster: Sized + Send + Sync + 'static {
+    /// Every type of server, with its handlers and remotes.
+    const SERVERS: &'static [ServerType];
+
+    /// Makes the proxies for calls from one server.
+    fn bind(core: &Arc<Core>) -> Self;
+
+    /// Makes the handlers and remotes of `app`'s type of server.
+    fn mount(app: &App<Self>, mount: &mut Mount<Self>);
+
+    /// What the process provides where the application chooses nothing else.
+    fn platform() -> Platform;
+}
+
+/// A type of server.
+#[derive(Clone, Copy)]
+pub struct ServerType {
+    /// Its name, as in servers.json.
+    pub name: &'static str,
+    /// What clients can call.
+    pub handlers: &'static [Table],
+    /// What other servers can call.
+    pub remotes: &'static [Table],
+}
+
+/// The methods of one handler or remote.
+#[derive(Clone, Copy)]
+pub struct Table {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// Its methods.
+    pub methods: &'static [Method],
+}
+
+impl Table {
+    /// The table of a handler, or of a handler's trait.
+    pub const fn handler<H: HandlerContract + ?Sized>() -> Self {
+        Self { name: H::NAME, methods: H::METHODS }
+    }
+
+    /// The table of a remote, or of a remote's trait.
+    pub const fn remote<T: Contract + ?Sized>() -> Self {
+        Self { name: T::NAME, methods: T::METHODS }
+    }
+}
+
+/// Takes the handlers and remotes of a server.
+pub struct Mount<R> {
+    pub(super) parts: Parts<R>,
+}
+
+impl<R: Cluster> Mount<R> {
+    pub(super) fn new() -> Self {
+        Self { parts: Parts::default() }
+    }
+
+    /// Adds a handler.
+    pub fn handler<H: Handler<App<R>>>(&mut self, handler: H) {
+        self.parts.handlers.push((Table::handler::<H>(), Arc::new(handler)));
+    }
+
+    /// Adds a remote.
+    pub fn remote<T: Remote<App<R>>>(&mut self, remote: T) {
+        self.parts.remotes.push((Table::remote::<T>(), Arc::new(remote)));
+    }
+}
+
+/// What the process provides: the transport between servers, the codecs of bodies, and the signal to stop.
+pub struct Platform {
+    /// Makes the transport.
+    pub transport: fn() -> Arc<dyn Transport>,
+    /// Makes the codecs that the configuration asks for.
+    pub codecs: fn(&Config) -> Result<Codecs>,
+    /// Resolves when the process is asked to stop.
+    pub stop_signal: fn() -> BoxFuture<'static, ()>,
+}

@@ -1,0 +1,386 @@
+//! A server, without the type of its app.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, RwLock, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::inbox;
+use super::{CoreInbox, Event, Node};
+use crate::channel::{Channels, Table as ChannelTable};
+use crate::cluster::View;
+use crate::codec::Codecs;
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::envelope::{Answer, Envelope, Message, Payload, Push, SessionOp};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{ErrorHandler, Filter};
+use crate::lend::State;
+use crate::limits::Limits;
+use crate::message::Encoding;
+use crate::remote::{pack, unpack};
+use crate::route::{Route, RouteError};
+use crate::router::{RouteBy, Router, Routing};
+use crate::rpc::{Lanes, Pending};
+use crate::server::{ServerId, ServerInfo, Servers};
+use crate::session::{
+    BackendSessionService, Edge, Frontend, Hooks, Incarnation, SessionQueues, SessionService,
+};
+use crate::transport::{Inbox, Outlet, UnsentReason};
+
+/// One server of the application.
+pub struct Core {
+    pub(crate) info: Arc<ServerInfo>,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) config: Arc<Config>,
+    pub(crate) view: Arc<View>,
+    pub(crate) limits: Limits,
+    pub(crate) state: State,
+    pub(crate) codecs: Arc<Codecs>,
+    pub(crate) routers: HashMap<String, Arc<dyn Router>>,
+    pub(crate) filters: Vec<Arc<dyn Filter>>,
+    pub(crate) global_filters: Vec<Arc<dyn Filter>>,
+    pub(crate) error_handler: Option<ErrorHandler>,
+    pub(crate) global_error_handler: Option<ErrorHandler>,
+    pub(crate) detailed_errors: bool,
+    pub(crate) counters: Counters,
+    pub(crate) executor: Handle,
+    pub(crate) routes: Arc<Vec<String>>,
+    pub(crate) known_routes: HashMap<String, Route, RandomState>,
+    pub(crate) settings: RwLock<HashMap<String, Value>>,
+    pub(crate) edge: Edge,
+    pub(crate) channels: ChannelTable,
+    pub(crate) queues: SessionQueues,
+    pub(crate) hooks: Hooks,
+    pub(crate) pending: Pending,
+    pub(super) lanes: OnceLock<Lanes>,
+    pub(super) outlet: OnceLock<Arc<dyn Outlet>>,
+    pub(super) node: OnceLock<Weak<dyn Node>>,
+}
+
+impl Core {
+    /// This server's id.
+    pub fn server_id(&self) -> &ServerId {
+        &self.info.id
+    }
+
+    /// This server's type.
+    pub fn server_type(&self) -> &str {
+        &self.info.server_type
+    }
+
+    /// What servers.json says of this server.
+    pub fn server(&self) -> &Arc<ServerInfo> {
+        &self.info
+    }
+
+    /// Whether clients connect to this server.
+    pub fn is_frontend(&self) -> bool {
+        self.info.frontend
+    }
+
+    /// The configuration that it runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The environment, such as `development`.
+    pub fn env(&self) -> &str {
+        &self.config.env
+    }
+
+    /// The servers of a type that are up, sorted by id.
+    pub fn servers(&self, server_type: &str) -> Servers {
+        self.view.known().live(server_type)
+    }
+
+    /// This server's channels.
+    pub fn channels(self: &Arc<Self>) -> Channels {
+        Channels::new(self.clone())
+    }
+
+    /// The sessions of this frontend.
+    pub fn sessions(self: &Arc<Self>) -> SessionService {
+        SessionService::new(self.clone())
+    }
+
+    /// Sessions of any frontend.
+    pub fn backend_sessions(self: &Arc<Self>) -> BackendSessionService {
+        BackendSessionService::new(self.clone())
+    }
+
+    /// The client side of this server, for a connector that is started by hand.
+    pub fn frontend(self: &Arc<Self>) -> Arc<Frontend> {
+        Frontend::new(self.clone())
+    }
+
+    /// What was dropped here, and why.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Sets a setting of this server. A value that JSON can't hold is logged as an error and changes nothing.
+    pub fn set(&self, key: impl Into<String>, value: impl Serialize) {
+        let key = key.into();
+        match serde_json::to_value(value) {
+            Ok(value) => {
+                self.settings.write().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(key, value);
+            }
+            Err(error) => tracing::error!(key, %error, "a setting is not JSON"),
+        }
+    }
+
+    /// A setting of this server; none if it isn't there or isn't a `T`.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let settings = self.settings.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        T::deserialize(settings.get(key)?).ok()
+    }
+
+    /// Something that was inserted into the app, by type.
+    pub fn state<T: 'static>(&self) -> Option<&T> {
+        self.state.find()
+    }
+
+    /// Calls a remote's method by name, without a proxy; `namespace` is `user`.
+    ///
+    /// # Errors
+    /// As a call by a proxy; and `NoSuchMethod` for another namespace.
+    pub async fn rpc_invoke<T: DeserializeOwned>(
+        self: &Arc<Self>,
+        server: impl Into<ServerId>,
+        namespace: &str,
+        service: &str,
+        method: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> Result<T> {
+        let server = server.into();
+        if namespace != "user" {
+            let why = format!(
+                "no such namespace: {namespace}; the framework's own calls have methods of their own"
+            );
+            return Err(Error::of(ErrorKind::NoSuchMethod, why));
+        }
+        let number = self.method(&server, service, method)?;
+        let args = pack(args)?;
+        unpack(&self.call(&server, number, 0, args, self.limits.rpc_timeout).await?)
+    }
+
+    pub(crate) fn owns(&self, server: &ServerId) -> bool {
+        *server == self.info.id
+    }
+
+    pub(crate) fn parse_route(&self, route: &str) -> Result<Route, RouteError> {
+        match self.known_routes.get(route) {
+            Some(route) => Ok(route.clone()),
+            None => Route::parse(route),
+        }
+    }
+
+    pub(crate) fn node(&self) -> Option<Arc<dyn Node>> {
+        self.node.get()?.upgrade()
+    }
+
+    pub(crate) fn lanes(self: &Arc<Self>) -> &Lanes {
+        self.lanes.get_or_init(|| Lanes::start(self))
+    }
+
+    pub(crate) fn emit(&self, event: Event) {
+        if let Some(node) = self.node() {
+            node.emit(&event);
+        }
+    }
+
+    /// The server of a type that handles a message.
+    pub(crate) async fn route(self: &Arc<Self>, server_type: &str, by: RouteBy) -> Result<ServerId> {
+        let servers = self.view.known().expected(server_type);
+        if servers.is_empty() {
+            return Err(Error::of(
+                ErrorKind::NoServer,
+                format_args!("there is no server of type `{server_type}`"),
+            ));
+        }
+        let router = self.routers.get(server_type).or_else(|| self.routers.get("default"));
+        let routing = match router {
+            Some(router) => router.route(by, servers),
+            None => crate::router::ByUid.route(by, servers),
+        };
+        match routing {
+            Routing::Now(server) => server,
+            Routing::Later(server) => server.await,
+        }
+    }
+
+    pub(crate) async fn route_owned(
+        self: Arc<Self>,
+        server_type: &'static str,
+        by: RouteBy,
+    ) -> Result<ServerId> {
+        self.route(server_type, by).await
+    }
+
+    /// The number of a method at a server that is up.
+    pub(crate) fn method(&self, server: &ServerId, service: &str, method: &str) -> Result<u32> {
+        let known = self.view.known();
+        let member = known.member(server).ok_or_else(|| self.unreachable(server))?;
+        let unknown = || format!("{server} has no remote method {service}.{method}");
+        member.methods.number(service, method).ok_or_else(|| Error::of(ErrorKind::NoSuchMethod, unknown()))
+    }
+
+    fn unreachable(&self, server: &ServerId) -> Error {
+        match self.view.known().expects(server) {
+            Some(_) => Error::of(ErrorKind::Refused, format_args!("{server} is down")),
+            None => Error::of(ErrorKind::NoServer, format_args!("there is no server `{server}`")),
+        }
+    }
+
+    /// What it means that an envelope could not be sent.
+    pub(crate) fn unsent(&self, server: &ServerId, reason: UnsentReason) -> Error {
+        match reason {
+            UnsentReason::Full => {
+                Error::of(ErrorKind::Overloaded, format_args!("the link to {server} is full"))
+            }
+            UnsentReason::NoLink => self.unreachable(server),
+        }
+    }
+
+    /// Queues a message for a server; one for this server itself is taken in at once.
+    pub(crate) fn send(self: &Arc<Self>, server: &ServerId, message: Message) -> Result<(), UnsentReason> {
+        if self.owns(server) {
+            CoreInbox(Arc::downgrade(self)).receive(server, Envelope(message));
+            return Ok(());
+        }
+        let outlet = self.outlet.get().ok_or(UnsentReason::NoLink)?;
+        outlet.send(server, Envelope(message)).map_err(|unsent| unsent.reason)
+    }
+
+    pub(crate) fn reply(self: &Arc<Self>, server: &ServerId, seq: u64, result: Result<Answer>) {
+        if let Err(reason) = self.send(server, Message::Reply { seq, result }) {
+            // The asker's own deadline, or its view of the cluster, ends its wait.
+            tracing::warn!(%server, ?reason, "an answer could not be sent");
+        }
+    }
+
+    /// Replies from a task of its own, where the caller may be inside the asker's locks.
+    pub(crate) fn reply_later(self: &Arc<Self>, server: ServerId, seq: u64, result: Result<Answer>) {
+        let core = self.clone();
+        self.executor.spawn(async move { core.reply(&server, seq, result) });
+    }
+
+    /// Calls a remote's method by its number.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        server: &ServerId,
+        method: u32,
+        lane: u64,
+        args: Bytes,
+        timeout: Duration,
+    ) -> Result<Bytes> {
+        match self.ask(server, timeout, |seq| Message::Call { seq, method, lane, args }).await? {
+            Answer::Returned(bytes) => Ok(bytes),
+            other => Err(Error::of(ErrorKind::BadMessage, format_args!("unexpected answer {other:?}"))),
+        }
+    }
+
+    /// Asks the frontend that owns a session.
+    pub(crate) async fn ask_session(self: &Arc<Self>, frontend: &ServerId, op: SessionOp) -> Result<Answer> {
+        if self.owns(frontend) {
+            return self.edge.act(self, frontend, op).await;
+        }
+        self.ask(frontend, self.limits.rpc_timeout, |seq| Message::Session { seq, op }).await
+    }
+
+    async fn ask(
+        self: &Arc<Self>,
+        server: &ServerId,
+        timeout: Duration,
+        message: impl FnOnce(u64) -> Message,
+    ) -> Result<Answer> {
+        let (seq, answer) = self.pending.add_task(server.clone());
+        let _forget = Forget { core: self, seq };
+        self.send(server, message(seq)).map_err(|reason| self.unsent(server, reason))?;
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(self.unreachable(server)),
+            Err(_) => {
+                Err(Error::of(ErrorKind::Deadline, format_args!("no answer from {server} in {timeout:?}")))
+            }
+        }
+    }
+
+    /// Encodes a push once in each encoding that one of the frontends needs.
+    pub(crate) fn encode_push<'a>(
+        &self,
+        route: &str,
+        message: &impl Serialize,
+        volatile: bool,
+        frontends: impl Iterator<Item = &'a ServerId>,
+    ) -> Result<Push> {
+        let known = self.view.known();
+        let mut payload = Payload::default();
+        for accept in frontends.filter_map(|server| known.member(server)).flat_map(|member| &member.encodings)
+        {
+            if payload.json.is_some() && (payload.protobuf.is_some() || *accept == Encoding::Json) {
+                continue;
+            }
+            if payload.protobuf.is_some() && *accept == Encoding::Protobuf {
+                continue;
+            }
+            let body = self.codecs.encode(*accept, route, &message)?;
+            match body.encoding {
+                Encoding::Json => payload.json = Some(body.bytes),
+                Encoding::Protobuf => payload.protobuf = Some(body.bytes),
+            }
+        }
+        Ok(Push { route: route.into(), payload, volatile })
+    }
+
+    /// A server is gone: everything that waits for it fails, its sessions are out of all channels, its channels are
+    /// no more, and hooks on its sessions run.
+    pub(crate) fn server_gone(self: &Arc<Self>, server: &ServerId, incarnation: Incarnation) {
+        for waiter in self.pending.remove_server(server) {
+            let error = Error::of(ErrorKind::Refused, format_args!("{server} is gone"));
+            inbox::settle(self, waiter, Err(error));
+        }
+        let groups = self.edge.tables().groups_of(server);
+        for key in groups {
+            self.edge.tables().drop_group(&key);
+        }
+        for (channel, uids) in self.channels.lose(server) {
+            self.emit(Event::MembersLost { channel, uids });
+        }
+        for id in self.hooks.sessions().into_iter().filter(|id| id.incarnation == incarnation) {
+            let session = crate::envelope::Snapshot {
+                id,
+                frontend: server.clone(),
+                uid: None,
+                settings: Arc::default(),
+                version: u64::MAX,
+            };
+            self.queues.close(self, session);
+        }
+    }
+}
+
+/// Forgets a question when whoever asked stops waiting.
+struct Forget<'a> {
+    core: &'a Core,
+    seq: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.core.pending.remove(self.seq);
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("server", &self.info.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! The application: what a server is made of, and how several of them start in one process.
+
+mod builder;
+mod cluster;
+mod configure;
+mod core;
+mod inbox;
+mod node;
+mod running;
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+pub use self::core::Core;
+pub use builder::Builder;
+pub use cluster::{Cluster, Mount, Platform, ServerType, Table};
+pub use configure::Configure;
+pub use running::Running;
+
+pub(crate) use inbox::CoreInbox;
+pub(crate) use node::Node;
+
+use crate::session::Session;
+
+/// The application on one server: what handlers and remotes are lent. Cheap to clone.
+///
+/// `rpc` has the typed proxies; everything else is [`Core`]'s.
+pub struct App<R> {
+    /// The remotes of all types of servers: `app.rpc.chat.chat_remote.add(…)`.
+    pub rpc: Arc<R>,
+    core: Arc<Core>,
+}
+
+impl<R: Cluster> App<R> {
+    /// Starts to put an application together.
+    pub fn builder() -> Builder<R> {
+        Builder::new()
+    }
+
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { rpc: Arc::new(R::bind(&core)), core }
+    }
+}
+
+impl<R> Clone for App<R> {
+    fn clone(&self) -> Self {
+        Self { rpc: self.rpc.clone(), core: self.core.clone() }
+    }
+}
+
+impl<R> Deref for App<R> {
+    type Target = Arc<Core>;
+
+    fn deref(&self) -> &Arc<Core> {
+        &self.core
+    }
+}
+
+impl<R> fmt::Debug for App<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "App({})", self.core.info.id)
+    }
+}
+
+/// Something that happened on a server.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A session was bound to a user here.
+    BindSession(Session),
+    /// A session was unbound from its user here.
+    UnbindSession(Session),
+    /// A session of this frontend is closed, and its hooks have run.
+    CloseSession(Session),
+    /// Members of a channel were lost with their frontend.
+    MembersLost {
+        /// The channel.
+        channel: crate::channel::Channel,
+        /// Who was at that frontend.
+        uids: Vec<crate::session::Uid>,
+    },
+    /// This server has started.
+    StartServer,
+    /// Every server of this process has started.
+    StartAll,
+}

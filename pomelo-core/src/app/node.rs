@@ -1,0 +1,148 @@
+//! A server's handlers and remotes, with the app that they are lent.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use futures::future::BoxFuture;
+
+use super::{App, Cluster, Event, Table};
+use crate::cluster::MethodTable;
+use crate::error::{Error, ErrorKind, Result};
+use crate::handler::Handler;
+use crate::lend::{self, Cx, State};
+use crate::message::{Body, Request};
+use crate::remote::{Inbound, Remote};
+use crate::route::Route;
+
+/// What was mounted on a server.
+pub(super) struct Parts<R> {
+    pub(super) handlers: Vec<(Table, Arc<dyn MountedHandler<R>>)>,
+    pub(super) remotes: Vec<(Table, Arc<dyn MountedRemote<R>>)>,
+}
+
+impl<R> Default for Parts<R> {
+    fn default() -> Self {
+        Self { handlers: Vec::new(), remotes: Vec::new() }
+    }
+}
+
+/// [`Handler`] without its constants, so that it can be behind a pointer.
+pub(super) trait MountedHandler<R>: Send + Sync {
+    fn call<'a>(&'a self, app: &'a App<R>, request: &'a Request, method: u16) -> BoxFuture<'a, Result<Body>>;
+}
+
+impl<R: Cluster, H: Handler<App<R>>> MountedHandler<R> for H {
+    fn call<'a>(&'a self, app: &'a App<R>, request: &'a Request, method: u16) -> BoxFuture<'a, Result<Body>> {
+        Handler::call(self, Cx::new(app, request), method)
+    }
+}
+
+/// [`Remote`] without its constants.
+pub(super) trait MountedRemote<R>: Send + Sync {
+    fn call<'a>(&'a self, app: &'a App<R>, inbound: &'a Inbound, method: u16)
+    -> BoxFuture<'a, Result<Bytes>>;
+}
+
+impl<R: Cluster, T: Remote<App<R>>> MountedRemote<R> for T {
+    fn call<'a>(
+        &'a self,
+        app: &'a App<R>,
+        inbound: &'a Inbound,
+        method: u16,
+    ) -> BoxFuture<'a, Result<Bytes>> {
+        Remote::call(self, Cx::new(app, inbound), method)
+    }
+}
+
+/// What a server runs, without the type of its app.
+pub(crate) trait Node: Send + Sync {
+    /// Runs the handler's method that a request is for.
+    fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Body>>;
+
+    /// Whether a method may run beside others of its session.
+    fn is_concurrent(&self, route: &Route) -> bool;
+
+    /// Runs the remote's method of that number.
+    fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
+
+    /// Tells the application.
+    fn emit(&self, event: &Event);
+}
+
+/// A listener for events.
+pub(super) type Listener<R> = Arc<dyn Fn(&App<R>, &Event) + Send + Sync>;
+
+pub(super) struct Mounted<R> {
+    app: App<R>,
+    handlers: HashMap<String, (Arc<dyn MountedHandler<R>>, u16, bool), RandomState>,
+    remotes: Vec<(Arc<dyn MountedRemote<R>>, u16)>,
+    listeners: Vec<Listener<R>>,
+}
+
+impl<R: Cluster> Mounted<R> {
+    /// Lays out what was mounted, after checking that all it wants to be lent exists.
+    pub(super) fn new(
+        app: App<R>,
+        parts: Parts<R>,
+        listeners: Vec<Listener<R>>,
+    ) -> Result<(Self, MethodTable)> {
+        let (mut handlers, mut remotes) = (HashMap::default(), Vec::new());
+        let mut numbers = MethodTable::default();
+        let server_type = app.server_type().to_owned();
+        for (table, handler) in parts.handlers {
+            for method in table.methods {
+                let route = format!("{server_type}.{}.{}", table.name, method.name);
+                check::<R, Request>(&app.state, &route, method.lends)?;
+                handlers.insert(route, (handler.clone(), method.id, method.concurrent));
+            }
+        }
+        for (table, remote) in parts.remotes {
+            for method in table.methods {
+                let name = format!("{server_type}.{}.{}", table.name, method.name);
+                check::<R, Inbound>(&app.state, &name, method.lends)?;
+                numbers.add(table.name, method.name, remotes.len() as u32);
+                remotes.push((remote.clone(), method.id));
+            }
+        }
+        Ok((Self { app, handlers, remotes, listeners }, numbers))
+    }
+}
+
+fn check<R: Cluster, M: lend::Lender>(state: &State, method: &str, lends: &[lend::Lend]) -> Result<()> {
+    lend::check::<App<R>, M>(state, method, lends)
+}
+
+impl<R: Cluster> Node for Mounted<R> {
+    fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Body>> {
+        match self.handlers.get(request.route().as_str()) {
+            Some((handler, method, _)) => handler.call(&self.app, request, *method),
+            None => {
+                let error =
+                    Error::of(ErrorKind::NoSuchMethod, format_args!("no handler for {}", request.route()));
+                Box::pin(std::future::ready(Err(error)))
+            }
+        }
+    }
+
+    fn is_concurrent(&self, route: &Route) -> bool {
+        self.handlers.get(route.as_str()).is_some_and(|(_, _, concurrent)| *concurrent)
+    }
+
+    fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>> {
+        match self.remotes.get(method as usize) {
+            Some((remote, method)) => remote.call(&self.app, inbound, *method),
+            None => {
+                let error = Error::of(ErrorKind::NoSuchMethod, format_args!("no method of number {method}"));
+                Box::pin(std::future::ready(Err(error)))
+            }
+        }
+    }
+
+    fn emit(&self, event: &Event) {
+        for listener in &self.listeners {
+            listener(&self.app, event);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A channel's members at one frontend, and delivery to them.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use indexmap::{IndexMap, IndexSet};
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use crate::app::Core;
+use crate::connector::Format;
+use crate::counters::Dropped;
+use crate::envelope::{Answer, GroupKey, GroupOp, Message, Push};
+use crate::outbox::{Appended, Outbox};
+use crate::server::ServerId;
+use crate::session::{ClientSession, Session, SessionId, TOO_SLOW, Uid};
+
+/// The copy of a channel's membership at a frontend: users by name, and the connections they have now.
+#[derive(Default)]
+pub(crate) struct Group(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    version: u64,
+    uids: IndexSet<Uid, RandomState>,
+    targets: IndexMap<SessionId, Arc<Outbox>, RandomState>,
+    /// Pushes that wait for the membership, which is being fetched.
+    stash: Option<Vec<(u64, Push)>>,
+}
+
+impl Group {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn add_target(&self, id: SessionId, outbox: &Arc<Outbox>) {
+        self.lock().targets.insert(id, outbox.clone());
+    }
+
+    pub(crate) fn remove_target(&self, id: SessionId) {
+        self.lock().targets.swap_remove(&id);
+    }
+
+    pub(crate) fn take_members(&self) -> Vec<Uid> {
+        std::mem::take(&mut self.lock().uids).into_iter().collect()
+    }
+}
+
+/// A push's frames, each built when the first connection needs it.
+struct Frames<'a> {
+    push: &'a Push,
+    formats: Arc<Vec<Arc<dyn Format>>>,
+    built: SmallVec<[Option<Result<Bytes, ()>>; 4]>,
+}
+
+impl<'a> Frames<'a> {
+    fn new(core: &Core, push: &'a Push) -> Self {
+        let formats = core.edge.formats();
+        Self { push, built: formats.iter().map(|_| None).collect(), formats }
+    }
+
+    fn of(&mut self, outbox: &Outbox) -> Option<&Bytes> {
+        let index = usize::from(outbox.format().0);
+        let (format, slot) = (self.formats.get(index)?, self.built.get_mut(index)?);
+        let push = self.push;
+        slot.get_or_insert_with(|| build(&**format, push)).as_ref().ok()
+    }
+}
+
+fn build(format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
+    let body = push.payload.body(format.encoding()).ok_or(())?;
+    format
+        .push(&push.route, &body)
+        .map_err(|error| tracing::error!(route = %push.route, %error, "a push can't be sent"))
+}
+
+/// What delivery to several connections leaves to be done.
+#[derive(Default)]
+struct Delivery {
+    dirty: Vec<Arc<Outbox>>,
+    overflowed: Vec<SessionId>,
+}
+
+impl Delivery {
+    /// Queues the push for one connection, and says whether it will be sent.
+    fn add(&mut self, core: &Core, frames: &mut Frames<'_>, outbox: &Arc<Outbox>) -> bool {
+        let Some(frame) = frames.of(outbox) else {
+            core.counters.add(Dropped::Unencodable);
+            return false;
+        };
+        match outbox.append(frame.clone()) {
+            Appended::Queued => true,
+            Appended::NeedsFlush => {
+                self.dirty.push(outbox.clone());
+                true
+            }
+            Appended::Closed => {
+                core.counters.add(Dropped::Closing);
+                false
+            }
+            Appended::Overflow => {
+                core.counters.add(Dropped::Overflow);
+                if !frames.push.volatile {
+                    self.overflowed.extend(outbox.session());
+                }
+                false
+            }
+        }
+    }
+
+    /// Wakes the flusher, and kicks the clients that are too slow.
+    fn finish(mut self, core: &Core) {
+        core.edge.flusher.mark_all(&mut self.dirty);
+        for session in self.overflowed.drain(..).filter_map(|id| core.edge.session(id)) {
+            session.kick(TOO_SLOW);
+        }
+        DIRTY.set(self.dirty);
+    }
+
+    fn begin() -> Self {
+        Self { dirty: DIRTY.take(), overflowed: Vec::new() }
+    }
+}
+
+thread_local! {
+    /// The list's memory, kept from one delivery to the next.
+    static DIRTY: std::cell::Cell<Vec<Arc<Outbox>>> = const { std::cell::Cell::new(Vec::new()) };
+}
+
+/// Takes in what a backend says of a channel.
+pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version: u64, op: GroupOp) {
+    match op {
+        GroupOp::Drop => core.edge.tables().drop_group(&key),
+        GroupOp::Sync(uids) => sync(core, &key, version, uids),
+        GroupOp::Join(uid) => change(core, from, &key, version, |group| {
+            group.lock().uids.insert(uid.clone());
+            core.edge.tables().join(group, &uid);
+        }),
+        GroupOp::Leave(uid) => change(core, from, &key, version, |group| {
+            group.lock().uids.swap_remove(&uid);
+            core.edge.tables().leave(group, &uid);
+        }),
+        GroupOp::Push { seq, push } => self::push(core, from, &key, version, seq, push),
+    }
+}
+
+fn change(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, change: impl FnOnce(&Arc<Group>)) {
+    let group = core.edge.tables().group_or_new(key);
+    {
+        let mut state = group.lock();
+        if state.stash.is_some() {
+            return;
+        }
+        if version != state.version + 1 {
+            state.stash = Some(Vec::new());
+            drop(state);
+            return fetch(core, from, key);
+        }
+        state.version = version;
+    }
+    change(&group);
+}
+
+fn fetch(core: &Arc<Core>, from: &ServerId, key: &GroupKey) {
+    // If this can't be sent, the backend notices by its own failure to send, and resyncs by itself.
+    let _ = core.send(from, Message::FetchGroup { group: key.group });
+}
+
+fn sync(core: &Arc<Core>, key: &GroupKey, version: u64, uids: Vec<Uid>) {
+    let group = core.edge.tables().group_or_new(key);
+    for uid in group.take_members() {
+        core.edge.tables().leave(&group, &uid);
+    }
+    let stash = {
+        let mut state = group.lock();
+        state.version = version;
+        state.uids.extend(uids.iter().cloned());
+        state.stash.take()
+    };
+    for uid in &uids {
+        core.edge.tables().join(&group, uid);
+    }
+    for (seq, push) in stash.into_iter().flatten() {
+        self::push(core, &key.backend, key, version, seq, push);
+    }
+}
+
+fn push(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, seq: u64, push: Push) {
+    let group = core.edge.tables().group_or_new(key);
+    let mut state = group.lock();
+    if let Some(stash) = &mut state.stash {
+        if stash.len() < core.limits.stashed_pushes {
+            stash.push((seq, push));
+        } else {
+            core.counters.add(Dropped::Unreachable);
+        }
+        return;
+    }
+    if version != state.version {
+        state.stash = Some(vec![(seq, push)]);
+        drop(state);
+        return fetch(core, from, key);
+    }
+    if seq != 0 {
+        let uids: Vec<_> = state.uids.iter().cloned().collect();
+        drop(state);
+        return deliver_to_uids(core, from, seq, &push, uids);
+    }
+    let (mut frames, mut delivery) = (Frames::new(core, &push), Delivery::begin());
+    for outbox in state.targets.values() {
+        delivery.add(core, &mut frames, outbox);
+    }
+    drop(state);
+    delivery.finish(core);
+}
+
+/// Delivers a push to users by name, and answers who was not reached.
+pub(crate) fn deliver_to_uids(core: &Arc<Core>, from: &ServerId, seq: u64, push: &Push, uids: Vec<Uid>) {
+    let (mut frames, mut delivery, mut missing) = (Frames::new(core, push), Delivery::begin(), Vec::new());
+    let tables = core.edge.tables();
+    for uid in uids {
+        let sessions = tables.sessions_of(&uid);
+        let reached =
+            sessions.iter().filter(|session| delivery.add(core, &mut frames, session.outbox())).count();
+        if reached == 0 {
+            missing.push(uid);
+        }
+    }
+    drop(tables);
+    delivery.finish(core);
+    if seq != 0 {
+        core.reply(from, seq, Ok(Answer::Missing(missing)));
+    }
+}
+
+/// Delivers a push to all clients of this frontend that the filter lets through.
+pub(crate) fn broadcast(core: &Arc<Core>, push: &Push, bound_only: bool, filter: Option<&Value>) {
+    let sessions: Vec<Arc<ClientSession>> = core.edge.tables().sessions().cloned().collect();
+    let (mut frames, mut delivery) = (Frames::new(core, push), Delivery::begin());
+    for session in sessions.iter().filter(|session| !bound_only || session.uid().is_some()) {
+        if let (Some(wanted), Some(parameter)) = (&core.edge.broadcast_filter, filter)
+            && !wanted(&Session::new(core, session.snapshot()), parameter)
+        {
+            continue;
+        }
+        delivery.add(core, &mut frames, session.outbox());
+    }
+    delivery.finish(core);
+}

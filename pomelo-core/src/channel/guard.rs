@@ -1,0 +1,227 @@
+//! A channel while nobody else can touch it.
+
+use std::sync::MutexGuard;
+
+use serde::Serialize;
+
+use super::service::Asked;
+use super::{Inner, Recipient, State};
+use crate::counters::Dropped;
+use crate::envelope::{GroupKey, GroupOp, Message, Push};
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::ServerId;
+use crate::session::Uid;
+
+/// A channel within [`Channel::update`](super::Channel::update).
+pub struct ChannelGuard<'a> {
+    channel: &'a Inner,
+    state: MutexGuard<'a, State>,
+}
+
+impl<'a> ChannelGuard<'a> {
+    pub(super) fn new(channel: &'a Inner, state: MutexGuard<'a, State>) -> Self {
+        Self { channel, state }
+    }
+
+    /// As [`Channel::add`](super::Channel::add).
+    ///
+    /// # Errors
+    /// If the channel is destroyed.
+    pub fn add(&mut self, uid: impl Into<Uid>, sid: impl Into<ServerId>) -> Result<()> {
+        self.check()?;
+        let (uid, sid) = (uid.into(), sid.into());
+        let at = self.state.members.entry(uid.clone()).or_default();
+        if at.contains(&sid) {
+            return Ok(());
+        }
+        at.push(sid.clone());
+        self.state.len += 1;
+        self.state.frontends.entry(sid.clone()).or_default().members += 1;
+        self.tell(&sid, GroupOp::Join(uid));
+        Ok(())
+    }
+
+    /// As [`Channel::leave`](super::Channel::leave).
+    pub fn leave(&mut self, uid: &str, sid: &str) -> bool {
+        let Some((index, _, at)) = self.state.members.get_full_mut(uid) else { return false };
+        let Some(place) = at.iter().position(|at| *at == *sid) else { return false };
+        let sid = at.remove(place);
+        if at.is_empty() {
+            self.state.members.shift_remove_index(index);
+        }
+        self.state.len -= 1;
+        if let Some(copy) = self.state.frontends.get_mut(&sid) {
+            copy.members -= 1;
+        }
+        self.tell(&sid, GroupOp::Leave(uid.into()));
+        self.drop_unused(&sid);
+        true
+    }
+
+    /// As [`Channel::push`](super::Channel::push).
+    ///
+    /// # Errors
+    /// If the channel is destroyed, or the message can't be encoded.
+    pub fn push(&mut self, route: &str, message: &impl Serialize) -> Result<()> {
+        self.push_as(route, message, false)
+    }
+
+    /// As [`Channel::push_volatile`](super::Channel::push_volatile).
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_volatile(&mut self, route: &str, message: &impl Serialize) -> Result<()> {
+        self.push_as(route, message, true)
+    }
+
+    fn push_as(&mut self, route: &str, message: &impl Serialize, volatile: bool) -> Result<()> {
+        self.check()?;
+        let push = self.channel.core.encode_push(route, message, volatile, self.state.frontends.keys())?;
+        for index in 0..self.state.frontends.len() {
+            let Some((sid, _)) = self.state.frontends.get_index(index) else { break };
+            let sid = sid.clone();
+            if !self.tell(&sid, GroupOp::Push { seq: 0, push: push.clone() }) {
+                self.channel.core.counters.add(Dropped::Unreachable);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes, asking each frontend who was not reached.
+    pub(super) fn push_asking(&mut self, route: &str, message: &impl Serialize) -> Result<Vec<Asked>> {
+        self.check()?;
+        let core = &self.channel.core;
+        let push: Push = core.encode_push(route, message, false, self.state.frontends.keys())?;
+        let frontends: Vec<_> = self.state.frontends.keys().cloned().collect();
+        let mut asked = Vec::new();
+        for sid in frontends {
+            let (seq, answer) = core.pending.add_task(sid.clone());
+            let uids = self.members_at(&sid);
+            if self.tell(&sid, GroupOp::Push { seq, push: push.clone() }) {
+                asked.push(Asked { seq, answer: Some(answer), uids });
+            } else {
+                core.pending.remove(seq);
+                core.counters.add(Dropped::Unreachable);
+                asked.push(Asked { seq, answer: None, uids });
+            }
+        }
+        Ok(asked)
+    }
+
+    /// The users in the channel, in the order in which they joined.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.state.members.iter().flat_map(|(uid, at)| at.iter().map(move |_| uid.as_str()))
+    }
+
+    /// The member of that user.
+    pub fn member(&self, uid: &str) -> Option<Recipient> {
+        let (uid, at) = self.state.members.get_key_value(uid)?;
+        Some(Recipient { uid: uid.clone(), sid: at.last()?.clone() })
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.state.len
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.state.len == 0
+    }
+
+    /// Takes all members at a frontend that is gone out, without telling it.
+    pub(super) fn lose(&mut self, sid: &ServerId) -> Vec<Uid> {
+        let lost = self.members_at(sid);
+        for uid in &lost {
+            if let Some(at) = self.state.members.get_mut(uid) {
+                at.retain(|at| at != sid);
+                if at.is_empty() {
+                    self.state.members.shift_remove(uid);
+                }
+            }
+        }
+        self.state.len -= lost.len();
+        self.state.frontends.shift_remove(sid);
+        lost
+    }
+
+    /// Sends a frontend the whole membership, as it asked.
+    pub(super) fn resync(&mut self, sid: &ServerId) {
+        if let Some(copy) = self.state.frontends.get_mut(sid) {
+            copy.stale = true;
+            self.sync(sid);
+        }
+    }
+
+    pub(super) fn destroy(&mut self) {
+        self.state.destroyed = true;
+        self.state.members.clear();
+        self.state.len = 0;
+        for (sid, _) in std::mem::take(&mut self.state.frontends) {
+            self.send(&sid, 0, GroupOp::Drop);
+        }
+    }
+
+    fn members_at(&self, sid: &ServerId) -> Vec<Uid> {
+        self.state.members.iter().filter(|(_, at)| at.contains(sid)).map(|(uid, _)| uid.clone()).collect()
+    }
+
+    /// A frontend without members needs no copy.
+    fn drop_unused(&mut self, sid: &ServerId) {
+        if self.state.frontends.get(sid).is_some_and(|copy| copy.members == 0) {
+            self.state.frontends.shift_remove(sid);
+            self.send(sid, 0, GroupOp::Drop);
+        }
+    }
+
+    /// Tells a frontend; if that can't be done, the whole membership goes before anything later.
+    fn tell(&mut self, sid: &ServerId, op: GroupOp) -> bool {
+        let Some(copy) = self.state.frontends.get_mut(sid) else { return false };
+        let changes = matches!(op, GroupOp::Join(_) | GroupOp::Leave(_));
+        if changes {
+            copy.version += 1;
+        }
+        let (version, stale) = (copy.version, copy.stale);
+        if stale {
+            return self.sync(sid) && (changes || self.send(sid, version, op));
+        }
+        let sent = self.send(sid, version, op);
+        if !sent
+            && changes
+            && let Some(copy) = self.state.frontends.get_mut(sid)
+        {
+            copy.stale = true;
+        }
+        sent
+    }
+
+    fn sync(&mut self, sid: &ServerId) -> bool {
+        let uids = self.members_at(sid);
+        let Some(copy) = self.state.frontends.get(sid) else { return false };
+        let sent = self.send(sid, copy.version, GroupOp::Sync(uids));
+        if let Some(copy) = self.state.frontends.get_mut(sid) {
+            copy.stale = !sent;
+        }
+        sent
+    }
+
+    fn send(&self, sid: &ServerId, version: u64, op: GroupOp) -> bool {
+        let core = &self.channel.core;
+        let key = GroupKey {
+            backend: core.info.id.clone(),
+            incarnation: core.incarnation,
+            group: self.channel.group,
+        };
+        core.send(sid, Message::Group { key, version, op }).is_ok()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.state.destroyed {
+            return Err(Error::of(
+                ErrorKind::Closed,
+                format_args!("channel {} is destroyed", self.channel.name),
+            ));
+        }
+        Ok(())
+    }
+}

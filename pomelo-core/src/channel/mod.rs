@@ -1,0 +1,173 @@
+//! Channels: who gets a push, wherever they are connected.
+//!
+//! A channel belongs to the server that made it. Its members' frontends keep a copy of the membership ([`Group`]), so
+//! that a push is one message per frontend, whatever the number of members.
+
+mod group;
+mod guard;
+mod service;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use smallvec::SmallVec;
+
+pub use guard::ChannelGuard;
+pub use service::Channels;
+
+pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids};
+pub(crate) use service::Table;
+
+use crate::app::Core;
+use crate::error::Result;
+use crate::server::ServerId;
+use crate::session::Uid;
+
+/// A member of a channel: a user at a frontend.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Recipient {
+    /// The user.
+    pub uid: Uid,
+    /// The frontend that its connection is at.
+    pub sid: ServerId,
+}
+
+/// A named set of users at frontends, in the order in which they joined. Cheap to clone.
+///
+/// Each method is one step; [`update`](Self::update) makes several one.
+#[derive(Clone)]
+pub struct Channel(Arc<Inner>);
+
+pub(crate) struct Inner {
+    core: Arc<Core>,
+    name: Arc<str>,
+    group: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    members: IndexMap<Uid, SmallVec<[ServerId; 1]>, foldhash::fast::RandomState>,
+    frontends: IndexMap<ServerId, Copy, foldhash::fast::RandomState>,
+    len: usize,
+    destroyed: bool,
+}
+
+/// What a frontend was told of the membership.
+#[derive(Default)]
+struct Copy {
+    members: usize,
+    version: u64,
+    /// Something could not be told: the whole membership goes before anything else.
+    stale: bool,
+}
+
+impl Channel {
+    pub(crate) fn new(core: &Arc<Core>, name: &str, group: u64) -> Self {
+        Self(Arc::new(Inner { core: core.clone(), name: name.into(), group, state: Mutex::default() }))
+    }
+
+    /// The channel's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Runs `change` as one step: nobody joins, leaves or pushes in between. It must not use the channel other than by
+    /// its argument.
+    ///
+    /// # Errors
+    /// What `change` returns.
+    pub fn update<T>(&self, change: impl FnOnce(&mut ChannelGuard<'_>) -> Result<T>) -> Result<T> {
+        change(&mut self.guard())
+    }
+
+    /// Adds a user at a frontend; one that is a member already is left alone.
+    ///
+    /// # Errors
+    /// If the channel is destroyed.
+    pub fn add(&self, uid: impl Into<Uid>, sid: impl Into<ServerId>) -> Result<()> {
+        self.guard().add(uid, sid)
+    }
+
+    /// Takes a user at a frontend out; false if it was no member.
+    pub fn leave(&self, uid: &str, sid: &str) -> bool {
+        self.guard().leave(uid, sid)
+    }
+
+    /// Sends a message to all members. It never waits: the message is encoded and queued, and its order is that of the
+    /// calls. What could not be queued for a frontend is counted as dropped.
+    ///
+    /// # Errors
+    /// If the channel is destroyed, or the message can't be encoded.
+    pub fn push(&self, route: &str, message: &impl Serialize) -> Result<()> {
+        self.guard().push(route, message)
+    }
+
+    /// As [`push`](Self::push), but a client whose outbox is full just misses it and isn't kicked.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_volatile(&self, route: &str, message: &impl Serialize) -> Result<()> {
+        self.guard().push_volatile(route, message)
+    }
+
+    /// As [`push`](Self::push), and returns the users that were not reached: those without a connection at their
+    /// frontend, those whose outbox was full, and all at a frontend that failed.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub async fn push_confirmed(&self, route: &str, message: &impl Serialize) -> Result<Vec<Uid>> {
+        let asked = self.guard().push_asking(route, message)?;
+        Ok(service::missing(&self.0.core, asked).await)
+    }
+
+    /// The users in the channel, in the order in which they joined; one at two frontends is there twice.
+    pub fn members(&self) -> Vec<Uid> {
+        let guard = self.guard();
+        guard.members().map(Uid::from).collect()
+    }
+
+    /// The member of that user.
+    pub fn member(&self, uid: &str) -> Option<Recipient> {
+        self.guard().member(uid)
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.state().len
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Removes the channel. It delivers nothing any more, also if one of the same name is made again.
+    pub fn destroy(&self) {
+        self.guard().destroy();
+        self.0.core.channels.forget(self);
+    }
+
+    pub(crate) fn guard(&self) -> ChannelGuard<'_> {
+        ChannelGuard::new(&self.0, self.state())
+    }
+
+    pub(crate) fn group(&self) -> u64 {
+        self.0.group
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("name", &self.0.name)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

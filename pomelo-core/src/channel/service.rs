@@ -1,0 +1,220 @@
+//! The channels of a server, and pushes without one.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::{Channel, Recipient};
+use crate::app::Core;
+use crate::counters::Dropped;
+use crate::envelope::{Answer, Message};
+use crate::error::Result;
+use crate::server::ServerId;
+use crate::session::Uid;
+
+/// The channels that a server has.
+#[derive(Default)]
+pub(crate) struct Table {
+    channels: Mutex<HashMap<Arc<str>, Channel>>,
+    serial: AtomicU64,
+}
+
+impl Table {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Channel>> {
+        self.channels.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Forgets a channel, unless its name belongs to another one by now.
+    pub(super) fn forget(&self, channel: &Channel) {
+        let mut channels = self.lock();
+        if channels.get(channel.name()).is_some_and(|known| known.group() == channel.group()) {
+            channels.remove(channel.name());
+        }
+    }
+
+    /// Forgets all channels: they hold the server.
+    pub(crate) fn clear(&self) {
+        std::mem::take(&mut *self.lock());
+    }
+
+    /// A frontend has missed something.
+    pub(crate) fn resync(&self, frontend: &ServerId, group: u64) {
+        let channel = self.lock().values().find(|channel| channel.group() == group).cloned();
+        if let Some(channel) = channel {
+            channel.guard().resync(frontend);
+        }
+    }
+
+    /// A frontend is gone: its members are out of every channel. Returns who was lost where.
+    pub(crate) fn lose(&self, frontend: &ServerId) -> Vec<(Channel, Vec<Uid>)> {
+        let channels: Vec<_> = self.lock().values().cloned().collect();
+        let lost = channels.into_iter().map(|channel| {
+            let uids = channel.guard().lose(frontend);
+            (channel, uids)
+        });
+        lost.filter(|(_, uids)| !uids.is_empty()).collect()
+    }
+}
+
+/// pomelo's `channelService`: this server's channels, and pushes to users by name.
+#[derive(Clone)]
+pub struct Channels {
+    core: Arc<Core>,
+}
+
+/// A frontend that was asked whom it did not reach.
+pub(crate) struct Asked {
+    pub(super) seq: u64,
+    /// None if it could not be asked.
+    pub(super) answer: Option<oneshot::Receiver<Result<Answer>>>,
+    pub(super) uids: Vec<Uid>,
+}
+
+impl Channels {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// The channel of that name, if there is one.
+    pub fn get(&self, name: &str) -> Option<Channel> {
+        self.core.channels.lock().get(name).cloned()
+    }
+
+    /// The channel of that name, made if there is none.
+    pub fn create(&self, name: &str) -> Channel {
+        let table = &self.core.channels;
+        let mut channels = table.lock();
+        if let Some(channel) = channels.get(name) {
+            return channel.clone();
+        }
+        let group = table.serial.fetch_add(1, Ordering::Relaxed) + 1;
+        let channel = Channel::new(&self.core, name, group);
+        channels.insert(name.into(), channel.clone());
+        channel
+    }
+
+    /// Destroys the channel of that name; false if there is none.
+    pub fn destroy(&self, name: &str) -> bool {
+        self.get(name).map(|channel| channel.destroy()).is_some()
+    }
+
+    /// How many channels there are.
+    pub fn len(&self) -> usize {
+        self.core.channels.lock().len()
+    }
+
+    /// Whether there is no channel.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sends a message to users by name, one message per frontend. It never waits.
+    ///
+    /// # Errors
+    /// If the message can't be encoded.
+    pub fn push_by_uids<I>(&self, route: &str, message: &impl Serialize, recipients: I) -> Result<()>
+    where
+        I: IntoIterator<Item = Recipient>,
+    {
+        let by_frontend = group(recipients);
+        let push = self.core.encode_push(route, message, false, by_frontend.keys())?;
+        for (sid, uids) in by_frontend {
+            if self.core.send(&sid, Message::PushUids { seq: 0, push: push.clone(), uids }).is_err() {
+                self.core.counters.add(Dropped::Unreachable);
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`push_by_uids`](Self::push_by_uids), and returns the users that were not reached.
+    ///
+    /// # Errors
+    /// If the message can't be encoded.
+    pub async fn push_by_uids_confirmed<I>(
+        &self,
+        route: &str,
+        message: &impl Serialize,
+        to: I,
+    ) -> Result<Vec<Uid>>
+    where
+        I: IntoIterator<Item = Recipient>,
+    {
+        let by_frontend = group(to);
+        let push = self.core.encode_push(route, message, false, by_frontend.keys())?;
+        let mut asked = Vec::new();
+        for (sid, uids) in by_frontend {
+            let (seq, answer) = self.core.pending.add_task(sid.clone());
+            let sent =
+                self.core.send(&sid, Message::PushUids { seq, push: push.clone(), uids: uids.clone() });
+            if sent.is_err() {
+                self.core.pending.remove(seq);
+                self.core.counters.add(Dropped::Unreachable);
+            }
+            asked.push(Asked { seq, answer: sent.is_ok().then_some(answer), uids });
+        }
+        Ok(missing(&self.core, asked).await)
+    }
+
+    /// Sends a message to all clients of all frontends of a type.
+    ///
+    /// # Errors
+    /// If the message can't be encoded.
+    pub fn broadcast(&self, server_type: &str, route: &str, message: &impl Serialize) -> Result<()> {
+        self.broadcast_to(server_type, route, message, false, None)
+    }
+
+    /// As [`broadcast`](Self::broadcast), to those only that are bound to a user (`bound_only`), and that the
+    /// frontends' broadcast filter lets through for this parameter.
+    ///
+    /// # Errors
+    /// If the message can't be encoded.
+    pub fn broadcast_to(
+        &self,
+        server_type: &str,
+        route: &str,
+        message: &impl Serialize,
+        bound_only: bool,
+        filter: Option<Value>,
+    ) -> Result<()> {
+        let servers = self.core.servers(server_type);
+        let push = self.core.encode_push(route, message, false, servers.iter().map(|server| &server.id))?;
+        for server in servers.iter() {
+            let broadcast = Message::Broadcast { push: push.clone(), bound_only, filter: filter.clone() };
+            if self.core.send(&server.id, broadcast).is_err() {
+                self.core.counters.add(Dropped::Unreachable);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn group(recipients: impl IntoIterator<Item = Recipient>) -> HashMap<ServerId, Vec<Uid>> {
+    let mut by_frontend: HashMap<ServerId, Vec<Uid>> = HashMap::new();
+    for Recipient { uid, sid } in recipients {
+        by_frontend.entry(sid).or_default().push(uid);
+    }
+    by_frontend
+}
+
+/// Collects the users that frontends did not reach; of one that doesn't answer, all.
+pub(crate) async fn missing(core: &Core, asked: Vec<Asked>) -> Vec<Uid> {
+    let mut missing = Vec::new();
+    for Asked { seq, answer, uids } in asked {
+        let Some(answer) = answer else {
+            missing.extend(uids);
+            continue;
+        };
+        match tokio::time::timeout(core.limits.rpc_timeout, answer).await {
+            Ok(Ok(Ok(Answer::Missing(not_reached)))) => missing.extend(not_reached),
+            _ => {
+                core.pending.remove(seq);
+                missing.extend(uids);
+            }
+        }
+    }
+    missing
+}

@@ -1,0 +1,84 @@
+//! Bodies to and from serde's types: JSON here, pomelo-protobuf by whoever knows its schemas.
+
+use bytes::Bytes;
+use erased_serde::{Deserializer, Serialize};
+use serde::de::DeserializeOwned;
+
+use crate::error::Result;
+use crate::message::{Body, Encoding, bad_message};
+
+/// A schema-driven encoding of bodies, chosen by route.
+pub trait SchemaCodec: Send + Sync + 'static {
+    /// Encodes what the server sends on `route`; none if there is no schema for it.
+    ///
+    /// # Errors
+    /// If the value doesn't fit the schema: which field, and why.
+    fn encode(&self, route: &str, value: &dyn Serialize) -> Option<Result<Bytes>>;
+
+    /// Hands `visit` a deserializer of what a client sent on `route`.
+    ///
+    /// # Errors
+    /// What `visit` returns, or that there is no schema for the route.
+    fn decode(
+        &self,
+        route: &str,
+        bytes: &[u8],
+        visit: &mut dyn FnMut(&mut dyn Deserializer<'_>) -> Result<()>,
+    ) -> Result<()>;
+}
+
+/// All codecs that a server has.
+#[derive(Default)]
+pub struct Codecs {
+    protobuf: Option<Box<dyn SchemaCodec>>,
+}
+
+impl Codecs {
+    /// JSON and, by `protobuf`, pomelo-protobuf.
+    pub fn with_protobuf(protobuf: impl SchemaCodec) -> Self {
+        Self { protobuf: Some(Box::new(protobuf)) }
+    }
+
+    /// Encodes a body in the encoding that is accepted, or in JSON where that has no schema for the route.
+    ///
+    /// # Errors
+    /// If the value can't be encoded: which field, and why.
+    pub fn encode(&self, accept: Encoding, route: &str, value: &dyn Serialize) -> Result<Body> {
+        if let (Encoding::Protobuf, Some(protobuf)) = (accept, &self.protobuf)
+            && let Some(encoded) = protobuf.encode(route, value)
+        {
+            let bytes = encoded.map_err(|e| e.context(route))?;
+            return Ok(Body { encoding: Encoding::Protobuf, bytes });
+        }
+        let bytes = serde_json::to_vec(value).map_err(|e| bad_message(format_args!("{route}: {e}")))?;
+        Ok(Body::json(bytes))
+    }
+
+    /// Decodes a body that a client sent on `route`. JSON that isn't valid counts as `{}`, as in pomelo.
+    ///
+    /// # Errors
+    /// [`BadMessage`](crate::ErrorKind::BadMessage) naming the field.
+    pub fn decode<T: DeserializeOwned>(&self, route: &str, body: &Body) -> Result<T> {
+        match body.encoding {
+            Encoding::Json => decode_json(&body.bytes),
+            Encoding::Protobuf => {
+                let protobuf =
+                    self.protobuf.as_ref().ok_or_else(|| bad_message("no protobuf schemas here"))?;
+                let mut value = None;
+                protobuf.decode(route, &body.bytes, &mut |deserializer| {
+                    value = Some(erased_serde::deserialize(deserializer).map_err(bad_message)?);
+                    Ok(())
+                })?;
+                value.ok_or_else(|| bad_message("nothing was decoded"))
+            }
+        }
+    }
+}
+
+fn decode_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    match serde_json::from_slice(bytes) {
+        Ok(value) => Ok(value),
+        Err(error) if error.is_data() => Err(bad_message(error)),
+        Err(_) => serde_json::from_slice(b"{}").map_err(bad_message),
+    }
+}

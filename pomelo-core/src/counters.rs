@@ -1,0 +1,65 @@
+//! What was dropped, and why: nothing is lost silently.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why something was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dropped {
+    /// A push that didn't fit into a client's outbox; unless it was volatile, the client was kicked.
+    Overflow,
+    /// A push to a client that was closing.
+    Closing,
+    /// A push whose frontend could not be reached, or whose link was full.
+    Unreachable,
+    /// A push that a connection's format can't carry, such as one with a too long route.
+    Unencodable,
+    /// A request that hadn't started when its session closed.
+    SessionClosed,
+    /// A handler's reply that came after the client was already answered.
+    LateReply,
+    /// A client's message with a route that is none, or a code that is not in the dictionary.
+    BadRoute,
+    /// A connection that was refused, since there were too many.
+    TooManyConnections,
+    /// A connection that was closed for what it sent.
+    BadInput,
+}
+
+const REASONS: [Dropped; 9] = [
+    Dropped::Overflow,
+    Dropped::Closing,
+    Dropped::Unreachable,
+    Dropped::Unencodable,
+    Dropped::SessionClosed,
+    Dropped::LateReply,
+    Dropped::BadRoute,
+    Dropped::TooManyConnections,
+    Dropped::BadInput,
+];
+
+/// A server's counters of what was dropped, since it started.
+#[derive(Debug, Default)]
+pub struct Counters([AtomicU64; REASONS.len()]);
+
+impl Counters {
+    /// Counts one.
+    pub fn add(&self, reason: Dropped) {
+        self.add_many(reason, 1);
+    }
+
+    /// Counts several.
+    pub fn add_many(&self, reason: Dropped, count: usize) {
+        self.0[reason as usize].fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// How many were dropped for that reason.
+    pub fn dropped(&self, reason: Dropped) -> u64 {
+        self.0[reason as usize].load(Ordering::Relaxed)
+    }
+
+    /// All reasons with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (Dropped, u64)> + '_ {
+        REASONS.into_iter().map(|reason| (reason, self.dropped(reason)))
+    }
+}

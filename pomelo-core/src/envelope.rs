@@ -1,0 +1,152 @@
+//! What servers send each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::message::{Body, Encoding};
+use crate::route::Route;
+use crate::server::ServerId;
+use crate::session::{Incarnation, SessionId, Uid};
+
+/// A message from one server to another. To a [`Transport`](crate::transport::Transport) it is opaque.
+#[derive(Debug)]
+pub struct Envelope(pub(crate) Message);
+
+/// A session's settings.
+pub(crate) type Settings = BTreeMap<String, Value>;
+
+/// A session as it is at its frontend at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) id: SessionId,
+    pub(crate) frontend: ServerId,
+    pub(crate) uid: Option<Uid>,
+    pub(crate) settings: Arc<Settings>,
+    /// Counts the changes at the frontend.
+    pub(crate) version: u64,
+}
+
+/// One body in every encoding that its receivers need.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Payload {
+    pub(crate) json: Option<Bytes>,
+    pub(crate) protobuf: Option<Bytes>,
+}
+
+impl Payload {
+    /// The body for receivers that accept `encoding`.
+    pub(crate) fn body(&self, accept: Encoding) -> Option<Body> {
+        let protobuf = self.protobuf.as_ref().filter(|_| accept == Encoding::Protobuf);
+        match protobuf {
+            Some(bytes) => Some(Body { encoding: Encoding::Protobuf, bytes: bytes.clone() }),
+            None => self.json.clone().map(Body::json),
+        }
+    }
+}
+
+/// A push on its way to frontends.
+#[derive(Debug, Clone)]
+pub(crate) struct Push {
+    pub(crate) route: Arc<str>,
+    pub(crate) payload: Payload,
+    /// Dropped rather than kicking a client whose outbox is full.
+    pub(crate) volatile: bool,
+}
+
+/// A channel, as frontends know it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct GroupKey {
+    pub(crate) backend: ServerId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) group: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A call of a remote's method, by its number in the callee's table; `seq` 0 wants no reply.
+    Call { seq: u64, method: u32, lane: u64, args: Bytes },
+    /// A client's message for a handler.
+    Forward { seq: u64, session: Snapshot, route: Route, id: Option<u64>, body: Body, accept: Encoding },
+    /// The answer to anything that has a `seq`.
+    Reply { seq: u64, result: Result<Answer, Error> },
+    /// Something about a session, at its frontend.
+    Session { seq: u64, op: SessionOp },
+    /// A session that the receiver subscribed to is closed.
+    SessionClosed { session: Snapshot, reason: Arc<str> },
+    /// Membership of a channel, and its pushes.
+    Group { key: GroupKey, version: u64, op: GroupOp },
+    /// A frontend has missed something of a channel and wants the whole membership.
+    FetchGroup { group: u64 },
+    /// A push to users by name.
+    PushUids { seq: u64, push: Push, uids: Vec<Uid> },
+    /// A push to all clients of a frontend.
+    Broadcast { push: Push, bound_only: bool, filter: Option<Value> },
+}
+
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Nothing to say but that it is done; of a session, the version it has now.
+    Done(u64),
+    /// What a remote returned.
+    Returned(Bytes),
+    /// A handler's response; none to a notify.
+    Response(Option<Body>),
+    /// Sessions that were asked for.
+    Sessions(Vec<Snapshot>),
+    /// Users that were not reached.
+    Missing(Vec<Uid>),
+}
+
+#[derive(Debug)]
+pub(crate) enum SessionOp {
+    Bind {
+        id: SessionId,
+        uid: Uid,
+        unique: bool,
+    },
+    Unbind {
+        id: SessionId,
+        uid: Uid,
+    },
+    Set {
+        id: SessionId,
+        changes: Settings,
+    },
+    Get {
+        id: SessionId,
+    },
+    GetByUid {
+        uid: Uid,
+    },
+    Kick {
+        id: SessionId,
+        reason: Option<String>,
+    },
+    KickUid {
+        uid: Uid,
+        reason: Option<String>,
+    },
+    /// Tell this server when the session closes.
+    Subscribe {
+        id: SessionId,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) enum GroupOp {
+    Join(Uid),
+    Leave(Uid),
+    /// The whole membership.
+    Sync(Vec<Uid>),
+    /// `seq` other than 0 wants to know who was not reached.
+    Push {
+        seq: u64,
+        push: Push,
+    },
+    /// The channel is no more.
+    Drop,
+}

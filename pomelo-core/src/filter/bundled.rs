@@ -1,0 +1,174 @@
+//! The filters that come with pomelo.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use super::{Filter, FilterFactory, Verdict};
+use crate::app::Core;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Body, Request};
+use crate::session::SessionId;
+
+/// Answers `{"code":500}` to requests that take longer than a limit; their late replies are counted and dropped.
+#[derive(Debug, Clone)]
+pub struct Timeout(Duration);
+
+impl Timeout {
+    /// A filter with that limit.
+    pub fn new(limit: Duration) -> Self {
+        Self(limit)
+    }
+}
+
+impl Default for Timeout {
+    /// 3 s, as in pomelo.
+    fn default() -> Self {
+        Self(Duration::from_secs(3))
+    }
+}
+
+impl Filter for Timeout {
+    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+        request.answer_within(self.0);
+        Box::pin(std::future::ready(Ok(Verdict::Continue)))
+    }
+}
+
+/// Logs each request's route and the time it took, at target `pomelo::con_log`.
+#[derive(Debug, Clone, Default)]
+pub struct Time;
+
+impl Filter for Time {
+    fn after<'a>(&'a self, request: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()> {
+        let time_used_ms = request.arrived().elapsed().as_millis() as u64;
+        tracing::info!(target: "pomelo::con_log", route = %request.route(), time_used_ms, ok = outcome.is_ok());
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// Handles the messages of a session one at a time, `#[pomelo(concurrent)]` methods included. Without that attribute
+/// all methods are anyhow.
+#[derive(Debug, Clone)]
+pub struct Serial(Duration);
+
+impl Serial {
+    /// A filter that lets a message through when its turn hasn't come after that time.
+    pub fn new(patience: Duration) -> Self {
+        Self(patience)
+    }
+}
+
+impl Default for Serial {
+    /// 3 s, as in pomelo.
+    fn default() -> Self {
+        Self(Duration::from_secs(3))
+    }
+}
+
+impl FilterFactory for Serial {
+    fn build(&self, _: &Core) -> Arc<dyn Filter> {
+        Arc::new(SerialTurns { patience: self.0, turns: Mutex::default(), held: Mutex::default() })
+    }
+}
+
+struct SerialTurns {
+    patience: Duration,
+    turns: Mutex<HashMap<SessionId, Arc<AsyncMutex<()>>>>,
+    held: Mutex<HashMap<(SessionId, Instant, Option<u64>), OwnedMutexGuard<()>>>,
+}
+
+impl SerialTurns {
+    fn key(request: &Request) -> (SessionId, Instant, Option<u64>) {
+        (request.session().id(), request.arrived(), request.id())
+    }
+}
+
+impl Filter for SerialTurns {
+    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+        Box::pin(async move {
+            let turn = lock(&self.turns).entry(request.session().id()).or_default().clone();
+            if let Ok(guard) = tokio::time::timeout(self.patience, turn.lock_owned()).await {
+                lock(&self.held).insert(Self::key(request), guard);
+            } else {
+                tracing::warn!(route = %request.route(), "the message before took too long");
+            }
+            Ok(Verdict::Continue)
+        })
+    }
+
+    fn after<'a>(&'a self, request: &'a Request, _: &'a Result<Body>) -> BoxFuture<'a, ()> {
+        drop(lock(&self.held).remove(&Self::key(request)));
+        // Nobody else holds or awaits a turn that only the table knows.
+        let mut turns = lock(&self.turns);
+        let id = request.session().id();
+        if turns.get(&id).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+            turns.remove(&id);
+        }
+        drop(turns);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// Refuses messages with `{"code":500}` while the server's tasks are scheduled later than a limit.
+#[derive(Debug, Clone)]
+pub struct TooBusy(Duration);
+
+impl TooBusy {
+    /// How often the lag is measured.
+    const EVERY: Duration = Duration::from_millis(100);
+
+    /// A filter with that limit.
+    pub fn new(max_lag: Duration) -> Self {
+        Self(max_lag)
+    }
+}
+
+impl Default for TooBusy {
+    /// 70 ms, as in pomelo.
+    fn default() -> Self {
+        Self(Duration::from_millis(70))
+    }
+}
+
+impl FilterFactory for TooBusy {
+    fn build(&self, app: &Core) -> Arc<dyn Filter> {
+        let lag_us = Arc::new(AtomicU64::new(0));
+        let measured = Arc::downgrade(&lag_us);
+        app.executor.spawn(async move {
+            loop {
+                let due = Instant::now() + Self::EVERY;
+                tokio::time::sleep_until(due).await;
+                let Some(lag_us) = measured.upgrade() else { return };
+                lag_us.store(due.elapsed().as_micros() as u64, Ordering::Relaxed);
+            }
+        });
+        Arc::new(LagLimit { limit: self.0, lag_us })
+    }
+}
+
+struct LagLimit {
+    limit: Duration,
+    lag_us: Arc<AtomicU64>,
+}
+
+impl Filter for LagLimit {
+    fn before<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+        let lag = Duration::from_micros(self.lag_us.load(Ordering::Relaxed));
+        let verdict = if lag > self.limit {
+            Err(Error::of(ErrorKind::Overloaded, "Server toobusy!"))
+        } else {
+            Ok(Verdict::Continue)
+        };
+        Box::pin(std::future::ready(verdict))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

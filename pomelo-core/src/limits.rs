@@ -1,0 +1,41 @@
+//! Bounds: everything that could grow has one.
+
+use std::time::Duration;
+
+/// The bounds of one server. Set them in `configure`: `app.limits().rpc_timeout = …`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long an RPC call waits for its answer. 30 s, as in pomelo.
+    pub rpc_timeout: Duration,
+    /// How long a handler may take; then it is dropped, the client is answered `{"code":500}` and its next message
+    /// is handled. 30 s: longer than any RPC call that it makes.
+    pub request_timeout: Duration,
+    /// How many messages of one session may be unanswered before its socket is no longer read. 64: enough for any
+    /// client that isn't flooding, and it bounds what one client can make the server hold.
+    pub queued_requests: usize,
+    /// How many calls may wait in one lane before more are answered `Overloaded`. 16,384: at 1 µs a call, 16 ms.
+    pub lane_queue: usize,
+    /// How many lanes a server handles calls in. Four per core: calls in a lane start one after the other, and a slow
+    /// synchronous stretch in one must not hold up the others.
+    pub lanes: usize,
+    /// How many pushes a frontend keeps of a channel whose membership it is fetching. 1,024, then they are dropped.
+    pub stashed_pushes: usize,
+    /// How long stopping waits for sessions and their `on_closed` hooks. 10 s.
+    pub stop_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            rpc_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(30),
+            queued_requests: 64,
+            lane_queue: 16_384,
+            lanes: cores * 4,
+            stashed_pushes: 1_024,
+            stop_timeout: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What a connection still has to send, and the flusher that sends it.
+//!
+//! A push appends one shared frame to each recipient's [`Outbox`] and puts it on its [`Flusher`]'s dirty list; the
+//! flusher then writes each dirty connection once, everything queued in one vectored write. No task is woken per
+//! recipient.
+
+mod flusher;
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use flusher::Flusher;
+
+use crate::connector::FormatId;
+use crate::session::SessionId;
+
+/// How many frames go into one vectored write.
+const MAX_SLICES: usize = 64;
+
+/// A drained queue keeps at most this many places, so that a burst doesn't stay as memory.
+const KEEP_CAPACITY: usize = 16;
+
+/// How long a closing connection may take to accept its last frames.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// The writing side of a connection, as a connector provides it.
+pub trait Sink: Send + Sync + 'static {
+    /// Writes what it can without waiting, and returns how many bytes that was.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if nothing can be written now; any other error ends the connection.
+    fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Arranges for [`Outbox::resume`] to be called once the connection can be written again.
+    fn wait_writable(&self, outbox: Arc<Outbox>);
+
+    /// Closes the connection; the connector then sees the end of its input.
+    fn close(&self);
+}
+
+/// A connection's bounded queue of frames.
+pub struct Outbox {
+    state: Mutex<State>,
+    sink: Box<dyn Sink>,
+    flusher: Arc<Flusher>,
+    format: FormatId,
+    limit: usize,
+    session: OnceLock<SessionId>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Bytes>,
+    /// Bytes queued and not written, those that the flusher has taken out included.
+    bytes: usize,
+    /// How much of the first frame is written already.
+    written: usize,
+    /// On the dirty list, in the flusher's hands or waiting to be writable: somebody will look at the queue.
+    claimed: bool,
+    /// The flusher is writing what was queued; `queue` holds only what came after.
+    taken: bool,
+    closing: Closing,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    #[default]
+    Open,
+    /// The frames that are queued are the last ones.
+    Draining,
+    /// As `Draining`, and of what the flusher has taken only the half-written frame still goes.
+    Cutting,
+    Closed,
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It is queued, and somebody already minds the queue.
+    Queued,
+    /// It is queued, and the outbox must be put on its flusher's list.
+    NeedsFlush,
+    /// It doesn't fit and was dropped.
+    Overflow,
+    /// The connection is closing; it was dropped.
+    Closed,
+}
+
+impl Outbox {
+    /// An outbox that holds at most `limit` bytes of frames in `format`.
+    pub fn new(sink: impl Sink, flusher: Arc<Flusher>, format: FormatId, limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            sink: Box::new(sink),
+            flusher,
+            format,
+            limit,
+            session: OnceLock::new(),
+        })
+    }
+
+    /// Which frames the connection takes.
+    pub fn format(&self) -> FormatId {
+        self.format
+    }
+
+    /// Bytes that are queued and not written.
+    pub fn queued_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Queues a frame without flushing; a caller with many outboxes hands those that need it to
+    /// [`Flusher::mark_all`] in one go.
+    pub fn append(&self, frame: Bytes) -> Appended {
+        let mut state = self.lock();
+        if state.closing != Closing::Open {
+            return Appended::Closed;
+        }
+        if state.bytes + frame.len() > self.limit {
+            return Appended::Overflow;
+        }
+        state.bytes += frame.len();
+        state.queue.push_back(frame);
+        if std::mem::replace(&mut state.claimed, true) { Appended::Queued } else { Appended::NeedsFlush }
+    }
+
+    /// Queues a frame and sees to it that it is written.
+    pub fn send(self: &Arc<Self>, frame: Bytes) -> Appended {
+        let appended = self.append(frame);
+        if appended == Appended::NeedsFlush {
+            self.flusher.mark(self.clone());
+        }
+        appended
+    }
+
+    /// Sends `last` after all that is queued, then closes; at the latest after a second.
+    pub fn finish(self: &Arc<Self>, last: Bytes) {
+        self.end(last, false);
+    }
+
+    /// Finishes the half-written frame, discards the rest, sends `last` and closes; at the latest after a second.
+    pub fn cut(self: &Arc<Self>, last: Bytes) {
+        self.end(last, true);
+    }
+
+    fn end(self: &Arc<Self>, last: Bytes, discard: bool) {
+        let mut state = self.lock();
+        if state.closing != Closing::Open {
+            return;
+        }
+        state.closing = if discard && state.taken { Closing::Cutting } else { Closing::Draining };
+        if discard {
+            state.discard_unstarted();
+        }
+        state.bytes += last.len();
+        state.queue.push_back(last);
+        let unclaimed = !std::mem::replace(&mut state.claimed, true);
+        drop(state);
+        if unclaimed {
+            self.flusher.mark(self.clone());
+        }
+        let outbox = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LINGER).await;
+            outbox.close();
+        });
+    }
+
+    /// Closes at once; what is queued is lost.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        if state.closing == Closing::Closed {
+            return;
+        }
+        state.closing = Closing::Closed;
+        state.queue = VecDeque::new();
+        state.bytes = 0;
+        drop(state);
+        self.sink.close();
+    }
+
+    /// Goes on writing: for the [`Sink`] that said it would block.
+    pub fn resume(self: &Arc<Self>) {
+        self.flusher.mark(self.clone());
+    }
+
+    pub(crate) fn set_session(&self, id: SessionId) {
+        // A connection has one session; the connector opens it once.
+        let _ = self.session.set(id);
+    }
+
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        self.session.get().copied()
+    }
+
+    /// Writes all that is queued, and on a socket that would block arranges to be called again.
+    ///
+    /// The queue is swapped with `spare` while it is written, so that appending never waits for a system call.
+    fn flush(self: &Arc<Self>, spare: &mut VecDeque<Bytes>) {
+        loop {
+            let mut progress = {
+                let mut state = self.lock();
+                if state.queue.is_empty() {
+                    return self.drained(state, spare);
+                }
+                std::mem::swap(&mut state.queue, spare);
+                state.taken = true;
+                Progress { written: state.written, sent: 0 }
+            };
+            let result = self.write(spare, &mut progress);
+            self.lock().put_back(spare, &progress);
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return self.sink.wait_writable(self.clone());
+                }
+                Err(_) => return self.close(),
+            }
+        }
+    }
+
+    /// Writes `frames` until there are none left or the sink would block.
+    fn write(&self, frames: &mut VecDeque<Bytes>, progress: &mut Progress) -> io::Result<()> {
+        while !frames.is_empty() {
+            let mut slices: [IoSlice<'_>; MAX_SLICES] = std::array::from_fn(|_| IoSlice::new(&[]));
+            let mut count = 0;
+            for (slice, frame) in slices.iter_mut().zip(frames.iter()) {
+                *slice = IoSlice::new(if count == 0 { &frame[progress.written..] } else { frame });
+                count += 1;
+            }
+            match self.sink.try_write(&slices[..count]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => progress.advance(frames, sent),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn drained(&self, mut state: MutexGuard<'_, State>, spare: &mut VecDeque<Bytes>) {
+        state.claimed = false;
+        let finished = matches!(state.closing, Closing::Draining | Closing::Cutting);
+        // Leave the emptied queue of the right size where it will be needed.
+        if state.queue.capacity() == 0 && spare.capacity() <= KEEP_CAPACITY {
+            std::mem::swap(&mut state.queue, spare);
+        } else if state.queue.capacity() > KEEP_CAPACITY {
+            state.queue = VecDeque::new();
+        }
+        drop(state);
+        if finished {
+            self.close();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// How far a flush has come.
+struct Progress {
+    /// How much of the first frame is written.
+    written: usize,
+    /// Bytes written in this flush.
+    sent: usize,
+}
+
+impl Progress {
+    fn advance(&mut self, frames: &mut VecDeque<Bytes>, sent: usize) {
+        self.sent += sent;
+        self.written += sent;
+        while let Some(frame) = frames.front()
+            && self.written >= frame.len()
+        {
+            self.written -= frame.len();
+            frames.pop_front();
+        }
+    }
+}
+
+impl State {
+    /// Drops every frame that isn't half-written; those that are taken, the flusher drops.
+    fn discard_unstarted(&mut self) {
+        let keep = usize::from(self.written > 0 && !self.taken);
+        let dropped: usize = self.queue.iter().skip(keep).map(Bytes::len).sum();
+        self.queue.truncate(keep);
+        self.bytes -= dropped;
+    }
+
+    /// Takes back what could not be written, in front of what was appended meanwhile.
+    fn put_back(&mut self, frames: &mut VecDeque<Bytes>, progress: &Progress) {
+        self.taken = false;
+        if self.closing == Closing::Closed {
+            frames.clear();
+            return;
+        }
+        self.written = progress.written;
+        self.bytes -= progress.sent;
+        if self.closing == Closing::Cutting {
+            let keep = usize::from(progress.written > 0);
+            self.bytes -= frames.iter().skip(keep).map(Bytes::len).sum::<usize>();
+            frames.truncate(keep);
+            // What is cut is cut: the last frames, queued behind, stay whatever happens next.
+            self.closing = Closing::Draining;
+        }
+        while let Some(frame) = frames.pop_back() {
+            self.queue.push_front(frame);
+        }
+    }
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox")
+            .field("session", &self.session.get())
+            .field("queued_bytes", &self.queued_bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! The outbox over a sink that takes as many bytes as a test allows.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::*;
+
+#[derive(Default)]
+struct Wire {
+    sent: Mutex<Vec<u8>>,
+    room: AtomicUsize,
+    waiting: Mutex<Option<Arc<Outbox>>>,
+    closed: AtomicBool,
+    writes: AtomicUsize,
+}
+
+impl Wire {
+    fn text(&self) -> String {
+        String::from_utf8(self.sent.lock().unwrap().clone()).unwrap()
+    }
+
+    async fn allow(&self, bytes: usize) {
+        self.room.fetch_add(bytes, Ordering::SeqCst);
+        if let Some(outbox) = self.waiting.lock().unwrap().take() {
+            outbox.resume();
+        }
+        settle().await;
+    }
+}
+
+struct TestSink(Arc<Wire>);
+
+impl Sink for TestSink {
+    fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+        let room = self.0.room.load(Ordering::SeqCst);
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.0.writes.fetch_add(1, Ordering::SeqCst);
+        let all: Vec<u8> = frames.iter().flat_map(|frame| frame.iter().copied()).collect();
+        let taken = room.min(all.len());
+        self.0.sent.lock().unwrap().extend_from_slice(&all[..taken]);
+        self.0.room.fetch_sub(taken, Ordering::SeqCst);
+        Ok(taken)
+    }
+
+    fn wait_writable(&self, outbox: Arc<Outbox>) {
+        *self.0.waiting.lock().unwrap() = Some(outbox);
+    }
+
+    fn close(&self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+    }
+}
+
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn outbox(limit: usize) -> (Arc<Outbox>, Arc<Wire>) {
+    let (wire, flusher) = (Arc::new(Wire::default()), Arc::new(Flusher::default()));
+    flusher.spawn();
+    (Outbox::new(TestSink(wire.clone()), flusher, FormatId(0), limit), wire)
+}
+
+fn frame(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+#[tokio::test]
+async fn everything_queued_leaves_in_one_write() {
+    let (outbox, wire) = outbox(100);
+    wire.room.store(100, Ordering::SeqCst);
+    for text in ["one ", "two ", "three"] {
+        outbox.send(frame(text));
+    }
+    settle().await;
+    assert_eq!((wire.text().as_str(), wire.writes.load(Ordering::SeqCst)), ("one two three", 1));
+    assert_eq!(outbox.queued_bytes(), 0);
+}
+
+#[tokio::test]
+async fn a_socket_that_would_block_gets_the_rest_later_and_in_order() {
+    let (outbox, wire) = outbox(100);
+    outbox.send(frame("hello "));
+    settle().await;
+    for _ in 0..3 {
+        wire.allow(2).await;
+    }
+    outbox.send(frame("world"));
+    wire.allow(100).await;
+    assert_eq!(wire.text(), "hello world");
+}
+
+#[tokio::test]
+async fn more_than_the_limit_is_refused() {
+    let (outbox, wire) = outbox(10);
+    assert_eq!(outbox.send(frame("123456")), Appended::NeedsFlush);
+    settle().await;
+    assert_eq!(outbox.send(frame("78901")), Appended::Overflow);
+    assert_eq!(outbox.send(frame("7890")), Appended::Queued);
+    wire.allow(100).await;
+    assert_eq!((wire.text().as_str(), outbox.queued_bytes()), ("1234567890", 0));
+}
+
+#[tokio::test]
+async fn a_cut_finishes_the_half_written_frame_and_discards_the_rest() {
+    let (outbox, wire) = outbox(100);
+    outbox.send(frame("half-written "));
+    outbox.send(frame("lost "));
+    wire.allow(5).await;
+    outbox.cut(frame("kick"));
+    assert_eq!(outbox.send(frame("late")), Appended::Closed);
+    wire.allow(100).await;
+    assert_eq!(wire.text(), "half-written kick");
+    assert!(wire.closed.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn finishing_sends_all_that_is_queued_first() {
+    let (outbox, wire) = outbox(100);
+    outbox.send(frame("one "));
+    outbox.finish(frame("last"));
+    wire.allow(2).await;
+    assert!(!wire.closed.load(Ordering::SeqCst));
+    wire.allow(100).await;
+    assert_eq!(wire.text(), "one last");
+    assert!(wire.closed.load(Ordering::SeqCst));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_is_closed_after_a_second() {
+    let (outbox, wire) = outbox(100);
+    outbox.send(frame("unread"));
+    outbox.cut(frame("kick"));
+    tokio::time::sleep(LINGER * 2).await;
+    assert!(wire.closed.load(Ordering::SeqCst));
+    assert_eq!(outbox.queued_bytes(), 0);
+}
+
+#[tokio::test]
+async fn a_burst_does_not_stay_as_memory() {
+    let (outbox, wire) = outbox(100_000);
+    for _ in 0..5_000 {
+        outbox.send(frame("x"));
+    }
+    wire.allow(100_000).await;
+    outbox.send(frame("y"));
+    wire.allow(1).await;
+    assert!(outbox.lock().queue.capacity() <= KEEP_CAPACITY);
+}

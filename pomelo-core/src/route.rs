@@ -1,0 +1,85 @@
+//! The address of a handler's method: `serverType.handler.method`.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A parsed route, such as `chat.chatHandler.send`. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Route(Arc<Inner>);
+
+#[derive(PartialEq, Eq, Hash)]
+struct Inner {
+    text: Box<str>,
+    first_dot: usize,
+    last_dot: usize,
+}
+
+impl Route {
+    /// Parses `serverType.handler.method`.
+    ///
+    /// # Errors
+    /// If it hasn't exactly three parts, or one is empty.
+    pub fn parse(text: &str) -> Result<Self, RouteError> {
+        let mut dots = text.match_indices('.').map(|(at, _)| at);
+        let (Some(first_dot), Some(last_dot), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(RouteError { route: text.to_owned() });
+        };
+        if first_dot == 0 || last_dot == first_dot + 1 || last_dot + 1 == text.len() {
+            return Err(RouteError { route: text.to_owned() });
+        }
+        Ok(Self(Arc::new(Inner { text: text.into(), first_dot, last_dot })))
+    }
+
+    /// The whole route.
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The first part: which type of server handles it.
+    pub fn server_type(&self) -> &str {
+        &self.0.text[..self.0.first_dot]
+    }
+
+    /// The second part.
+    pub fn handler(&self) -> &str {
+        &self.0.text[self.0.first_dot + 1..self.0.last_dot]
+    }
+
+    /// The third part.
+    pub fn method(&self) -> &str {
+        &self.0.text[self.0.last_dot + 1..]
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0.text, f)
+    }
+}
+
+/// A text that is no route of a handler's method.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{route}` is not a route: serverType.handler.method")]
+pub struct RouteError {
+    route: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_has_exactly_three_parts() {
+        let route = Route::parse("chat.chatHandler.send").unwrap();
+        assert_eq!((route.server_type(), route.handler(), route.method()), ("chat", "chatHandler", "send"));
+        for wrong in ["", "chat", "chat.send", "a.b.c.d", ".b.c", "a..c", "a.b."] {
+            assert!(Route::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Which server of a type handles a message.
+
+mod dispatch;
+mod types;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+pub use dispatch::{crc32, pick};
+pub use types::{ConsistentHash, RoundRobin, WeightedRoundRobin};
+
+use crate::app::Core;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::Body;
+use crate::route::Route;
+use crate::server::{ServerId, Servers};
+use crate::session::{Session, Uid};
+
+/// What a router decides by: the first argument of a call, or the session of a client's message, and what is sent.
+#[derive(Clone)]
+pub struct RouteBy {
+    pub(crate) core: Arc<Core>,
+    pub(crate) subject: Subject,
+    pub(crate) message: RoutedMessage,
+}
+
+/// The route parameter.
+#[derive(Clone)]
+pub(crate) enum Subject {
+    Session(Session),
+    Key(Arc<str>),
+}
+
+/// What is being routed.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum RoutedMessage {
+    /// A client's message, with its body undecoded.
+    Client {
+        /// Where the client sent it.
+        route: Route,
+        /// Its body.
+        body: Body,
+    },
+    /// A remote call.
+    Call {
+        /// The remote's name on the wire.
+        service: &'static str,
+        /// The method's name on the wire.
+        method: &'static str,
+        /// The MessagePack array of its arguments.
+        args: bytes::Bytes,
+    },
+}
+
+impl RouteBy {
+    /// The session, if the message comes from one.
+    pub fn session(&self) -> Option<&Session> {
+        match &self.subject {
+            Subject::Session(session) => Some(session),
+            Subject::Key(_) => None,
+        }
+    }
+
+    /// The key, if the call was made with [`key`](crate::rpc::key).
+    pub fn key(&self) -> Option<&str> {
+        match &self.subject {
+            Subject::Session(_) => None,
+            Subject::Key(key) => Some(key),
+        }
+    }
+
+    /// The user of the session, if it is bound.
+    pub fn uid(&self) -> Option<Uid> {
+        self.session().and_then(Session::uid)
+    }
+
+    /// The key, or else that setting of the session.
+    ///
+    /// # Errors
+    /// If the session has no such setting.
+    pub fn key_or(&self, setting: &str) -> Result<String> {
+        match &self.subject {
+            Subject::Key(key) => Ok(key.as_ref().to_owned()),
+            Subject::Session(session) => session.text(setting).ok_or_else(|| {
+                Error::of(ErrorKind::NoServer, format_args!("the session has no `{setting}` to route by"))
+            }),
+        }
+    }
+
+    /// What is sent.
+    pub fn message(&self) -> &RoutedMessage {
+        &self.message
+    }
+
+    /// The server that sends it.
+    pub fn app(&self) -> &Core {
+        &self.core
+    }
+}
+
+/// Decides which server of a type handles a message.
+///
+/// It sees every server that is *expected*, up or not, sorted by id, so that the death of one doesn't move the
+/// sessions of the others; a message to one that is down fails at once. Closures `|by, servers| …` are routers.
+pub trait Router: Send + Sync + 'static {
+    /// Decides, at once or later.
+    fn route(&self, by: RouteBy, servers: Servers) -> Routing;
+}
+
+/// A router's decision.
+pub enum Routing {
+    /// It is known.
+    Now(Result<ServerId>),
+    /// It takes asking.
+    Later(BoxFuture<'static, Result<ServerId>>),
+}
+
+impl<F, S> Router for F
+where
+    F: Fn(&RouteBy, &Servers) -> Result<S> + Send + Sync + 'static,
+    S: Into<ServerId>,
+{
+    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
+        Routing::Now(self(&by, &servers).map(Into::into))
+    }
+}
+
+/// A router that has to ask somebody: see [`asynchronous`].
+pub struct Asynchronous<F>(F);
+
+/// Makes a router of an asynchronous function `|by, servers| async move { … }`.
+pub fn asynchronous<F, Fut, S>(router: F) -> Asynchronous<F>
+where
+    F: Fn(RouteBy, Servers) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<S>> + Send + 'static,
+    S: Into<ServerId>,
+{
+    Asynchronous(router)
+}
+
+impl<F, Fut, S> Router for Asynchronous<F>
+where
+    F: Fn(RouteBy, Servers) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<S>> + Send + 'static,
+    S: Into<ServerId>,
+{
+    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
+        let decision = (self.0)(by, servers);
+        Routing::Later(Box::pin(async move { decision.await.map(Into::into) }))
+    }
+}
+
+/// pomelo's default: by the crc32 of the session's uid, or of the key; no uid counts as the empty text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ByUid;
+
+impl Router for ByUid {
+    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
+        let uid = by.uid();
+        let key = by.key().or(uid.as_deref()).unwrap_or("");
+        Routing::Now(pick(key, &servers).map(Into::into))
+    }
+}

@@ -1,0 +1,85 @@
+//! What starts calls and messages in the order in which they arrived.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::app::Core;
+use crate::envelope::Answer;
+use crate::error::{Error, ErrorKind};
+use crate::remote::Inbound;
+use crate::server::ServerId;
+use crate::session::{self, Forwarded};
+
+/// Something that arrived and is to be run.
+pub(crate) enum Job {
+    /// A call of a remote.
+    Call { from: ServerId, seq: u64, method: u32, args: Bytes },
+    /// A client's message; with it those of its session that follow, unless it runs alone.
+    Turn { message: Forwarded, alone: bool },
+}
+
+/// Queues by first argument. A lane polls each job once, in the order of arrival, and spawns it only if it is still
+/// pending: short jobs never cost a task, long ones never hold up the lane.
+pub(crate) struct Lanes {
+    lanes: Vec<mpsc::Sender<Job>>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Lanes {
+    pub(crate) fn start(core: &Arc<Core>) -> Self {
+        let mut lanes = Vec::new();
+        let mut tasks = Vec::new();
+        for _ in 0..core.limits.lanes.max(1) {
+            let (sender, receiver) = mpsc::channel(core.limits.lane_queue.max(1));
+            lanes.push(sender);
+            tasks.push(core.executor.spawn(run(core.clone(), receiver)).abort_handle());
+        }
+        Self { lanes, tasks }
+    }
+
+    /// Queues a job in the lane of its key.
+    pub(crate) fn push(&self, key: u64, job: Job) -> Result<(), Job> {
+        let lane = key as usize % self.lanes.len();
+        self.lanes[lane].try_send(job).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job) => job,
+        })
+    }
+
+    pub(crate) fn stop(&self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
+    while let Some(job) = jobs.recv().await {
+        let mut work: BoxFuture<'static, ()> = match job {
+            Job::Call { from, seq, method, args } => Box::pin(answer(core.clone(), from, seq, method, args)),
+            Job::Turn { message, alone } => Box::pin(session::turn(core.clone(), message, alone)),
+        };
+        let first = futures::future::poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+        if first.is_pending() {
+            core.executor.spawn(work);
+        }
+    }
+}
+
+async fn answer(core: Arc<Core>, from: ServerId, seq: u64, method: u32, args: Bytes) {
+    let inbound = Inbound { core: core.clone(), from: from.clone(), args };
+    let result = match core.node() {
+        Some(node) => AssertUnwindSafe(node.answer(method, &inbound)).catch_unwind().await,
+        None => Ok(Err(Error::of(ErrorKind::Closed, "the server is stopping"))),
+    };
+    let result = result.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "the remote's method panicked")));
+    if seq != 0 {
+        core.reply(&from, seq, result.map(Answer::Returned));
+    } else if let Err(error) = result {
+        tracing::warn!(%from, %error, "a notified remote failed");
+    }
+}

@@ -1,0 +1,76 @@
+//! Sessions of any frontend, from any server.
+
+use std::sync::Arc;
+
+use super::{Session, SessionId, Uid};
+use crate::app::Core;
+use crate::envelope::{Answer, SessionOp};
+use crate::error::Result;
+use crate::server::ServerId;
+
+/// pomelo's `backendSessionService`: asks the frontend that owns a session.
+///
+/// Every method fails as any call does if that frontend can't be reached.
+#[derive(Clone)]
+pub struct BackendSessionService {
+    core: Arc<Core>,
+}
+
+impl BackendSessionService {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// The session of that id at a frontend, if it is open.
+    ///
+    /// # Errors
+    /// If the frontend can't be reached.
+    pub async fn get(&self, frontend: &ServerId, id: SessionId) -> Result<Option<Session>> {
+        Ok(self.sessions(frontend, SessionOp::Get { id }).await?.pop())
+    }
+
+    /// The sessions of a user at a frontend.
+    ///
+    /// # Errors
+    /// If the frontend can't be reached.
+    pub async fn get_by_uid(&self, frontend: &ServerId, uid: impl Into<Uid>) -> Result<Vec<Session>> {
+        self.sessions(frontend, SessionOp::GetByUid { uid: uid.into() }).await
+    }
+
+    /// Closes a session; with a reason, the client is told. An unknown session is no error.
+    ///
+    /// # Errors
+    /// If the frontend can't be reached.
+    pub async fn kick_by_session_id(
+        &self,
+        frontend: &ServerId,
+        id: SessionId,
+        reason: Option<&str>,
+    ) -> Result<()> {
+        let op = SessionOp::Kick { id, reason: reason.map(str::to_owned) };
+        self.core.ask_session(frontend, op).await.map(drop)
+    }
+
+    /// Closes every session of a user at a frontend; with a reason, the clients are told.
+    ///
+    /// # Errors
+    /// If the frontend can't be reached.
+    pub async fn kick_by_uid(
+        &self,
+        frontend: &ServerId,
+        uid: impl Into<Uid>,
+        reason: Option<&str>,
+    ) -> Result<()> {
+        let op = SessionOp::KickUid { uid: uid.into(), reason: reason.map(str::to_owned) };
+        self.core.ask_session(frontend, op).await.map(drop)
+    }
+
+    async fn sessions(&self, frontend: &ServerId, op: SessionOp) -> Result<Vec<Session>> {
+        match self.core.ask_session(frontend, op).await? {
+            Answer::Sessions(found) => {
+                Ok(found.into_iter().map(|found| Session::new(&self.core, found)).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! A client's session at its frontend: the real one.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::Value;
+use smallvec::SmallVec;
+use tokio::sync::Notify;
+
+use super::{Session, SessionId, Uid, hooks};
+use crate::app::{Core, Event};
+use crate::counters::Dropped;
+use crate::envelope::{Message, Settings, Snapshot};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handling::{self, Answerer, Placed};
+use crate::message::{Body, Request};
+use crate::outbox::{Appended, Outbox};
+use crate::route::Route;
+use crate::server::ServerId;
+
+/// Whether a connector may go on reading a client's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Too many messages are unanswered: read on when [`ClientSession::room`] resolves.
+    Pause,
+}
+
+/// What sends a client too slow to take what it is sent.
+pub(crate) const TOO_SLOW: &str = "too slow";
+
+/// A connected client, as its connector knows it.
+pub struct ClientSession {
+    core: Arc<Core>,
+    id: SessionId,
+    peer: Option<SocketAddr>,
+    outbox: Arc<Outbox>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    uid: Option<Uid>,
+    settings: Arc<Settings>,
+    version: u64,
+    phase: Phase,
+    waiting: VecDeque<Incoming>,
+    /// A worker is handling messages one by one.
+    working: bool,
+    /// Messages that are waiting, being handled here or out at a backend.
+    unanswered: usize,
+    subscribers: SmallVec<[ServerId; 1]>,
+    reason: Option<Arc<str>>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Open,
+    Closing,
+    Closed,
+}
+
+struct Incoming {
+    id: Option<u64>,
+    route: Route,
+    body: Body,
+}
+
+impl ClientSession {
+    pub(crate) fn open(core: &Arc<Core>, outbox: &Arc<Outbox>, peer: Option<SocketAddr>) -> Arc<Self> {
+        let id = SessionId { incarnation: core.incarnation, serial: core.edge.next_serial() };
+        outbox.set_session(id);
+        let session = Arc::new(Self {
+            core: core.clone(),
+            id,
+            peer,
+            outbox: outbox.clone(),
+            state: Mutex::default(),
+            changed: Notify::new(),
+        });
+        core.edge.insert(session.clone());
+        session
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The client's address, if it has one.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Takes a client's message in. A route that isn't one is answered `{"code":500}` if it has a dot, else dropped.
+    pub fn receive(self: &Arc<Self>, id: Option<u64>, route: &str, body: Body) -> Flow {
+        let route = match self.core.parse_route(route) {
+            Ok(route) => route,
+            Err(error) => {
+                self.core.counters.add(Dropped::BadRoute);
+                if route.contains('.') {
+                    self.respond(id, Err(&Error::of(ErrorKind::NoSuchMethod, error)));
+                }
+                return Flow::Continue;
+            }
+        };
+        if route.method() == "constructor" {
+            // pomelo's handlers are JavaScript objects, and every one of them has this method.
+            self.kick("attack");
+            return Flow::Continue;
+        }
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            self.core.counters.add(Dropped::SessionClosed);
+            return Flow::Continue;
+        }
+        state.unanswered += 1;
+        let flow =
+            if state.unanswered >= self.core.limits.queued_requests { Flow::Pause } else { Flow::Continue };
+        state.waiting.push_back(Incoming { id, route, body });
+        if !std::mem::replace(&mut state.working, true) {
+            drop(state);
+            self.start();
+        }
+        flow
+    }
+
+    /// Waits until there is room for more messages, or the session closes.
+    pub async fn room(&self) {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let state = self.lock();
+                if state.phase != Phase::Open || state.unanswered < self.core.limits.queued_requests {
+                    return;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Sends the client a kick that says why, and closes the session.
+    pub fn kick(self: &Arc<Self>, reason: &str) {
+        self.end(Some(reason));
+    }
+
+    /// The connection is gone.
+    pub fn disconnected(self: &Arc<Self>, reason: &str) {
+        self.close(reason);
+    }
+
+    /// Closes the session and the connection, with a kick if there is a reason.
+    pub(crate) fn end(self: &Arc<Self>, reason: Option<&str>) {
+        if !self.close(reason.unwrap_or("closed")) {
+            return;
+        }
+        let formats = self.core.edge.formats();
+        match (reason, formats.get(usize::from(self.outbox.format().0))) {
+            (Some(reason), Some(format)) => self.outbox.cut(format.kick(reason)),
+            _ => self.outbox.close(),
+        }
+    }
+
+    /// Begins closing: what waits is dropped, what runs ends, then the hooks run. False if it had begun already.
+    fn close(self: &Arc<Self>, reason: &str) -> bool {
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            return false;
+        }
+        state.phase = Phase::Closing;
+        state.reason = Some(reason.into());
+        self.core.counters.add_many(Dropped::SessionClosed, state.waiting.len());
+        state.waiting.clear();
+        let idle = !std::mem::replace(&mut state.working, true);
+        drop(state);
+        self.core.edge.begin_closing(self);
+        self.changed.notify_waiters();
+        if idle {
+            self.start();
+        }
+        true
+    }
+
+    fn start(self: &Arc<Self>) {
+        let session = self.clone();
+        self.core.executor.spawn(async move { session.work().await });
+    }
+
+    /// Handles the session's messages one after the other; at the end of a closing session runs its hooks.
+    async fn work(self: Arc<Self>) {
+        loop {
+            let next = {
+                let mut state = self.lock();
+                let next = state.waiting.pop_front();
+                if next.is_none() && state.phase == Phase::Open {
+                    state.working = false;
+                    return;
+                }
+                next
+            };
+            match next {
+                Some(message) => self.handle(message).await,
+                None => return self.finish().await,
+            }
+        }
+    }
+
+    async fn handle(self: &Arc<Self>, message: Incoming) {
+        let Incoming { id, route, body } = message;
+        let formats = self.core.edge.formats();
+        let accept =
+            formats.get(usize::from(self.outbox.format().0)).map(|f| f.encoding()).unwrap_or_default();
+        let session = Session::new(&self.core, self.snapshot());
+        let request = Request::new(route, id, body, accept, session);
+        match handling::place(&self.core, &request).await {
+            Ok(Placed::Here { concurrent }) => {
+                let (core, session) = (self.core.clone(), self.clone());
+                let serve = async move { handling::serve(&core, &request, &Answerer::Client(session)).await };
+                if concurrent { drop(self.core.executor.spawn(serve)) } else { serve.await }
+            }
+            Ok(Placed::At(server)) => self.forward(request, server),
+            Err(error) => {
+                handling::refuse(&self.core, &request, error, &Answerer::Client(self.clone())).await
+            }
+        }
+    }
+
+    /// Sends a message on to the server that handles it, without waiting for the answer.
+    fn forward(self: &Arc<Self>, request: Request, server: ServerId) {
+        let seq = self.core.pending.add_client(server.clone(), self.clone(), request.clone());
+        // A change of the session that is not in the snapshot must not be answered before the message is on its way:
+        // backends rely on it. Hence the snapshot is taken and the message sent under one lock.
+        let sent = {
+            let state = self.lock();
+            let message = Message::Forward {
+                seq,
+                session: self.snapshot_of(&state),
+                route: request.route().clone(),
+                id: request.id(),
+                body: request.body().clone(),
+                accept: request.accept(),
+            };
+            self.core.send(&server, message)
+        };
+        if let Err(reason) = sent {
+            self.core.pending.remove(seq);
+            let error = self.core.unsent(&server, reason);
+            self.respond(request.id(), Err(&error));
+            self.answered();
+        }
+    }
+
+    /// Sends the answer to a request; a notify gets none.
+    pub(crate) fn respond(self: &Arc<Self>, id: Option<u64>, response: Result<Option<Body>, &Error>) {
+        let Some(id) = id else { return };
+        let body = match response {
+            Ok(Some(body)) => body,
+            Ok(None) => Body::json(&b"{}"[..]),
+            Err(error) => Body::json(error.response(self.core.detailed_errors).to_string()),
+        };
+        let formats = self.core.edge.formats();
+        let Some(format) = formats.get(usize::from(self.outbox.format().0)) else { return };
+        match format.response(id, &body) {
+            Ok(frame) => {
+                if self.outbox.send(frame) == Appended::Overflow {
+                    self.core.counters.add(Dropped::Overflow);
+                    self.kick(TOO_SLOW);
+                }
+            }
+            Err(error) => {
+                self.core.counters.add(Dropped::Unencodable);
+                tracing::error!(session = %self.id, %error, "a response can't be sent");
+            }
+        }
+    }
+
+    /// One message less is unanswered.
+    pub(crate) fn answered(&self) {
+        let mut state = self.lock();
+        state.unanswered = state.unanswered.saturating_sub(1);
+        let room = state.unanswered + 1 == self.core.limits.queued_requests;
+        drop(state);
+        if room {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Everything of the session has ended: run its hooks, tell the backends that asked, and let its user go.
+    async fn finish(self: &Arc<Self>) {
+        let (snapshot, reason) = {
+            let state = self.lock();
+            (self.snapshot_of(&state), state.reason.clone().unwrap_or_else(|| "closed".into()))
+        };
+        loop {
+            hooks::run(self.core.clone(), snapshot.clone()).await;
+            let mut state = self.lock();
+            let subscribers = std::mem::take(&mut state.subscribers);
+            if subscribers.is_empty() {
+                state.phase = Phase::Closed;
+                break;
+            }
+            drop(state);
+            for server in subscribers.into_iter().filter(|server| !self.core.owns(server)) {
+                let closed = Message::SessionClosed { session: snapshot.clone(), reason: reason.clone() };
+                // A server that can't be reached learns of the closing when this frontend's death or return shows.
+                let _ = self.core.send(&server, closed);
+            }
+        }
+        self.core.edge.forget(self);
+        self.changed.notify_waiters();
+        self.core.emit(Event::CloseSession(Session::new(&self.core, snapshot)));
+    }
+
+    /// Waits until the session is closed and its hooks have run.
+    pub(crate) async fn closed(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.lock().phase == Phase::Closed {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Has a server told when the session closes; false if it is closed already.
+    pub(crate) fn subscribe(&self, server: &ServerId) -> bool {
+        let mut state = self.lock();
+        if state.phase == Phase::Closed {
+            return false;
+        }
+        if !state.subscribers.contains(server) {
+            state.subscribers.push(server.clone());
+        }
+        true
+    }
+
+    pub(crate) fn uid(&self) -> Option<Uid> {
+        self.lock().uid.clone()
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    pub(crate) fn set_uid(&self, uid: Option<Uid>) -> u64 {
+        let mut state = self.lock();
+        state.uid = uid;
+        state.version += 1;
+        state.version
+    }
+
+    pub(crate) fn set_all(&self, changes: impl IntoIterator<Item = (String, Value)>) -> u64 {
+        let mut state = self.lock();
+        Arc::make_mut(&mut state.settings).extend(changes);
+        state.version += 1;
+        state.version
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.snapshot_of(&self.lock())
+    }
+
+    fn snapshot_of(&self, state: &State) -> Snapshot {
+        Snapshot {
+            id: self.id,
+            frontend: self.core.info.id.clone(),
+            uid: state.uid.clone(),
+            settings: state.settings.clone(),
+            version: state.version,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}

@@ -1,0 +1,291 @@
+//! The client side of a server: its sessions, by id and by user, and the channels that they are in.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+use foldhash::fast::RandomState;
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use super::{ClientSession, Session, SessionId, Uid, no_session};
+use crate::app::{Core, Event};
+use crate::channel::Group;
+use crate::connector::{Format, FormatId};
+use crate::envelope::{Answer, GroupKey, SessionOp};
+use crate::error::{Error, ErrorKind, Result};
+use crate::outbox::Flusher;
+use crate::server::ServerId;
+
+/// Decides at a frontend whether a session gets a broadcast, by the parameter that came with it.
+pub(crate) type BroadcastFilter = Arc<dyn Fn(&Session, &Value) -> bool + Send + Sync>;
+
+/// What a server keeps of its clients.
+#[derive(Default)]
+pub(crate) struct Edge {
+    formats: RwLock<Arc<Vec<Arc<dyn Format>>>>,
+    pub(crate) flusher: Arc<Flusher>,
+    pub(crate) single_session: bool,
+    pub(crate) broadcast_filter: Option<BroadcastFilter>,
+    tables: Mutex<Tables>,
+    serial: AtomicU64,
+}
+
+#[derive(Default)]
+pub(crate) struct Tables {
+    sessions: HashMap<SessionId, Arc<ClientSession>, RandomState>,
+    /// Clients choose these keys, hence the default hasher.
+    users: HashMap<Uid, User>,
+    groups: HashMap<GroupKey, Arc<Group>, RandomState>,
+}
+
+#[derive(Default)]
+struct User {
+    sessions: SmallVec<[Arc<ClientSession>; 1]>,
+    closing: SmallVec<[Arc<ClientSession>; 1]>,
+    groups: SmallVec<[Arc<Group>; 1]>,
+}
+
+impl User {
+    fn is_unused(&self) -> bool {
+        self.sessions.is_empty() && self.closing.is_empty() && self.groups.is_empty()
+    }
+}
+
+/// Whether a user can be bound now.
+enum Bind {
+    Done(u64),
+    /// A session of that user is still closing.
+    Wait(Arc<ClientSession>),
+}
+
+impl Edge {
+    pub(crate) fn new(single_session: bool, broadcast_filter: Option<BroadcastFilter>) -> Self {
+        Self { single_session, broadcast_filter, ..Self::default() }
+    }
+
+    pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn formats(&self) -> Arc<Vec<Arc<dyn Format>>> {
+        self.formats.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    pub(crate) fn add_format(&self, format: Arc<dyn Format>) -> FormatId {
+        let mut formats = self.formats.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let id = u8::try_from(formats.len()).unwrap_or(u8::MAX);
+        Arc::make_mut(&mut formats).push(format);
+        FormatId(id)
+    }
+
+    pub(crate) fn insert(&self, session: Arc<ClientSession>) {
+        self.tables().sessions.insert(session.id(), session);
+    }
+
+    pub(crate) fn session(&self, id: SessionId) -> Option<Arc<ClientSession>> {
+        self.tables().sessions.get(&id).cloned()
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Arc<ClientSession>> {
+        self.tables().sessions.values().cloned().collect()
+    }
+
+    pub(crate) fn sessions_of(&self, uid: &str) -> Vec<Arc<ClientSession>> {
+        self.tables().users.get(uid).map(|user| user.sessions.to_vec()).unwrap_or_default()
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        self.tables().sessions.len()
+    }
+
+    fn try_bind(&self, id: SessionId, uid: &Uid, unique: bool) -> Result<Bind> {
+        let mut tables = self.tables();
+        let session = tables.sessions.get(&id).cloned().ok_or_else(|| no_session(id))?;
+        match session.uid() {
+            Some(bound) if bound == *uid => return Ok(Bind::Done(session.version())),
+            Some(bound) => return Err(refused(format_args!("session has already bind with {bound}"))),
+            None => {}
+        }
+        let user = tables.users.entry(uid.clone()).or_default();
+        if unique || self.single_session {
+            if !user.sessions.is_empty() {
+                return Err(refused(format_args!(
+                    "singleSession is enabled, and session has already bind with uid: {uid}"
+                )));
+            }
+            if let Some(closing) = user.closing.first() {
+                return Ok(Bind::Wait(closing.clone()));
+            }
+        }
+        let version = session.set_uid(Some(uid.clone()));
+        for group in &user.groups {
+            group.add_target(id, session.outbox());
+        }
+        user.sessions.push(session);
+        Ok(Bind::Done(version))
+    }
+
+    fn unbind(&self, id: SessionId, uid: &Uid) -> Result<u64> {
+        let mut tables = self.tables();
+        let session = tables.sessions.get(&id).cloned().ok_or_else(|| no_session(id))?;
+        if session.uid().as_ref() != Some(uid) {
+            return Err(refused(format_args!("session has not bind with {uid}")));
+        }
+        tables.unlink(id, uid);
+        Ok(session.set_uid(None))
+    }
+
+    /// Takes a session that closes out of all deliveries; its user counts as leaving until [`forget`](Self::forget).
+    pub(crate) fn begin_closing(&self, session: &Arc<ClientSession>) {
+        let mut tables = self.tables();
+        tables.sessions.remove(&session.id());
+        if let Some(uid) = session.uid() {
+            tables.unlink(session.id(), &uid);
+            tables.users.entry(uid).or_default().closing.push(session.clone());
+        }
+    }
+
+    pub(crate) fn forget(&self, session: &ClientSession) {
+        let Some(uid) = session.uid() else { return };
+        let mut tables = self.tables();
+        if let Some(user) = tables.users.get_mut(&uid) {
+            user.closing.retain(|closing| closing.id() != session.id());
+            if user.is_unused() {
+                tables.users.remove(&uid);
+            }
+        }
+    }
+
+    /// Acts on a session for a handler, here or on a backend.
+    ///
+    /// Ready at once, but for binding a user whose last session is still closing.
+    pub(crate) async fn act(&self, core: &Arc<Core>, from: &ServerId, op: SessionOp) -> Result<Answer> {
+        match op {
+            SessionOp::Bind { id, uid, unique } => loop {
+                match self.try_bind(id, &uid, unique)? {
+                    Bind::Done(version) => {
+                        self.tell(core, id, Event::BindSession);
+                        return Ok(Answer::Done(version));
+                    }
+                    Bind::Wait(closing) => closing.closed().await,
+                }
+            },
+            SessionOp::Unbind { id, uid } => {
+                let version = self.unbind(id, &uid)?;
+                self.tell(core, id, Event::UnbindSession);
+                Ok(Answer::Done(version))
+            }
+            SessionOp::Set { id, changes } => {
+                let session = self.session(id).ok_or_else(|| no_session(id))?;
+                Ok(Answer::Done(session.set_all(changes)))
+            }
+            SessionOp::Get { id } => {
+                let found = self.session(id).map(|session| session.snapshot());
+                Ok(Answer::Sessions(found.into_iter().collect()))
+            }
+            SessionOp::GetByUid { uid } => {
+                let found = self.sessions_of(&uid);
+                Ok(Answer::Sessions(found.iter().map(|session| session.snapshot()).collect()))
+            }
+            SessionOp::Kick { id, reason } => {
+                if let Some(session) = self.session(id) {
+                    session.end(reason.as_deref());
+                }
+                Ok(Answer::Done(0))
+            }
+            SessionOp::KickUid { uid, reason } => {
+                for session in self.sessions_of(&uid) {
+                    session.end(reason.as_deref());
+                }
+                Ok(Answer::Done(0))
+            }
+            SessionOp::Subscribe { id } => {
+                let closed = || Error::of(ErrorKind::Closed, format_args!("session {id} is closed"));
+                // A handler that still runs while its session closes registers in time: closing waits for it.
+                let session = self.session(id).or_else(|| self.closing(id)).ok_or_else(closed)?;
+                if session.subscribe(from) { Ok(Answer::Done(0)) } else { Err(closed()) }
+            }
+        }
+    }
+
+    fn closing(&self, id: SessionId) -> Option<Arc<ClientSession>> {
+        let tables = self.tables();
+        tables.users.values().flat_map(|user| &user.closing).find(|session| session.id() == id).cloned()
+    }
+
+    fn tell(&self, core: &Arc<Core>, id: SessionId, event: fn(Session) -> Event) {
+        if let Some(session) = self.session(id) {
+            core.emit(event(Session::new(core, session.snapshot())));
+        }
+    }
+}
+
+impl Tables {
+    /// Takes a session off its user and out of that user's groups.
+    fn unlink(&mut self, id: SessionId, uid: &Uid) {
+        let Some(user) = self.users.get_mut(uid) else { return };
+        user.sessions.retain(|session| session.id() != id);
+        for group in &user.groups {
+            group.remove_target(id);
+        }
+        if user.is_unused() {
+            self.users.remove(uid);
+        }
+    }
+
+    pub(crate) fn group_or_new(&mut self, key: &GroupKey) -> Arc<Group> {
+        self.groups.entry(key.clone()).or_default().clone()
+    }
+
+    pub(crate) fn join(&mut self, group: &Arc<Group>, uid: &Uid) {
+        let user = self.users.entry(uid.clone()).or_default();
+        if user.groups.iter().any(|joined| Arc::ptr_eq(joined, group)) {
+            return;
+        }
+        user.groups.push(group.clone());
+        for session in &user.sessions {
+            group.add_target(session.id(), session.outbox());
+        }
+    }
+
+    pub(crate) fn leave(&mut self, group: &Arc<Group>, uid: &str) {
+        let Some(user) = self.users.get_mut(uid) else { return };
+        user.groups.retain(|joined| !Arc::ptr_eq(joined, group));
+        for session in &user.sessions {
+            group.remove_target(session.id());
+        }
+        if user.is_unused() {
+            self.users.remove(uid);
+        }
+    }
+
+    pub(crate) fn drop_group(&mut self, key: &GroupKey) {
+        if let Some(group) = self.groups.remove(key) {
+            for uid in group.take_members() {
+                self.leave(&group, &uid);
+            }
+        }
+    }
+
+    /// The channels of a server that is gone.
+    pub(crate) fn groups_of(&self, backend: &ServerId) -> Vec<GroupKey> {
+        self.groups.keys().filter(|key| key.backend == *backend).cloned().collect()
+    }
+
+    pub(crate) fn sessions_of(&self, uid: &str) -> &[Arc<ClientSession>] {
+        self.users.get(uid).map_or(&[], |user| &user.sessions)
+    }
+
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Arc<ClientSession>> {
+        self.sessions.values()
+    }
+}
+
+fn refused(why: std::fmt::Arguments<'_>) -> Error {
+    Error::of(ErrorKind::Application, why)
+}

@@ -1,0 +1,58 @@
+//! A frontend server, as its connectors know it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::ClientSession;
+use crate::app::Core;
+use crate::config::Config;
+use crate::connector::{Format, FormatId};
+use crate::counters::Counters;
+use crate::outbox::{Flusher, Outbox};
+use crate::server::ServerInfo;
+
+/// The client-facing side of a server.
+pub struct Frontend {
+    core: Arc<Core>,
+}
+
+impl Frontend {
+    pub(crate) fn new(core: Arc<Core>) -> Arc<Self> {
+        Arc::new(Self { core })
+    }
+
+    /// What servers.json says of the server.
+    pub fn server(&self) -> &Arc<ServerInfo> {
+        &self.core.info
+    }
+
+    /// The configuration that the server runs with.
+    pub fn config(&self) -> &Config {
+        &self.core.config
+    }
+
+    /// The routes of all handlers of all types in servers.json, in no particular order.
+    pub fn routes(&self) -> &[String] {
+        &self.core.routes
+    }
+
+    /// Makes a kind of connection known, so that pushes are framed for it.
+    pub fn add_format(&self, format: Arc<dyn Format>) -> FormatId {
+        self.core.edge.add_format(format)
+    }
+
+    /// The flusher of the server's connections.
+    pub fn flusher(&self) -> Arc<Flusher> {
+        self.core.edge.flusher.clone()
+    }
+
+    /// The server's counters.
+    pub fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
+    /// Opens a session for a connection whose handshake is done.
+    pub fn open(self: &Arc<Self>, outbox: &Arc<Outbox>, peer: Option<SocketAddr>) -> Arc<ClientSession> {
+        ClientSession::open(&self.core, outbox, peer)
+    }
+}

@@ -1,0 +1,273 @@
+//! Sessions: who a client is, wherever its messages are handled.
+//!
+//! The connection and the real session are at the frontend ([`ClientSession`]); a handler, there or on a backend,
+//! gets a [`Session`]: a snapshot whose asynchronous methods act on the real one.
+
+mod backend;
+mod client;
+mod edge;
+mod frontend;
+mod hooks;
+mod id;
+mod queue;
+mod service;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use backend::BackendSessionService;
+pub use client::{ClientSession, Flow};
+pub use frontend::Frontend;
+pub use id::{Incarnation, ParseSessionIdError, SessionId, Uid};
+pub use service::SessionService;
+
+pub(crate) use client::TOO_SLOW;
+pub(crate) use edge::BroadcastFilter;
+pub(crate) use edge::Edge;
+pub(crate) use hooks::{Hook, Hooks};
+pub(crate) use queue::{Forwarded, SessionQueues, turn};
+
+use crate::app::Core;
+use crate::envelope::{Answer, SessionOp, Settings, Snapshot};
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::ServerId;
+
+/// A client's session, as a handler sees it: a snapshot taken when handling starts. Cheap to clone.
+///
+/// Reading and [`set`](Self::set) work on the snapshot; the asynchronous methods act on the session at the frontend
+/// that owns the connection, directly or by RPC.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    core: Arc<Core>,
+    id: SessionId,
+    frontend: ServerId,
+    view: Mutex<View>,
+}
+
+#[derive(Clone)]
+struct View {
+    uid: Option<Uid>,
+    settings: Arc<Settings>,
+    version: u64,
+    /// Keys that were set here and not pushed since.
+    changed: Vec<String>,
+}
+
+impl Session {
+    pub(crate) fn new(core: &Arc<Core>, snapshot: Snapshot) -> Self {
+        let Snapshot { id, frontend, uid, settings, version } = snapshot;
+        let view = Mutex::new(View { uid, settings, version, changed: Vec::new() });
+        Self(Arc::new(Inner { core: core.clone(), id, frontend, view }))
+    }
+
+    /// The session's id, unique in the cluster.
+    pub fn id(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// The server that owns the connection.
+    pub fn frontend_id(&self) -> &ServerId {
+        &self.0.frontend
+    }
+
+    /// The user that the session is bound to, if any.
+    pub fn uid(&self) -> Option<Uid> {
+        self.view().uid.clone()
+    }
+
+    /// A setting; none if it isn't there or isn't a `T`.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        T::deserialize(self.view().settings.get(key)?).ok()
+    }
+
+    /// A setting that is a text or a number, as text.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        match self.view().settings.get(key)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Sets a setting of this snapshot; [`push`](Self::push) or [`push_all`](Self::push_all) make it known to the
+    /// frontend, and so to later messages.
+    ///
+    /// A value that JSON can't hold, such as a map whose keys aren't texts, is logged as an error and changes nothing.
+    pub fn set(&self, key: impl Into<String>, value: impl Serialize) {
+        let key = key.into();
+        match serde_json::to_value(value) {
+            Ok(value) => self.view().set(key, value),
+            Err(error) => tracing::error!(session = %self.0.id, key, %error, "a session setting is not JSON"),
+        }
+    }
+
+    /// Removes a setting of this snapshot; at the frontend it becomes `null` by the next push.
+    pub fn remove(&self, key: &str) {
+        self.view().set(key.to_owned(), Value::Null);
+        Arc::make_mut(&mut self.view().settings).remove(key);
+    }
+
+    /// Binds the session to a user. Several sessions may share one.
+    ///
+    /// # Errors
+    /// If the session is closed or bound to another user; if the server has `single_session` on and another session
+    /// here is bound to this one; or as any call, if the frontend can't be reached.
+    pub async fn bind(&self, uid: impl Into<Uid>) -> Result<()> {
+        self.bind_as(uid.into(), false).await
+    }
+
+    /// Binds the session to a user, unless another session of this frontend is bound to it: check and bind are one
+    /// step. While a session of that user is closing, it waits until that has left.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), and if another session of this frontend has the user.
+    pub async fn bind_unique(&self, uid: impl Into<Uid>) -> Result<()> {
+        self.bind_as(uid.into(), true).await
+    }
+
+    async fn bind_as(&self, uid: Uid, unique: bool) -> Result<()> {
+        let version = self.ask(SessionOp::Bind { id: self.0.id, uid: uid.clone(), unique }).await?;
+        let mut view = self.view();
+        (view.uid, view.version) = (Some(uid.clone()), version);
+        drop(view);
+        self.0.core.queues.note(self.0.id, version, |overlay| overlay.set_uid(Some(uid), version));
+        Ok(())
+    }
+
+    /// Unbinds the session from its user.
+    ///
+    /// # Errors
+    /// If it is closed or not bound to that user; or as any call, if the frontend can't be reached.
+    pub async fn unbind(&self, uid: impl Into<Uid>) -> Result<()> {
+        let version = self.ask(SessionOp::Unbind { id: self.0.id, uid: uid.into() }).await?;
+        let mut view = self.view();
+        (view.uid, view.version) = (None, version);
+        drop(view);
+        self.0.core.queues.note(self.0.id, version, |overlay| overlay.set_uid(None, version));
+        Ok(())
+    }
+
+    /// Makes one setting known to the frontend, so that later messages carry it.
+    ///
+    /// # Errors
+    /// If the session is closed, or as any call, if the frontend can't be reached.
+    pub async fn push(&self, key: &str) -> Result<()> {
+        self.push_keys(vec![key.to_owned()]).await
+    }
+
+    /// Makes all settings that were set here known to the frontend; others stay as they are there.
+    ///
+    /// # Errors
+    /// If the session is closed, or as any call, if the frontend can't be reached.
+    pub async fn push_all(&self) -> Result<()> {
+        let changed = self.view().changed.clone();
+        self.push_keys(changed).await
+    }
+
+    async fn push_keys(&self, keys: Vec<String>) -> Result<()> {
+        let changes: Settings = {
+            let view = self.view();
+            let value = |key: &String| view.settings.get(key).cloned().unwrap_or(Value::Null);
+            keys.into_iter().map(|key| (key.clone(), value(&key))).collect()
+        };
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let version = self.ask(SessionOp::Set { id: self.0.id, changes: changes.clone() }).await?;
+        let mut view = self.view();
+        view.version = version;
+        view.changed.retain(|key| !changes.contains_key(key));
+        drop(view);
+        self.0.core.queues.note(self.0.id, version, |overlay| overlay.set(changes, version));
+        Ok(())
+    }
+
+    /// Closes the session; with a reason, the client is sent a kick that says it.
+    ///
+    /// # Errors
+    /// As any call, if the frontend can't be reached. A session that is already closed is no error.
+    pub async fn kick(&self, reason: Option<&str>) -> Result<()> {
+        let op = SessionOp::Kick { id: self.0.id, reason: reason.map(str::to_owned) };
+        self.0.core.ask_session(&self.0.frontend, op).await.map(drop)
+    }
+
+    /// Runs `hook` once the session is closed and what was running for it has ended; at once if that is so already.
+    ///
+    /// On a backend the frontend is asked to tell it; if the frontend dies, the hook runs as well.
+    ///
+    /// # Errors
+    /// As any call, if the frontend can't be reached; then the hook is dropped.
+    pub async fn on_closed<F, Fut>(&self, hook: F) -> Result<()>
+    where
+        F: FnOnce(Self) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let hook: Hook = Box::new(move |session| Box::pin(hook(session)));
+        Hooks::register(self, hook).await
+    }
+
+    /// The session by itself: changes to it and to this one no longer touch each other.
+    pub(crate) fn detached(&self) -> Self {
+        let Inner { core, id, frontend, .. } = &*self.0;
+        let view = Mutex::new(self.view().clone());
+        Self(Arc::new(Inner { core: core.clone(), id: *id, frontend: frontend.clone(), view }))
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let view = self.view();
+        Snapshot {
+            id: self.0.id,
+            frontend: self.0.frontend.clone(),
+            uid: view.uid.clone(),
+            settings: view.settings.clone(),
+            version: view.version,
+        }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.core
+    }
+
+    async fn ask(&self, op: SessionOp) -> Result<u64> {
+        match self.0.core.ask_session(&self.0.frontend, op).await? {
+            Answer::Done(version) => Ok(version),
+            other => Err(Error::of(ErrorKind::BadMessage, format_args!("unexpected answer {other:?}"))),
+        }
+    }
+
+    fn view(&self) -> MutexGuard<'_, View> {
+        self.0.view.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl View {
+    fn set(&mut self, key: String, value: Value) {
+        if !self.changed.contains(&key) {
+            self.changed.push(key.clone());
+        }
+        Arc::make_mut(&mut self.settings).insert(key, value);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let view = self.view();
+        f.debug_struct("Session")
+            .field("id", &self.0.id)
+            .field("frontend_id", &self.0.frontend)
+            .field("uid", &view.uid)
+            .field("settings", &view.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an operation on a session that isn't there says, in pomelo's words.
+pub(crate) fn no_session(id: SessionId) -> Error {
+    Error::of(ErrorKind::Closed, format_args!("session does not exist, sid: {id}"))
+}

@@ -1,0 +1,169 @@
+//! On the server that handles them: a session's messages, one at a time, in order.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use foldhash::fast::RandomState;
+use serde_json::Value;
+
+use super::{Session, SessionId, Uid, hooks};
+use crate::app::Core;
+use crate::counters::Dropped;
+use crate::envelope::{Settings, Snapshot};
+use crate::error::{Error, ErrorKind};
+use crate::handling::{self, Answerer};
+use crate::message::{Body, Encoding, Request};
+use crate::route::Route;
+use crate::rpc::Job;
+use crate::server::ServerId;
+
+const SHARDS: usize = 16;
+
+/// A client's message that a frontend forwarded here.
+pub(crate) struct Forwarded {
+    pub(crate) from: ServerId,
+    pub(crate) seq: u64,
+    pub(crate) session: Snapshot,
+    pub(crate) route: Route,
+    pub(crate) id: Option<u64>,
+    pub(crate) body: Body,
+    pub(crate) accept: Encoding,
+}
+
+/// The sessions that have messages being handled here, each with those that wait.
+///
+/// A session is in the table as long as one of its messages is running or waiting. That is also how long changes
+/// that were pushed from here must be laid over the snapshots of messages: a frontend answers a push after all
+/// messages that it forwarded with an older snapshot, on the same ordered link, so once the queue is empty no older
+/// snapshot can arrive.
+pub(crate) struct SessionQueues([Mutex<HashMap<SessionId, Queue, RandomState>>; SHARDS]);
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Forwarded>,
+    overlay: Overlay,
+    closed: Option<Snapshot>,
+}
+
+/// Changes to a session made from here, each with the session's version that has it.
+#[derive(Default)]
+pub(crate) struct Overlay {
+    uid: Option<(u64, Option<Uid>)>,
+    settings: HashMap<String, (u64, Value), RandomState>,
+}
+
+impl Overlay {
+    pub(crate) fn set_uid(&mut self, uid: Option<Uid>, version: u64) {
+        self.uid = Some((version, uid));
+    }
+
+    pub(crate) fn set(&mut self, changes: Settings, version: u64) {
+        self.settings.extend(changes.into_iter().map(|(key, value)| (key, (version, value))));
+    }
+
+    fn apply(&self, snapshot: &mut Snapshot) {
+        if let Some((version, uid)) = &self.uid
+            && *version > snapshot.version
+        {
+            snapshot.uid = uid.clone();
+        }
+        for (key, (version, value)) in &self.settings {
+            if *version > snapshot.version {
+                Arc::make_mut(&mut snapshot.settings).insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+impl Default for SessionQueues {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
+impl SessionQueues {
+    /// Takes a message in: it runs now if its session is idle here, or when those before it have ended.
+    pub(crate) fn add(&self, core: &Arc<Core>, message: Forwarded) {
+        let (id, from, seq) = (message.session.id, message.from.clone(), message.seq);
+        let concurrent = core.node().is_some_and(|node| node.is_concurrent(&message.route));
+        if !concurrent {
+            let mut shard = self.shard(id);
+            if let Some(queue) = shard.get_mut(&id) {
+                queue.waiting.push_back(message);
+                return;
+            }
+            shard.insert(id, Queue::default());
+        }
+        if core.lanes().push(id.serial, Job::Turn { message, alone: concurrent }).is_err() {
+            if !concurrent {
+                self.shard(id).remove(&id);
+            }
+            core.reply_later(
+                from,
+                seq,
+                Err(Error::of(ErrorKind::Overloaded, "the server has too many messages queued")),
+            );
+        }
+    }
+
+    /// Lays a change that was made from here over the messages of that session that follow.
+    pub(crate) fn note(&self, id: SessionId, _version: u64, change: impl FnOnce(&mut Overlay)) {
+        if let Some(queue) = self.shard(id).get_mut(&id) {
+            change(&mut queue.overlay);
+        }
+    }
+
+    /// The session is closed: what waits is dropped and counted, and once the running message has ended, the hooks run.
+    pub(crate) fn close(&self, core: &Arc<Core>, session: Snapshot) {
+        let mut shard = self.shard(session.id);
+        if let Some(queue) = shard.get_mut(&session.id) {
+            core.counters.add_many(Dropped::SessionClosed, queue.waiting.len());
+            queue.waiting.clear();
+            queue.closed = Some(session);
+            return;
+        }
+        drop(shard);
+        let core = core.clone();
+        core.executor.clone().spawn(hooks::run(core, session));
+    }
+
+    /// The next message of a session, with the overlay applied; none ends the session's turn.
+    fn next(&self, id: SessionId) -> Result<Forwarded, Option<Snapshot>> {
+        let mut shard = self.shard(id);
+        let Some(queue) = shard.get_mut(&id) else { return Err(None) };
+        match queue.waiting.pop_front() {
+            Some(mut message) => {
+                queue.overlay.apply(&mut message.session);
+                Ok(message)
+            }
+            None => Err(shard.remove(&id).and_then(|queue| queue.closed)),
+        }
+    }
+
+    fn shard(&self, id: SessionId) -> MutexGuard<'_, HashMap<SessionId, Queue, RandomState>> {
+        self.0[id.serial as usize % SHARDS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Handles `first` and, unless it runs `alone`, all messages of its session that come meanwhile.
+pub(crate) async fn turn(core: Arc<Core>, first: Forwarded, alone: bool) {
+    let id = first.session.id;
+    let mut message = first;
+    loop {
+        handle(&core, message).await;
+        if alone {
+            return;
+        }
+        match core.queues.next(id) {
+            Ok(next) => message = next,
+            Err(None) => return,
+            Err(Some(closed)) => return hooks::run(core, closed).await,
+        }
+    }
+}
+
+async fn handle(core: &Arc<Core>, message: Forwarded) {
+    let Forwarded { from, seq, session, route, id, body, accept } = message;
+    let request = Request::new(route, id, body, accept, Session::new(core, session));
+    handling::serve(core, &request, &Answerer::Frontend { server: from, seq }).await;
+}

@@ -1,0 +1,80 @@
+//! pomelo-protobuf as a codec of message bodies.
+
+use bytes::Bytes;
+use pomelo_core::codec::SchemaCodec;
+use pomelo_core::error::{Error, ErrorKind, Result};
+
+use crate::protocol::protobuf::Protos;
+
+/// Encodes what servers send by serverProtos.json and decodes what clients send by clientProtos.json.
+impl SchemaCodec for Protos {
+    fn encode(&self, route: &str, value: &dyn erased_serde::Serialize) -> Option<Result<Bytes>> {
+        let schema = self.server().message(route)?;
+        Some(schema.encode(value).map_err(|error| Error::of(ErrorKind::BadMessage, error)))
+    }
+
+    fn decode(
+        &self,
+        route: &str,
+        bytes: &[u8],
+        visit: &mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let schema = self.client().message(route).ok_or_else(|| {
+            Error::of(ErrorKind::BadMessage, format_args!("clientProtos.json has no message {route}"))
+        })?;
+        visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(schema.deserializer(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pomelo_core::codec::Codecs;
+    use pomelo_core::message::{Body, Encoding};
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn codecs(server: Value, client: Value) -> Codecs {
+        Codecs::with_protobuf(Protos::parse(&server, &client).unwrap())
+    }
+
+    #[test]
+    fn what_has_a_schema_is_protobuf_and_the_rest_is_json() {
+        let codecs = codecs(json!({ "onMove": { "required uInt32 x": 1 } }), json!({}));
+        let body = codecs.encode(Encoding::Protobuf, "onMove", &json!({ "x": 300 })).unwrap();
+        assert_eq!((body.encoding, &body.bytes[..]), (Encoding::Protobuf, &b"\x08\xac\x02"[..]));
+        let body = codecs.encode(Encoding::Protobuf, "onAdd", &json!({ "x": 300 })).unwrap();
+        assert_eq!(body, Body::json(r#"{"x":300}"#));
+        let body = codecs.encode(Encoding::Json, "onMove", &json!({ "x": 300 })).unwrap();
+        assert_eq!(body.encoding, Encoding::Json);
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_an_error_that_names_route_and_field() {
+        let codecs = codecs(json!({ "onMove": { "required uInt32 x": 1 } }), json!({}));
+        let error = codecs.encode(Encoding::Protobuf, "onMove", &json!({ "y": 1 })).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadMessage);
+        assert!(error.message().starts_with("onMove: ") && error.message().contains('x'), "{error}");
+    }
+
+    #[test]
+    fn clients_bodies_are_read_by_their_own_schemas() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Move {
+            x: u32,
+            name: String,
+        }
+        let schema =
+            json!({ "area.playerHandler.move": { "required uInt32 x": 1, "optional string name": 2 } });
+        let codecs = codecs(json!({}), schema);
+        let body =
+            |bytes: &'static [u8]| Body { encoding: Encoding::Protobuf, bytes: Bytes::from_static(bytes) };
+        let read: Move = codecs.decode("area.playerHandler.move", &body(b"\x08\xac\x02\x12\x01a")).unwrap();
+        assert_eq!(read, Move { x: 300, name: "a".into() });
+        let error = codecs.decode::<Move>("area.playerHandler.move", &body(b"\x08\xac\x02")).unwrap_err();
+        assert!(error.message().contains("name"), "{error}");
+        let error = codecs.decode::<Move>("chat.chatHandler.send", &body(b"")).unwrap_err();
+        assert!(error.message().contains("clientProtos.json"), "{error}");
+    }
+}

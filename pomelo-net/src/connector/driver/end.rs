@@ -1,0 +1,146 @@
+//! How a connection ends.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pomelo_core::counters::Dropped;
+
+use super::Driver;
+use crate::protocol::connection::CloseReason;
+
+/// How long a connection may still take once its end is decided: a second in which the outbox gets rid of its last
+/// frames, and one in which the client reads them and closes.
+///
+/// A socket that is closed while it has unread input is reset, and the client would lose a kick that is on its way.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What a client is told whose outbox is full.
+const OVERFLOW: &str = "too slow";
+
+/// Why a connection is over.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The client closed it, or the network did.
+    Gone(io::Error),
+    /// The client let a deadline pass.
+    Silent(&'static str),
+    /// The client reads too slowly for what its own packages are answered with.
+    Overflow,
+    /// The protocol closed it, and may have something left to send.
+    Protocol(CloseReason),
+    /// The outbox closed it: after a kick, or because it could not be written.
+    ByServer,
+}
+
+impl End {
+    /// What a read of that many bytes means.
+    pub(super) fn check(read: io::Result<usize>) -> Result<(), Self> {
+        match read {
+            Ok(0) => Err(Self::Gone(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Self::Gone(error)),
+        }
+    }
+
+    /// For logs and the session.
+    fn reason(&self) -> String {
+        match self {
+            Self::Gone(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "closed by the client".into()
+            }
+            Self::Gone(error) => error.to_string(),
+            Self::Silent(why) => (*why).into(),
+            Self::Overflow => OVERFLOW.into(),
+            Self::Protocol(reason) => reason.to_string(),
+            Self::ByServer => "closed by the server".into(),
+        }
+    }
+}
+
+impl Driver {
+    pub(super) async fn finish(&mut self, end: End) {
+        self.alarm.off();
+        let reason = end.reason();
+        let is_client_gone = matches!(end, End::Gone(_) | End::Silent(_));
+        tracing::debug!(peer = %self.peer, reason, "a connection is over");
+        match end {
+            End::Gone(_) | End::Silent(_) => self.close(),
+            End::Overflow => self.overflow(),
+            End::Protocol(reason) => self.say_last(&reason),
+            End::ByServer => {}
+        }
+        if let Some(session) = self.session.take() {
+            session.disconnected(&reason);
+        }
+        if self.outbox.is_some() && !is_client_gone {
+            self.linger().await;
+        }
+    }
+
+    fn close(&self) {
+        if let Some(outbox) = &self.outbox {
+            outbox.close();
+        }
+    }
+
+    fn overflow(&self) {
+        match &self.session {
+            Some(session) => session.kick(OVERFLOW),
+            None => self.close(),
+        }
+    }
+
+    /// Sends what the protocol has left: a refusal, a kick, a close frame.
+    fn say_last(&mut self, reason: &CloseReason) {
+        if is_bad_input(reason) {
+            self.port.frontend.counters().add(Dropped::BadInput);
+        }
+        let mut last = BytesMut::new();
+        while let Some(bytes) = self.connection.poll_transmit() {
+            last.extend_from_slice(&bytes);
+        }
+        match last.freeze() {
+            last if last.is_empty() => self.close(),
+            last => self.outbox().finish(last),
+        }
+    }
+
+    /// Waits until the client has closed, too, so that it can read all that was sent.
+    async fn linger(&mut self) {
+        let closed = poll_fn(|cx| {
+            self.alarm.register(cx.waker());
+            if self.alarm.is_closed() && self.line.is_blocked() {
+                return Poll::Ready(());
+            }
+            while let Poll::Ready(at_end) = self.input.poll_discard(cx) {
+                if at_end {
+                    return Poll::Ready(());
+                }
+            }
+            Poll::Pending
+        });
+        // Whether it closes or not, this is the end.
+        let _ = tokio::time::timeout(LINGER, closed).await;
+    }
+}
+
+/// Whether the client is to blame; a browser that was pointed at the port, and one that leaves, are not.
+fn is_bad_input(reason: &CloseReason) -> bool {
+    match reason {
+        CloseReason::WebSocket(_)
+        | CloseReason::Package(_)
+        | CloseReason::EmptyFrame
+        | CloseReason::Message(_)
+        | CloseReason::KickFromClient
+        | CloseReason::SecondHandshake
+        | CloseReason::BadHandshake(_) => true,
+        CloseReason::Http { .. }
+        | CloseReason::ByClient { .. }
+        | CloseReason::Refused { .. }
+        | CloseReason::Kicked { .. }
+        | CloseReason::ByServer => false,
+    }
+}

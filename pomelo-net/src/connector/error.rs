@@ -1,0 +1,38 @@
+//! What is wrong with a connector's configuration.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::protocol::dictionary::DictionaryError;
+use crate::protocol::package::{MAX_BODY, PackageError};
+use crate::protocol::protobuf::ProtosError;
+
+/// Why a connector doesn't start, before it has tried to listen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(super) enum OptionError {
+    #[error("Hybrid::{option} is zero")]
+    Zero { option: &'static str },
+    #[error(
+        "Hybrid::timeout of {timeout:?} drops every client: it must be longer than the heartbeat, {heartbeat:?}"
+    )]
+    Timeout { timeout: Duration, heartbeat: Duration },
+    #[error("Hybrid::max_package of {0} bytes is more than a package can hold, {MAX_BODY} bytes")]
+    MaxPackage(usize),
+    #[error(
+        "Hybrid::outbox_limit of {limit} bytes has no room for the answer to a handshake, {answer} bytes"
+    )]
+    OutboxLimit { limit: usize, answer: usize },
+    #[error("servers.json: max-connections must be a whole number, but it is {0}")]
+    MaxConnections(Value),
+    #[error("servers.json gives it no clientPort, and neither does Hybrid::port")]
+    NoPort,
+    #[error(transparent)]
+    Dictionary(#[from] DictionaryError),
+    #[error("{file}: {source}")]
+    Protos { file: &'static str, source: ProtosError },
+    #[error("dictionary.json, serverProtos.json and clientProtos.json don't fit a handshake: {0}")]
+    Handshake(#[from] PackageError),
+}

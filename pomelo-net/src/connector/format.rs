@@ -1,0 +1,87 @@
+//! How the connections of a port frame what they are sent.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use pomelo_core::connector::Format;
+use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::message::{Body, Encoding};
+
+use crate::protocol::dictionary::Dictionary;
+use crate::protocol::message::RouteRef;
+use crate::protocol::outgoing::{self, Framing};
+use crate::protocol::websocket::{self, close_code};
+
+/// The pomelo protocol over raw tcp or over websocket, with or without a dictionary.
+#[derive(Debug, Clone)]
+pub(super) struct PomeloFormat {
+    pub(super) framing: Framing,
+    pub(super) dictionary: Option<Arc<Dictionary>>,
+    pub(super) encoding: Encoding,
+}
+
+impl Format for PomeloFormat {
+    fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    fn push(&self, route: &str, body: &Body) -> Result<Bytes> {
+        let short =
+            self.dictionary.as_ref().map_or(RouteRef::Name(route), |dictionary| dictionary.compress(route));
+        outgoing::push(self.framing, short, &body.bytes)
+            .map_err(|error| Error::of(ErrorKind::BadMessage, format_args!("push {route}: {error}")))
+    }
+
+    fn response(&self, id: u64, body: &Body) -> Result<Bytes> {
+        outgoing::response(self.framing, id, &body.bytes)
+            .map_err(|error| Error::of(ErrorKind::BadMessage, format_args!("response {id}: {error}")))
+    }
+
+    /// On websocket, a close frame (1000, as in pomelo) follows in the same bytes.
+    fn kick(&self, reason: &str) -> Bytes {
+        // A reason of 16 MiB is none.
+        let kick = outgoing::kick(self.framing, reason).unwrap_or_default();
+        match self.framing {
+            Framing::Tcp => kick,
+            Framing::WebSocket => {
+                let mut last = BytesMut::from(&kick[..]);
+                last.extend_from_slice(&websocket::close(close_code::NORMAL));
+                last.freeze()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(framing: Framing) -> PomeloFormat {
+        let dictionary = Dictionary::new(["a.b.c"], ["onChat"]).unwrap();
+        PomeloFormat { framing, dictionary: Some(Arc::new(dictionary)), encoding: Encoding::Json }
+    }
+
+    #[test]
+    fn a_route_of_the_dictionary_is_sent_as_its_code() {
+        let frame = format(Framing::Tcp).push("onChat", &Body::json("{}")).unwrap();
+        assert_eq!(frame, &b"\x04\0\0\x05\x07\0\x02{}"[..]);
+        let frame = format(Framing::WebSocket).push("onAdd", &Body::json("{}")).unwrap();
+        assert_eq!(frame, &b"\x82\x0d\x04\0\0\x09\x06\x05onAdd{}"[..]);
+    }
+
+    #[test]
+    fn a_kick_over_websocket_ends_with_a_close_frame() {
+        let kick = b"\x05\0\0\x12{\"reason\":\"spam\"}";
+        let last = format(Framing::Tcp).kick("spam");
+        assert_eq!(last, &[&b"\x05\0\0\x11"[..], &kick[4..]].concat()[..]);
+        let last = format(Framing::WebSocket).kick("spam");
+        assert_eq!(last, &[&b"\x82\x15\x05\0\0\x11"[..], &kick[4..], b"\x88\x02\x03\xe8"].concat()[..]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error_that_names_it() {
+        let route = "r".repeat(256);
+        let error = format(Framing::Tcp).push(&route, &Body::json("{}")).unwrap_err();
+        assert!(error.message().starts_with("push rrr"), "{error}");
+    }
+}

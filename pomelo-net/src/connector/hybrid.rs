@@ -1,0 +1,207 @@
+//! The connector that users configure.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use pomelo_core::connector::{Connector, Listening};
+use pomelo_core::error::Result;
+use pomelo_core::message::Encoding;
+use pomelo_core::session::Frontend;
+use serde_json::Value;
+
+use super::Greeting;
+use super::listen::{accept, listen};
+use super::options::Options;
+use super::port::Port;
+
+/// Takes clients over raw tcp and over websocket, both on one port; pomelo's `hybridconnector`.
+///
+/// The first four bytes of a connection tell which it is. Every client that speaks pomelo's binary protocol is served.
+/// A frontend may have several, on different ports. Every limit costs only the client that exceeds it.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use pomelo_net::connector::Hybrid;
+/// let connector = Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf();
+/// ```
+#[derive(Clone, Default)]
+pub struct Hybrid {
+    options: Options,
+}
+
+impl Hybrid {
+    /// A connector on the server's `clientPort`, without heartbeats, dictionary or protobuf.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Listens on this port instead of the server's `clientPort`; 0 lets the system choose.
+    ///
+    /// The host is the server's `host` of servers.json if that is loopback, or if the entry has `distinctHost`; else
+    /// all interfaces of IPv4, as in pomelo, since `host` is how others reach the machine.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.options.port = Some(port);
+        self
+    }
+
+    /// Listens on this address and port: `[::]:3010` takes IPv6 (and on most systems IPv4).
+    #[must_use]
+    pub fn address(mut self, address: impl Into<SocketAddr>) -> Self {
+        let address = address.into();
+        (self.options.host, self.options.port) = (Some(address.ip()), Some(address.port()));
+        self
+    }
+
+    /// Asks clients to say this often that they are there. Off by default, as in pomelo.
+    ///
+    /// Take whole seconds: not all clients expect a fraction. Each heartbeat is answered at once; one that doesn't
+    /// come for [`timeout`](Self::timeout) ends the connection.
+    #[must_use]
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.options.heartbeat = Some(interval);
+        self
+    }
+
+    /// How long a client may send no heartbeat before it is dropped. Twice the heartbeat by default, as in pomelo: one
+    /// may be late. Without [`heartbeat`](Self::heartbeat) it means nothing.
+    ///
+    /// It counts from the end of the handshake. Messages don't count, and neither does time in which the server
+    /// doesn't read because the client has too many requests open. A client is dropped up to an eighth of a heartbeat
+    /// late.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options.timeout = Some(limit);
+        self
+    }
+
+    /// How long nothing may be read from a client or written to it where there is no
+    /// [`heartbeat`](Self::heartbeat); `None` is for ever. 90 s by default, as pomelo's sockets have it.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.options.idle_timeout = limit.into();
+        self
+    }
+
+    /// Sends routes as numbers: those of all handlers, and those of dictionary.json.
+    #[must_use]
+    pub fn use_dict(mut self) -> Self {
+        self.options.use_dict = true;
+        self
+    }
+
+    /// Sends and reads bodies as pomelo-protobuf where serverProtos.json or clientProtos.json has the route.
+    #[must_use]
+    pub fn use_protobuf(mut self) -> Self {
+        self.options.use_protobuf = true;
+        self
+    }
+
+    /// Asks `hook` about every client; what it returns is the `user` of the answer.
+    ///
+    /// An error refuses the client with code 500. The hook runs within
+    /// [`handshake_deadline`](Self::handshake_deadline), and the client isn't read meanwhile.
+    #[must_use]
+    pub fn handshake<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Greeting) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Value>> + Send + 'static,
+    {
+        self.options.handshake = Some(Arc::new(move |greeting| Box::pin(hook(greeting))));
+        self
+    }
+
+    /// Serves only clients whose type and version `check` takes; others are refused with code 501. What a client
+    /// doesn't say is the empty text.
+    #[must_use]
+    pub fn check_client(mut self, check: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
+        self.options.check_client = Some(Arc::new(check));
+        self
+    }
+
+    /// Whether small frames leave at once (`TCP_NODELAY`). True by default: what belongs together is written together
+    /// anyway, and waiting for more costs up to 40 ms.
+    #[must_use]
+    pub fn no_delay(mut self, on: bool) -> Self {
+        self.options.no_delay = on;
+        self
+    }
+
+    /// The longest package that a client may send, in bytes; a longer one ends the connection with a kick.
+    ///
+    /// 1 MiB by default: far above what games and chats send, and a client can make the server hold no more. Until the
+    /// handshake is done it is at most 64 KiB, since strangers have nothing long to say. Pomelo has no limit.
+    #[must_use]
+    pub fn max_package(mut self, bytes: usize) -> Self {
+        self.options.max_package = bytes;
+        self
+    }
+
+    /// How long a connection may take from its beginning to the client's acknowledgement of the handshake, websocket
+    /// upgrade and [`handshake`](Self::handshake) hook included.
+    ///
+    /// 10 s by default: several round trips on a bad mobile network, and a connection that never says anything doesn't
+    /// stay. Pomelo has no limit.
+    #[must_use]
+    pub fn handshake_deadline(mut self, limit: Duration) -> Self {
+        self.options.handshake_deadline = limit;
+        self
+    }
+
+    /// How many connections this connector has at most; more are closed as they come, and counted.
+    ///
+    /// By default `max-connections` of the server's entry in servers.json; without that no limit but the system's.
+    #[must_use]
+    pub fn max_connections(mut self, count: usize) -> Self {
+        self.options.max_connections = Some(count);
+        self
+    }
+
+    /// How many bytes may wait for a client that reads too slowly; then it is kicked.
+    ///
+    /// 1 MiB by default: some seconds of a busy game, and a thousand dead clients hold no more than 1 GiB until their
+    /// heartbeats are missed.
+    #[must_use]
+    pub fn outbox_limit(mut self, bytes: usize) -> Self {
+        self.options.outbox_limit = bytes;
+        self
+    }
+}
+
+impl Connector for Hybrid {
+    fn encoding(&self) -> Encoding {
+        self.options.encoding()
+    }
+
+    fn start(self: Arc<Self>, frontend: Arc<Frontend>) -> BoxFuture<'static, Result<Listening>> {
+        Box::pin(async move {
+            let port = Port::new(frontend.clone(), &self.options)?;
+            let listener = listen(frontend.server(), &self.options).await?;
+            let address = listener.local_addr()?;
+            let accepting = tokio::spawn(accept(listener, port));
+            let stop = move || -> BoxFuture<'static, ()> {
+                Box::pin(async move {
+                    accepting.abort();
+                    // It ends as cancelled; then the port is free.
+                    let _ = accepting.await;
+                })
+            };
+            Ok(Listening { address, protocol: "tcp+ws", stop: Box::new(stop) })
+        })
+    }
+}
+
+impl std::fmt::Debug for Hybrid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Options { host, port, heartbeat, use_dict, use_protobuf, .. } = &self.options;
+        f.debug_struct("Hybrid")
+            .field("host", host)
+            .field("port", port)
+            .field("heartbeat", heartbeat)
+            .field("use_dict", use_dict)
+            .field("use_protobuf", use_protobuf)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! The writing side of a connection.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use pomelo_core::outbox::{Outbox, Sink};
+use socket2::SockRef;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::alarm::Alarm;
+
+/// The last write went well.
+const FINE: u8 = 0;
+/// It found no room: the client doesn't read, or not as fast as we write.
+const BLOCKED: u8 = 1;
+/// It failed for good.
+const BROKEN: u8 = 2;
+
+/// What a connection writes to. Its driver owns it; outboxes only borrow it, so that the socket is gone when the
+/// driver ends, however long others keep the outbox.
+pub(super) struct Line {
+    write: OwnedWriteHalf,
+    alarm: Arc<Alarm>,
+    /// What became of the last write.
+    state: AtomicU8,
+    /// Something was written since [`Line::take_wrote`].
+    wrote: AtomicBool,
+}
+
+impl Line {
+    pub(super) fn new(write: OwnedWriteHalf, alarm: Arc<Alarm>) -> Arc<Self> {
+        Arc::new(Self { write, alarm, state: AtomicU8::new(FINE), wrote: AtomicBool::new(false) })
+    }
+
+    /// Whether the client has still to take what was written.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.state.load(Ordering::Acquire) == BLOCKED
+    }
+
+    /// Whether writing has failed.
+    pub(super) fn is_broken(&self) -> bool {
+        self.state.load(Ordering::Acquire) == BROKEN
+    }
+
+    /// Whether something was written since it was last asked.
+    pub(super) fn take_wrote(&self) -> bool {
+        self.wrote.swap(false, Ordering::Relaxed)
+    }
+
+    fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+        let result = match frames {
+            [frame] => self.write.try_write(frame),
+            frames => self.write.try_write_vectored(frames),
+        };
+        let state = match &result {
+            Ok(_) => FINE,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => BLOCKED,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => FINE,
+            Err(_) => BROKEN,
+        };
+        self.state.store(state, Ordering::Release);
+        self.wrote.store(true, Ordering::Relaxed);
+        result
+    }
+
+    /// Says that nothing more will be written, and wakes the driver. Errors mean that the connection is gone already.
+    fn close(&self) {
+        let socket = SockRef::from(self.write.as_ref());
+        if self.is_blocked() {
+            // Nobody reads what the kernel holds; without this it would hold it for minutes.
+            let _ = socket.set_linger(Some(Duration::ZERO));
+            let _ = socket.shutdown(Shutdown::Both);
+        } else {
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+        self.alarm.close();
+    }
+}
+
+/// A [`Line`], as an outbox has it.
+pub(super) struct LineSink(pub(super) Weak<Line>);
+
+impl Sink for LineSink {
+    fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.upgrade().ok_or(io::ErrorKind::NotConnected)?.try_write(frames)
+    }
+
+    fn wait_writable(&self, outbox: Arc<Outbox>) {
+        let line = self.0.clone();
+        tokio::spawn(async move {
+            if let Some(line) = line.upgrade() {
+                // An error shows again in the write that follows.
+                let _ = line.write.writable().await;
+            }
+            outbox.resume();
+        });
+    }
+
+    fn close(&self) {
+        if let Some(line) = self.0.upgrade() {
+            line.close();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What a connector was configured with, checked and made ready.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use pomelo_core::config::Config;
+use pomelo_core::error::Result;
+use pomelo_core::message::Encoding;
+use pomelo_core::server::ServerInfo;
+use serde_json::Value;
+
+use super::Greeting;
+use super::error::OptionError;
+use crate::protocol::connection::Settings;
+use crate::protocol::dictionary::Dictionary;
+use crate::protocol::handshake::{Handshake, HandshakeOptions, HandshakeRequest};
+use crate::protocol::package::MAX_BODY;
+use crate::protocol::protobuf::{ProtoSet, Protos};
+
+/// See [`Hybrid::max_package`](super::Hybrid::max_package).
+pub(super) const FIRST_PACKAGE: usize = 64 * 1024;
+
+/// Decides on a handshake.
+pub(super) type HandshakeHook = Arc<dyn Fn(Greeting) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
+/// Decides on a client's type and version.
+pub(super) type ClientCheck = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
+/// What a connector was configured with; each field is documented at the method of
+/// [`Hybrid`](super::Hybrid) that sets it.
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) host: Option<IpAddr>,
+    pub(super) port: Option<u16>,
+    pub(super) heartbeat: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) use_dict: bool,
+    pub(super) use_protobuf: bool,
+    pub(super) handshake: Option<HandshakeHook>,
+    pub(super) check_client: Option<ClientCheck>,
+    pub(super) no_delay: bool,
+    pub(super) max_package: usize,
+    pub(super) handshake_deadline: Duration,
+    pub(super) max_connections: Option<usize>,
+    pub(super) outbox_limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: None,
+            heartbeat: None,
+            timeout: None,
+            idle_timeout: Some(Duration::from_secs(90)),
+            use_dict: false,
+            use_protobuf: false,
+            handshake: None,
+            check_client: None,
+            no_delay: true,
+            max_package: 1024 * 1024,
+            handshake_deadline: Duration::from_secs(10),
+            max_connections: None,
+            outbox_limit: 1024 * 1024,
+        }
+    }
+}
+
+/// How long a client that was let in may be silent, and what counts as a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Only heartbeats count.
+    Heartbeats(Duration),
+    /// Everything that is read or written counts.
+    Traffic(Duration),
+    /// For ever.
+    Endless,
+}
+
+impl Options {
+    /// Refuses what makes no sense by itself.
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        let durations = [
+            ("heartbeat", self.heartbeat),
+            ("timeout", self.timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("handshake_deadline", Some(self.handshake_deadline)),
+        ];
+        let zero = durations.into_iter().find(|(_, duration)| *duration == Some(Duration::ZERO));
+        if let Some((option, _)) = zero {
+            return Err(OptionError::Zero { option });
+        }
+        if let (Some(heartbeat), Some(timeout)) = (self.heartbeat, self.timeout)
+            && timeout <= heartbeat
+        {
+            return Err(OptionError::Timeout { timeout, heartbeat });
+        }
+        match self.max_package {
+            0 => Err(OptionError::Zero { option: "max_package" }),
+            bytes if bytes > MAX_BODY => Err(OptionError::MaxPackage(bytes)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        if self.use_protobuf { Encoding::Protobuf } else { Encoding::Json }
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        match (self.heartbeat, self.idle_timeout) {
+            (Some(heartbeat), _) => Patience::Heartbeats(self.timeout.unwrap_or(heartbeat.saturating_mul(2))),
+            (None, Some(idle)) => Patience::Traffic(idle),
+            (None, None) => Patience::Endless,
+        }
+    }
+
+    /// How many connections there may be at once; none is as many as the system gives.
+    pub(super) fn max_connections(&self, server: &ServerInfo) -> Result<Option<usize>, OptionError> {
+        let setting = match (self.max_connections, server.setting("max-connections")) {
+            (Some(limit), _) => return Ok(Some(limit)),
+            (None, None) => return Ok(None),
+            (None, Some(setting)) => setting,
+        };
+        let number = match setting {
+            Value::String(text) => text.parse().ok(),
+            other => other.as_u64().and_then(|number| usize::try_from(number).ok()),
+        };
+        number.map(Some).ok_or_else(|| OptionError::MaxConnections(setting.clone()))
+    }
+
+    /// What the protocol needs to know: handshake, dictionary, protos, limits.
+    pub(super) fn settings(&self, routes: &[String], config: &Config) -> Result<Settings, OptionError> {
+        let handshake = Handshake::new(HandshakeOptions {
+            heartbeat: self.heartbeat,
+            dictionary: self.use_dict.then(|| dictionary(routes, config)).transpose()?.map(Arc::new),
+            protos: self.use_protobuf.then(|| protos(config)).transpose()?.map(Arc::new),
+        })?;
+        let answer = handshake.accept(&HandshakeRequest::default(), None)?.len();
+        if answer > self.outbox_limit {
+            return Err(OptionError::OutboxLimit { limit: self.outbox_limit, answer });
+        }
+        Ok(Settings { handshake, max_package: self.max_package, max_first_package: FIRST_PACKAGE })
+    }
+}
+
+fn dictionary(routes: &[String], config: &Config) -> Result<Dictionary, OptionError> {
+    let user = config.dictionary.as_ref().map(Dictionary::user_routes).transpose()?.unwrap_or_default();
+    Ok(Dictionary::new(routes.iter().map(String::as_str), user)?)
+}
+
+fn protos(config: &Config) -> Result<Protos, OptionError> {
+    let server = config.server_protos.as_ref().unwrap_or(&Value::Null);
+    let client = config.client_protos.as_ref().unwrap_or(&Value::Null);
+    let protos = Protos::parse(server, client).map_err(|source| {
+        // The error names message and field; the file is the one that can't be read by itself.
+        let server_is_fine = Protos::parse(server, &Value::Null).is_ok();
+        let file = if server_is_fine { "clientProtos.json" } else { "serverProtos.json" };
+        OptionError::Protos { file, source }
+    })?;
+    warn_of_dropped("serverProtos.json", protos.server());
+    warn_of_dropped("clientProtos.json", protos.client());
+    Ok(protos)
+}
+
+fn warn_of_dropped(file: &str, protos: &ProtoSet) {
+    for entry in protos.dropped() {
+        tracing::warn!(file, entry, "this entry means nothing and is left out");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn refused(options: Options) -> String {
+        options.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_option_that_makes_no_sense_is_named() {
+        let zero = Options { heartbeat: Some(Duration::ZERO), ..Options::default() };
+        assert_eq!(refused(zero), "Hybrid::heartbeat is zero");
+        let zero = Options { handshake_deadline: Duration::ZERO, ..Options::default() };
+        assert_eq!(refused(zero), "Hybrid::handshake_deadline is zero");
+        let short = Options { heartbeat: Some(SECOND), timeout: Some(SECOND), ..Options::default() };
+        assert!(refused(short).starts_with("Hybrid::timeout of 1s drops every client"));
+        let long = Options { max_package: 1 << 24, ..Options::default() };
+        assert!(refused(long).starts_with("Hybrid::max_package of 16777216 bytes"));
+    }
+
+    #[test]
+    fn a_wrong_file_is_named() {
+        let options = Options { use_dict: true, use_protobuf: true, ..Options::default() };
+        let refused = |config| options.settings(&[], &config).unwrap_err().to_string();
+        let wrong = Config { dictionary: Some(json!("onChat")), ..Config::default() };
+        assert_eq!(refused(wrong), "dictionary.json must be an array of routes or {}, but it is a string");
+        let bad = Some(json!({ "r": { "required bool v": 1 } }));
+        let wrong = Config { server_protos: bad.clone(), ..Config::default() };
+        assert_eq!(refused(wrong), "serverProtos.json: message r: field v has the unknown type bool");
+        let wrong = Config { client_protos: bad, ..Config::default() };
+        assert_eq!(refused(wrong), "clientProtos.json: message r: field v has the unknown type bool");
+    }
+
+    #[test]
+    fn an_outbox_has_room_for_the_answer_to_a_handshake() {
+        let options = Options { use_dict: true, outbox_limit: 100, ..Options::default() };
+        let routes = ["chat.chatHandler.send".to_owned()];
+        let refused = options.settings(&routes, &Config::default()).unwrap_err().to_string();
+        assert!(refused.starts_with("Hybrid::outbox_limit of 100 bytes"), "{refused}");
+    }
+
+    #[test]
+    fn only_heartbeats_count_where_there_are_heartbeats() {
+        let with = Options { heartbeat: Some(SECOND * 3), ..Options::default() };
+        assert_eq!(with.patience(), Patience::Heartbeats(SECOND * 6));
+        assert_eq!(Options::default().patience(), Patience::Traffic(SECOND * 90));
+        let endless = Options { idle_timeout: None, ..Options::default() };
+        assert_eq!(endless.patience(), Patience::Endless);
+    }
+
+    #[test]
+    fn servers_json_limits_connections() {
+        let server = |setting: Value| -> ServerInfo {
+            serde_json::from_value(json!({ "id": "c-1", "max-connections": setting })).unwrap()
+        };
+        let options = Options::default();
+        assert_eq!(options.max_connections(&server(json!(5))).unwrap(), Some(5));
+        assert_eq!(options.max_connections(&server(json!("5"))).unwrap(), Some(5));
+        let wrong = options.max_connections(&server(json!("many"))).unwrap_err().to_string();
+        assert_eq!(wrong, r#"servers.json: max-connections must be a whole number, but it is "many""#);
+        let options = Options { max_connections: Some(7), ..options };
+        assert_eq!(options.max_connections(&server(json!(5))).unwrap(), Some(7));
+    }
+}

@@ -1,0 +1,95 @@
+//! What the connections of one port share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pomelo_core::connector::FormatId;
+use pomelo_core::counters::Dropped;
+use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::outbox::Flusher;
+use pomelo_core::session::Frontend;
+
+use super::error::OptionError;
+use super::format::PomeloFormat;
+use super::options::{Options, Patience};
+use super::wheel::Wheel;
+use crate::protocol::connection::Settings;
+use crate::protocol::outgoing::Framing;
+
+/// One port of a frontend.
+pub(super) struct Port {
+    pub(super) frontend: Arc<Frontend>,
+    pub(super) flusher: Arc<Flusher>,
+    pub(super) options: Options,
+    pub(super) settings: Arc<Settings>,
+    pub(super) patience: Patience,
+    pub(super) wheel: Arc<Wheel>,
+    tcp: FormatId,
+    websocket: FormatId,
+    max_connections: usize,
+    connections: AtomicUsize,
+}
+
+impl Port {
+    /// # Errors
+    /// What is wrong with the options, or with the files that they ask for; the server is named.
+    pub(super) fn new(frontend: Arc<Frontend>, options: &Options) -> Result<Arc<Self>> {
+        Self::build(frontend.clone(), options)
+            .map_err(|error| Error::of(ErrorKind::Config, error).context(&frontend.server().id))
+    }
+
+    fn build(frontend: Arc<Frontend>, options: &Options) -> Result<Arc<Self>, OptionError> {
+        options.check()?;
+        let max_connections = options.max_connections(frontend.server())?.unwrap_or(usize::MAX);
+        let settings = options.settings(frontend.routes(), frontend.config())?;
+        let dictionary = settings.handshake.options().dictionary.clone();
+        let encoding = options.encoding();
+        let format = |framing| {
+            frontend.add_format(Arc::new(PomeloFormat { framing, dictionary: dictionary.clone(), encoding }))
+        };
+        let (tcp, websocket) = (format(Framing::Tcp), format(Framing::WebSocket));
+        let patience = options.patience();
+        let shortest = match patience {
+            Patience::Heartbeats(limit) | Patience::Traffic(limit) => limit.min(options.handshake_deadline),
+            Patience::Endless => options.handshake_deadline,
+        };
+        Ok(Arc::new(Self {
+            flusher: frontend.flusher(),
+            frontend,
+            options: options.clone(),
+            settings: Arc::new(settings),
+            patience,
+            wheel: Wheel::spawn(shortest),
+            tcp,
+            websocket,
+            max_connections,
+            connections: AtomicUsize::new(0),
+        }))
+    }
+
+    pub(super) fn format(&self, framing: Framing) -> FormatId {
+        match framing {
+            Framing::Tcp => self.tcp,
+            Framing::WebSocket => self.websocket,
+        }
+    }
+
+    /// A place for one more connection; none if there are as many as are allowed, which is counted.
+    pub(super) fn take_seat(self: &Arc<Self>) -> Option<Seat> {
+        if self.connections.fetch_add(1, Ordering::AcqRel) < self.max_connections {
+            return Some(Seat(self.clone()));
+        }
+        self.connections.fetch_sub(1, Ordering::AcqRel);
+        self.frontend.counters().add(Dropped::TooManyConnections);
+        None
+    }
+}
+
+/// A connection's place among those that are allowed, until it is dropped.
+pub(super) struct Seat(Arc<Port>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,5 @@
+//! What carries envelopes between servers.
+
+mod memory;
+
+pub use memory::Memory;

@@ -1,0 +1,34 @@
+//! A frontend with a connector, and a client of either kind.
+
+#![allow(dead_code, unreachable_pub, reason = "every test binary uses another part")]
+
+pub mod client;
+mod frontend;
+mod server;
+
+use std::time::Duration;
+
+pub use client::Client;
+pub use server::Server;
+
+/// How long anything may take before a test is said to hang.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a future gives, unless it takes too long.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("this takes too long")
+}
+
+/// Waits until `condition` holds.
+pub async fn until(condition: impl Fn() -> bool) {
+    soon(async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+pub fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}

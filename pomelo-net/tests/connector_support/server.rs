@@ -1,0 +1,56 @@
+//! A frontend and its connectors, each on a port of its own on loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use pomelo_core::config::Config;
+use pomelo_core::connector::{Connector, Listening};
+use pomelo_core::counters::Dropped;
+use pomelo_core::error::Result;
+use pomelo_core::session::Frontend;
+use pomelo_net::connector::Hybrid;
+
+use super::frontend;
+
+pub struct Server {
+    frontend: Arc<Frontend>,
+    pub address: SocketAddr,
+    listening: Vec<Listening>,
+}
+
+impl Server {
+    pub async fn start(hybrid: Hybrid) -> Self {
+        Self::start_with(Config::default(), [hybrid]).await
+    }
+
+    pub async fn start_with(config: Config, hybrids: impl IntoIterator<Item = Hybrid>) -> Self {
+        Self::try_start(config, hybrids).await.unwrap()
+    }
+
+    pub async fn try_start(config: Config, hybrids: impl IntoIterator<Item = Hybrid>) -> Result<Self> {
+        let frontend = frontend::frontend(config);
+        let mut listening = Vec::new();
+        for hybrid in hybrids {
+            listening.push(Arc::new(hybrid.port(0)).start(frontend.clone()).await?);
+        }
+        Ok(Self { frontend, address: listening[0].address, listening })
+    }
+
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening.iter().map(|listening| listening.address).collect()
+    }
+
+    pub fn dropped(&self, reason: Dropped) -> u64 {
+        self.frontend.counters().dropped(reason)
+    }
+
+    pub fn sessions(&self) -> usize {
+        frontend::sessions(&self.frontend)
+    }
+
+    pub async fn stop(&mut self) {
+        for listening in self.listening.drain(..) {
+            (listening.stop)().await;
+        }
+    }
+}
