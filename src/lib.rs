@@ -33,7 +33,7 @@ pub mod __private {
     pub use bytes::Bytes;
     pub use futures::future::BoxFuture;
     pub use pomelo_core::app::{App, Cluster, Core, Mount, Platform, ServerType, Table};
-    pub use pomelo_core::error::Result;
+    pub use pomelo_core::error::{Error, ErrorKind, Result};
     pub use pomelo_core::handler::{FromApp, Handler, HandlerContract, Method};
     pub use pomelo_core::lend::{Cx, Lend};
     pub use pomelo_core::message::{Body, FromMessage, IntoResponse, Request};

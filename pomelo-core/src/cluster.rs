@@ -92,6 +92,18 @@ impl View {
         left
     }
 
+    /// A server turns out to have clients that take this encoding: its connector was started by hand.
+    pub(crate) fn add_encoding(&self, id: &ServerId, encoding: Encoding) {
+        if self.known().member(id).is_none_or(|member| member.encodings.contains(&encoding)) {
+            return;
+        }
+        self.change(|known| {
+            if let Some(member) = known.members.get_mut(id) {
+                member.encodings.push(encoding);
+            }
+        });
+    }
+
     fn change(&self, change: impl FnOnce(&mut Known)) {
         let mut known = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         change(Arc::make_mut(&mut known));

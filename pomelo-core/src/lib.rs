@@ -11,6 +11,7 @@
 //! | who gets a push | [`channel`], [`outbox`] |
 //! | which server handles what | [`route`], [`router`], [`cluster`] |
 //! | calls between servers | [`rpc`], [`transport`] |
+#![warn(unreachable_pub)]
 
 pub mod app;
 pub mod channel;

@@ -1,1 +1,271 @@
-//! Macros.
+//! The attributes [`handler`] and [`remote`] and the macro [`servers!`] of pomelo: syntax, and nothing else.
+//!
+//! They write the implementations of traits that are public and documented, and use nothing that a user can't name. So
+//! whatever they write can be written by hand; the tests of the `pomelo` crate do so (`tests/by_hand.rs`).
+//!
+//! The examples here aren't compiled, as this crate can't depend on the one that they need: `pomelo` itself. Each form
+//! is compiled and run in its `tests/macros.rs`, and each mistake has its error in `tests/ui`.
+//!
+//! # How an expansion is made
+//!
+//! `block` serves both attributes: `parse` and `members` read the item, and leave function bodies alone; `check`,
+//! `signature` and `params` make a `model` of it and collect mistakes; `expand`, `implement`, `dispatch` and `emit`
+//! write. `servers` has the same three steps. Mistakes never stop an expansion: they are added to what could be made of the rest, so that
+//! one of them is one error.
+//!
+//! Tokens that we add have no place in the user's source, except where an error or a definition is to be found there:
+//! asked what a name means, an editor shows everything that stands at it.
+
+mod attributes;
+mod block;
+mod checked;
+mod errors;
+mod handler;
+mod names;
+mod remote;
+mod servers;
+
+use proc_macro::TokenStream;
+
+use self::block::Kind;
+
+/// Makes functions callable by clients, as `serverType.handlerName.methodName`.
+///
+/// ```ignore
+/// pub struct ChatHandler;
+///
+/// #[handler]
+/// impl ChatHandler {
+///     /// Sends a message to everyone in the room.
+///     pub async fn send(app: &App, session: &Session, msg: Say) -> Result<()> { /* … */ }
+/// }
+/// ```
+///
+/// # Where it goes
+///
+/// - On an `impl` block. Every `pub async fn` in it is a method; others are helpers. The server makes one instance when
+///   it starts: by `fn new(app: App)`, `fn new(app: &App)` or `fn new()` of the block, else the type is a unit struct.
+/// - On an inline `mod` of free functions. [`servers!`] lists the module.
+/// - On a `trait`, so that the methods are known where they aren't implemented: a connector's binary then gives clients
+///   the same route dictionary as one that has everything. [`servers!`] lists it as `impl path::Trait`.
+/// - On an `impl Trait for Type` of such a trait. It is mounted by the builder:
+///   `.mount("chat", |app, mount| mount.handler(Chat::new(app)))`.
+///
+/// # Parameters
+///
+/// By value is what comes off the wire, by reference is what the framework lends.
+///
+/// - At most one by value: the message, of any `Deserialize` type, or `Raw` for its bytes. It may be a pattern.
+/// - `&App`, `&Session`, `&Request`, and `&T` of anything that was inserted into the app. A missing one fails when the
+///   server starts, and the error names it.
+/// - `&self`.
+///
+/// It returns `Result<T, E>` of a `Serialize` type and an `ErrorCode`, or nothing.
+///
+/// # Names
+///
+/// `ChatHandler` is `chatHandler` on the wire, `query_entry` is `queryEntry`.
+///
+/// # Options
+///
+/// | where | option | |
+/// |---|---|---|
+/// | `#[handler(…)]` | `rename = "…"` | its name on the wire |
+/// | | `crate = path` | where the `pomelo` crate is, if not at `::pomelo` |
+/// | a function | `#[pomelo(rename = "…")]` | its name on the wire |
+/// | | `#[pomelo(skip)]` | it is a helper, although it is `pub` |
+/// | | `#[pomelo(concurrent)]` | it may run beside earlier requests of its session |
+/// | | `#[cfg(…)]` | goes with it wherever it is listed |
+///
+/// # What it writes
+///
+/// The block itself without our attributes, with a hidden function that [`servers!`] calls. In a type that it doesn't
+/// list, the compiler warns that `handler_not_listed_in_servers` is never used (`#[allow(dead_code)]` on the block says
+/// that it is mounted otherwise). And:
+///
+/// ```ignore
+/// impl<A> FromApp<A> for ChatHandler {
+///     fn from_app(_: &A) -> Self { Self {} }
+/// }
+///
+/// impl HandlerContract for ChatHandler {
+///     const NAME: &'static str = "chatHandler";
+///     const METHODS: &'static [Method] = &[Method {
+///         id: 0,
+///         name: "send",
+///         concurrent: false,
+///         lends: &[Lend::of::<App>(), Lend::of::<Session>()],
+///     }];
+/// }
+///
+/// impl<A: Send + Sync + 'static> Handler<A> for ChatHandler {
+///     fn call<'a>(&'a self, cx: Cx<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
+///         match method {
+///             0 => Box::pin(async move {
+///                 let msg = Say::from_message(cx.message())?;
+///                 let reply = Self::send(cx.lend::<App>()?, cx.lend::<Session>()?, msg).await;
+///                 reply.into_response(cx.message())
+///             }),
+///             _ => Box::pin(ready(Err(Error::of(ErrorKind::NoSuchMethod, "no method has this number")))),
+///         }
+///     }
+/// }
+/// ```
+///
+/// A trait gets the contract as `impl HandlerContract for dyn ChatHandler`, `Send + Sync + 'static` as what it requires,
+/// methods that promise `Send` futures and `where Self: Sized`, and the `match` as a hidden function, to which the
+/// implementations of `impl ChatHandler for Chat` lead.
+#[proc_macro_attribute]
+pub fn handler(args: TokenStream, item: TokenStream) -> TokenStream {
+    block::expand(Kind::Handler, args.into(), item.into()).into()
+}
+
+/// Makes functions callable by other servers, and a typed proxy to call them by.
+///
+/// ```ignore
+/// pub struct ChatRemote;
+///
+/// #[remote]
+/// impl ChatRemote {
+///     /// Adds a user to the room; returns who is in it.
+///     pub async fn add(app: &App, uid: String, rid: String) -> Result<Vec<String>> { /* … */ }
+/// }
+///
+/// let users = app.rpc.chat.chat_remote.add(&session, "u1", "room1").await?;
+/// ```
+///
+/// It goes where [`handler`] goes, and has the same rules and options. The differences:
+///
+/// - Any number of parameters are by value, and each must be both `Serialize` and `Deserialize`, as must be what is
+///   returned. `Option`s at the end, and parameters with `#[pomelo(default)]`, may be missing in a call of an older
+///   server; `skip` and `rename` are as in handlers, `concurrent` isn't needed.
+/// - `&Session` and `&Request` can't be lent, as there are none; `&Inbound` can, which says who calls.
+///
+/// # The proxy
+///
+/// A function of it has the documentation and the place in the source of the function that it calls. Before the
+/// arguments it takes where to call: a session, `key("…")`, `to("server-id")` or `ALL`. A `String` may be anything that
+/// is `AsRef<str>`.
+///
+/// # What it writes
+///
+/// Of the expansion of [`handler`], `HandlerContract` becomes `Contract`, `Handler` becomes `Remote`, `Request` becomes
+/// `Inbound` and `Body` becomes `Bytes`. An arm of the `match` reads the arguments one by one:
+///
+/// ```ignore
+/// 0 => Box::pin(async move {
+///     let mut args = ArgReader::new(cx.message().args())?;
+///     let uid = args.next::<String>("uid")?;
+///     let rid = args.next::<String>("rid")?;
+///     let reply = Self::add(cx.lend::<App>()?, uid, rid).await;
+///     reply.into_reply()
+/// }),
+/// ```
+///
+/// `Contract` has the proxy besides the name and the methods:
+///
+/// ```ignore
+/// impl Contract for ChatRemote {
+///     type Proxy = ChatRemoteProxy;
+///     // …
+/// }
+///
+/// pub struct ChatRemoteProxy(RpcClient);
+///
+/// impl ChatRemoteProxy {
+///     /// Adds a user to the room; returns who is in it.
+///     pub fn add<RpcTarget: Target>(
+///         &self,
+///         target: RpcTarget,
+///         uid: impl AsRef<str>,
+///         rid: impl AsRef<str>,
+///     ) -> Call<Vec<String>, RpcTarget::Mode> {
+///         self.0.call(target, "chatRemote", "add", 2, |args| {
+///             args.arg("uid", uid.as_ref())?;
+///             args.arg("rid", rid.as_ref())?;
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// impl Proxy for ChatRemoteProxy {
+///     fn bind(client: RpcClient) -> Self { Self(client) }
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn remote(args: TokenStream, item: TokenStream) -> TokenStream {
+    block::expand(Kind::Remote, args.into(), item.into()).into()
+}
+
+/// Lists the types of servers of a cluster, with their handlers and remotes. It makes the types `Rpc` and `App`.
+///
+/// ```ignore
+/// pomelo::servers! {
+///     gate: { handlers: [gate::GateHandler] },
+///     connector: {},
+///     /// Chat rooms.
+///     chat: { handlers: [chat::ChatHandler], remotes: [chat::ChatRemote] },
+/// }
+/// ```
+///
+/// # What can be listed
+///
+/// - `chat::ChatRemote`: a type.
+/// - `chat::chat_remote`: a module; its name is written in lower case.
+/// - `impl contract::ChatRemote`: a trait. Its methods can be called; to serve them, the builder mounts an
+///   implementation where there is one.
+/// - `chat::ChatRemote as rooms`, for remotes: the field is `rooms`, else `chat_remote`.
+///
+/// A type that was made a handler or a remote by hand is listed like others.
+///
+/// A server type may have documentation and `#[cfg(…)]`. `crate = path;` before the first says where the `pomelo` crate
+/// is, if not at `::pomelo`.
+///
+/// # What it writes
+///
+/// ```ignore
+/// pub struct Rpc {
+///     /// Chat rooms.
+///     pub chat: ChatRpc,
+/// }
+///
+/// /// Chat rooms.
+/// pub struct ChatRpc {
+///     /// The remote `chat_remote` of `chat` servers.
+///     pub chat_remote: <chat::ChatRemote as Contract>::Proxy,
+/// }
+///
+/// pub type App = pomelo::App<Rpc>;
+///
+/// impl Cluster for Rpc {
+///     const SERVERS: &'static [ServerType] = &[
+///         ServerType { name: "gate", handlers: &[Table::handler::<gate::GateHandler>()], remotes: &[] },
+///         // …
+///     ];
+///
+///     fn bind(core: &Arc<Core>) -> Self {
+///         Rpc { chat: ChatRpc { chat_remote: Proxy::bind(RpcClient::new(core, "chat")) } }
+///     }
+///
+///     fn mount(app: &App, mount: &mut Mount<Self>) {
+///         match app.server_type() {
+///             "gate" => mount.handler(<gate::GateHandler as FromApp<App>>::from_app(app)),
+///             "chat" => {
+///                 mount.handler(<chat::ChatHandler as FromApp<App>>::from_app(app));
+///                 mount.remote(<chat::ChatRemote as FromApp<App>>::from_app(app));
+///             }
+///             _ => {}
+///         }
+///     }
+///
+///     fn platform() -> Platform { pomelo::__private::platform() }
+/// }
+/// ```
+///
+/// Server types without remotes have no field in `Rpc`. Two handlers, or two remotes, of one name in a type of server are
+/// an error. In the expansion a listed type stands behind an alias, which makes a type without the attribute one error
+/// instead of one at each use of `App`.
+#[proc_macro]
+pub fn servers(input: TokenStream) -> TokenStream {
+    servers::expand(input.into()).into()
+}

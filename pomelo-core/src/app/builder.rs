@@ -18,9 +18,9 @@ use crate::counters::Counters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lend::State;
 use crate::route::Route;
-use crate::router::Router;
+use crate::router::{RouteBy, Router, Routing};
 use crate::rpc::Pending;
-use crate::server::ServerInfo;
+use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{Edge, Incarnation};
 use crate::transport::Transport;
 
@@ -88,11 +88,21 @@ impl<R: Cluster> Builder<R> {
         self
     }
 
+    /// Sets what routes messages to servers of a type, on all servers: a function that picks one.
+    #[must_use]
+    pub fn route<F, S>(self, server_type: &str, router: F) -> Self
+    where
+        F: Fn(&RouteBy, &Servers) -> Result<S> + Send + Sync + 'static,
+        S: Into<ServerId> + 'static,
+    {
+        self.router(server_type, router)
+    }
+
     /// Sets what routes messages to servers of a type, on all servers.
     #[must_use]
-    pub fn route(self, server_type: &str, router: impl Router) -> Self {
+    pub fn router(self, server_type: &str, router: impl Router) -> Self {
         let (server_type, router) = (server_type.to_owned(), Arc::new(router));
-        self.configure("all", "all", move |app| app.route(&server_type, Shared(router.clone())))
+        self.configure("all", "all", move |app| app.router(&server_type, Shared(router.clone())))
     }
 
     /// Adds a filter around the handlers of all servers.
@@ -278,7 +288,7 @@ struct Shares {
 struct Shared<T>(Arc<T>);
 
 impl<T: Router> Router for Shared<T> {
-    fn route(&self, by: crate::router::RouteBy, servers: crate::server::Servers) -> crate::router::Routing {
+    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
         self.0.route(by, servers)
     }
 }

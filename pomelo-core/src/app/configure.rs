@@ -17,8 +17,8 @@ use crate::filter::{ErrorHandler, FilterFactory};
 use crate::lend::State;
 use crate::limits::Limits;
 use crate::message::Request;
-use crate::router::Router;
-use crate::server::ServerInfo;
+use crate::router::{RouteBy, Router};
+use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{BroadcastFilter, Session};
 
 /// A lifecycle hook.
@@ -100,8 +100,18 @@ impl<R: 'static> Configure<R> {
         self.connectors.push(Arc::new(connector));
     }
 
+    /// Sets what routes messages to servers of a type: a function that picks one. The type `default` is for all that
+    /// have none.
+    pub fn route<F, S>(&mut self, server_type: &str, router: F)
+    where
+        F: Fn(&RouteBy, &Servers) -> Result<S> + Send + Sync + 'static,
+        S: Into<ServerId> + 'static,
+    {
+        self.router(server_type, router);
+    }
+
     /// Sets what routes messages to servers of a type; the type `default` is for all that have none.
-    pub fn route(&mut self, server_type: &str, router: impl Router) {
+    pub fn router(&mut self, server_type: &str, router: impl Router) {
         self.routers.insert(server_type.to_owned(), Arc::new(router));
     }
 

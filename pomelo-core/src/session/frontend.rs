@@ -38,6 +38,7 @@ impl Frontend {
 
     /// Makes a kind of connection known, so that pushes are framed for it.
     pub fn add_format(&self, format: Arc<dyn Format>) -> FormatId {
+        self.core.view.add_encoding(&self.core.info.id, format.encoding());
         self.core.edge.add_format(format)
     }
 

@@ -8,23 +8,135 @@
 //! | `flood` `{count, size}` | pushes that many texts of that size, then answers |
 //! | `kick` `{reason}` | kicks the client |
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::future::BoxFuture;
+use pomelo_core::app::{Core, Mount, Platform, Running, ServerType, Table};
+use pomelo_core::channel::Recipient;
 use pomelo_core::config::Config;
-use pomelo_core::session::Frontend;
-use serde_json::json;
+use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::handler::{Handler, HandlerContract, Method};
+use pomelo_core::lend::{Cx, Lend};
+use pomelo_core::message::{Body, IntoResponse};
+use pomelo_core::{Cluster, Request, Session};
+use serde_json::{Value, json};
 
-const METHODS: [&str; 5] = ["echo", "push", "flood", "kick", "slow"];
+use super::millis;
 
-/// A frontend that runs, with this dictionary and these protos.
-pub fn frontend(config: Config) -> Arc<Frontend> {
-    let info = serde_json::from_value(json!({ "id": "connector-1" })).unwrap();
-    let routes = METHODS.map(|method| format!("connector.entryHandler.{method}"));
-    Frontend::stub(info, config, routes.into())
+pub type App = pomelo_core::App<Tests>;
+
+/// An application of connectors alone.
+pub struct Tests;
+
+impl Cluster for Tests {
+    const SERVERS: &'static [ServerType] =
+        &[ServerType { name: "connector", handlers: &[Table::handler::<EntryHandler>()], remotes: &[] }];
+
+    fn bind(_: &Arc<Core>) -> Self {
+        Self
+    }
+
+    fn mount(_: &App, mount: &mut Mount<Self>) {
+        mount.handler(EntryHandler);
+    }
+
+    fn platform() -> Platform {
+        pomelo_net::platform()
+    }
 }
 
-/// How many sessions are open.
-pub fn sessions(frontend: &Frontend) -> usize {
-    frontend.open.load(Ordering::SeqCst)
+/// Runs `connector-1`, without a connector, with this dictionary and these protos.
+pub async fn start(config: &Config) -> Result<Running<Tests>> {
+    let dir = ConfigDir::write(config);
+    App::builder().env("development").config_dir(&dir.0).start().await
+}
+
+/// A configuration directory of its own, until it is dropped.
+struct ConfigDir(PathBuf);
+
+impl ConfigDir {
+    fn write(config: &Config) -> Self {
+        static SERIAL: AtomicUsize = AtomicUsize::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("pomelo-net-{}-{serial}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let servers =
+            json!({ "connector": [{ "id": "connector-1", "host": "127.0.0.1", "frontend": true }] });
+        write(&dir, "servers.json", Some(&servers));
+        write(&dir, "dictionary.json", config.dictionary.as_ref());
+        write(&dir, "serverProtos.json", config.server_protos.as_ref());
+        write(&dir, "clientProtos.json", config.client_protos.as_ref());
+        Self(dir)
+    }
+}
+
+impl Drop for ConfigDir {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn write(dir: &Path, name: &str, value: Option<&Value>) {
+    if let Some(value) = value {
+        std::fs::write(dir.join(name), value.to_string()).unwrap();
+    }
+}
+
+struct EntryHandler;
+
+impl HandlerContract for EntryHandler {
+    const NAME: &'static str = "entryHandler";
+    const METHODS: &'static [Method] =
+        &[method(0, "echo"), method(1, "slow"), method(2, "push"), method(3, "flood"), method(4, "kick")];
+}
+
+const LENDS: &[Lend] = &[Lend::of::<App>(), Lend::of::<Session>()];
+
+const fn method(id: u16, name: &'static str) -> Method {
+    Method { id, name, concurrent: false, lends: LENDS }
+}
+
+impl Handler<App> for EntryHandler {
+    fn call<'a>(&'a self, cx: Cx<'a, App, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
+        Box::pin(async move {
+            let (app, session, request) = (cx.lend::<App>()?, cx.lend::<Session>()?, cx.message());
+            let body: Value = request.decode()?;
+            let number = |key: &str| body[key].as_u64().ok_or_else(|| missing(key));
+            let text = |key: &str| body[key].as_str().ok_or_else(|| missing(key));
+            match method {
+                // As it came: not every body of the tests is JSON.
+                0 => return Ok(request.body().clone()),
+                1 => {
+                    tokio::time::sleep(millis(number("ms")?)).await;
+                    return Ok(request.body().clone());
+                }
+                2 => {
+                    let client = client(session).await?;
+                    app.channels().push_by_uids(text("route")?, &body["body"], [client])?;
+                }
+                3 => {
+                    let client = client(session).await?;
+                    let text = "x".repeat(number("size")? as usize);
+                    for _ in 0..number("count")? {
+                        app.channels().push_by_uids("onText", &text, [client.clone()])?;
+                    }
+                }
+                _ => session.kick(Some(text("reason")?)).await?,
+            }
+            Ok::<_, Error>(()).into_response(request)
+        })
+    }
+}
+
+fn missing(key: &str) -> Error {
+    Error::of(ErrorKind::BadMessage, format_args!("no {key}"))
+}
+
+/// The client of this session and no other: it is bound to a user of its own.
+async fn client(session: &Session) -> Result<Recipient> {
+    let uid = session.id().to_string();
+    session.bind(&uid).await?;
+    Ok(Recipient { uid: uid.into(), sid: session.frontend_id().clone() })
 }

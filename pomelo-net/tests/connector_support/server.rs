@@ -3,17 +3,19 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use pomelo_core::app::Running;
 use pomelo_core::config::Config;
 use pomelo_core::connector::{Connector, Listening};
 use pomelo_core::counters::Dropped;
 use pomelo_core::error::Result;
-use pomelo_core::session::Frontend;
 use pomelo_net::connector::Hybrid;
 
-use super::frontend;
+use super::frontend::{self, App, Tests};
 
 pub struct Server {
-    frontend: Arc<Frontend>,
+    app: App,
+    /// Keeps the handlers.
+    _running: Running<Tests>,
     pub address: SocketAddr,
     listening: Vec<Listening>,
 }
@@ -28,12 +30,14 @@ impl Server {
     }
 
     pub async fn try_start(config: Config, hybrids: impl IntoIterator<Item = Hybrid>) -> Result<Self> {
-        let frontend = frontend::frontend(config);
+        let running = frontend::start(&config).await?;
+        let app = running.app("connector-1").unwrap().clone();
+        let frontend = app.frontend();
         let mut listening = Vec::new();
         for hybrid in hybrids {
             listening.push(Arc::new(hybrid.port(0)).start(frontend.clone()).await?);
         }
-        Ok(Self { frontend, address: listening[0].address, listening })
+        Ok(Self { app, _running: running, address: listening[0].address, listening })
     }
 
     pub fn addresses(&self) -> Vec<SocketAddr> {
@@ -41,11 +45,11 @@ impl Server {
     }
 
     pub fn dropped(&self, reason: Dropped) -> u64 {
-        self.frontend.counters().dropped(reason)
+        self.app.counters().dropped(reason)
     }
 
     pub fn sessions(&self) -> usize {
-        frontend::sessions(&self.frontend)
+        self.app.sessions().len()
     }
 
     pub async fn stop(&mut self) {

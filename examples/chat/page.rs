@@ -1,0 +1,72 @@
+//! The web page, on a port of its own, and the table of what listens where.
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use pomelo::{Error, Result};
+use tokio::net::TcpListener;
+
+use crate::App;
+
+const ADDRESS: &str = "127.0.0.1:3001";
+
+/// Each file's path, type and text.
+const FILES: &[(&str, &str, &str)] = &[
+    ("/", "text/html; charset=utf-8", include_str!("web/index.html")),
+    ("/index.html", "text/html; charset=utf-8", include_str!("web/index.html")),
+    ("/style.css", "text/css; charset=utf-8", include_str!("web/style.css")),
+    script("/app.js", include_str!("web/app.js")),
+    script("/chat-room.js", include_str!("web/chat-room.js")),
+    script("/composer.js", include_str!("web/composer.js")),
+    script("/gate-url.js", include_str!("web/gate-url.js")),
+    script("/i18n.js", include_str!("web/i18n.js")),
+    script("/message-log.js", include_str!("web/message-log.js")),
+    script("/name-hue.js", include_str!("web/name-hue.js")),
+    script("/pomelo-backoff.js", include_str!("web/pomelo-backoff.js")),
+    script("/pomelo-client.js", include_str!("web/pomelo-client.js")),
+    script("/pomelo-emitter.js", include_str!("web/pomelo-emitter.js")),
+    script("/pomelo-handshake.js", include_str!("web/pomelo-handshake.js")),
+    script("/pomelo-heartbeat.js", include_str!("web/pomelo-heartbeat.js")),
+    script("/pomelo-protobuf.js", include_str!("web/pomelo-protobuf.js")),
+    script("/pomelo-protocol.js", include_str!("web/pomelo-protocol.js")),
+    script("/safe-storage.js", include_str!("web/safe-storage.js")),
+    script("/status-bar.js", include_str!("web/status-bar.js")),
+    script("/user-list.js", include_str!("web/user-list.js")),
+];
+
+const fn script(path: &'static str, text: &'static str) -> (&'static str, &'static str, &'static str) {
+    (path, "text/javascript; charset=utf-8", text)
+}
+
+/// Serves the page until the process ends, and prints where everything is.
+///
+/// # Errors
+/// If the port is taken.
+pub async fn serve(app: &App) -> Result<()> {
+    let listener = TcpListener::bind(ADDRESS).await.map_err(|error| {
+        Error::from(error).context(format_args!("the page can't have port 3001 ({ADDRESS})"))
+    })?;
+    let router = FILES.iter().fold(Router::new(), |router, &(path, kind, text)| {
+        router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }))
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    print_table(app);
+    Ok(())
+}
+
+fn print_table(app: &App) {
+    println!("{:<22}{:<22}role", "server", "clients connect to");
+    for (server_type, role) in [
+        ("gate", "tells a client its connector"),
+        ("connector", "holds connections (tcp and websocket)"),
+        ("chat", "has rooms; no clients of its own"),
+    ] {
+        for server in app.servers(server_type).iter() {
+            let port =
+                server.client_port.map_or("-".into(), |port| format!("{}:{port}", server.public_host()));
+            println!("{:<22}{port:<22}{role}", &*server.id);
+        }
+    }
+    println!("{:<22}{ADDRESS:<22}the page\n", "(web)");
+    println!("Open http://{ADDRESS}/ in two tabs and chat. Ctrl-C stops.");
+}

@@ -1,0 +1,34 @@
+//! The smallest server: one connector that greets.
+
+use pomelo::{Hybrid, Result, handler};
+use serde::Deserialize;
+
+pomelo::servers! {
+    connector: { handlers: [HelloHandler] },
+}
+
+#[derive(Deserialize)]
+struct Greet {
+    name: String,
+}
+
+struct HelloHandler;
+
+#[handler]
+impl HelloHandler {
+    /// Clients call it as `connector.helloHandler.greet`.
+    pub async fn greet(Greet { name }: Greet) -> Result<String> {
+        Ok(format!("Hello, {name}!"))
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    App::builder()
+        .servers(r#"{ "connector": [{ "id": "connector-1", "clientPort": 3010, "frontend": true }] }"#)
+        .configure("production|development", "connector", |app| {
+            app.connector(Hybrid::new());
+        })
+        .run()
+        .await
+}

@@ -1,0 +1,104 @@
+//! From an annotated item to what it means; mistakes are collected, and what is right stays.
+
+use syn::{FnArg, Type};
+
+use super::Kind;
+use super::members::Function;
+use super::model::{Block, Constructor, ConstructorCall, Method, plain};
+use super::parse::{Form, Item};
+use super::signature;
+use crate::attributes::{self, BlockOptions};
+use crate::errors::Errors;
+use crate::names;
+
+impl Block {
+    /// Checks an item.
+    pub(crate) fn new(kind: Kind, item: &Item, options: BlockOptions, errors: &mut Errors) -> Self {
+        let mut block = Self {
+            kind,
+            krate: options.krate,
+            name: options.rename.unwrap_or_else(|| default_name(&item.form)),
+            at: item.at,
+            cfgs: attributes::named(&item.attrs, "cfg"),
+            constructors: Vec::new(),
+            methods: Vec::new(),
+        };
+        match &item.form {
+            Form::Impl { members, .. } => {
+                let (news, others): (Vec<_>, Vec<_>) =
+                    members.functions().partition(|function| function.is_constructor());
+                block.constructors = news.into_iter().map(|new| Constructor::of(new, errors)).collect();
+                if block.constructors.is_empty() {
+                    block.constructors.push(Constructor::unit());
+                }
+                block.add_methods(others.into_iter().filter(|function| function.is_public()), errors);
+            }
+            Form::Module { members, .. } => {
+                block.constructors.push(Constructor::unit());
+                block.add_methods(members.functions().filter(|function| function.is_public()), errors);
+            }
+            Form::Trait { members, .. } => block.add_methods(members.functions(), errors),
+            Form::Implementor { .. } => {}
+        }
+        block
+    }
+
+    fn add_methods<'a>(&mut self, functions: impl Iterator<Item = &'a Function>, errors: &mut Errors) {
+        for (id, function) in (0..).zip(functions.filter(|function| !function.options.skip)) {
+            self.methods.extend(signature::check(self.kind, id, function, errors));
+        }
+        check_distinct(&self.methods, errors);
+    }
+}
+
+impl Constructor {
+    fn unit() -> Self {
+        Self { cfgs: Vec::new(), call: ConstructorCall::Unit }
+    }
+
+    fn of(new: &Function, errors: &mut Errors) -> Self {
+        let mut inputs = new.sig.inputs.iter();
+        let call = match (new.sig.asyncness, inputs.next(), inputs.next()) {
+            (None, None, None) => ConstructorCall::New,
+            (None, Some(FnArg::Typed(param)), None) => match plain(&param.ty) {
+                Type::Reference(app) => ConstructorCall::NewOfBorrowed((*app.elem).clone()),
+                app => ConstructorCall::NewOf(app.clone()),
+            },
+            _ => {
+                errors.at(
+                    &new.sig,
+                    "`new` makes the instance when its server starts: `fn new(app: App)`, `fn new(app: &App)` or \
+                     `fn new()`; put `#[pomelo(skip)]` on it if it is a helper",
+                );
+                ConstructorCall::Rejected
+            }
+        };
+        Self { cfgs: attributes::named(&new.attrs, "cfg"), call }
+    }
+}
+
+fn default_name(form: &Form) -> String {
+    match form {
+        Form::Impl { name, .. } => names::lower_camel(name),
+        Form::Module { ident, .. } | Form::Trait { ident, .. } => names::lower_camel(ident),
+        // The contract has the name.
+        Form::Implementor { .. } => String::new(),
+    }
+}
+
+/// Two methods of a name, unless a `cfg` may take one out.
+fn check_distinct(methods: &[Method], errors: &mut Errors) {
+    for (index, method) in methods.iter().enumerate() {
+        let twin = |other: &&Method| other.wire == method.wire && other.cfgs().is_empty();
+        let others = methods.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| other);
+        if let (Some(twin), true) = (others.clone().find(twin), method.cfgs().is_empty()) {
+            errors.at(
+                &method.ident,
+                format_args!(
+                    "`{}` is also the name of `{}` on the wire: `#[pomelo(rename = \"…\")]` one of them",
+                    method.wire, twin.ident
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What `#[handler]` and `#[remote]` share: what they go on, what a method is, and how one is run by its number.
+
+mod check;
+mod dispatch;
+mod emit;
+mod expand;
+mod implement;
+mod members;
+mod model;
+mod params;
+mod parse;
+mod signature;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use syn::parse::{ParseStream, Parser};
+
+pub(crate) use self::model::{Block, Method, Wire, is, plain};
+use self::parse::Item;
+use crate::attributes::BlockOptions;
+use crate::errors::Errors;
+
+/// Which of the two attributes it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Handler,
+    Remote,
+}
+
+impl Kind {
+    /// The trait that is called, and the struct that stands for a module.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "Handler",
+            Self::Remote => "Remote",
+        }
+    }
+
+    /// As the name of a function; also as users read it.
+    pub(crate) fn lower(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Remote => "remote",
+        }
+    }
+
+    /// The trait that has the name and the methods.
+    pub(crate) fn contract(self) -> Ident {
+        ident(match self {
+            Self::Handler => "HandlerContract",
+            Self::Remote => "Contract",
+        })
+    }
+
+    /// The function that `servers!` calls of each type, named for the warning where none does.
+    pub(crate) fn marker(self, span: Span) -> Ident {
+        Ident::new(&format!("{}_not_listed_in_servers", self.lower()), span)
+    }
+
+    /// The hidden function of a trait that runs a method by its number.
+    fn serve(self) -> Ident {
+        ident(match self {
+            Self::Handler => "__serve_handler",
+            Self::Remote => "__serve_remote",
+        })
+    }
+
+    /// What is handled.
+    fn message(self) -> Ident {
+        ident(match self {
+            Self::Handler => "Request",
+            Self::Remote => "Inbound",
+        })
+    }
+
+    /// What is answered.
+    fn answer(self) -> Ident {
+        ident(match self {
+            Self::Handler => "Body",
+            Self::Remote => "Bytes",
+        })
+    }
+}
+
+/// A name of ours.
+pub(crate) fn ident(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// Expands `#[handler(args)] input` or `#[remote(args)] input`.
+pub(crate) fn expand(kind: Kind, args: TokenStream, input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let options = BlockOptions::parse(args, &mut errors);
+    let item = (|input: ParseStream| Item::parse(input, &mut errors)).parse2(input.clone());
+    match item {
+        Ok(item) => {
+            let block = Block::new(kind, &item, options, &mut errors);
+            let expansion = block.expand(&item);
+            quote!(#expansion #errors)
+        }
+        Err(error) => {
+            errors.push(error);
+            quote!(#input #errors)
+        }
+    }
+}

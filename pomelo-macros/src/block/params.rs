@@ -1,0 +1,130 @@
+//! What may stand in a method's parameters: by value what comes off the wire, by reference what is lent.
+
+use proc_macro2::Ident;
+use quote::format_ident;
+use syn::spanned::Spanned;
+use syn::{FnArg, Pat, PatType, Type, TypeReference};
+
+use super::Kind;
+use super::members::Function;
+use super::model::{Param, Wire, is, plain};
+use crate::errors::Errors;
+
+/// A function's parameters without `self`.
+pub(super) fn check(kind: Kind, function: &Function, errors: &mut Errors) -> Vec<Param> {
+    let inputs = function.sig.inputs.iter().zip(&function.defaults).enumerate();
+    let typed = inputs.filter_map(|(index, (input, default))| match input {
+        FnArg::Receiver(_) => None,
+        FnArg::Typed(param) => Some(check_one(kind, index, param, default.is_some(), errors)),
+    });
+    let mut params: Vec<_> = typed.collect();
+    match kind {
+        Kind::Handler => check_one_message(function, &params, errors),
+        Kind::Remote => check_defaults(function, &mut params, errors),
+    }
+    params
+}
+
+fn check_one(kind: Kind, index: usize, param: &PatType, default: bool, errors: &mut Errors) -> Param {
+    match plain(&param.ty) {
+        Type::Reference(lent) => {
+            check_lent(kind, lent, errors);
+            Param::Lent((*lent.elem).clone())
+        }
+        ty => {
+            check_wire(ty, errors);
+            let optional = default || is(ty, "Option");
+            Param::Wire(Wire { ident: name_of(&param.pat, index), ty: ty.clone(), optional })
+        }
+    }
+}
+
+/// By reference: something that exists, and is looked up by its type.
+fn check_lent(kind: Kind, lent: &TypeReference, errors: &mut Errors) {
+    let elem = plain(&lent.elem);
+    if let Some(mutability) = &lent.mutability {
+        errors.at(mutability, "what is lent is shared by all calls: take `&T`");
+    } else if let Some(lifetime) = &lent.lifetime {
+        errors.at(lifetime, "what is lent is lent for the call: take `&T` without a lifetime, or clone it");
+    } else if is(elem, "str") {
+        errors
+            .at(lent, "`&` means lent by the framework; what comes off the wire is taken by value: `String`");
+    } else if matches!(elem, Type::Slice(_)) {
+        errors
+            .at(lent, "`&` means lent by the framework; what comes off the wire is taken by value: `Vec<_>`");
+    } else if matches!(elem, Type::TraitObject(_) | Type::ImplTrait(_)) {
+        errors.at(
+            lent,
+            "what is lent is looked up by its type, which a trait isn't: put it into an `Arc<dyn …>`",
+        );
+    } else if kind == Kind::Remote && (is(elem, "Session") || is(elem, "Request")) {
+        errors.at(
+            lent,
+            "a remote is called by a server, so there is no session and no request to lend: pass what is needed as \
+             an argument",
+        );
+    } else if kind == Kind::Handler && is(elem, "Inbound") {
+        errors.at(lent, "a handler is called by a client: take `&Request`");
+    }
+}
+
+/// By value: something off the wire.
+fn check_wire(ty: &Type, errors: &mut Errors) {
+    if let Type::ImplTrait(_) = ty {
+        errors.at(ty, super::signature::GENERIC);
+    } else if is(ty, "App") || is(ty, "Session") {
+        errors.at(
+            ty,
+            "by value means off the wire, by reference means lent by the framework: put `&` before it",
+        );
+    }
+}
+
+fn check_one_message(function: &Function, params: &[Param], errors: &mut Errors) {
+    for default in function.defaults.iter().flatten() {
+        errors.at(
+            default,
+            "`default` is for the arguments of a remote: give the message's fields `#[serde(default)]`",
+        );
+    }
+    let mut messages = params.iter().filter_map(Param::wire);
+    let first = messages.next();
+    for (second, first) in messages.zip(first.into_iter().cycle()) {
+        errors.at(
+            &second.ty,
+            format_args!("a client sends one message, and `{}` is it: make one struct of them", first.ident),
+        );
+    }
+}
+
+/// Only the last arguments can be missing, so an earlier `Option` is an argument like others.
+fn check_defaults(function: &Function, params: &mut [Param], errors: &mut Errors) {
+    let mut required: Option<Ident> = None;
+    for (param, default) in params.iter_mut().rev().zip(function.defaults.iter().rev()) {
+        match (param, &required) {
+            (Param::Lent(_), _) => {
+                if let Some(default) = default {
+                    errors.at(default, "`default` is for what comes off the wire, and this is lent");
+                }
+            }
+            (Param::Wire(wire), Some(after)) => {
+                wire.optional = false;
+                if let Some(default) = default {
+                    errors.at(
+                        default,
+                        format_args!("only the last arguments can be missing, and `{after}` after it can't"),
+                    );
+                }
+            }
+            (Param::Wire(wire), None) => required = (!wire.optional).then(|| wire.ident.clone()),
+        }
+    }
+}
+
+/// What callers see as the parameter's name.
+fn name_of(pat: &Pat, index: usize) -> Ident {
+    match pat {
+        Pat::Ident(pat) => pat.ident.clone(),
+        pat => format_ident!("arg{index}", span = pat.span()),
+    }
+}

@@ -1,0 +1,82 @@
+//! What may stand in a method's signature.
+
+use syn::{Receiver, ReceiverKind, ReturnType, Safety, Signature, Type};
+
+use super::members::Function;
+use super::model::Method;
+use super::{Kind, params};
+use crate::attributes;
+use crate::errors::Errors;
+use crate::names;
+
+/// The method that a function is; none if there are mistakes in it.
+pub(super) fn check(kind: Kind, id: u16, function: &Function, errors: &mut Errors) -> Option<Method> {
+    let before = errors.len();
+    let Function { attrs, options, sig, .. } = function;
+    check_qualifiers(sig, errors);
+    if let (Kind::Remote, Some(concurrent)) = (kind, &options.concurrent) {
+        errors.at(
+            concurrent,
+            "calls of a remote never wait in a session's queue: `concurrent` is for handlers",
+        );
+    }
+    let receiver = sig.receiver();
+    if let Some(receiver) = receiver {
+        check_receiver(receiver, errors);
+    }
+    let params = params::check(kind, function, errors);
+    (errors.len() == before).then(|| Method {
+        id,
+        ident: sig.ident.clone(),
+        wire: options.rename.clone().unwrap_or_else(|| names::lower_camel(&sig.ident)),
+        attrs: ["cfg", "doc", "deprecated"].iter().flat_map(|name| attributes::named(attrs, name)).collect(),
+        concurrent: options.concurrent.is_some(),
+        takes_self: receiver.is_some(),
+        params,
+        output: output(sig),
+    })
+}
+
+fn check_qualifiers(sig: &Signature, errors: &mut Errors) {
+    if sig.asyncness.is_none() {
+        errors.at(
+            sig.fn_token,
+            format_args!(
+                "`{}` must be `async`: every `pub` function here, and every function of a trait, is a method; for a \
+                 helper drop `pub` or add `#[pomelo(skip)]`",
+                sig.ident
+            ),
+        );
+    }
+    if let Safety::Unsafe(unsafety) = &sig.safety {
+        errors.at(unsafety, "a method can't be `unsafe`: who calls it can't see to it that it is safe");
+    }
+    if !sig.generics.params.is_empty() {
+        errors.at(&sig.generics.params, GENERIC);
+    } else if let Some(clause) = &sig.generics.where_clause {
+        errors.at(clause, GENERIC);
+    }
+}
+
+pub(super) const GENERIC: &str = "a method can't be generic: a message doesn't say of which types it is";
+
+fn check_receiver(receiver: &Receiver, errors: &mut Errors) {
+    if !matches!(receiver.kind, ReceiverKind::Reference(_, None, None)) {
+        errors.at(
+            receiver,
+            "a method takes `&self`: one instance serves all calls, many at a time; put what changes into a `Mutex` \
+             or an atomic",
+        );
+    }
+}
+
+/// What the function returns; `()` at its name where nothing stands.
+pub(super) fn output(sig: &Signature) -> Type {
+    match &sig.output {
+        ReturnType::Type(_, ty) => (**ty).clone(),
+        ReturnType::Default => {
+            let unit = syn::token::Paren(sig.ident.span());
+            Type::Tuple(syn::TypeTuple { attrs: Vec::new(), paren_token: unit, elems: Default::default() })
+        }
+    }
+}

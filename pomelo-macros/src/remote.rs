@@ -1,0 +1,166 @@
+//! What is particular to `#[remote]`: arguments in, and a proxy that other servers call it by.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{GenericArgument, PathArguments, Type, TypePath};
+
+use crate::attributes;
+use crate::block::{Block, Method, Wire, ident, is, plain};
+
+/// Reads the arguments into their variables.
+pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
+    let p = block.private();
+    let reads: Vec<_> = wires
+        .map(|(local, wire)| {
+            let (ty, name) = (&wire.ty, wire.name());
+            let next = ident(if wire.optional { "next_or_default" } else { "next" });
+            quote_spanned! { Span::mixed_site()=>
+                let #local = #p::ArgReader::#next::<#ty>(&mut args, #name)?;
+            }
+        })
+        .collect();
+    let reader = (!reads.is_empty()).then(|| {
+        quote_spanned! { Span::mixed_site()=>
+            let mut args = #p::ArgReader::new(cx.message().args())?;
+        }
+    });
+    quote!(#reader #(#reads)*)
+}
+
+/// Encodes what the method returned.
+pub(crate) fn answer(block: &Block, method: &Method) -> TokenStream {
+    let (p, output) = (block.private(), &method.output);
+    quote_spanned! { Span::mixed_site()=>
+        <#output as #p::IntoReply>::into_reply(reply)
+    }
+}
+
+/// The proxy: a function for each method, with the user's name, documentation and place in the source.
+pub(crate) fn proxy(block: &Block, proxy: &Ident) -> TokenStream {
+    let (p, cfgs, name) = (block.private(), &block.cfgs, &block.name);
+    let doc = format!("Calls the remote `{name}` of other servers.");
+    let functions = block.methods.iter().map(|method| function(block, method));
+    let replies = block.methods.iter().map(|method| reply_check(block, method));
+    let allow = quote! {
+        #[allow(
+            dead_code,
+            missing_debug_implementations,
+            private_bounds,
+            private_interfaces,
+            unreachable_pub,
+            clippy::all,
+            clippy::pedantic
+        )]
+    };
+    quote! {
+        #(#cfgs)*
+        #[doc = #doc]
+        #allow
+        pub struct #proxy(#p::RpcClient);
+        #(#cfgs)*
+        #allow
+        impl #proxy { #(#functions)* }
+        #(#cfgs)*
+        impl #p::Proxy for #proxy {
+            fn bind(client: #p::RpcClient) -> Self {
+                Self(client)
+            }
+        }
+        #(#cfgs)*
+        #allow
+        const _: fn() = || { #(#replies)* };
+    }
+}
+
+/// The caller must be able to read the reply: said at the method, not at each call.
+fn reply_check(block: &Block, method: &Method) -> TokenStream {
+    let (p, cfgs, output) = (block.private(), method.cfgs(), &method.output);
+    match reply(output) {
+        Some(reply) => quote! {
+            #(#cfgs)*
+            let _ = #p::ArgReader::next::<#reply>;
+            #(#cfgs)*
+            let _ = |reply: #output| -> ::core::result::Result<#reply, _> { reply };
+        },
+        None => TokenStream::new(),
+    }
+}
+
+/// The `T` of `Result<T>` and `Result<T, E>`.
+fn reply(output: &Type) -> Option<&Type> {
+    let Type::Path(TypePath { path, .. }) = plain(output) else { return None };
+    let last = path.segments.last().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
+    match args.args.first() {
+        Some(GenericArgument::Type(reply)) => Some(reply),
+        _ => None,
+    }
+}
+
+fn function(block: &Block, method: &Method) -> TokenStream {
+    let (p, service) = (block.private(), &block.name);
+    let Method { ident, wire, attrs, output, .. } = method;
+    let doc = attributes::named(attrs, "doc").is_empty().then(|| {
+        let doc = format!("Calls `{service}.{wire}`.");
+        quote!(#[doc = #doc])
+    });
+    let wires: Vec<_> = method.wires().collect();
+    let params = wires.iter().map(|wire| wire.proxy_parameter());
+    let writes = wires.iter().map(|wire| wire.write(&p));
+    let count = u8::try_from(wires.len()).unwrap_or(u8::MAX);
+    let answer = match reply(output) {
+        Some(reply) => quote!(#p::Call<#reply, RpcTarget::Mode>),
+        None => {
+            // All at the user's type: what is wrong with it is then the same error as where the reply is encoded.
+            respan(quote!(#p::Call<<#output as #p::IntoReply>::Ok, RpcTarget::Mode>), output.span())
+        }
+    };
+    quote_spanned! { Span::mixed_site()=>
+        #(#attrs)*
+        #doc
+        pub fn #ident<RpcTarget: #p::Target>(
+            &self,
+            target: RpcTarget,
+            #(#params),*
+        ) -> #answer {
+            self.0.call(target, #service, #wire, #count, |args| {
+                #(#writes)*
+                ::core::result::Result::Ok(())
+            })
+        }
+    }
+}
+
+impl Wire {
+    /// What a caller sees if the argument can't be read.
+    fn name(&self) -> String {
+        self.ident.unraw().to_string().trim_start_matches('_').to_owned()
+    }
+
+    /// Any text will do for a `String`.
+    fn proxy_parameter(&self) -> TokenStream {
+        let Self { ident, ty, .. } = self;
+        if is(ty, "String") { quote!(#ident: impl ::core::convert::AsRef<str>) } else { quote!(#ident: #ty) }
+    }
+
+    fn write(&self, p: &TokenStream) -> TokenStream {
+        let (Self { ident, ty, .. }, name) = (self, self.name());
+        let (ty, value) = if is(ty, "String") {
+            (quote!(str), quote!(::core::convert::AsRef::<str>::as_ref(&#ident)))
+        } else {
+            (quote!(#ty), quote!(&#ident))
+        };
+        quote_spanned!(Span::mixed_site()=> #p::ArgWriter::arg::<#ty>(args, #name, #value)?;)
+    }
+}
+
+/// The tokens at another place.
+fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(at).collect()
+}

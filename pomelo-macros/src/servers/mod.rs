@@ -1,0 +1,23 @@
+//! `servers!`: the list of a cluster's server types, and the types that it makes of it.
+
+mod expand;
+mod model;
+mod parse;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::{ParseStream, Parser};
+
+use self::model::Servers;
+use self::parse::Input;
+use crate::errors::Errors;
+
+/// Expands `servers! { input }`; whatever is wrong with it, there is an `Rpc` and an `App`.
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let input = (|input: ParseStream| Ok(Input::parse(input, &mut errors))).parse2(input);
+    let input = errors.ok(input).unwrap_or_default();
+    let servers = Servers::new(input, &mut errors);
+    let expansion = expand::expand(&servers);
+    quote!(#expansion #errors)
+}

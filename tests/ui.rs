@@ -1,0 +1,12 @@
+//! What compiles without a warning, and what a user's mistakes look like.
+//!
+//! The snapshots belong to the pinned toolchain; `TRYBUILD=overwrite cargo test --test ui` writes them.
+
+#[test]
+fn ui() {
+    let cases = trybuild::TestCases::new();
+    for name in ["handler", "remote", "servers"] {
+        cases.pass(format!("tests/ui/{name}/pass/*.rs"));
+        cases.compile_fail(format!("tests/ui/{name}/fail/*.rs"));
+    }
+}

@@ -1,0 +1,16 @@
+//! State that nobody makes.
+
+use pomelo::{Result, handler};
+
+pub struct Counter {
+    start: u32,
+}
+
+#[handler]
+impl Counter {
+    pub async fn next(&self) -> Result<u32> {
+        Ok(self.start + 1)
+    }
+}
+
+fn main() {}
