@@ -26,7 +26,7 @@ pub trait Outlet: Send + Sync + 'static {
     /// Queues an envelope for a server, or for this one itself.
     ///
     /// # Errors
-    /// The envelope comes back with the reason.
+    /// Why it can't; the envelope is dropped.
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent>;
 
     /// Makes the server unreachable. What is queued is sent, unless the other side is gone.
@@ -41,19 +41,10 @@ pub trait Inbox: Send + Sync + 'static {
     fn receive(&self, from: &ServerId, envelope: Envelope);
 }
 
-/// An envelope that could not be queued.
-#[derive(Debug)]
-pub struct Unsent {
-    /// The envelope.
-    pub envelope: Envelope,
-    /// Why.
-    pub reason: UnsentReason,
-}
-
 /// Why an envelope could not be queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum UnsentReason {
+pub enum Unsent {
     /// The queue to that server is full.
     Full,
     /// There is no way to that server now.

@@ -32,7 +32,7 @@ use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{
     BackendSessionService, Edge, Frontend, Hooks, Incarnation, SessionQueues, SessionService,
 };
-use crate::transport::{Inbox, Outlet, UnsentReason};
+use crate::transport::{Inbox, Outlet, Unsent};
 
 /// One server of the application.
 pub struct Core {
@@ -240,23 +240,21 @@ impl Core {
     }
 
     /// What it means that an envelope could not be sent.
-    pub(crate) fn unsent(&self, server: &ServerId, reason: UnsentReason) -> Error {
+    pub(crate) fn unsent(&self, server: &ServerId, reason: Unsent) -> Error {
         match reason {
-            UnsentReason::Full => {
-                Error::of(ErrorKind::Overloaded, format_args!("the link to {server} is full"))
-            }
-            UnsentReason::NoLink => self.unreachable(server),
+            Unsent::Full => Error::of(ErrorKind::Overloaded, format_args!("the link to {server} is full")),
+            Unsent::NoLink => self.unreachable(server),
         }
     }
 
     /// Queues a message for a server; one for this server itself is taken in at once.
-    pub(crate) fn send(self: &Arc<Self>, server: &ServerId, message: Message) -> Result<(), UnsentReason> {
+    pub(crate) fn send(self: &Arc<Self>, server: &ServerId, message: Message) -> Result<(), Unsent> {
         if self.owns(server) {
             CoreInbox(Arc::downgrade(self)).receive(server, Envelope(message));
             return Ok(());
         }
-        let outlet = self.outlet.get().ok_or(UnsentReason::NoLink)?;
-        outlet.send(server, Envelope(message)).map_err(|unsent| unsent.reason)
+        let outlet = self.outlet.get().ok_or(Unsent::NoLink)?;
+        outlet.send(server, Envelope(message))
     }
 
     pub(crate) fn reply(self: &Arc<Self>, server: &ServerId, seq: u64, result: Result<Answer>) {

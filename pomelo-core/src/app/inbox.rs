@@ -1,7 +1,6 @@
 //! What a server does with an envelope that arrives.
 
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 
 use super::Core;
 use crate::channel;
@@ -30,7 +29,7 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
     match message {
         Message::Call { seq, method, lane, args } => {
             let job = Job::Call { from: from.clone(), seq, method, args };
-            if core.lanes().push(lane, job).is_err() && seq != 0 {
+            if !core.lanes().push(lane, job) && seq != 0 {
                 let error = Error::of(
                     ErrorKind::Overloaded,
                     format_args!("{} has too many calls queued", core.info.id),
@@ -51,7 +50,7 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
             });
             // Nearly every operation is ready at once.
             let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-            if let Poll::Pending = act.as_mut().poll(&mut cx) {
+            if act.as_mut().poll(&mut cx).is_pending() {
                 core.executor.spawn(act);
             }
         }

@@ -74,9 +74,12 @@ pub(crate) trait Node: Send + Sync {
 /// A listener for events.
 pub(super) type Listener<R> = Arc<dyn Fn(&App<R>, &Event) + Send + Sync>;
 
+/// A handler's method: the handler, the method's id in it, and whether it is concurrent.
+type Entry<R> = (Arc<dyn MountedHandler<R>>, u16, bool);
+
 pub(super) struct Mounted<R> {
     app: App<R>,
-    handlers: HashMap<String, (Arc<dyn MountedHandler<R>>, u16, bool), RandomState>,
+    handlers: HashMap<String, Entry<R>, RandomState>,
     remotes: Vec<(Arc<dyn MountedRemote<R>>, u16)>,
     listeners: Vec<Listener<R>>,
 }

@@ -77,14 +77,17 @@ impl FilterFactory for Serial {
     }
 }
 
+/// What tells the messages of a session apart.
+type Turn = (SessionId, Instant, Option<u64>);
+
 struct SerialTurns {
     patience: Duration,
     turns: Mutex<HashMap<SessionId, Arc<AsyncMutex<()>>>>,
-    held: Mutex<HashMap<(SessionId, Instant, Option<u64>), OwnedMutexGuard<()>>>,
+    held: Mutex<HashMap<Turn, OwnedMutexGuard<()>>>,
 }
 
 impl SerialTurns {
-    fn key(request: &Request) -> (SessionId, Instant, Option<u64>) {
+    fn key(request: &Request) -> Turn {
         (request.session().id(), request.arrived(), request.id())
     }
 }

@@ -75,13 +75,19 @@ fn weight(server: &ServerInfo) -> u64 {
     server.setting("weight").and_then(serde_json::Value::as_u64).unwrap_or(0)
 }
 
+/// Finds the key of a message.
+type KeyOf = dyn Fn(&RouteBy) -> Result<String> + Send + Sync;
+
+/// Points, in hex, and the server of each.
+type Ring = BTreeMap<String, ServerId>;
+
 /// By a ring of hashes (`ch`): a server that comes or goes moves only its own share of the keys.
 ///
 /// As in pomelo-rpc 1.0.7: 100 points per server, the md5 of `<id>:<n>` in hex; a key belongs to the last point at or
 /// below its own md5, or else to the last of all.
 pub struct ConsistentHash {
-    key: Box<dyn Fn(&RouteBy) -> Result<String> + Send + Sync>,
-    rings: Mutex<HashMap<Vec<ServerId>, Arc<BTreeMap<String, ServerId>>>>,
+    key: Box<KeyOf>,
+    rings: Mutex<HashMap<Vec<ServerId>, Arc<Ring>>>,
 }
 
 impl ConsistentHash {
@@ -100,7 +106,7 @@ impl ConsistentHash {
     }
 
     /// The ring of these servers; it is made once, as long as they stay the same.
-    fn ring(&self, servers: &Servers) -> Arc<BTreeMap<String, ServerId>> {
+    fn ring(&self, servers: &Servers) -> Arc<Ring> {
         let ids: Vec<_> = servers.iter().map(|server| server.id.clone()).collect();
         let mut rings = self.rings.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(ring) = rings.get(&ids) {

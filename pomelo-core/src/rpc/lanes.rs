@@ -44,12 +44,10 @@ impl Lanes {
         Self { lanes, tasks }
     }
 
-    /// Queues a job in the lane of its key.
-    pub(crate) fn push(&self, key: u64, job: Job) -> Result<(), Job> {
+    /// Queues a job in the lane of its key; false if that is full.
+    pub(crate) fn push(&self, key: u64, job: Job) -> bool {
         let lane = key as usize % self.lanes.len();
-        self.lanes[lane].try_send(job).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job) => job,
-        })
+        self.lanes[lane].try_send(job).is_ok()
     }
 
     pub(crate) fn stop(&self) {

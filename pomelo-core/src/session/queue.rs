@@ -94,7 +94,7 @@ impl SessionQueues {
             }
             shard.insert(id, Queue::default());
         }
-        if core.lanes().push(id.serial, Job::Turn { message, alone: concurrent }).is_err() {
+        if !core.lanes().push(id.serial, Job::Turn { message, alone: concurrent }) {
             if !concurrent {
                 self.shard(id).remove(&id);
             }

@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, ready};
 use pomelo_core::cluster::Member;
 use pomelo_core::envelope::Envelope;
 use pomelo_core::server::ServerId;
-use pomelo_core::transport::{Inbox, Outlet, Transport, Unsent, UnsentReason};
+use pomelo_core::transport::{Inbox, Outlet, Transport, Unsent};
 
 /// The transport between servers of one process: an envelope is handed to the receiver in the sender's own thread,
 /// undecoded and uncopied.
@@ -75,7 +75,7 @@ impl Outlet for MemoryOutlet {
                 inbox.receive(&self.id, envelope);
                 Ok(())
             }
-            None => Err(Unsent { envelope, reason: UnsentReason::NoLink }),
+            None => Err(Unsent::NoLink),
         }
     }
 
