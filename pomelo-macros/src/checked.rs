@@ -16,8 +16,9 @@ pub(crate) fn checked(ty: &TokenStream, length: &TokenStream) -> TokenStream {
 }
 
 impl Kind {
-    /// The length of a contract's name. Of its methods it would do as well, but these name the app that they are lent,
-    /// and so the `Rpc` that is just being made.
+    /// The length of a contract's name.
+    ///
+    /// Not of its methods: they name the app that they are lent, and so the `Rpc` that is only being made.
     pub(crate) fn name_length(self, p: &TokenStream, contract: &TokenStream) -> TokenStream {
         let trait_ = self.contract();
         quote!(<#contract as #p::#trait_>::NAME.len())

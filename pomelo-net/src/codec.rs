@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use pomelo_core::codec::SchemaCodec;
+use pomelo_core::config::Config;
 use pomelo_core::error::{Error, ErrorKind, Result};
+use serde_json::Value;
 
-use crate::protocol::protobuf::Protos;
+use crate::protocol::protobuf::{Protos, ProtosError};
 
 /// Encodes what servers send by serverProtos.json and decodes what clients send by clientProtos.json.
 impl SchemaCodec for Protos {
@@ -26,12 +28,29 @@ impl SchemaCodec for Protos {
     }
 }
 
+/// Reads the schemas of a configuration; on an error, says which file is wrong.
+pub(crate) fn protos(config: &Config) -> Result<Protos, (&'static str, ProtosError)> {
+    let server = config.server_protos.as_ref().unwrap_or(&Value::Null);
+    let client = config.client_protos.as_ref().unwrap_or(&Value::Null);
+    let protos = Protos::parse(server, client).map_err(|source| {
+        // The error names message and field; the file is the one that can't be read by itself.
+        let server_is_fine = Protos::parse(server, &Value::Null).is_ok();
+        (if server_is_fine { "clientProtos.json" } else { "serverProtos.json" }, source)
+    })?;
+    for (file, set) in [("serverProtos.json", protos.server()), ("clientProtos.json", protos.client())] {
+        for entry in set.dropped() {
+            tracing::warn!(file, entry, "this entry means nothing and is left out");
+        }
+    }
+    Ok(protos)
+}
+
 #[cfg(test)]
 mod tests {
     use pomelo_core::codec::Codecs;
     use pomelo_core::message::{Body, Encoding};
     use serde::Deserialize;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

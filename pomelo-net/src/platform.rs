@@ -7,9 +7,7 @@ use pomelo_core::app::Platform;
 use pomelo_core::codec::Codecs;
 use pomelo_core::config::Config;
 use pomelo_core::error::{Error, ErrorKind, Result};
-use serde_json::Value;
 
-use crate::protocol::protobuf::Protos;
 use crate::transport::Memory;
 
 /// Servers of one process, pomelo-protobuf by the configuration's schemas, and a stop on Ctrl-C or SIGTERM.
@@ -21,11 +19,8 @@ fn codecs(config: &Config) -> Result<Codecs> {
     if config.server_protos.is_none() && config.client_protos.is_none() {
         return Ok(Codecs::default());
     }
-    let none = Value::Null;
-    let (server, client) = (config.server_protos.as_ref(), config.client_protos.as_ref());
-    let protos = Protos::parse(server.unwrap_or(&none), client.unwrap_or(&none)).map_err(|error| {
-        Error::of(ErrorKind::Config, format_args!("serverProtos.json, clientProtos.json: {error}"))
-    })?;
+    let protos = crate::codec::protos(config)
+        .map_err(|(file, error)| Error::of(ErrorKind::Config, format_args!("{file}: {error}")))?;
     Ok(Codecs::with_protobuf(protos))
 }
 

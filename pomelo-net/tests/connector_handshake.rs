@@ -117,7 +117,7 @@ async fn a_wrong_configuration_is_an_error_that_names_server_and_file() {
         Config { client_protos: Some(json!({ "r": { "required bool v": 1 } })), ..Config::default() };
     assert_eq!(
         start(protos, Hybrid::new().use_protobuf()).await,
-        "connector-1: clientProtos.json: message r: field v has the unknown type bool"
+        "clientProtos.json: message r: field v has the unknown type bool"
     );
     let zero = Hybrid::new().heartbeat(std::time::Duration::ZERO);
     assert_eq!(start(Config::default(), zero).await, "connector-1: Hybrid::heartbeat is zero");

@@ -17,7 +17,7 @@ use crate::protocol::connection::Settings;
 use crate::protocol::dictionary::Dictionary;
 use crate::protocol::handshake::{Handshake, HandshakeOptions, HandshakeRequest};
 use crate::protocol::package::MAX_BODY;
-use crate::protocol::protobuf::{ProtoSet, Protos};
+use crate::protocol::protobuf::Protos;
 
 /// See [`Hybrid::max_package`](super::Hybrid::max_package).
 pub(super) const FIRST_PACKAGE: usize = 64 * 1024;
@@ -151,23 +151,7 @@ fn dictionary(routes: &[String], config: &Config) -> Result<Dictionary, OptionEr
 }
 
 fn protos(config: &Config) -> Result<Protos, OptionError> {
-    let server = config.server_protos.as_ref().unwrap_or(&Value::Null);
-    let client = config.client_protos.as_ref().unwrap_or(&Value::Null);
-    let protos = Protos::parse(server, client).map_err(|source| {
-        // The error names message and field; the file is the one that can't be read by itself.
-        let server_is_fine = Protos::parse(server, &Value::Null).is_ok();
-        let file = if server_is_fine { "clientProtos.json" } else { "serverProtos.json" };
-        OptionError::Protos { file, source }
-    })?;
-    warn_of_dropped("serverProtos.json", protos.server());
-    warn_of_dropped("clientProtos.json", protos.client());
-    Ok(protos)
-}
-
-fn warn_of_dropped(file: &str, protos: &ProtoSet) {
-    for entry in protos.dropped() {
-        tracing::warn!(file, entry, "this entry means nothing and is left out");
-    }
+    crate::codec::protos(config).map_err(|(file, source)| OptionError::Protos { file, source })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! | `echo` | answers with the body |
 //! | `slow` `{ms}` | the same after that time |
 //! | `push` `{route, body}` | pushes that to the client, then answers |
-//! | `flood` `{count, size}` | pushes that many texts of that size, then answers |
+//! | `flood` `{count, size}` | pushes that many texts of that size while the client is there, then answers |
 //! | `kick` `{reason}` | kicks the client |
 
 use std::path::{Path, PathBuf};
@@ -120,6 +120,10 @@ impl Handler<App> for EntryHandler {
                     let client = client(session).await?;
                     let text = "x".repeat(number("size")? as usize);
                     for _ in 0..number("count")? {
+                        // To a client that is kicked for it, encoding the rest only takes the others' time.
+                        if app.sessions().get(session.id()).is_none() {
+                            break;
+                        }
                         app.channels().push_by_uids("onText", &text, [client.clone()])?;
                     }
                 }
