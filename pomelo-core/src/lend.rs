@@ -116,7 +116,7 @@ impl<'a, A: 'static, M: Lender> Cx<'a, A, M> {
     /// The app, the session, the message, or what was inserted, by type.
     ///
     /// # Errors
-    /// If there is no such thing; [`check`] finds that when the server starts.
+    /// If there is no such thing; that is found when the server starts.
     pub fn lend<T: 'static>(&self) -> Result<&'a T> {
         if let Some(app) = (self.app as &dyn Any).downcast_ref() {
             return Ok(app);

@@ -66,7 +66,7 @@ impl Inbound {
 }
 
 /// What a remote's method may return: `Result<T, E>` of a `T` that serde can write and read and an
-/// [`ErrorCode`](crate::ErrorCode), or `()`.
+/// [`ErrorCode`], or `()`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a return type for a remote method",
     label = "return `pomelo::Result<T>` with a `T` that is `Serialize` and `Deserialize`, or nothing"

@@ -1,6 +1,6 @@
 //! Channels: who gets a push, wherever they are connected.
 //!
-//! A channel belongs to the server that made it. Its members' frontends keep a copy of the membership ([`Group`]), so
+//! A channel belongs to the server that made it. Its members' frontends keep a copy of the membership (a group), so
 //! that a push is one message per frontend, whatever the number of members.
 
 mod group;

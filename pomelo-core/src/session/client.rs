@@ -60,6 +60,8 @@ struct State {
 enum Phase {
     #[default]
     Open,
+    /// Takes no messages any more, and is about to be taken out of the tables.
+    Leaving,
     Closing,
     Closed,
 }
@@ -175,13 +177,17 @@ impl ClientSession {
         if state.phase != Phase::Open {
             return false;
         }
-        state.phase = Phase::Closing;
+        state.phase = Phase::Leaving;
         state.reason = Some(reason.into());
         self.core.counters.add_many(Dropped::SessionClosed, state.waiting.len());
         state.waiting.clear();
-        let idle = !std::mem::replace(&mut state.working, true);
         drop(state);
         self.core.edge.begin_closing(self);
+        // Only now may a worker finish: what it takes out of the tables has to be there.
+        let mut state = self.lock();
+        state.phase = Phase::Closing;
+        let idle = !std::mem::replace(&mut state.working, true);
+        drop(state);
         self.changed.notify_waiters();
         if idle {
             self.start();
@@ -200,7 +206,7 @@ impl ClientSession {
             let next = {
                 let mut state = self.lock();
                 let next = state.waiting.pop_front();
-                if next.is_none() && state.phase == Phase::Open {
+                if next.is_none() && matches!(state.phase, Phase::Open | Phase::Leaving) {
                     state.working = false;
                     return;
                 }

@@ -34,6 +34,8 @@ pub(crate) struct Edge {
 #[derive(Default)]
 pub(crate) struct Tables {
     sessions: HashMap<SessionId, Arc<ClientSession>, RandomState>,
+    /// Sessions that have begun to close and whose hooks have not all run.
+    closing: HashMap<SessionId, Arc<ClientSession>, RandomState>,
     /// Clients choose these keys, hence the default hasher.
     users: HashMap<Uid, User>,
     groups: HashMap<GroupKey, Arc<Group>, RandomState>,
@@ -144,6 +146,7 @@ impl Edge {
     pub(crate) fn begin_closing(&self, session: &Arc<ClientSession>) {
         let mut tables = self.tables();
         tables.sessions.remove(&session.id());
+        tables.closing.insert(session.id(), session.clone());
         if let Some(uid) = session.uid() {
             tables.unlink(session.id(), &uid);
             tables.users.entry(uid).or_default().closing.push(session.clone());
@@ -151,8 +154,9 @@ impl Edge {
     }
 
     pub(crate) fn forget(&self, session: &ClientSession) {
-        let Some(uid) = session.uid() else { return };
         let mut tables = self.tables();
+        tables.closing.remove(&session.id());
+        let Some(uid) = session.uid() else { return };
         if let Some(user) = tables.users.get_mut(&uid) {
             user.closing.retain(|closing| closing.id() != session.id());
             if user.is_unused() {
@@ -214,8 +218,7 @@ impl Edge {
     }
 
     fn closing(&self, id: SessionId) -> Option<Arc<ClientSession>> {
-        let tables = self.tables();
-        tables.users.values().flat_map(|user| &user.closing).find(|session| session.id() == id).cloned()
+        self.tables().closing.get(&id).cloned()
     }
 
     fn tell(&self, core: &Arc<Core>, id: SessionId, event: fn(Session) -> Event) {
