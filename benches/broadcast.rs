@@ -118,9 +118,13 @@ fn broadcast(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("queue", members), &members, |bencher, &members| {
             bencher.iter_custom(|pushes| runtime.block_on(measure(&room, members, pushes)).0);
         });
-        group.bench_with_input(BenchmarkId::new("queue and write", members), &members, |bencher, &members| {
-            bencher.iter_custom(|pushes| runtime.block_on(measure(&room, members, pushes)).1);
-        });
+        group.bench_with_input(
+            BenchmarkId::new("queue and write", members),
+            &members,
+            |bencher, &members| {
+                bencher.iter_custom(|pushes| runtime.block_on(measure(&room, members, pushes)).1);
+            },
+        );
     }
     group.finish();
 }

@@ -34,11 +34,8 @@ impl EntryHandler {
             let app = app.clone();
             session.on_closed(move |session| leave(app, session)).await?;
         }
-        let users = app.rpc.chat.chat_remote.add(session, &uid, app.server_id(), rid, true).await;
-        if users.is_err() {
-            session.unbind(uid).await?; // so that the client may try again
-        }
-        Ok(json!({ "users": users? }))
+        let users = app.rpc.chat.chat_remote.add(session, uid, app.server_id(), rid, true).await?;
+        Ok(json!({ "users": users }))
     }
 }
 

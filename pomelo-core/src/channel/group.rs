@@ -133,10 +133,16 @@ pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version:
     match op {
         GroupOp::Drop => core.edge.tables().drop_group(&key),
         GroupOp::Sync(uids) => sync(core, &key, version, uids),
-        GroupOp::Join(uid) => change(core, from, &key, version, |group| {
-            group.lock().uids.insert(uid.clone());
-            core.edge.tables().join(group, &uid);
-        }),
+        GroupOp::Join(uid) => {
+            if version == 1 {
+                // The first member of a new copy: if there is an older one, its end was missed.
+                core.edge.tables().drop_group(&key);
+            }
+            change(core, from, &key, version, |group| {
+                group.lock().uids.insert(uid.clone());
+                core.edge.tables().join(group, &uid);
+            });
+        }
         GroupOp::Leave(uid) => change(core, from, &key, version, |group| {
             group.lock().uids.swap_remove(&uid);
             core.edge.tables().leave(group, &uid);

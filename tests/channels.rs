@@ -1,0 +1,467 @@
+//! What channels promise: pomelo's facts, and where we promise more.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::future::BoxFuture;
+use pomelo::channel::{Channel, Channels, Recipient};
+use pomelo::core::app::{Builder, Running};
+use pomelo::core::cluster::Member;
+use pomelo::core::envelope::Envelope;
+use pomelo::core::server::ServerId;
+use pomelo::core::transport::{Inbox, Outlet, Transport, Unsent};
+use pomelo::net::transport::Memory;
+use pomelo::{ErrorKind, Event, Hybrid, Result, Session, handler};
+use serde_json::{Value, json};
+use support::Client;
+
+pomelo::servers! {
+    connector: { handlers: [EntryHandler] },
+    room: {},
+}
+
+const SERVERS: &str = r#"{
+    "connector": [{ "id": "connector-1", "frontend": true }, { "id": "connector-2", "frontend": true }],
+    "room": [{ "id": "room-1" }]
+}"#;
+
+struct EntryHandler;
+
+#[handler]
+impl EntryHandler {
+    pub async fn login(session: &Session, uid: String) -> Result<()> {
+        session.bind(uid).await
+    }
+
+    pub async fn logout(session: &Session, uid: String) -> Result<()> {
+        session.unbind(uid).await
+    }
+
+    pub async fn ping() {}
+}
+
+fn builder() -> Builder<Rpc> {
+    App::builder().servers(SERVERS).configure("all", "connector", |app| {
+        app.connector(Hybrid::new().address(([127, 0, 0, 1], 0)));
+        app.broadcast_filter(|session, wanted| session.uid().is_some_and(|uid| *wanted == *uid));
+    })
+}
+
+async fn start() -> Running<Rpc> {
+    builder().start().await.unwrap()
+}
+
+fn channels(running: &Running<Rpc>) -> Channels {
+    running.app("room-1").unwrap().channels()
+}
+
+/// A client that is no user yet.
+async fn guest(running: &Running<Rpc>, connector: &str) -> Client {
+    let mut client = Client::connect(running.addresses(connector)[0]).await;
+    seen(&mut client).await;
+    client
+}
+
+async fn user(running: &Running<Rpc>, connector: &str, uid: &str) -> Client {
+    let mut client = guest(running, connector).await;
+    login(&mut client, uid).await;
+    client
+}
+
+async fn login(client: &mut Client, uid: &str) {
+    let answer = client.request("connector.entryHandler.login", json!(uid)).await;
+    assert!(answer.get("code").is_none_or(|code| code == 200), "{answer}");
+}
+
+async fn logout(client: &mut Client, uid: &str) {
+    let answer = client.request("connector.entryHandler.logout", json!(uid)).await;
+    assert!(answer.get("code").is_none_or(|code| code == 200), "{answer}");
+}
+
+/// What a client was sent up to now: what was pushed before a request comes before its answer.
+async fn seen(client: &mut Client) -> Vec<Value> {
+    client.request("connector.entryHandler.ping", json!({})).await;
+    client.pushes("onSay")
+}
+
+fn say(channel: &Channel, text: &str) {
+    channel.push("onSay", &json!(text)).unwrap();
+}
+
+fn to(uid: &str, sid: &str) -> Recipient {
+    Recipient { uid: uid.into(), sid: sid.into() }
+}
+
+#[tokio::test]
+async fn create_returns_the_one_that_exists() {
+    let running = start().await;
+    let channels = channels(&running);
+    assert!(channels.get("den").is_none());
+    channels.create("den").add("ann", "connector-1").unwrap();
+    assert_eq!(channels.create("den").members(), ["ann"]);
+    assert_eq!(channels.get("den").unwrap().len(), 1);
+    assert_eq!(channels.len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_destroyed_channel_refuses_add_and_push() {
+    let running = start().await;
+    let channels = channels(&running);
+    let den = channels.create("den");
+    assert!(channels.destroy("den"));
+    assert!(!channels.destroy("den"));
+    assert!(channels.get("den").is_none());
+    assert_eq!(den.add("ann", "connector-1").unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(den.push("onSay", &json!("x")).unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(den.push_confirmed("onSay", &json!("x")).await.unwrap_err().kind(), ErrorKind::Closed);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_member_is_in_a_channel_once() {
+    let running = start().await;
+    let den = channels(&running).create("den");
+    let mut ann = user(&running, "connector-1", "ann").await;
+    den.add("ann", "connector-1").unwrap();
+    den.add("ann", "connector-1").unwrap();
+    assert_eq!((den.len(), den.members()), (1, vec!["ann".into()]));
+    say(&den, "once");
+    assert_eq!(seen(&mut ann).await, ["once"]);
+    assert!(den.leave("ann", "connector-1"));
+    assert!(den.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn leave_needs_uid_and_sid() {
+    let running = start().await;
+    let den = channels(&running).create("den");
+    den.add("ann", "connector-1").unwrap();
+    assert!(!den.leave("ann", "connector-2"));
+    assert!(!den.leave("bob", "connector-1"));
+    assert_eq!(den.len(), 1);
+    assert!(den.leave("ann", "connector-1"));
+    assert!(!den.leave("ann", "connector-1"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn members_are_in_the_order_in_which_they_joined() {
+    let running = start().await;
+    let den = channels(&running).create("den");
+    for (n, uid) in ["dan", "ann", "cat", "bob"].into_iter().enumerate() {
+        den.add(uid, format!("connector-{}", n % 2 + 1)).unwrap();
+    }
+    assert_eq!(den.members(), ["dan", "ann", "cat", "bob"]);
+    den.leave("ann", "connector-2");
+    den.add("ann", "connector-1").unwrap();
+    assert_eq!(den.members(), ["dan", "cat", "bob", "ann"]);
+    assert_eq!(den.member("ann"), Some(to("ann", "connector-1")));
+    assert_eq!(den.member("eve"), None);
+    running.stop().await;
+}
+
+/// A transport that counts what the room server sends.
+#[derive(Default)]
+struct Counting {
+    memory: Memory,
+    sent: Arc<AtomicUsize>,
+}
+
+struct CountingOutlet {
+    outlet: Arc<dyn Outlet>,
+    sent: Arc<AtomicUsize>,
+    counts: bool,
+}
+
+impl Transport for Counting {
+    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>> {
+        Box::pin(async move {
+            let (sent, counts) = (self.sent.clone(), server.info.id == *"room-1");
+            let outlet = self.memory.bind(server, inbox).await?;
+            let outlet: Arc<dyn Outlet> = Arc::new(CountingOutlet { outlet, sent, counts });
+            Ok(outlet)
+        })
+    }
+}
+
+impl Outlet for CountingOutlet {
+    fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
+        self.sent.fetch_add(usize::from(self.counts), Ordering::SeqCst);
+        self.outlet.send(to, envelope)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.outlet.close()
+    }
+}
+
+#[tokio::test]
+async fn push_by_uids_sends_one_message_per_frontend() {
+    let counting = Counting::default();
+    let sent = counting.sent.clone();
+    let running = builder().transport(Arc::new(counting)).start().await.unwrap();
+    let mut ann = user(&running, "connector-1", "ann").await;
+    let mut bob = user(&running, "connector-1", "bob").await;
+    let mut cat = user(&running, "connector-2", "cat").await;
+    let before = sent.load(Ordering::SeqCst);
+    let recipients = [to("ann", "connector-1"), to("cat", "connector-2"), to("bob", "connector-1")];
+    channels(&running).push_by_uids("onSay", &json!("hi"), recipients).unwrap();
+    assert_eq!(sent.load(Ordering::SeqCst) - before, 2);
+    for client in [&mut ann, &mut bob, &mut cat] {
+        assert_eq!(seen(client).await, ["hi"]);
+    }
+    let recipients = [to("ann", "connector-1"), to("eve", "connector-1"), to("cat", "connector-1")];
+    let missing = channels(&running).push_by_uids_confirmed("onSay", &json!("hi"), recipients).await.unwrap();
+    assert_eq!(missing, ["eve", "cat"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn push_confirmed_names_who_was_not_reached() {
+    let running = start().await;
+    let den = channels(&running).create("den");
+    let mut ann = user(&running, "connector-1", "ann").await;
+    for (uid, sid) in [("ann", "connector-1"), ("eve", "connector-1"), ("dan", "connector-9")] {
+        den.add(uid, sid).unwrap();
+    }
+    let mut missing = den.push_confirmed("onSay", &json!("hi")).await.unwrap();
+    missing.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    assert_eq!(missing, ["dan", "eve"]);
+    assert_eq!(seen(&mut ann).await, ["hi"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_all_clients_of_a_type() {
+    let running = start().await;
+    let mut ann = user(&running, "connector-1", "ann").await;
+    let mut nobody = guest(&running, "connector-2").await;
+    channels(&running).broadcast("connector", "onSay", &json!("all")).unwrap();
+    assert_eq!(seen(&mut ann).await, ["all"]);
+    assert_eq!(seen(&mut nobody).await, ["all"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_broadcast_to_bound_sessions_leaves_guests_out() {
+    let running = start().await;
+    let mut ann = user(&running, "connector-1", "ann").await;
+    let mut nobody = guest(&running, "connector-1").await;
+    channels(&running).broadcast_to("connector", "onSay", &json!("users"), true, None).unwrap();
+    assert_eq!(seen(&mut ann).await, ["users"]);
+    assert!(seen(&mut nobody).await.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_broadcast_filter_sees_the_session_and_the_parameter() {
+    let running = start().await;
+    let mut ann = user(&running, "connector-1", "ann").await;
+    let mut bob = user(&running, "connector-2", "bob").await;
+    let filter = Some(json!("bob"));
+    channels(&running).broadcast_to("connector", "onSay", &json!("bob's"), false, filter).unwrap();
+    assert!(seen(&mut ann).await.is_empty());
+    assert_eq!(seen(&mut bob).await, ["bob's"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn binding_starts_delivery_and_unbinding_stops_it() {
+    let running = start().await;
+    let den = channels(&running).create("den");
+    den.add("ann", "connector-1").unwrap();
+    let mut ann = guest(&running, "connector-1").await;
+    say(&den, "before");
+    login(&mut ann, "ann").await;
+    say(&den, "bound");
+    assert_eq!(seen(&mut ann).await, ["bound"]);
+    logout(&mut ann, "ann").await;
+    say(&den, "after");
+    assert!(seen(&mut ann).await.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_login_on_the_same_frontend_needs_no_new_add() {
+    let running = start().await;
+    let den = channels(&running).create("den");
+    let first = user(&running, "connector-1", "ann").await;
+    den.add("ann", "connector-1").unwrap();
+    first.close().await;
+    support::until(|| running.app("connector-1").unwrap().sessions().is_empty()).await;
+    say(&den, "away");
+    let mut again = user(&running, "connector-1", "ann").await;
+    say(&den, "back");
+    assert_eq!(seen(&mut again).await, ["back"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_channel_made_again_delivers_nothing_to_old_members() {
+    let running = start().await;
+    let channels = channels(&running);
+    let (mut ann, mut bob) =
+        (user(&running, "connector-1", "ann").await, user(&running, "connector-1", "bob").await);
+    let old = channels.create("den");
+    old.add("ann", "connector-1").unwrap();
+    old.destroy();
+    let new = channels.create("den");
+    new.add("bob", "connector-1").unwrap();
+    say(&new, "new");
+    // Destroying the old one again leaves the new one alone.
+    old.destroy();
+    assert_eq!(channels.get("den").unwrap().members(), ["bob"]);
+    assert!(seen(&mut ann).await.is_empty());
+    assert_eq!(seen(&mut bob).await, ["new"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_see_pushes_in_one_order() {
+    let running = start().await;
+    let den = channels(&running).create("den");
+    let mut clients = Vec::new();
+    for (uid, sid) in [("ann", "connector-1"), ("bob", "connector-1"), ("cat", "connector-2")] {
+        clients.push(user(&running, sid, uid).await);
+        den.add(uid, sid).unwrap();
+    }
+    let pushing: Vec<_> = (0..4)
+        .map(|task| {
+            let den = den.clone();
+            tokio::spawn(async move {
+                for n in 0..100 {
+                    say(&den, &format!("{task} {n:02}"));
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for task in pushing {
+        task.await.unwrap();
+    }
+    let first = seen(&mut clients[0]).await;
+    assert_eq!(first.len(), 400);
+    for task in 0..4 {
+        let of_task = first.iter().filter(|text| text.as_str().unwrap().starts_with(&format!("{task} ")));
+        assert!(of_task.map(Value::to_string).is_sorted());
+    }
+    for client in &mut clients[1..] {
+        assert_eq!(seen(client).await, first);
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_cut_the_membership_comes_before_anything_is_delivered() {
+    let memory = Memory::new();
+    let running = builder().transport(Arc::new(memory.clone())).start().await.unwrap();
+    let den = channels(&running).create("den");
+    let (mut ann, mut bob) =
+        (user(&running, "connector-1", "ann").await, user(&running, "connector-1", "bob").await);
+    den.add("ann", "connector-1").unwrap();
+    say(&den, "before");
+    memory.cut("room-1", "connector-1");
+    den.leave("ann", "connector-1");
+    den.add("bob", "connector-1").unwrap();
+    say(&den, "lost");
+    assert_eq!(den.push_confirmed("onSay", &json!("lost")).await.unwrap(), ["bob"]);
+    memory.mend("room-1", "connector-1");
+    say(&den, "after");
+    assert_eq!(seen(&mut ann).await, ["before"]);
+    assert_eq!(seen(&mut bob).await, ["after"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_member_that_leaves_during_a_cut_is_delivered_nothing_afterwards() {
+    let memory = Memory::new();
+    let running = builder().transport(Arc::new(memory.clone())).start().await.unwrap();
+    let den = channels(&running).create("den");
+    let (mut ann, mut bob) =
+        (user(&running, "connector-1", "ann").await, user(&running, "connector-1", "bob").await);
+    den.add("ann", "connector-1").unwrap();
+    den.add("bob", "connector-1").unwrap();
+    memory.cut("room-1", "connector-1");
+    den.leave("ann", "connector-1");
+    memory.mend("room-1", "connector-1");
+    say(&den, "after");
+    assert!(seen(&mut ann).await.is_empty());
+    assert_eq!(seen(&mut bob).await, ["after"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frontend_that_missed_its_last_member_leave_keeps_nothing_of_the_old_membership() {
+    let memory = Memory::new();
+    let running = builder().transport(Arc::new(memory.clone())).start().await.unwrap();
+    let den = channels(&running).create("den");
+    let (mut ann, mut bob) =
+        (user(&running, "connector-1", "ann").await, user(&running, "connector-1", "bob").await);
+    den.add("ann", "connector-1").unwrap();
+    memory.cut("room-1", "connector-1");
+    den.leave("ann", "connector-1");
+    memory.mend("room-1", "connector-1");
+    den.add("bob", "connector-1").unwrap();
+    say(&den, "after");
+    assert_eq!(bob.push("onSay").await, "after");
+    assert!(seen(&mut ann).await.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_frontend_that_missed_two_ends_of_its_copy_delivers_to_who_joins_later() {
+    let memory = Memory::new();
+    let running = builder().transport(Arc::new(memory.clone())).start().await.unwrap();
+    let den = channels(&running).create("den");
+    let mut ann = user(&running, "connector-1", "ann").await;
+    let mut cat = user(&running, "connector-1", "cat").await;
+    den.add("ann", "connector-1").unwrap();
+    memory.cut("room-1", "connector-1");
+    den.leave("ann", "connector-1");
+    memory.mend("room-1", "connector-1");
+    den.add("bob", "connector-1").unwrap();
+    // A frontend that asks for the membership now is answered nothing, since it has no members any more.
+    memory.cut("room-1", "connector-1");
+    den.leave("bob", "connector-1");
+    seen(&mut ann).await;
+    memory.mend("room-1", "connector-1");
+    den.add("cat", "connector-1").unwrap();
+    say(&den, "after");
+    assert_eq!(seen(&mut cat).await, ["after"]);
+    assert!(seen(&mut ann).await.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn members_at_a_frontend_that_stops_are_lost() {
+    let lost = Arc::new(Mutex::new(Vec::new()));
+    let told = lost.clone();
+    let mut running = builder()
+        .configure("all", "room", move |app| {
+            let told = told.clone();
+            app.on_event(move |_, event| {
+                if let Event::MembersLost { channel, uids } = event {
+                    told.lock().unwrap().push((channel.clone(), uids.clone()));
+                }
+            });
+        })
+        .start()
+        .await
+        .unwrap();
+    let den = channels(&running).create("den");
+    let mut bob = user(&running, "connector-2", "bob").await;
+    den.add("ann", "connector-1").unwrap();
+    den.add("bob", "connector-2").unwrap();
+    assert!(running.stop_server("connector-1").await);
+    assert_eq!(den.members(), ["bob"]);
+    say(&den, "still");
+    assert_eq!(seen(&mut bob).await, ["still"]);
+    let lost: Vec<_> = std::mem::take(&mut *lost.lock().unwrap());
+    assert_eq!(lost.len(), 1);
+    assert_eq!((lost[0].0.name(), &*lost[0].1), ("den", &["ann".into()][..]));
+    running.stop().await;
+}

@@ -1,0 +1,334 @@
+//! Filters around handlers and around routing, and error handlers.
+
+#[path = "sessions/client.rs"]
+#[allow(dead_code, reason = "the tests of sessions use the rest")]
+mod client;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use client::{Client, until};
+use futures::future::BoxFuture;
+use pomelo::core::app::{Configure, Running};
+use pomelo::core::counters::Dropped;
+use pomelo::core::message::Body;
+use pomelo::filter::{Filter, Serial, Timeout, TooBusy, Verdict};
+use pomelo::{Error, ErrorKind, Hybrid, Request, Result, Session, handler};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+pomelo::servers! {
+    connector: { handlers: [EntryHandler] },
+    /// Where the filters are.
+    chat: { handlers: [WorkHandler] },
+}
+
+/// What filters and handlers note, in order.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn note(&self, what: impl ToString) {
+        self.0.lock().unwrap().push(what.to_string());
+    }
+
+    fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn has(&self, what: &str) -> bool {
+        self.read().iter().any(|noted| noted == what)
+    }
+}
+
+/// Whoever waits here goes on by permits.
+#[derive(Clone)]
+struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    fn open(&self, permits: usize) {
+        self.0.add_permits(permits);
+    }
+
+    async fn pass(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
+}
+
+struct EntryHandler;
+
+#[handler]
+impl EntryHandler {
+    pub async fn bind(session: &Session, uid: String) -> Result<()> {
+        session.bind(uid).await
+    }
+}
+
+struct WorkHandler;
+
+#[handler]
+impl WorkHandler {
+    pub async fn echo(log: &Log, text: String) -> Result<Value> {
+        log.note("handler");
+        Ok(json!({ "text": text }))
+    }
+
+    pub async fn fail() -> Result<()> {
+        Err(Error::new(501, "broken").with_body(json!({ "why": "fuse" })))
+    }
+
+    #[pomelo(concurrent)]
+    pub async fn wait(log: &Log, gate: &Gate, name: String) -> Result<()> {
+        log.note(format_args!("{name} starts"));
+        gate.pass().await;
+        log.note(format_args!("{name} ends"));
+        Ok(())
+    }
+}
+
+/// Notes when it runs.
+#[derive(Clone)]
+struct Noting(&'static str, Log);
+
+impl Filter for Noting {
+    fn before<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+        Box::pin(async {
+            self.1.note(format_args!("before {}", self.0));
+            Ok(Verdict::Continue)
+        })
+    }
+
+    fn after<'a>(&'a self, _: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.1.note(format_args!("after {} {}", self.0, outcome.is_ok()));
+        })
+    }
+}
+
+/// Lets users in only.
+#[derive(Clone)]
+struct UsersOnly;
+
+impl Filter for UsersOnly {
+    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+        Box::pin(async {
+            let is_user = request.session().uid().is_some();
+            Ok(if is_user { Verdict::Continue } else { Verdict::Answer(json!({ "code": 403 })) })
+        })
+    }
+}
+
+struct World {
+    running: Running<Rpc>,
+    log: Log,
+    gate: Gate,
+}
+
+impl World {
+    /// Starts a connector and a chat server; `configure` adds filters to either.
+    async fn new(configure: impl Fn(&mut Configure<Rpc>, &Log, &Gate) + Send + Sync + 'static) -> Self {
+        let (log, gate) = (Log::default(), Gate(Arc::new(Semaphore::new(0))));
+        let own = (log.clone(), gate.clone());
+        let running = App::builder()
+            .servers(r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#)
+            .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
+            .configure("all", "connector|chat", move |app| configure(app, &own.0, &own.1))
+            .insert(log.clone())
+            .insert(gate.clone())
+            .start()
+            .await
+            .unwrap();
+        Self { running, log, gate }
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(self.running.addresses("connector-1")[0]).await
+    }
+}
+
+fn is_chat(app: &Configure<Rpc>) -> bool {
+    &*app.server().server_type == "chat"
+}
+
+#[tokio::test]
+async fn a_before_filter_answers_and_the_handler_is_skipped() {
+    let world = World::new(|app, _, _| {
+        if is_chat(app) {
+            app.filter(UsersOnly);
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "code": 403 }));
+    assert!(world.log.read().is_empty());
+    client.ask("connector.entryHandler.bind", json!("ann")).await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+    assert_eq!(world.log.read(), ["handler"]);
+}
+
+#[tokio::test]
+async fn after_filters_run_in_reverse() {
+    let world = World::new(|app, log, _| {
+        if is_chat(app) {
+            app.filter(Noting("a", log.clone()));
+            app.filter(Noting("b", log.clone()));
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+    until("the last filter", || world.log.has("after a true")).await;
+    assert_eq!(world.log.read(), ["before a", "before b", "handler", "after b true", "after a true"]);
+    client.ask("chat.workHandler.fail", json!({})).await;
+    until("the last filter", || world.log.has("after a false")).await;
+}
+
+/// Waits, after the handler.
+#[derive(Clone)]
+struct Slow(Gate, Log);
+
+impl Filter for Slow {
+    fn after<'a>(&'a self, _: &'a Request, _: &'a Result<Body>) -> BoxFuture<'a, ()> {
+        Box::pin(async {
+            self.0.pass().await;
+            self.1.note("after");
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_response_is_on_its_way_before_after_filters_run() {
+    let world = World::new(|app, log, gate| {
+        if is_chat(app) {
+            app.filter(Slow(gate.clone(), log.clone()));
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+    assert_eq!(world.log.read(), ["handler"]);
+    world.gate.open(1);
+    until("the filter", || world.log.has("after")).await;
+}
+
+#[tokio::test]
+async fn a_timeout_answers_while_the_handler_goes_on() {
+    let world = World::new(|app, _, _| {
+        if is_chat(app) {
+            app.filter(Timeout::new(Duration::from_millis(1)));
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    let answer = client.ask("chat.workHandler.wait", json!("it")).await;
+    assert_eq!(answer["code"], 500);
+    assert_eq!(world.log.read(), ["it starts"]);
+    let chat = world.running.app("chat-1").unwrap();
+    assert_eq!(chat.counters().dropped(Dropped::LateReply), 0);
+    world.gate.open(1);
+    until("the late reply", || chat.counters().dropped(Dropped::LateReply) == 1).await;
+    assert_eq!(world.log.read(), ["it starts", "it ends"]);
+}
+
+#[tokio::test]
+async fn an_error_handler_sees_everything_and_may_replace_the_response() {
+    let world = World::new(|app, log, _| {
+        if is_chat(app) {
+            let log = log.clone();
+            app.error_handler(move |error, request, response| {
+                let message: Value = request.decode().unwrap();
+                let uid = request.session().uid();
+                let route = request.route().to_string();
+                log.note(json!([error.code(), error.message(), route, message, uid, response]));
+                async move { (message == "replace").then(|| json!({ "code": 700 })) }
+            });
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    client.ask("connector.entryHandler.bind", json!("ann")).await;
+    let kept = client.ask("chat.workHandler.fail", json!("keep")).await;
+    assert_eq!(kept, json!({ "why": "fuse", "code": 501 }));
+    assert_eq!(client.ask("chat.workHandler.fail", json!("replace")).await, json!({ "code": 700 }));
+    let seen = |message: &str| {
+        json!([501, "broken", "chat.workHandler.fail", message, "ann", { "why": "fuse" }]).to_string()
+    };
+    assert_eq!(world.log.read(), [seen("keep"), seen("replace")]);
+}
+
+#[tokio::test]
+async fn serial_makes_concurrent_methods_wait_for_each_other() {
+    let world = World::new(|app, _, _| {
+        if is_chat(app) {
+            app.filter(Serial::new(Duration::from_secs(60)));
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    let first = client.send("chat.workHandler.wait", json!("one")).await;
+    let second = client.send("chat.workHandler.wait", json!("two")).await;
+    until("the first", || world.log.has("one starts")).await;
+    world.gate.open(2);
+    client.answer(first).await;
+    client.answer(second).await;
+    assert_eq!(world.log.read(), ["one starts", "one ends", "two starts", "two ends"]);
+}
+
+#[tokio::test]
+async fn concurrent_methods_wait_for_nothing_without_serial() {
+    let world = World::new(|_, _, _| {}).await;
+    let mut client = world.client().await;
+    let first = client.send("chat.workHandler.wait", json!("one")).await;
+    let second = client.send("chat.workHandler.wait", json!("two")).await;
+    until("both", || world.log.has("one starts") && world.log.has("two starts")).await;
+    world.gate.open(2);
+    client.answer(first).await;
+    client.answer(second).await;
+}
+
+#[tokio::test]
+async fn global_filters_are_around_routing_on_the_frontend() {
+    let world = World::new(|app, log, _| {
+        if is_chat(app) {
+            app.filter(Noting("chat", log.clone()));
+        } else {
+            app.global_filter(Noting("a", log.clone()));
+            app.global_filter(Noting("b", log.clone()));
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    client.ask("chat.workHandler.echo", json!("hi")).await;
+    until("the filters", || world.log.has("after a true") && world.log.has("after chat true")).await;
+    let mut noted = world.log.read();
+    noted.retain(|noted| noted != "after chat true");
+    assert_eq!(noted, ["before a", "before b", "before chat", "handler", "after b true", "after a true"]);
+    let refused = client.ask("nowhere.workHandler.echo", json!("hi")).await;
+    assert_eq!(refused["code"], 500);
+    until("the filters", || world.log.has("after a false")).await;
+}
+
+#[tokio::test]
+async fn a_global_filter_keeps_messages_from_being_routed() {
+    let world = World::new(|app, log, _| {
+        if !is_chat(app) {
+            app.global_filter(UsersOnly);
+            let log = log.clone();
+            app.global_error_handler(move |error, _, response| {
+                log.note(json!([error.kind() == ErrorKind::Application, response]));
+                async { None }
+            });
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "code": 403 }));
+    assert_eq!(world.log.read(), [json!([true, { "code": 403 }]).to_string()]);
+}
+
+#[tokio::test]
+async fn an_idle_server_is_not_too_busy() {
+    let world = World::new(|app, _, _| app.filter(TooBusy::new(Duration::from_secs(3600)))).await;
+    let mut client = world.client().await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+}
