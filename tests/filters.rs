@@ -13,7 +13,7 @@ use pomelo::core::app::{Configure, Running};
 use pomelo::core::counters::Dropped;
 use pomelo::core::message::Body;
 use pomelo::filter::{Filter, Serial, Timeout, TooBusy, Verdict};
-use pomelo::{Error, ErrorKind, Hybrid, Request, Result, Session, handler};
+use pomelo::{Error, Hybrid, Request, Result, Session, handler};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -308,22 +308,49 @@ async fn global_filters_are_around_routing_on_the_frontend() {
     until("the filters", || world.log.has("after a false")).await;
 }
 
+/// Answers everything with a body that has no code.
+#[derive(Clone)]
+struct Closed;
+
+impl Filter for Closed {
+    fn before<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+        Box::pin(async { Ok(Verdict::Answer(json!({ "open": false }))) })
+    }
+}
+
 #[tokio::test]
-async fn a_global_filter_keeps_messages_from_being_routed() {
+async fn a_global_filters_answer_is_no_error_and_keeps_messages_from_being_routed() {
     let world = World::new(|app, log, _| {
         if !is_chat(app) {
-            app.global_filter(UsersOnly);
+            app.global_filter(Closed);
             let log = log.clone();
-            app.global_error_handler(move |error, _, response| {
-                log.note(json!([error.kind() == ErrorKind::Application, response]));
+            app.global_error_handler(move |error, _, _| {
+                log.note(error);
                 async { None }
             });
         }
     })
     .await;
     let mut client = world.client().await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "code": 403 }));
-    assert_eq!(world.log.read(), [json!([true, { "code": 403 }]).to_string()]);
+    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "open": false }));
+    assert!(world.log.read().is_empty());
+}
+
+#[tokio::test]
+async fn the_global_error_handler_sees_what_was_not_routed() {
+    let world = World::new(|app, log, _| {
+        if !is_chat(app) {
+            let log = log.clone();
+            app.global_error_handler(move |error, _, _| {
+                log.note(format!("{:?}", error.kind()));
+                async { Some(json!({ "code": 404 })) }
+            });
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    assert_eq!(client.ask("nowhere.workHandler.echo", json!("hi")).await, json!({ "code": 404 }));
+    assert_eq!(world.log.read(), ["NoServer"]);
 }
 
 #[tokio::test]

@@ -28,8 +28,12 @@ pub(crate) enum Answerer {
 
 /// Where a message is handled.
 pub(crate) enum Placed {
-    Here { concurrent: bool },
+    Here {
+        concurrent: bool,
+    },
     At(ServerId),
+    /// A global filter has answered it.
+    Answered(serde_json::Value),
 }
 
 impl Answerer {
@@ -56,7 +60,7 @@ impl Answerer {
 /// On a frontend: the filters that are global, then the router.
 pub(crate) async fn place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
     if let Verdict::Answer(body) = run_before(&core.global_filters, request).await? {
-        return Err(Error::new(500, "a global filter answered").with_body(body));
+        return Ok(Placed::Answered(body));
     }
     let server_type = request.route().server_type();
     if server_type == &*core.info.server_type {
@@ -69,6 +73,18 @@ pub(crate) async fn place(core: &Arc<Core>, request: &Request) -> Result<Placed>
         message: RoutedMessage::Client { route: request.route().clone(), body: request.body().clone() },
     };
     core.route(server_type, by).await.map(Placed::At)
+}
+
+/// Answers a message for a global filter.
+pub(crate) async fn answer(
+    core: &Arc<Core>,
+    request: &Request,
+    body: serde_json::Value,
+    answerer: &Answerer,
+) {
+    let outcome = request.encode(&body);
+    answerer.answer(core, request, &outcome);
+    finished(core, request, answerer, &outcome).await;
 }
 
 /// Answers a message that reached no handler.

@@ -233,6 +233,9 @@ impl ClientSession {
                 if concurrent { drop(self.core.executor.spawn(serve)) } else { serve.await }
             }
             Ok(Placed::At(server)) => self.forward(request, server),
+            Ok(Placed::Answered(body)) => {
+                handling::answer(&self.core, &request, body, &Answerer::Client(self.clone())).await;
+            }
             Err(error) => {
                 handling::refuse(&self.core, &request, error, &Answerer::Client(self.clone())).await
             }
