@@ -202,8 +202,8 @@ pub trait IntoResponse {
 }
 
 impl IntoResponse for () {
-    fn into_response(self, request: &Request) -> Result<Body> {
-        Ok(empty(request))
+    fn into_response(self, _: &Request) -> Result<Body> {
+        Ok(empty())
     }
 }
 
@@ -212,12 +212,12 @@ impl<T: Serialize, E: crate::ErrorCode> IntoResponse for Result<T, E> {
         let value = self.map_err(crate::ErrorCode::into_error)?;
         let body =
             request.encode(&value).map_err(|e| e.context(format_args!("response of {}", request.route())))?;
-        if &*body.bytes == b"null" { Ok(empty(request)) } else { Ok(body) }
+        if &*body.bytes == b"null" { Ok(empty()) } else { Ok(body) }
     }
 }
 
 /// The answer of a method that returns nothing: clients need an object.
-fn empty(_: &Request) -> Body {
+fn empty() -> Body {
     Body::json(Bytes::from_static(b"{}"))
 }
 

@@ -1,6 +1,6 @@
 //! Putting an application together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -314,10 +314,10 @@ fn routes<R: Cluster>(config: &Config) -> Vec<String> {
 /// What `servers!` lists by its trait must have been mounted by hand.
 fn check_mounted<R: Cluster>(app: &App<R>, mount: &Mount<R>) -> Result<()> {
     let Some(listed) = R::SERVERS.iter().find(|known| known.name == app.server_type()) else { return Ok(()) };
-    let handlers: HashMap<_, _> = mount.parts.handlers.iter().map(|(table, _)| (table.name, ())).collect();
-    let remotes: HashMap<_, _> = mount.parts.remotes.iter().map(|(table, _)| (table.name, ())).collect();
-    let missing = listed.handlers.iter().find(|table| !handlers.contains_key(table.name));
-    let missing = missing.or_else(|| listed.remotes.iter().find(|table| !remotes.contains_key(table.name)));
+    let has_handler = |name: &str| mount.parts.handlers.iter().any(|(table, _)| table.name == name);
+    let has_remote = |name: &str| mount.parts.remotes.iter().any(|(table, _)| table.name == name);
+    let missing = listed.handlers.iter().find(|table| !has_handler(table.name));
+    let missing = missing.or_else(|| listed.remotes.iter().find(|table| !has_remote(table.name)));
     match missing {
         None => Ok(()),
         Some(table) => {

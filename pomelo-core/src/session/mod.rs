@@ -136,7 +136,7 @@ impl Session {
         let mut view = self.view();
         (view.uid, view.version) = (Some(uid.clone()), version);
         drop(view);
-        self.0.core.queues.note(self.0.id, version, |overlay| overlay.set_uid(Some(uid), version));
+        self.0.core.queues.note(self.0.id, |overlay| overlay.set_uid(Some(uid), version));
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl Session {
         let mut view = self.view();
         (view.uid, view.version) = (None, version);
         drop(view);
-        self.0.core.queues.note(self.0.id, version, |overlay| overlay.set_uid(None, version));
+        self.0.core.queues.note(self.0.id, |overlay| overlay.set_uid(None, version));
         Ok(())
     }
 
@@ -184,7 +184,7 @@ impl Session {
         view.version = version;
         view.changed.retain(|key| !changes.contains_key(key));
         drop(view);
-        self.0.core.queues.note(self.0.id, version, |overlay| overlay.set(changes, version));
+        self.0.core.queues.note(self.0.id, |overlay| overlay.set(changes, version));
         Ok(())
     }
 

@@ -107,7 +107,7 @@ impl SessionQueues {
     }
 
     /// Lays a change that was made from here over the messages of that session that follow.
-    pub(crate) fn note(&self, id: SessionId, _version: u64, change: impl FnOnce(&mut Overlay)) {
+    pub(crate) fn note(&self, id: SessionId, change: impl FnOnce(&mut Overlay)) {
         if let Some(queue) = self.shard(id).get_mut(&id) {
             change(&mut queue.overlay);
         }
