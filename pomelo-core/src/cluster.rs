@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 
 use crate::message::Encoding;
 use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::Incarnation;
 
 /// A server that is up, as others need to know it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     /// What servers.json says of it.
     pub info: Arc<ServerInfo>,
@@ -23,7 +24,7 @@ pub struct Member {
 }
 
 /// The methods of a server's remotes, each with the number that calls carry.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct MethodTable(HashMap<String, HashMap<String, u32, RandomState>, RandomState>);
 
 impl MethodTable {

@@ -9,7 +9,8 @@
 //! | what answers clients, and other servers | [`handler`], [`remote`], [`message`], [`filter`] |
 //! | who is connected | [`session`] |
 //! | who gets a push | [`channel`], [`outbox`] |
-//! | which server handles what | [`route`], [`router`], [`cluster`] |
+//! | which server handles what | [`route`], [`router`], [`cluster`], [`discovery`] |
+//! | what there is to say of a server | [`report`], [`counters`] |
 //! | calls between servers | [`rpc`], [`transport`] |
 #![warn(unreachable_pub)]
 
@@ -20,6 +21,7 @@ pub mod codec;
 pub mod config;
 pub mod connector;
 pub mod counters;
+pub mod discovery;
 pub mod envelope;
 pub mod error;
 pub mod filter;
@@ -30,6 +32,7 @@ pub mod limits;
 pub mod message;
 pub mod outbox;
 pub mod remote;
+pub mod report;
 pub mod route;
 pub mod router;
 pub mod rpc;

@@ -1,0 +1,54 @@
+//! What tells a server of the others: servers.json, pomelo's master, a registry.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use crate::cluster::Member;
+use crate::error::Result;
+use crate::report::Report;
+use crate::server::{ServerId, ServerInfo};
+use crate::session::Incarnation;
+
+/// Knows which servers the cluster is made of.
+///
+/// It says who is *expected*; who is up is seen by the links of the [`Transport`](crate::transport::Transport). So
+/// servers that know each other go on working while it is away.
+pub trait Discovery: Send + Sync + 'static {
+    /// Makes a server known, and tells `watcher` of the cluster until the registration is left.
+    ///
+    /// It returns once `watcher` has been told whom to expect. What can't be reached then is retried in the
+    /// background, and said in the log.
+    ///
+    /// # Errors
+    /// If the cluster refuses the server, such as for a wrong token.
+    fn register(
+        &self,
+        member: Member,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>>;
+}
+
+/// A server, as its [`Discovery`] knows it. No method waits.
+pub trait Watcher: Send + Sync + 'static {
+    /// The servers that are expected, up or not, this one included: the whole list, each time that it changes.
+    fn expect(&self, servers: Vec<Arc<ServerInfo>>);
+
+    /// That life of a server is over; another may have begun.
+    fn gone(&self, server: &ServerId, incarnation: Incarnation);
+
+    /// The cluster wants this server to drain and stop.
+    fn stop(&self);
+
+    /// What there is to say of the server now.
+    fn report(&self) -> Report;
+}
+
+/// A server's place in its [`Discovery`].
+pub trait Registration: Send + Sync + 'static {
+    /// The server has another incarnation, other methods or other encodings now.
+    fn update(&self, member: Member);
+
+    /// Takes the server out. It is not waited for longer than the network needs.
+    fn leave(&self) -> BoxFuture<'_, ()>;
+}

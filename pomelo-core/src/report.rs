@@ -1,0 +1,58 @@
+//! What there is to say of a server at one moment, for people who operate it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::server::ServerId;
+use crate::session::Incarnation;
+
+/// A server at one moment. Counts are since its start, unless they say otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The server.
+    pub id: ServerId,
+    /// Which of its lives this is.
+    pub incarnation: Incarnation,
+    /// How long it has been up, in milliseconds.
+    pub uptime_ms: u64,
+    /// Sessions that are open now.
+    pub sessions: u64,
+    /// Sessions that are bound to a user now.
+    pub bound_sessions: u64,
+    /// Channels that it has now.
+    pub channels: u64,
+    /// Members of these channels, all together.
+    pub channel_members: u64,
+    /// Bytes that wait in its clients' outboxes now.
+    pub outbox_bytes: u64,
+    /// Bytes that wait in its links to other servers now.
+    pub link_bytes: u64,
+    /// Calls and forwarded requests that wait for an answer now.
+    pub pending_calls: u64,
+    /// What was dropped, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// What its handlers and remotes did, by route, sorted.
+    pub routes: Vec<RouteReport>,
+    /// The other servers that it knows to be up, sorted.
+    pub peers: Vec<ServerId>,
+}
+
+/// What became of the messages of one route, or of the calls of one remote method.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteReport {
+    /// `serverType.handler.method`, of a remote `serverType.remote.method`.
+    pub route: String,
+    /// How many ended.
+    pub requests: u64,
+    /// How many of these ended with an error.
+    pub errors: u64,
+    /// Half of them took no longer than this, in microseconds from arrival to answer.
+    pub p50_us: u64,
+    /// All but one in a hundred took no longer than this.
+    pub p99_us: u64,
+    /// The longest took this.
+    pub max_us: u64,
+}
