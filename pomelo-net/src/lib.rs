@@ -6,6 +6,8 @@
 pub mod protocol;
 
 #[cfg(feature = "server")]
+pub mod cluster;
+#[cfg(feature = "server")]
 pub mod codec;
 #[cfg(feature = "server")]
 pub mod connector;

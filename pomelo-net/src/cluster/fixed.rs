@@ -1,0 +1,104 @@
+//! A cluster that is what servers.json says, and stays so.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use pomelo_core::cluster::Member;
+use pomelo_core::discovery::{Discovery, Registration, Watcher};
+use pomelo_core::error::Result;
+use pomelo_core::server::ServerInfo;
+
+/// Expects the servers of servers.json, once. Who of them is up is seen by the links between them, so it needs no
+/// process of its own; servers come and go by their links, and the list changes by a restart.
+#[derive(Debug, Clone)]
+pub struct Static {
+    servers: Vec<Arc<ServerInfo>>,
+}
+
+impl Static {
+    /// Expects these servers: those of a [`Config`](pomelo_core::config::Config).
+    pub fn new(servers: impl IntoIterator<Item = Arc<ServerInfo>>) -> Self {
+        Self { servers: servers.into_iter().collect() }
+    }
+}
+
+impl Discovery for Static {
+    fn register(
+        &self,
+        member: Member,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+        let mut servers = self.servers.clone();
+        if !servers.iter().any(|server| server.id == member.info.id) {
+            servers.push(member.info);
+        }
+        watcher.expect(servers);
+        Box::pin(async { Ok(Arc::new(Settled) as Arc<dyn Registration>) })
+    }
+}
+
+/// There is nobody to tell of a change.
+struct Settled;
+
+impl Registration for Settled {
+    fn update(&self, _member: Member) {}
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use pomelo_core::report::Report;
+    use pomelo_core::server::ServerId;
+    use pomelo_core::session::Incarnation;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<Vec<ServerId>>>);
+
+    impl Watcher for Told {
+        fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
+            self.0.lock().unwrap().push(servers.iter().map(|server| server.id.clone()).collect());
+        }
+
+        fn gone(&self, _: &ServerId, _: Incarnation) {}
+
+        fn stop(&self) {}
+
+        fn report(&self) -> Report {
+            unreachable!("nobody asks")
+        }
+    }
+
+    fn server(id: &str) -> Arc<ServerInfo> {
+        Arc::new(serde_json::from_value(serde_json::json!({ "id": id })).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_list_is_told_once_and_holds_the_server_itself() {
+        let member = |id: &str| Member {
+            info: server(id),
+            incarnation: Incarnation::begin(id),
+            methods: Arc::default(),
+            encodings: vec![],
+        };
+        let fixed = Static::new([server("chat-1"), server("chat-2")]);
+        for (id, expected) in
+            [("chat-1", vec!["chat-1", "chat-2"]), ("chat-3", vec!["chat-1", "chat-2", "chat-3"])]
+        {
+            let told = Arc::new(Told::default());
+            let place = fixed.register(member(id), told.clone()).await.unwrap();
+            place.update(member(id));
+            place.leave().await;
+            assert_eq!(
+                *told.0.lock().unwrap(),
+                [expected.into_iter().map(ServerId::from).collect::<Vec<_>>()]
+            );
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Who is in the cluster, and how servers, masters and operators prove to each other who they are.
+//!
+//! | module | noun |
+//! |---|---|
+//! | `fixed` | [`Static`]: servers.json, and nothing that changes |
+//! | [`secret`] | a shared [`Secret`](secret::Secret), and proofs that both sides know it |
+
+mod fixed;
+pub mod secret;
+
+pub use fixed::Static;
