@@ -10,7 +10,8 @@ use pomelo::channel::{Channel, Channels, Recipient};
 use pomelo::core::app::{Builder, Running};
 use pomelo::core::cluster::Member;
 use pomelo::core::envelope::Envelope;
-use pomelo::core::server::ServerId;
+use pomelo::core::server::{ServerId, ServerInfo};
+use pomelo::core::session::Incarnation;
 use pomelo::core::transport::{Inbox, Outlet, Transport, Unsent};
 use pomelo::net::transport::Memory;
 use pomelo::{ErrorKind, Event, Hybrid, Result, Session, handler};
@@ -192,6 +193,22 @@ impl Outlet for CountingOutlet {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         self.sent.fetch_add(usize::from(self.counts), Ordering::SeqCst);
         self.outlet.send(to, envelope)
+    }
+
+    fn expect(&self, servers: &[Arc<ServerInfo>]) {
+        self.outlet.expect(servers);
+    }
+
+    fn announce(&self, server: Member) {
+        self.outlet.announce(server);
+    }
+
+    fn cut(&self, server: &ServerId, incarnation: Incarnation) {
+        self.outlet.cut(server, incarnation);
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.outlet.queued_bytes()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -159,7 +159,7 @@ async fn a_call_to_all_has_an_answer_of_each_that_is_up() {
     let mut world = World::new().await;
     let call = tokio::spawn(world.chat().wait(ALL).into_future());
     until("the calls", || world.log.read().len() == 3).await;
-    world.running.stop_server("chat-2").await;
+    world.running.crash_server("chat-2").await;
     world.gate.0.add_permits(3);
     let answers = call.await.unwrap().unwrap().into_iter();
     let answers: Vec<_> =
@@ -217,10 +217,10 @@ async fn a_server_that_is_down_refuses_at_once() {
     let mut world = World::new().await;
     let call = tokio::spawn(world.chat().wait(to("chat-2")).into_future());
     until("the call", || world.log.read() == ["waiting"]).await;
-    assert!(world.running.stop_server("chat-2").await);
+    assert!(world.running.crash_server("chat-2").await);
     assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(world.chat().whoami(to("chat-2")).await.unwrap_err().kind(), ErrorKind::Refused);
-    assert!(!world.running.stop_server("chat-2").await);
+    assert!(!world.running.crash_server("chat-2").await);
     assert_eq!(world.chat().whoami(to("chat-1")).await.unwrap(), "chat-1");
 }
 

@@ -13,7 +13,7 @@ use crate::session::Incarnation;
 /// A server that is up, as others need to know it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
-    /// What servers.json says of it.
+    /// What servers.json says of it. A process that only calls others is of the type `""`, a guest.
     pub info: Arc<ServerInfo>,
     /// Which of its lives this is.
     pub incarnation: Incarnation,
@@ -21,6 +21,16 @@ pub struct Member {
     pub methods: Arc<MethodTable>,
     /// The encodings that its clients take; empty for a server without clients.
     pub encodings: Vec<Encoding>,
+    /// It is about to stop: it ends what it has begun, and nothing new should be sent to it.
+    #[serde(default)]
+    pub leaving: bool,
+}
+
+impl Member {
+    /// Whether it is no server of the cluster, but a process that calls its servers.
+    pub fn is_guest(&self) -> bool {
+        self.info.server_type.is_empty()
+    }
 }
 
 /// The methods of a server's remotes, each with the number that calls carry.
@@ -38,9 +48,9 @@ impl MethodTable {
     }
 }
 
-/// The cluster as this process knows it. Servers of one process share it.
+/// The cluster as one server knows it.
 #[derive(Debug, Default)]
-pub struct View(RwLock<Arc<Known>>);
+pub(crate) struct View(RwLock<Arc<Known>>);
 
 /// What is known at one moment.
 #[derive(Debug, Default, Clone)]
@@ -48,76 +58,130 @@ pub(crate) struct Known {
     expected: HashMap<Arc<str>, Servers, RandomState>,
     live: HashMap<Arc<str>, Servers, RandomState>,
     members: HashMap<ServerId, Member, RandomState>,
+    /// The last life of a server that was declared over.
+    gone: HashMap<ServerId, Incarnation, RandomState>,
+}
+
+/// What it means that a server says it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// It was not.
+    New,
+    /// It is still the same life of it; something of it may have changed.
+    Again,
+    /// It was there in an earlier life, which is over.
+    Reborn(Incarnation),
+    /// That life was declared over: it must take another one, later than this.
+    Outcast(Incarnation),
+}
+
+/// How a list of expected servers differs from the one before.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub(crate) added: Vec<ServerId>,
+    pub(crate) removed: Vec<ServerId>,
 }
 
 impl View {
     /// A cluster of the servers that servers.json names, none of them up.
-    pub fn expecting(servers: &[Arc<ServerInfo>]) -> Self {
-        let mut known = Known::default();
-        for info in servers {
-            let list = known.expected.entry(info.server_type.clone()).or_default();
-            *list = list.iter().cloned().chain([info.clone()]).collect();
-        }
-        Self(RwLock::new(Arc::new(known)))
+    pub(crate) fn expecting(servers: &[Arc<ServerInfo>]) -> Self {
+        let view = Self::default();
+        view.expect(servers);
+        view
     }
 
     pub(crate) fn known(&self) -> Arc<Known> {
         self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    /// Adds a server that is up, or a new incarnation of one.
-    pub(crate) fn join(&self, member: Member) {
-        self.change(|known| {
-            let info = member.info.clone();
-            let list = known.expected.entry(info.server_type.clone()).or_default();
-            if list.by_id(&info.id).is_none() {
-                *list = list.iter().cloned().chain([info.clone()]).collect();
-            }
-            known.members.insert(info.id.clone(), member);
-            known.relist(&info.server_type);
-        });
-    }
-
-    /// Removes that incarnation of a server, and says whether it was there: a late goodbye of an old incarnation
-    /// never removes a new one.
-    pub(crate) fn leave(&self, id: &ServerId, incarnation: Incarnation) -> bool {
-        let mut left = false;
-        self.change(|known| {
-            if known.members.get(id).is_some_and(|member| member.incarnation == incarnation)
-                && let Some(member) = known.members.remove(id)
-            {
-                left = true;
-                known.relist(&member.info.server_type);
-            }
-        });
-        left
-    }
-
-    /// A server turns out to have clients that take this encoding: its connector was started by hand.
-    pub(crate) fn add_encoding(&self, id: &ServerId, encoding: Encoding) {
-        if self.known().member(id).is_none_or(|member| member.encodings.contains(&encoding)) {
-            return;
+    /// Replaces the list of servers that are expected.
+    pub(crate) fn expect(&self, servers: &[Arc<ServerInfo>]) -> Changes {
+        let mut lists: HashMap<Arc<str>, Vec<Arc<ServerInfo>>> = HashMap::new();
+        for info in servers {
+            lists.entry(info.server_type.clone()).or_default().push(info.clone());
         }
         self.change(|known| {
-            if let Some(member) = known.members.get_mut(id) {
-                member.encodings.push(encoding);
-            }
-        });
+            let before: Vec<_> = known.expected.values().flat_map(|list| list.iter().cloned()).collect();
+            // A type whose last server was removed stays, with an empty list.
+            known.expected.values_mut().for_each(|list| *list = Servers::default());
+            known.expected.extend(lists.into_iter().map(|(of, list)| (of, list.into_iter().collect())));
+            let is_in = |list: &[Arc<ServerInfo>], id: &ServerId| list.iter().any(|info| info.id == *id);
+            let missing_in = |list: &[Arc<ServerInfo>], all: &[Arc<ServerInfo>]| {
+                all.iter().filter(|info| !is_in(list, &info.id)).map(|info| info.id.clone()).collect()
+            };
+            Changes { added: missing_in(&before, servers), removed: missing_in(servers, &before) }
+        })
     }
 
-    fn change(&self, change: impl FnOnce(&mut Known)) {
+    /// A server says that it is up.
+    pub(crate) fn join(&self, member: Member) -> Joined {
+        self.change(|known| {
+            let (info, life) = (member.info.clone(), member.incarnation);
+            if let Some(gone) = known.gone.get(&info.id).filter(|gone| life <= **gone) {
+                return Joined::Outcast(*gone);
+            }
+            let before = known.members.get(&info.id).map(|member| member.incarnation);
+            let joined = match before {
+                None => Joined::New,
+                Some(before) if before == life => Joined::Again,
+                // A link of an older life that was slower than that of the new one.
+                Some(before) if before > life => return Joined::Outcast(before),
+                Some(before) => Joined::Reborn(before),
+            };
+            if let Joined::Reborn(before) = joined {
+                known.gone.insert(info.id.clone(), before);
+            }
+            let guest = member.is_guest();
+            known.members.insert(info.id.clone(), member);
+            if !guest {
+                let list = known.expected.entry(info.server_type.clone()).or_default();
+                if list.by_id(&info.id).is_none() {
+                    *list = list.iter().cloned().chain([info.clone()]).collect();
+                }
+                known.relist(&info.server_type);
+            }
+            joined
+        })
+    }
+
+    /// Declares that life of a server over, and says which server that was if it was there: a late goodbye of an old
+    /// incarnation never removes a new one.
+    pub(crate) fn leave(&self, id: &ServerId, incarnation: Incarnation) -> Option<Member> {
+        self.change(|known| {
+            let gone = known.gone.entry(id.clone()).or_insert(incarnation);
+            *gone = incarnation.max(*gone);
+            known.members.get(id).filter(|member| member.incarnation == incarnation)?;
+            let member = known.members.remove(id)?;
+            known.relist(&member.info.server_type);
+            Some(member)
+        })
+    }
+
+    /// Changes what is known of this server itself, and returns it.
+    pub(crate) fn change_own(&self, id: &ServerId, change: impl FnOnce(&mut Member)) -> Option<Member> {
+        self.change(|known| {
+            let member = known.members.get_mut(id)?;
+            change(member);
+            let member = member.clone();
+            known.relist(&member.info.server_type);
+            Some(member)
+        })
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
         let mut known = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        change(Arc::make_mut(&mut known));
+        change(Arc::make_mut(&mut known))
     }
 }
 
 impl Known {
     fn relist(&mut self, server_type: &Arc<str>) {
-        let of_type = self.members.values().filter(|member| member.info.server_type == *server_type);
-        self.live.insert(server_type.clone(), of_type.map(|member| member.info.clone()).collect());
+        let of_type = |member: &&Member| member.info.server_type == *server_type && !member.leaving;
+        let live = self.members.values().filter(of_type).map(|member| member.info.clone()).collect();
+        self.live.insert(server_type.clone(), live);
     }
 
-    /// The servers of a type that are up.
+    /// The servers of a type that are up and stay.
     pub(crate) fn live(&self, server_type: &str) -> Servers {
         self.live.get(server_type).cloned().unwrap_or_default()
     }
@@ -132,9 +196,24 @@ impl Known {
         self.members.get(id)
     }
 
+    /// The server of that id, if it is up and takes new work.
+    pub(crate) fn working(&self, id: &str) -> Option<&Member> {
+        self.members.get(id).filter(|member| !member.leaving)
+    }
+
+    /// All servers that are up.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
     /// Whether a server of that id is expected, up or not.
     pub(crate) fn expects(&self, id: &str) -> Option<&Arc<ServerInfo>> {
         self.expected.values().find_map(|servers| servers.by_id(id))
+    }
+
+    /// Whether every server that is expected is up.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.expected.values().flat_map(|list| list.iter()).all(|info| self.members.contains_key(&info.id))
     }
 }
 
@@ -150,6 +229,7 @@ mod tests {
             incarnation: Incarnation::begin(id),
             methods: Arc::default(),
             encodings: vec![],
+            leaving: false,
         }
     }
 
@@ -158,9 +238,9 @@ mod tests {
         let (view, old, new) = (View::default(), member("chat-1"), member("chat-1"));
         view.join(old.clone());
         view.join(new.clone());
-        assert!(!view.leave(&old.info.id, old.incarnation));
+        assert!(view.leave(&old.info.id, old.incarnation).is_none());
         assert_eq!(view.known().live("chat").len(), 1);
-        assert!(view.leave(&new.info.id, new.incarnation));
+        assert!(view.leave(&new.info.id, new.incarnation).is_some());
         assert_eq!((view.known().live("chat").len(), view.known().expected("chat").len()), (0, 1));
     }
 
@@ -172,5 +252,44 @@ mod tests {
         }
         let ids: Vec<_> = view.known().live("chat").iter().map(|s| s.id.clone()).collect();
         assert_eq!(ids, ["chat-1", "chat-2", "chat-10"]);
+    }
+
+    #[test]
+    fn a_life_that_was_declared_over_must_be_followed_by_a_later_one() {
+        let (view, old) = (View::default(), member("chat-1"));
+        assert_eq!(view.join(old.clone()), Joined::New);
+        assert_eq!(view.join(old.clone()), Joined::Again);
+        view.leave(&old.info.id, old.incarnation);
+        assert_eq!(view.join(old.clone()), Joined::Outcast(old.incarnation));
+        let incarnation = Incarnation::begin_after("chat-1", old.incarnation);
+        let new = Member { incarnation, ..old.clone() };
+        assert_eq!(view.join(new.clone()), Joined::New);
+        assert_eq!(view.join(old), Joined::Outcast(view.known().gone["chat-1"]));
+        let newer = member("chat-1");
+        assert_eq!(view.join(newer), Joined::Reborn(incarnation));
+        assert!(matches!(view.join(new), Joined::Outcast(_)));
+    }
+
+    #[test]
+    fn a_server_that_leaves_is_up_and_takes_no_new_work() {
+        let (view, one) = (View::default(), member("chat-1"));
+        view.join(one.clone());
+        view.join(Member { leaving: true, ..one });
+        let known = view.known();
+        assert_eq!((known.live("chat").len(), known.expected("chat").len()), (0, 1));
+        assert!(known.member("chat-1").is_some() && known.working("chat-1").is_none());
+    }
+
+    #[test]
+    fn a_new_list_says_what_changed_and_keeps_emptied_types() {
+        let view = View::expecting(&[member("chat-1").info, member("chat-2").info]);
+        let changes = view.expect(&[member("chat-2").info, member("chat-3").info]);
+        assert_eq!(
+            (&changes.added[..], &changes.removed[..]),
+            (&["chat-3".into()][..], &["chat-1".into()][..])
+        );
+        assert!(!view.known().is_complete());
+        assert_eq!(view.expect(&[]).removed.len(), 2);
+        assert!(view.known().is_complete() && view.known().expected.contains_key("chat"));
     }
 }

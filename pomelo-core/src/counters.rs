@@ -16,6 +16,8 @@ pub enum Dropped {
     Unencodable,
     /// A request that hadn't started when its session closed.
     SessionClosed,
+    /// A request that came when its server was about to stop.
+    Stopping,
     /// A handler's reply that came after the client was already answered.
     LateReply,
     /// A client's message with a route that is none, or a code that is not in the dictionary.
@@ -26,12 +28,13 @@ pub enum Dropped {
     BadInput,
 }
 
-const REASONS: [Dropped; 9] = [
+const REASONS: [Dropped; 10] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
     Dropped::Unencodable,
     Dropped::SessionClosed,
+    Dropped::Stopping,
     Dropped::LateReply,
     Dropped::BadRoute,
     Dropped::TooManyConnections,

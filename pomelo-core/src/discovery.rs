@@ -40,8 +40,8 @@ pub trait Watcher: Send + Sync + 'static {
     /// The cluster wants this server to drain and stop.
     fn stop(&self);
 
-    /// What there is to say of the server now.
-    fn report(&self) -> Report;
+    /// What there is to say of the server now; none if it is stopped.
+    fn report(&self) -> Option<Report>;
 }
 
 /// A server's place in its [`Discovery`].

@@ -21,8 +21,12 @@ pub struct Limits {
     pub lanes: usize,
     /// How many pushes a frontend keeps of a channel whose membership it is fetching. 1,024, then they are dropped.
     pub stashed_pushes: usize,
-    /// How long stopping waits for sessions and their `on_closed` hooks. 10 s.
+    /// How long stopping waits for requests that are under way, and then again for sessions and their `on_closed`
+    /// hooks. 10 s.
     pub stop_timeout: Duration,
+    /// How long a server that starts waits for links to the others before it takes clients; those that are down then
+    /// refuse what is sent to them. 2 s: processes that are started together find each other in less.
+    pub link_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -36,6 +40,7 @@ impl Default for Limits {
             lanes: cores * 4,
             stashed_pushes: 1_024,
             stop_timeout: Duration::from_secs(10),
+            link_timeout: Duration::from_secs(2),
         }
     }
 }

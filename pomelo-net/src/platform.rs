@@ -8,11 +8,17 @@ use pomelo_core::codec::Codecs;
 use pomelo_core::config::Config;
 use pomelo_core::error::{Error, ErrorKind, Result};
 
+use crate::cluster::Static;
 use crate::transport::Memory;
 
 /// Servers of one process, pomelo-protobuf by the configuration's schemas, and a stop on Ctrl-C or SIGTERM.
 pub fn platform() -> Platform {
-    Platform { transport: || Arc::new(Memory::new()), codecs, stop_signal }
+    Platform {
+        transport: || Arc::new(Memory::new()),
+        discovery: |config| Arc::new(Static::new(config.servers.iter().cloned())),
+        codecs,
+        stop_signal,
+    }
 }
 
 fn codecs(config: &Config) -> Result<Codecs> {

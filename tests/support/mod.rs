@@ -117,6 +117,17 @@ impl Client {
         self.pushes.remove(route).unwrap_or_default().into()
     }
 
+    /// Waits until the server kicks the client; gives the reason.
+    pub async fn kicked(&mut self) -> String {
+        loop {
+            let package = self.package().await.expect("a kick");
+            if package.kind == PackageKind::Kick {
+                let body: Value = serde_json::from_slice(&package.body).unwrap();
+                return body["reason"].as_str().unwrap_or_default().to_owned();
+            }
+        }
+    }
+
     /// Closes the connection.
     pub async fn close(mut self) {
         // An error means that it is closed already.

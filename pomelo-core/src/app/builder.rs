@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::configure::Configure;
 use super::node::{Mounted, Node};
-use super::running::{Running, Server};
-use super::{App, Cluster, Core, Mount};
+use super::running::{Network, Running, Server};
+use super::{App, Busy, Cluster, Core, Membership, Mount};
 use crate::channel::Table as ChannelTable;
 use crate::cluster::View;
 use crate::codec::Codecs;
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::discovery::Discovery;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lend::State;
 use crate::route::Route;
@@ -35,6 +37,7 @@ pub struct Builder<R> {
     mounts: Vec<(String, MountStep<R>)>,
     state: State,
     transport: Option<Arc<dyn Transport>>,
+    discovery: Option<Arc<dyn Discovery>>,
 }
 
 enum Source {
@@ -51,6 +54,7 @@ impl<R: Cluster> Builder<R> {
             mounts: vec![],
             state: State::default(),
             transport: None,
+            discovery: None,
         }
     }
 
@@ -137,15 +141,20 @@ impl<R: Cluster> Builder<R> {
         self
     }
 
+    /// Sets what tells the servers of the others; the default is servers.json.
+    #[must_use]
+    pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
+        self.discovery = Some(discovery);
+        self
+    }
+
     /// Runs every server of servers.json in this process until the process is asked to stop.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn run(self) -> Result<()> {
         let running = self.start().await?;
-        (R::platform().stop_signal)().await;
-        tracing::info!("stopping");
-        running.stop().await;
+        running.until((R::platform().stop_signal)()).await;
         Ok(())
     }
 
@@ -175,17 +184,19 @@ impl<R: Cluster> Builder<R> {
         self.check_types(&config)?;
         let platform = R::platform();
         let shared = Shares {
-            view: Arc::new(View::expecting(&config.servers)),
             codecs: Arc::new((platform.codecs)(&config)?),
             routes: Arc::new(routes::<R>(&config)),
-            transport: self.transport.clone().unwrap_or_else(|| (platform.transport)()),
             config,
         };
         let mut servers = Vec::new();
         for info in shared.config.servers.iter().filter(|info| wanted(info)) {
             servers.push(self.assemble(info, &shared)?);
         }
-        Running::start(servers, shared.view, shared.transport).await
+        let network = Network {
+            transport: self.transport.clone().unwrap_or_else(|| (platform.transport)()),
+            discovery: self.discovery.clone().unwrap_or_else(|| (platform.discovery)(&shared.config)),
+        };
+        Running::start(servers, network).await
     }
 
     /// Every type in servers.json must be one of the application's.
@@ -220,10 +231,12 @@ impl<R: Cluster> Builder<R> {
         let (executor, thread) =
             if setup.one_thread { super::running::one_thread(&info.id)? } else { (Handle::current(), None) };
         let mut core = Core {
-            incarnation: Incarnation::begin(&info.id),
             info: info.clone(),
             config: shared.config.clone(),
-            view: shared.view.clone(),
+            view: View::expecting(&shared.config.servers),
+            membership: Membership::new(Incarnation::begin(&info.id)),
+            busy: Busy::default(),
+            started: Instant::now(),
             limits: setup.limits,
             state: setup.state,
             codecs: shared.codecs.clone(),
@@ -249,7 +262,7 @@ impl<R: Cluster> Builder<R> {
             pending: Pending::default(),
             lanes: OnceLock::new(),
             outlet: OnceLock::new(),
-            node: OnceLock::new(),
+            node: RwLock::default(),
         };
         core.filters = setup.filters.iter().map(|filter| filter.build(&core)).collect();
         core.global_filters = setup.global_filters.iter().map(|filter| filter.build(&core)).collect();
@@ -263,7 +276,7 @@ impl<R: Cluster> Builder<R> {
         let (mounted, methods) = Mounted::new(app.clone(), mount.parts, setup.listeners)?;
         let node: Arc<dyn Node> = Arc::new(mounted);
         // The node owns the app, and so the core; the core knows it weakly.
-        let _ = app.node.set(Arc::downgrade(&node));
+        app.set_node(&node);
         Ok(Server {
             app,
             node,
@@ -277,10 +290,8 @@ impl<R: Cluster> Builder<R> {
 
 /// What the servers of a process have in common.
 struct Shares {
-    view: Arc<View>,
     codecs: Arc<Codecs>,
     routes: Arc<Vec<String>>,
-    transport: Arc<dyn Transport>,
     config: Arc<Config>,
 }
 

@@ -8,6 +8,7 @@ use super::node::Parts;
 use super::{App, Core};
 use crate::codec::Codecs;
 use crate::config::Config;
+use crate::discovery::Discovery;
 use crate::error::Result;
 use crate::handler::{Handler, HandlerContract, Method};
 use crate::remote::{Contract, Remote};
@@ -81,10 +82,13 @@ impl<R: Cluster> Mount<R> {
     }
 }
 
-/// What the process provides: the transport between servers, the codecs of bodies, and the signal to stop.
+/// What the process provides: the transport between servers, who they are, the codecs of bodies, and the signal to
+/// stop.
 pub struct Platform {
     /// Makes the transport.
     pub transport: fn() -> Arc<dyn Transport>,
+    /// Makes what tells servers of each other.
+    pub discovery: fn(&Config) -> Arc<dyn Discovery>,
     /// Makes the codecs that the configuration asks for.
     pub codecs: fn(&Config) -> Result<Codecs>,
     /// Resolves when the process is asked to stop.

@@ -1,6 +1,7 @@
 //! A server, without the type of its app.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock, RwLock, Weak};
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
-use super::inbox;
-use super::{CoreInbox, Event, Node};
+use super::{Busy, CoreInbox, Event, Membership, Node};
 use crate::channel::{Channels, Table as ChannelTable};
 use crate::cluster::View;
 use crate::codec::Codecs;
@@ -29,17 +30,15 @@ use crate::route::{Route, RouteError};
 use crate::router::{RouteBy, Router, Routing};
 use crate::rpc::{Lanes, Pending};
 use crate::server::{ServerId, ServerInfo, Servers};
-use crate::session::{
-    BackendSessionService, Edge, Frontend, Hooks, Incarnation, SessionQueues, SessionService,
-};
+use crate::session::{BackendSessionService, Edge, Frontend, Hooks, SessionQueues, SessionService};
 use crate::transport::{Inbox, Outlet, Unsent};
 
 /// One server of the application.
 pub struct Core {
     pub(crate) info: Arc<ServerInfo>,
-    pub(crate) incarnation: Incarnation,
     pub(crate) config: Arc<Config>,
-    pub(crate) view: Arc<View>,
+    pub(crate) view: View,
+    pub(crate) membership: Membership,
     pub(crate) limits: Limits,
     pub(crate) state: State,
     pub(crate) codecs: Arc<Codecs>,
@@ -60,8 +59,10 @@ pub struct Core {
     pub(crate) hooks: Hooks,
     pub(crate) pending: Pending,
     pub(super) lanes: OnceLock<Lanes>,
-    pub(super) outlet: OnceLock<Arc<dyn Outlet>>,
-    pub(super) node: OnceLock<Weak<dyn Node>>,
+    pub(crate) outlet: OnceLock<Arc<dyn Outlet>>,
+    pub(super) node: RwLock<Option<Weak<dyn Node>>>,
+    pub(crate) busy: Busy,
+    pub(crate) started: Instant,
 }
 
 impl Core {
@@ -183,16 +184,23 @@ impl Core {
     }
 
     pub(crate) fn node(&self) -> Option<Arc<dyn Node>> {
-        self.node.get()?.upgrade()
+        self.node.read().unwrap_or_else(|poisoned| poisoned.into_inner()).as_ref()?.upgrade()
     }
 
     pub(crate) fn lanes(self: &Arc<Self>) -> &Lanes {
         self.lanes.get_or_init(|| Lanes::start(self))
     }
 
+    pub(super) fn set_node(&self, node: &Arc<dyn Node>) {
+        let weak = Arc::downgrade(node);
+        *self.node.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(weak);
+    }
+
+    /// Tells the application; a listener that panics harms only itself.
     pub(crate) fn emit(&self, event: Event) {
-        if let Some(node) = self.node() {
-            node.emit(&event);
+        let Some(node) = self.node() else { return };
+        if std::panic::catch_unwind(AssertUnwindSafe(|| node.emit(&event))).is_err() {
+            tracing::error!(server = %self.info.id, "a listener of events panicked");
         }
     }
 
@@ -227,23 +235,45 @@ impl Core {
     /// The number of a method at a server that is up.
     pub(crate) fn method(&self, server: &ServerId, service: &str, method: &str) -> Result<u32> {
         let known = self.view.known();
-        let member = known.member(server).ok_or_else(|| self.unreachable(server))?;
+        let member = known.working(server).ok_or_else(|| self.unreachable(server))?;
         let unknown = || format!("{server} has no remote method {service}.{method}");
         member.methods.number(service, method).ok_or_else(|| Error::of(ErrorKind::NoSuchMethod, unknown()))
     }
 
+    /// Whether a server takes new work.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn check_working(&self, server: &ServerId) -> Result<()> {
+        self.view.known().working(server).map(drop).ok_or_else(|| self.unreachable(server))
+    }
+
     fn unreachable(&self, server: &ServerId) -> Error {
-        match self.view.known().expects(server) {
-            Some(_) => Error::of(ErrorKind::Refused, format_args!("{server} is down")),
-            None => Error::of(ErrorKind::NoServer, format_args!("there is no server `{server}`")),
+        let known = self.view.known();
+        if known.member(server).is_some_and(|member| member.leaving) {
+            return Error::of(ErrorKind::Refused, format_args!("{server} is stopping"));
         }
+        let Some(info) = known.expects(server) else {
+            return Error::of(ErrorKind::NoServer, format_args!("there is no server `{server}`"));
+        };
+        if self.outlet.get().is_some_and(|outlet| !outlet.can_reach(info)) {
+            return Error::of(ErrorKind::NoServer, NoPort { from: &self.info.id, to: server });
+        }
+        Error::of(ErrorKind::Refused, format_args!("{server} is down"))
     }
 
     /// What it means that an envelope could not be sent.
     pub(crate) fn unsent(&self, server: &ServerId, reason: Unsent) -> Error {
         match reason {
             Unsent::Full => Error::of(ErrorKind::Overloaded, format_args!("the link to {server} is full")),
-            Unsent::NoLink => self.unreachable(server),
+            Unsent::NoPort => Error::of(ErrorKind::NoServer, NoPort { from: &self.info.id, to: server }),
+            Unsent::NoLink => match self.unreachable(server) {
+                // It is up, as far as anybody knows, and the link to it is being made again.
+                error if self.view.known().working(server).is_some() => {
+                    Error::of(error.kind(), format_args!("the link to {server} is down"))
+                }
+                error => error,
+            },
         }
     }
 
@@ -337,31 +367,18 @@ impl Core {
         }
         Ok(Push { route: route.into(), payload, volatile })
     }
+}
 
-    /// A server is gone: everything that waits for it fails, its sessions are out of all channels, its channels are
-    /// no more, and hooks on its sessions run.
-    pub(crate) fn server_gone(self: &Arc<Self>, server: &ServerId, incarnation: Incarnation) {
-        for waiter in self.pending.remove_server(server) {
-            let error = Error::of(ErrorKind::Refused, format_args!("{server} is gone"));
-            inbox::settle(self, waiter, Err(error));
-        }
-        let groups = self.edge.tables().groups_of(server);
-        for key in groups {
-            self.edge.tables().drop_group(&key);
-        }
-        for (channel, uids) in self.channels.lose(server) {
-            self.emit(Event::MembersLost { channel, uids });
-        }
-        for id in self.hooks.sessions().into_iter().filter(|id| id.incarnation == incarnation) {
-            let session = crate::envelope::Snapshot {
-                id,
-                frontend: server.clone(),
-                uid: None,
-                settings: Arc::default(),
-                version: u64::MAX,
-            };
-            self.queues.close(self, session);
-        }
+/// There can be no link between two servers.
+struct NoPort<'a> {
+    from: &'a ServerId,
+    to: &'a ServerId,
+}
+
+impl std::fmt::Display for NoPort<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { from, to } = self;
+        write!(f, "{from} can't reach {to}: one of the two needs a `port` in servers.json")
     }
 }
 

@@ -4,14 +4,15 @@ use std::sync::{Arc, Weak};
 
 use super::Core;
 use crate::channel;
+use crate::cluster::Member;
 use crate::envelope::{Answer, Envelope, Message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handling;
 use crate::message::Body;
 use crate::rpc::{Job, Waiter};
 use crate::server::ServerId;
-use crate::session::Forwarded;
-use crate::transport::Inbox;
+use crate::session::{Forwarded, Incarnation};
+use crate::transport::{Inbox, Outcast};
 
 /// The receiving side of a server. It runs no code of the application, and takes no channel's lock: the sender may
 /// hold one, and may be in this very thread.
@@ -23,12 +24,34 @@ impl Inbox for CoreInbox {
             take_in(&core, from, envelope.0);
         }
     }
+
+    fn joined(&self, member: Member) -> Result<(), Outcast> {
+        self.0.upgrade().map_or(Ok(()), |core| core.joined(member))
+    }
+
+    fn unlinked(&self, server: &ServerId) {
+        if let Some(core) = self.0.upgrade() {
+            core.unlinked(server);
+        }
+    }
+
+    fn left(&self, server: &ServerId, incarnation: Incarnation) {
+        if let Some(core) = self.0.upgrade() {
+            core.left(server, incarnation);
+        }
+    }
+
+    fn outcast(&self, declared: Outcast) {
+        if let Some(core) = self.0.upgrade() {
+            core.outcast(declared);
+        }
+    }
 }
 
 fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
     match message {
         Message::Call { seq, method, lane, args } => {
-            let job = Job::Call { from: from.clone(), seq, method, args };
+            let job = Job::Call { from: from.clone(), seq, method, args, task: core.busy.begin() };
             if !core.lanes().push(lane, job) && seq != 0 {
                 let error = Error::of(
                     ErrorKind::Overloaded,
@@ -38,7 +61,8 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
             }
         }
         Message::Forward { seq, session, route, id, body, accept } => {
-            let message = Forwarded { from: from.clone(), seq, session, route, id, body, accept };
+            let task = core.busy.begin();
+            let message = Forwarded { from: from.clone(), seq, session, route, id, body, accept, task };
             core.queues.add(core, message);
         }
         Message::Reply { seq, result } => complete(core, seq, result),
@@ -59,6 +83,12 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
             core.queues.close(core, session);
         }
         Message::Group { key, version, op } => channel::deliver(core, from, key, version, op),
+        Message::Groups { incarnation, alive } => {
+            let groups = core.edge.tables().groups_of(from, incarnation);
+            for key in groups.into_iter().filter(|key| !alive.contains(&key.group)) {
+                channel::drop_group(core, &key);
+            }
+        }
         Message::FetchGroup { group } => {
             let (core, from) = (core.clone(), from.clone());
             core.executor.clone().spawn(async move { core.channels.resync(&from, group) });

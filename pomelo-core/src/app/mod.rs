@@ -1,10 +1,12 @@
 //! The application: what a server is made of, and how several of them start in one process.
 
 mod builder;
+mod busy;
 mod cluster;
 mod configure;
 mod core;
 mod inbox;
+mod membership;
 mod node;
 mod running;
 
@@ -18,9 +20,12 @@ pub use cluster::{Cluster, Mount, Platform, ServerType, Table};
 pub use configure::Configure;
 pub use running::Running;
 
+pub(crate) use busy::{Busy, Task};
 pub(crate) use inbox::CoreInbox;
+pub(crate) use membership::Membership;
 pub(crate) use node::Node;
 
+use crate::server::{ServerId, ServerInfo};
 use crate::session::Session;
 
 /// The application on one server: what handlers and remotes are lent. Cheap to clone.
@@ -73,6 +78,12 @@ pub enum Event {
     UnbindSession(Session),
     /// A session of this frontend is closed, and its hooks have run.
     CloseSession(Session),
+    /// Servers are up: each is reported once for every life it has.
+    AddServers(Vec<Arc<ServerInfo>>),
+    /// Servers are gone: they stopped, died, or could not be reached for too long.
+    RemoveServers(Vec<ServerId>),
+    /// The list of servers that are expected, up or not, has changed: the whole of it.
+    ReplaceServers(Vec<Arc<ServerInfo>>),
     /// Members of a channel were lost with their frontend.
     MembersLost {
         /// The channel.
@@ -82,6 +93,6 @@ pub enum Event {
     },
     /// This server has started.
     StartServer,
-    /// Every server of this process has started.
+    /// Every server that is expected is up, for the first time.
     StartAll,
 }

@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{BoxFuture, Either, select, select_all};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::configure::{Lifecycle, LifecycleHooks};
+use super::membership::CoreWatcher;
 use super::node::Node;
 use super::{App, Cluster, CoreInbox, Event};
-use crate::cluster::{Member, MethodTable, View};
+use crate::cluster::{Member, MethodTable};
 use crate::connector::{Connector, Listening};
+use crate::discovery::Discovery;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Encoding;
 use crate::server::ServerId;
@@ -43,42 +46,56 @@ struct Up<R> {
     _thread: Thread,
 }
 
+impl<R: Cluster> Up<R> {
+    /// Takes the server out of the cluster and drops what holds it.
+    async fn end(self) {
+        let app = &self.app;
+        if let Some(outlet) = app.outlet.get() {
+            outlet.close().await;
+        }
+        app.lanes().stop();
+        self.tasks.iter().for_each(JoinHandle::abort);
+        app.hooks.clear();
+        app.channels.clear();
+    }
+}
+
 /// The servers of an application that run in this process.
 pub struct Running<R> {
     servers: Vec<Up<R>>,
-    view: Arc<View>,
+}
+
+/// How the servers of a process find others and reach them.
+pub(super) struct Network {
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) discovery: Arc<dyn Discovery>,
 }
 
 impl<R: Cluster> Running<R> {
-    pub(super) async fn start(
-        servers: Vec<Server<R>>,
-        view: Arc<View>,
-        transport: Arc<dyn Transport>,
-    ) -> Result<Self> {
-        let mut running = Self { servers: vec![], view };
-        if let Err(error) = running.bring_up(servers, &transport).await {
+    pub(super) async fn start(servers: Vec<Server<R>>, network: Network) -> Result<Self> {
+        let mut running = Self { servers: vec![] };
+        if let Err(error) = running.bring_up(servers, &network).await {
             running.stop().await;
             return Err(error);
         }
         Ok(running)
     }
 
-    async fn bring_up(&mut self, servers: Vec<Server<R>>, transport: &Arc<dyn Transport>) -> Result<()> {
+    async fn bring_up(&mut self, servers: Vec<Server<R>>, network: &Network) -> Result<()> {
         let mut connectors = Vec::new();
         for server in servers {
             let Server { app, node, methods, connectors: own, hooks, thread } = server;
             run_hooks(&hooks.before_startup, &app).await.map_err(|e| e.context(app.server_id()))?;
             let mut encodings: Vec<Encoding> = own.iter().map(|connector| connector.encoding()).collect();
             encodings.dedup();
-            let member = Member { info: app.info.clone(), incarnation: app.incarnation, methods, encodings };
-            let outlet = transport.bind(member.clone(), Arc::new(CoreInbox(Arc::downgrade(&app)))).await?;
-            // Bound once: the server is new.
-            let _ = app.outlet.set(outlet);
-            self.view.join(member);
+            let (info, incarnation) = (app.info.clone(), app.incarnation());
+            let member = Member { info, incarnation, methods, encodings, leaving: false };
+            join(&app, member, network).await?;
             let tasks = vec![app.edge.flusher.spawn(), sweep(&app)];
             connectors.push(own);
             self.servers.push(Up { app, _node: node, listening: vec![], hooks, tasks, _thread: thread });
         }
+        self.wait_for_links().await;
         for (server, connectors) in self.servers.iter_mut().zip(connectors) {
             let frontend = Frontend::new(Arc::clone(&server.app));
             for connector in connectors {
@@ -91,13 +108,62 @@ impl<R: Cluster> Running<R> {
                 .map_err(|e| e.context(server.app.server_id()))?;
             server.app.emit(Event::StartServer);
         }
-        for server in &self.servers {
-            run_hooks(&server.hooks.after_start_all, &server.app)
-                .await
-                .map_err(|e| e.context(server.app.server_id()))?;
-            server.app.emit(Event::StartAll);
+        for server in &mut self.servers {
+            let started_all = started_all(server.app.clone(), server.hooks.after_start_all.clone());
+            if server.app.view.known().is_complete() {
+                started_all.await?;
+                continue;
+            }
+            server.tasks.push(tokio::spawn(async move {
+                if let Err(error) = started_all.await {
+                    tracing::error!(%error, "after_start_all failed");
+                }
+            }));
         }
         Ok(())
+    }
+
+    /// Waits until the servers of this process can reach all others, or `link_timeout` is over.
+    async fn wait_for_links(&self) {
+        let all_up = async {
+            for server in &self.servers {
+                server.app.all_up().await;
+            }
+        };
+        let limit =
+            self.servers.iter().map(|server| server.app.limits.link_timeout).max().unwrap_or_default();
+        if tokio::time::timeout(limit, all_up).await.is_err() {
+            tracing::info!("not all servers are up yet");
+        }
+    }
+
+    /// Runs until `signal` comes or the cluster has asked every server to stop, and stops what is left.
+    pub async fn until(mut self, mut signal: BoxFuture<'static, ()>) {
+        while !self.servers.is_empty() {
+            let asked = match select(signal, Box::pin(self.asked_to_stop())).await {
+                Either::Left(_) => break,
+                Either::Right((server, waiting)) => (server, waiting),
+            };
+            signal = asked.1;
+            tracing::info!(server = %asked.0, "asked to stop");
+            self.stop_server(&asked.0).await;
+        }
+        tracing::info!("stopping");
+        self.stop().await;
+    }
+
+    /// Waits until the cluster wants one of the servers to stop, and says which.
+    async fn asked_to_stop(&self) -> ServerId {
+        let asked = self.servers.iter().map(|up| {
+            Box::pin(async {
+                up.app.membership.asked_to_stop.notified().await;
+                up.app.server_id().clone()
+            })
+        });
+        match self.servers.is_empty() {
+            true => std::future::pending().await,
+            false => select_all(asked).await.0,
+        }
     }
 
     /// The app on one of the servers.
@@ -127,6 +193,20 @@ impl<R: Cluster> Running<R> {
         true
     }
 
+    /// Ends one server with nothing drained, almost as a crash would; false if there is none of that id. For tests of
+    /// what the others do.
+    pub async fn crash_server(&mut self, server: &str) -> bool {
+        let Some(index) = self.servers.iter().position(|up| *up.app.server_id() == *server) else {
+            return false;
+        };
+        let mut up = self.servers.remove(index);
+        for listening in up.listening.drain(..) {
+            (listening.stop)().await;
+        }
+        up.end().await;
+        true
+    }
+
     /// Stops all servers: frontends first, so that what runs when their sessions close still finds the others.
     pub async fn stop(mut self) {
         let (frontends, backends) =
@@ -136,44 +216,41 @@ impl<R: Cluster> Running<R> {
         }
     }
 
-    async fn take_down(&self, up: Up<R>) {
-        let Up { app, _node, listening, hooks, tasks, _thread } = up;
-        for listening in listening {
+    async fn take_down(&self, mut up: Up<R>) {
+        let app = up.app.clone();
+        app.begin_leaving().await;
+        for listening in up.listening.drain(..) {
             (listening.stop)().await;
         }
-        if let Err(error) = run_hooks(&hooks.before_shutdown, &app).await {
+        if let Err(error) = run_hooks(&up.hooks.before_shutdown, &app).await {
             tracing::warn!(server = %app.server_id(), %error, "before_shutdown failed");
         }
-        let sessions = app.edge.sessions();
-        for session in &sessions {
-            session.kick("the server is stopping");
-        }
-        let all_closed = async {
-            for session in &sessions {
-                session.closed().await;
-            }
-        };
-        if tokio::time::timeout(app.limits.stop_timeout, all_closed).await.is_err() {
-            tracing::warn!(server = %app.server_id(), "sessions took too long to close");
-        }
-        self.leave(&app).await;
-        app.lanes().stop();
-        tasks.iter().for_each(JoinHandle::abort);
-        app.hooks.clear();
-        app.channels.clear();
+        app.drain().await;
+        app.close_sessions("the server is stopping").await;
+        up.end().await;
     }
+}
 
-    /// Takes a server out of the cluster and tells the others.
-    async fn leave(&self, app: &App<R>) {
-        if let Some(outlet) = app.outlet.get() {
-            outlet.close().await;
-        }
-        self.view.leave(app.server_id(), app.incarnation);
-        let gone: &ServerId = app.server_id();
-        for other in &self.servers {
-            other.app.server_gone(gone, app.incarnation);
-        }
-    }
+/// Makes a server reachable and known.
+async fn join<R: Cluster>(app: &App<R>, member: Member, network: &Network) -> Result<()> {
+    // It knows itself first: what others send at once may need it.
+    let _ = app.view.join(member.clone());
+    let outlet = network.transport.bind(member.clone(), Arc::new(CoreInbox(Arc::downgrade(app)))).await?;
+    outlet.expect(&app.config.servers);
+    // Both are set once: the server is new.
+    let _ = app.outlet.set(outlet);
+    let watcher = Arc::new(CoreWatcher(Arc::downgrade(app)));
+    let registration = network.discovery.register(member, watcher).await?;
+    let _ = app.membership.registration.set(registration);
+    Ok(())
+}
+
+/// Runs the hooks that wait for all servers, once all are up.
+async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Result<()> {
+    app.all_up().await;
+    run_hooks(&hooks, &app).await.map_err(|error| error.context(app.server_id()))?;
+    app.emit(Event::StartAll);
+    Ok(())
 }
 
 async fn run_hooks<R: Cluster>(hooks: &[Lifecycle<R>], app: &App<R>) -> Result<()> {

@@ -12,6 +12,7 @@ use crate::app::Core;
 use crate::connector::Format;
 use crate::counters::Dropped;
 use crate::envelope::{Answer, GroupKey, GroupOp, Message, Push};
+use crate::error::{Error, ErrorKind};
 use crate::outbox::{Appended, Outbox};
 use crate::server::ServerId;
 use crate::session::{ClientSession, Session, SessionId, TOO_SLOW, Uid};
@@ -25,8 +26,10 @@ struct State {
     version: u64,
     uids: IndexSet<Uid, RandomState>,
     targets: IndexMap<SessionId, Arc<Outbox>, RandomState>,
-    /// Pushes that wait for the membership, which is being fetched.
+    /// Pushes that wait for the membership.
     stash: Option<Vec<(u64, Push)>>,
+    /// The membership was asked for, and the link has not broken since.
+    fetching: bool,
 }
 
 impl Group {
@@ -44,6 +47,11 @@ impl Group {
 
     pub(crate) fn take_members(&self) -> Vec<Uid> {
         std::mem::take(&mut self.lock().uids).into_iter().collect()
+    }
+
+    /// What was asked for won't come any more.
+    pub(crate) fn stop_fetching(&self) {
+        self.lock().fetching = false;
     }
 }
 
@@ -131,12 +139,12 @@ thread_local! {
 /// Takes in what a backend says of a channel.
 pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version: u64, op: GroupOp) {
     match op {
-        GroupOp::Drop => core.edge.tables().drop_group(&key),
+        GroupOp::Drop => drop_group(core, &key),
         GroupOp::Sync(uids) => sync(core, &key, version, uids),
         GroupOp::Join(uid) => {
             if version == 1 {
                 // The first member of a new copy: if there is an older one, its end was missed.
-                core.edge.tables().drop_group(&key);
+                drop_group(core, &key);
             }
             change(core, from, &key, version, |group| {
                 group.lock().uids.insert(uid.clone());
@@ -156,21 +164,35 @@ fn change(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, chang
     {
         let mut state = group.lock();
         if state.stash.is_some() {
-            return;
+            return fetch(core, from, key, &mut state);
         }
         if version != state.version + 1 {
             state.stash = Some(Vec::new());
-            drop(state);
-            return fetch(core, from, key);
+            return fetch(core, from, key, &mut state);
         }
         state.version = version;
     }
     change(&group);
 }
 
-fn fetch(core: &Arc<Core>, from: &ServerId, key: &GroupKey) {
-    // If this can't be sent, the backend notices by its own failure to send, and resyncs by itself.
-    let _ = core.send(from, Message::FetchGroup { group: key.group });
+/// Asks for the membership, unless that is under way; if it can't be sent, the next message of the group tries again.
+fn fetch(core: &Arc<Core>, from: &ServerId, key: &GroupKey, state: &mut State) {
+    if !state.fetching {
+        state.fetching = core.send(from, Message::FetchGroup { group: key.group }).is_ok();
+    }
+}
+
+/// A channel is no more, or its backend is gone: pushes that waited for its membership reach nobody.
+pub(crate) fn drop_group(core: &Arc<Core>, key: &GroupKey) {
+    let Some(group) = core.edge.tables().drop_group(key) else { return };
+    let stash = group.lock().stash.take();
+    for (seq, _) in stash.into_iter().flatten() {
+        core.counters.add(Dropped::Unreachable);
+        if seq != 0 {
+            let error = Error::of(ErrorKind::Closed, "the channel is no more");
+            core.reply_later(key.backend.clone(), seq, Err(error));
+        }
+    }
 }
 
 fn sync(core: &Arc<Core>, key: &GroupKey, version: u64, uids: Vec<Uid>) {
@@ -181,6 +203,7 @@ fn sync(core: &Arc<Core>, key: &GroupKey, version: u64, uids: Vec<Uid>) {
     let stash = {
         let mut state = group.lock();
         state.version = version;
+        state.fetching = false;
         state.uids.extend(uids.iter().cloned());
         state.stash.take()
     };
@@ -201,12 +224,11 @@ fn push(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, seq: u6
         } else {
             core.counters.add(Dropped::Unreachable);
         }
-        return;
+        return fetch(core, from, key, &mut state);
     }
     if version != state.version {
         state.stash = Some(vec![(seq, push)]);
-        drop(state);
-        return fetch(core, from, key);
+        return fetch(core, from, key, &mut state);
     }
     if seq != 0 {
         let uids: Vec<_> = state.uids.iter().cloned().collect();

@@ -145,6 +145,13 @@ impl<'a> ChannelGuard<'a> {
         lost
     }
 
+    /// Has the whole membership sent to a frontend, or to all, before anything else; false if there is no such copy.
+    pub(super) fn mark_stale(&mut self, at: Option<&ServerId>) -> bool {
+        let copies = self.state.frontends.iter_mut();
+        copies.filter(|(sid, _)| at.is_none_or(|at| *sid == at)).map(|(_, copy)| copy.stale = true).count()
+            > 0
+    }
+
     /// Sends a frontend the whole membership, as it asked.
     pub(super) fn resync(&mut self, sid: &ServerId) {
         if let Some(copy) = self.state.frontends.get_mut(sid) {
@@ -209,7 +216,7 @@ impl<'a> ChannelGuard<'a> {
         let core = &self.channel.core;
         let key = GroupKey {
             backend: core.info.id.clone(),
-            incarnation: core.incarnation,
+            incarnation: core.incarnation(),
             group: self.channel.group,
         };
         core.send(sid, Message::Group { key, version, op }).is_ok()

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 pub use guard::ChannelGuard;
 pub use service::Channels;
 
-pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids};
+pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids, drop_group};
 pub(crate) use service::Table;
 
 use crate::app::Core;

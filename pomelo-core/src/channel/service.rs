@@ -36,6 +36,12 @@ impl Table {
         }
     }
 
+    /// How many channels there are, and members in them all together.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        let channels: Vec<_> = self.lock().values().cloned().collect();
+        (channels.len() as u64, channels.iter().map(|channel| channel.len() as u64).sum())
+    }
+
     /// Forgets all channels: they hold the server.
     pub(crate) fn clear(&self) {
         std::mem::take(&mut *self.lock());
@@ -46,6 +52,24 @@ impl Table {
         let channel = self.lock().values().find(|channel| channel.group() == group).cloned();
         if let Some(channel) = channel {
             channel.guard().resync(frontend);
+        }
+    }
+
+    /// A frontend may have missed anything: it drops what is no more, and is told the rest anew when it is needed.
+    pub(crate) fn relinked(&self, core: &Arc<Core>, frontend: &ServerId) {
+        let channels: Vec<_> = self.lock().values().cloned().collect();
+        let alive = channels.iter().filter(|channel| channel.guard().mark_stale(Some(frontend)));
+        let alive = alive.map(Channel::group).collect();
+        let groups = Message::Groups { incarnation: core.incarnation(), alive };
+        // If this can't be sent, the link is down again, and the same will happen when it is up.
+        let _ = core.send(frontend, groups);
+    }
+
+    /// All frontends have forgotten all channels.
+    pub(crate) fn resync_everywhere(&self) {
+        let channels: Vec<_> = self.lock().values().cloned().collect();
+        for channel in channels {
+            channel.guard().mark_stale(None);
         }
     }
 

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::app::Core;
+use crate::app::{Core, Task};
 use crate::envelope::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::remote::Inbound;
@@ -20,7 +20,7 @@ use crate::session::{self, Forwarded};
 /// Something that arrived and is to be run.
 pub(crate) enum Job {
     /// A call of a remote.
-    Call { from: ServerId, seq: u64, method: u32, args: Bytes },
+    Call { from: ServerId, seq: u64, method: u32, args: Bytes, task: Task },
     /// A client's message; with it those of its session that follow, unless it runs alone.
     Turn { message: Forwarded, alone: bool },
 }
@@ -58,7 +58,13 @@ impl Lanes {
 async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.recv().await {
         let mut work: BoxFuture<'static, ()> = match job {
-            Job::Call { from, seq, method, args } => Box::pin(answer(core.clone(), from, seq, method, args)),
+            Job::Call { from, seq, method, args, task } => {
+                let answer = answer(core.clone(), from, seq, method, args);
+                Box::pin(async move {
+                    answer.await;
+                    drop(task);
+                })
+            }
             Job::Turn { message, alone } => Box::pin(session::turn(core.clone(), message, alone)),
         };
         let first = futures::future::poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;

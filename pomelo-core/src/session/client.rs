@@ -74,7 +74,7 @@ struct Incoming {
 
 impl ClientSession {
     pub(crate) fn open(core: &Arc<Core>, outbox: &Arc<Outbox>, peer: Option<SocketAddr>) -> Arc<Self> {
-        let id = SessionId { incarnation: core.incarnation, serial: core.edge.next_serial() };
+        let id = SessionId { incarnation: core.incarnation(), serial: core.edge.next_serial() };
         outbox.set_session(id);
         let session = Arc::new(Self {
             core: core.clone(),
@@ -117,6 +117,11 @@ impl ClientSession {
         if route.method() == "constructor" {
             // pomelo's handlers are JavaScript objects, and every one of them has this method.
             self.kick("attack");
+            return Flow::Continue;
+        }
+        if self.core.is_leaving() {
+            self.core.counters.add(Dropped::Stopping);
+            self.respond(id, Err(&Error::of(ErrorKind::Refused, "the server is stopping")));
             return Flow::Continue;
         }
         let mut state = self.lock();
@@ -244,6 +249,10 @@ impl ClientSession {
 
     /// Sends a message on to the server that handles it, without waiting for the answer.
     fn forward(self: &Arc<Self>, request: Request, server: ServerId) {
+        if let Err(error) = self.core.check_working(&server) {
+            self.respond(request.id(), Err(&error));
+            return self.answered();
+        }
         let seq = self.core.pending.add_client(server.clone(), self.clone(), request.clone());
         // A change of the session that is not in the snapshot must not be answered before the message is on its way:
         // backends rely on it. Hence the snapshot is taken and the message sent under one lock.
@@ -295,10 +304,24 @@ impl ClientSession {
     pub(crate) fn answered(&self) {
         let mut state = self.lock();
         state.unanswered = state.unanswered.saturating_sub(1);
-        let room = state.unanswered + 1 == self.core.limits.queued_requests;
+        let (room, quiet) = (state.unanswered + 1 == self.core.limits.queued_requests, state.unanswered == 0);
         drop(state);
-        if room {
+        if room || quiet && self.core.is_leaving() {
             self.changed.notify_waiters();
+        }
+    }
+
+    /// Waits until nothing of the session is unanswered, on a server that is about to stop.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let state = self.lock();
+                if state.phase != Phase::Open || state.unanswered == 0 {
+                    return;
+                }
+            }
+            changed.await;
         }
     }
 

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use super::{ClientSession, Session, SessionId, Uid, no_session};
+use super::{ClientSession, Incarnation, Session, SessionId, Uid, no_session};
 use crate::app::{Core, Event};
 use crate::channel::Group;
 use crate::connector::{Format, FormatId};
@@ -267,17 +267,24 @@ impl Tables {
         }
     }
 
-    pub(crate) fn drop_group(&mut self, key: &GroupKey) {
-        if let Some(group) = self.groups.remove(key) {
-            for uid in group.take_members() {
-                self.leave(&group, &uid);
-            }
+    pub(crate) fn drop_group(&mut self, key: &GroupKey) -> Option<Arc<Group>> {
+        let group = self.groups.remove(key)?;
+        for uid in group.take_members() {
+            self.leave(&group, &uid);
         }
+        Some(group)
     }
 
-    /// The channels of a server that is gone.
-    pub(crate) fn groups_of(&self, backend: &ServerId) -> Vec<GroupKey> {
-        self.groups.keys().filter(|key| key.backend == *backend).cloned().collect()
+    /// The channels of that life of a server.
+    pub(crate) fn groups_of(&self, backend: &ServerId, incarnation: Incarnation) -> Vec<GroupKey> {
+        let of_backend = |key: &&GroupKey| key.backend == *backend && key.incarnation == incarnation;
+        self.groups.keys().filter(of_backend).cloned().collect()
+    }
+
+    /// The link to a server broke: it won't answer what its channels' copies asked for.
+    pub(crate) fn stop_fetching(&self, backend: &ServerId) {
+        let groups = self.groups.iter().filter(|(key, _)| key.backend == *backend);
+        groups.for_each(|(_, group)| group.stop_fetching());
     }
 
     pub(crate) fn sessions_of(&self, uid: &str) -> &[Arc<ClientSession>] {

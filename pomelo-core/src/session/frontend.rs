@@ -38,7 +38,10 @@ impl Frontend {
 
     /// Makes a kind of connection known, so that pushes are framed for it.
     pub fn add_format(&self, format: Arc<dyn Format>) -> FormatId {
-        self.core.view.add_encoding(&self.core.info.id, format.encoding());
+        let encoding = format.encoding();
+        if self.core.member().is_some_and(|member| !member.encodings.contains(&encoding)) {
+            self.core.change_member(|member| member.encodings.push(encoding));
+        }
         self.core.edge.add_format(format)
     }
 

@@ -1,29 +1,37 @@
 //! What is to run when sessions close.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use foldhash::fast::RandomState;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::{Session, SessionId};
+use super::{Incarnation, Session, SessionId};
 use crate::app::Core;
 use crate::envelope::{SessionOp, Snapshot};
 use crate::error::{ErrorKind, Result};
+use crate::server::ServerId;
 
 /// A function to run with the session that closed.
 pub(crate) type Hook = Box<dyn FnOnce(Session) -> BoxFuture<'static, Result<()>> + Send>;
 
 /// The hooks registered on one server, by session.
 #[derive(Default)]
-pub(crate) struct Hooks(Mutex<HashMap<SessionId, Vec<Hook>, RandomState>>);
+pub(crate) struct Hooks(Mutex<HashMap<SessionId, Registered, RandomState>>);
+
+/// The hooks of one session.
+struct Registered {
+    /// The session as it was when the last one was registered: what they get if its frontend dies.
+    session: Snapshot,
+    hooks: Vec<Hook>,
+}
 
 impl Hooks {
     /// Registers a hook here, and has the session's frontend tell this server of the closing.
     pub(crate) async fn register(session: &Session, hook: Hook) -> Result<()> {
         let (core, id) = (session.core(), session.id());
-        let first = core.hooks.add(id, hook);
+        let first = core.hooks.add(session.snapshot(), hook);
         if !first && !core.owns(session.frontend_id()) {
             return Ok(());
         }
@@ -41,26 +49,50 @@ impl Hooks {
     }
 
     /// Adds a hook, and says whether it is the session's first here.
-    fn add(&self, id: SessionId, hook: Hook) -> bool {
-        let mut hooks = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let of_session = hooks.entry(id).or_default();
-        of_session.push(hook);
-        of_session.len() == 1
+    fn add(&self, session: Snapshot, hook: Hook) -> bool {
+        let mut sessions = self.lock();
+        let fresh = || Registered { session: session.clone(), hooks: Vec::new() };
+        let registered = sessions.entry(session.id).or_insert_with(fresh);
+        registered.hooks.push(hook);
+        registered.session = session;
+        registered.hooks.len() == 1
     }
 
     pub(crate) fn take(&self, id: SessionId) -> Vec<Hook> {
-        let mut hooks = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        hooks.remove(&id).unwrap_or_default()
+        self.lock().remove(&id).map(|registered| registered.hooks).unwrap_or_default()
     }
 
     /// Forgets all hooks; they hold the application.
     pub(crate) fn clear(&self) {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        std::mem::take(&mut *self.lock());
     }
 
-    /// The sessions that have hooks here.
-    pub(crate) fn sessions(&self) -> Vec<SessionId> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).keys().copied().collect()
+    /// The sessions of that life of a frontend that have hooks here.
+    pub(crate) fn sessions_of(&self, incarnation: Incarnation) -> Vec<Snapshot> {
+        self.find(|session| session.id.incarnation == incarnation)
+    }
+
+    /// The sessions at a frontend that have hooks here.
+    pub(crate) fn sessions_at(&self, frontend: &ServerId) -> Vec<Snapshot> {
+        self.find(|session| session.frontend == *frontend)
+    }
+
+    fn find(&self, wanted: impl Fn(&Snapshot) -> bool) -> Vec<Snapshot> {
+        let sessions = self.lock();
+        sessions.values().map(|registered| &registered.session).filter(|s| wanted(s)).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Registered, RandomState>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The link to a session's frontend is there again: has it tell this server of the closing, as before, and closes the
+/// session here if that has happened meanwhile.
+pub(crate) async fn resubscribe(core: Arc<Core>, session: Snapshot) {
+    let asked = core.ask_session(&session.frontend, SessionOp::Subscribe { id: session.id }).await;
+    if asked.is_err_and(|error| error.kind() == ErrorKind::Closed) {
+        core.queues.close(&core, session);
     }
 }
 

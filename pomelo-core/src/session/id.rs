@@ -146,11 +146,46 @@ impl Incarnation {
     /// A new one: microseconds since 1970, 12 bits of the server's name below them, and later than every other
     /// that this process took.
     pub fn begin(server_id: &str) -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64);
         let last = LAST.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(now.max(last + 1)));
         let stamp = last.map_or(now, |last| now.max(last + 1));
         Self(stamp << 12 | u64::from(crc32fast::hash(server_id.as_bytes())) & 0xfff)
+    }
+
+    /// A new one that is also later than `other`, whatever the clock says.
+    pub fn begin_after(server_id: &str, other: Self) -> Self {
+        LAST.fetch_max(other.0 >> 12, Ordering::AcqRel);
+        Self::begin(server_id)
+    }
+
+    /// The number that travels between servers.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+/// The stamp of the last incarnation that this process took or heard of.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// The incarnation that a server has now: it takes another one when others have declared it gone.
+#[derive(Debug)]
+pub(crate) struct Life(AtomicU64);
+
+impl Life {
+    pub(crate) fn new(incarnation: Incarnation) -> Self {
+        Self(AtomicU64::new(incarnation.0))
+    }
+
+    pub(crate) fn now(&self) -> Incarnation {
+        Incarnation(self.0.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set(&self, incarnation: Incarnation) {
+        self.0.store(incarnation.0, Ordering::Release);
     }
 }
 

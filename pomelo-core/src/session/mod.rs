@@ -22,13 +22,14 @@ use serde_json::Value;
 pub use backend::BackendSessionService;
 pub use client::{ClientSession, Flow};
 pub use frontend::Frontend;
+pub(crate) use id::Life;
 pub use id::{Incarnation, ParseSessionIdError, SessionId, Uid};
 pub use service::SessionService;
 
 pub(crate) use client::TOO_SLOW;
 pub(crate) use edge::BroadcastFilter;
 pub(crate) use edge::Edge;
-pub(crate) use hooks::{Hook, Hooks};
+pub(crate) use hooks::{Hook, Hooks, resubscribe};
 pub(crate) use queue::{Forwarded, SessionQueues, turn};
 
 use crate::app::Core;

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use super::{Session, SessionId, Uid, hooks};
-use crate::app::Core;
+use crate::app::{Core, Task};
 use crate::counters::Dropped;
 use crate::envelope::{Settings, Snapshot};
 use crate::error::{Error, ErrorKind};
@@ -28,6 +28,7 @@ pub(crate) struct Forwarded {
     pub(crate) id: Option<u64>,
     pub(crate) body: Body,
     pub(crate) accept: Encoding,
+    pub(crate) task: Task,
 }
 
 /// The sessions that have messages being handled here, each with those that wait.
@@ -163,7 +164,8 @@ pub(crate) async fn turn(core: Arc<Core>, first: Forwarded, alone: bool) {
 }
 
 async fn handle(core: &Arc<Core>, message: Forwarded) {
-    let Forwarded { from, seq, session, route, id, body, accept } = message;
+    let Forwarded { from, seq, session, route, id, body, accept, task } = message;
     let request = Request::new(route, id, body, accept, Session::new(core, session));
     handling::serve(core, &request, &Answerer::Frontend { server: from, seq }).await;
+    drop(task);
 }

@@ -70,7 +70,7 @@ mod tests {
 
         fn stop(&self) {}
 
-        fn report(&self) -> Report {
+        fn report(&self) -> Option<Report> {
             unreachable!("nobody asks")
         }
     }
@@ -86,6 +86,7 @@ mod tests {
             incarnation: Incarnation::begin(id),
             methods: Arc::default(),
             encodings: vec![],
+            leaving: false,
         };
         let fixed = Static::new([server("chat-1"), server("chat-2")]);
         for (id, expected) in

@@ -79,6 +79,8 @@ pub(crate) enum Message {
     SessionClosed { session: Snapshot, reason: Arc<str> },
     /// Membership of a channel, and its pushes.
     Group { key: GroupKey, version: u64, op: GroupOp },
+    /// The channels of that life of the sender which have members at the receiver: copies of others are out of date.
+    Groups { incarnation: Incarnation, alive: Vec<u64> },
     /// A frontend has missed something of a channel and wants the whole membership.
     FetchGroup { group: u64 },
     /// A push to users by name.

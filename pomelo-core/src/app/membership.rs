@@ -1,0 +1,265 @@
+//! What a server does when others come and go.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+
+use foldhash::fast::RandomState;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::{Core, Event, inbox};
+use crate::cluster::{Joined, Member};
+use crate::discovery::{Registration, Watcher};
+use crate::error::{Error, ErrorKind};
+use crate::report::Report;
+use crate::server::{ServerId, ServerInfo};
+use crate::session::{Incarnation, Life, resubscribe};
+use crate::transport::Outcast;
+
+/// A server's own place in the cluster.
+pub(crate) struct Membership {
+    /// Which of its lives this is.
+    life: Life,
+    pub(super) registration: OnceLock<Arc<dyn Registration>>,
+    /// Another server is up.
+    joined: Notify,
+    /// The cluster wants this server to stop.
+    pub(super) asked_to_stop: Notify,
+    /// It is about to stop.
+    leaving: AtomicBool,
+    /// It was declared gone and has not begun anew yet.
+    reviving: AtomicBool,
+    /// The peers to which the link broke and is not there again yet.
+    broken: Mutex<HashSet<ServerId, RandomState>>,
+}
+
+impl Membership {
+    pub(super) fn new(incarnation: Incarnation) -> Self {
+        Self {
+            life: Life::new(incarnation),
+            registration: OnceLock::new(),
+            joined: Notify::new(),
+            asked_to_stop: Notify::new(),
+            leaving: AtomicBool::new(false),
+            reviving: AtomicBool::new(false),
+            broken: Mutex::default(),
+        }
+    }
+
+    fn broken(&self) -> MutexGuard<'_, HashSet<ServerId, RandomState>> {
+        self.broken.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Core {
+    /// Which of its lives this is.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.membership.life.now()
+    }
+
+    /// Whether it is about to stop, and takes nothing new.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.membership.leaving.load(Ordering::Acquire)
+    }
+
+    /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
+    pub(super) async fn begin_leaving(&self) {
+        self.membership.leaving.store(true, Ordering::Release);
+        self.change_member(|member| member.leaving = true);
+        if let Some(registration) = self.membership.registration.get() {
+            registration.leave().await;
+        }
+    }
+
+    /// Waits until what clients and other servers have asked for is answered, but no longer than `stop_timeout`.
+    pub(super) async fn drain(&self) {
+        let drained = async {
+            for session in self.edge.sessions() {
+                session.quiet().await;
+            }
+            self.busy.idle().await;
+        };
+        if timeout(self.limits.stop_timeout, drained).await.is_err() {
+            tracing::warn!(server = %self.info.id, "what was under way took too long, and is cut off");
+        }
+    }
+
+    /// This server as others need to know it; none before it is up.
+    pub(crate) fn member(&self) -> Option<Member> {
+        self.view.known().member(&self.info.id).cloned()
+    }
+
+    /// Changes what others know of this server, and tells them.
+    pub(crate) fn change_member(&self, change: impl FnOnce(&mut Member)) {
+        let Some(member) = self.view.change_own(&self.info.id, change) else { return };
+        if let Some(registration) = self.membership.registration.get() {
+            registration.update(member.clone());
+        }
+        if let Some(outlet) = self.outlet.get() {
+            outlet.announce(member);
+        }
+    }
+
+    pub(crate) fn joined(self: &Arc<Self>, member: Member) -> Result<(), Outcast> {
+        let (info, guest) = (member.info.clone(), member.is_guest());
+        match self.view.join(member) {
+            Joined::Outcast(declared) => return Err(Outcast(declared)),
+            Joined::Again if self.membership.broken().remove(&info.id) => return Ok(self.relinked(&info.id)),
+            Joined::Again => return Ok(()),
+            Joined::New => {}
+            Joined::Reborn(before) => {
+                self.life_over(&info.id, before);
+                if !guest {
+                    self.emit(Event::RemoveServers(vec![info.id.clone()]));
+                }
+            }
+        }
+        self.membership.broken().remove(&info.id);
+        if !guest {
+            tracing::info!(server = %self.info.id, peer = %info.id, "up");
+            self.emit(Event::AddServers(vec![info]));
+            self.membership.joined.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// A link is there again: what may have been lost meanwhile is made good.
+    ///
+    /// The peer drops the copies of channels that are no more, gets the membership of the others before anything else,
+    /// and says of which sessions the closing was missed.
+    fn relinked(self: &Arc<Self>, peer: &ServerId) {
+        self.channels.relinked(self, peer);
+        for session in self.hooks.sessions_at(peer) {
+            self.executor.spawn(resubscribe(self.clone(), session));
+        }
+    }
+
+    /// The link broke: whoever waits for an answer can't get it any more.
+    pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId) {
+        tracing::info!(server = %self.info.id, %peer, "the link broke");
+        self.membership.broken().insert(peer.clone());
+        self.edge.tables().stop_fetching(peer);
+        self.fail_pending(peer, format_args!("the link to {peer} broke"));
+    }
+
+    pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
+        let Some(member) = self.view.leave(peer, incarnation) else { return };
+        tracing::info!(server = %self.info.id, %peer, "gone");
+        self.life_over(peer, incarnation);
+        if !member.is_guest() {
+            self.emit(Event::RemoveServers(vec![peer.clone()]));
+        }
+    }
+
+    /// That life of a server is over: everything that waits for it fails, its sessions are out of all channels, its
+    /// channels are no more, and hooks on its sessions run.
+    fn life_over(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
+        self.fail_pending(peer, format_args!("{peer} is gone"));
+        self.membership.broken().remove(peer);
+        let groups = self.edge.tables().groups_of(peer, incarnation);
+        for key in groups {
+            crate::channel::drop_group(self, &key);
+        }
+        for (channel, uids) in self.channels.lose(peer) {
+            self.emit(Event::MembersLost { channel, uids });
+        }
+        for session in self.hooks.sessions_of(incarnation) {
+            self.queues.close(self, session);
+        }
+    }
+
+    fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
+        for waiter in self.pending.remove_server(peer) {
+            inbox::settle(self, waiter, Err(Error::of(ErrorKind::Refused, why)));
+        }
+    }
+
+    /// Others have declared this server gone. Its sessions are closed, since their users are out of all channels by
+    /// now, and it begins another life.
+    pub(crate) fn outcast(self: &Arc<Self>, declared: Outcast) {
+        if declared.0 < self.incarnation() || self.membership.reviving.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::warn!(server = %self.info.id, "others have declared this server gone; it begins anew");
+        let core = self.clone();
+        self.executor.spawn(async move {
+            let incarnation = Incarnation::begin_after(&core.info.id, declared.0);
+            core.membership.life.set(incarnation);
+            core.close_sessions("the server was cut off").await;
+            core.channels.resync_everywhere();
+            core.membership.reviving.store(false, Ordering::Release);
+            core.change_member(|member| member.incarnation = incarnation);
+        });
+    }
+
+    /// Kicks all clients, and waits until what runs for them has ended, but no longer than `stop_timeout`.
+    pub(crate) async fn close_sessions(self: &Arc<Self>, reason: &str) {
+        let sessions = self.edge.sessions();
+        for session in &sessions {
+            session.kick(reason);
+        }
+        let all_closed = async {
+            for session in &sessions {
+                session.closed().await;
+            }
+        };
+        if timeout(self.limits.stop_timeout, all_closed).await.is_err() {
+            tracing::warn!(server = %self.info.id, "sessions took too long to close");
+        }
+    }
+
+    /// Waits until every server that is expected is up.
+    pub(crate) async fn all_up(&self) {
+        loop {
+            let joined = self.membership.joined.notified();
+            if self.view.known().is_complete() {
+                return;
+            }
+            joined.await;
+        }
+    }
+
+    fn expect(&self, servers: &[Arc<ServerInfo>]) {
+        let changes = self.view.expect(servers);
+        if let Some(outlet) = self.outlet.get() {
+            outlet.expect(servers);
+        }
+        self.membership.joined.notify_waiters();
+        if !changes.added.is_empty() || !changes.removed.is_empty() {
+            self.emit(Event::ReplaceServers(servers.to_vec()));
+        }
+    }
+}
+
+/// A server, as its discovery knows it.
+pub(super) struct CoreWatcher(pub(super) Weak<Core>);
+
+impl Watcher for CoreWatcher {
+    fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
+        if let Some(core) = self.0.upgrade() {
+            core.expect(&servers);
+        }
+    }
+
+    fn gone(&self, server: &ServerId, incarnation: Incarnation) {
+        let Some(core) = self.0.upgrade() else { return };
+        if core.owns(server) {
+            return;
+        }
+        if let Some(outlet) = core.outlet.get() {
+            outlet.cut(server, incarnation);
+        }
+        core.left(server, incarnation);
+    }
+
+    fn stop(&self) {
+        if let Some(core) = self.0.upgrade() {
+            core.membership.asked_to_stop.notify_one();
+        }
+    }
+
+    fn report(&self) -> Option<Report> {
+        self.0.upgrade().map(|core| core.report())
+    }
+}

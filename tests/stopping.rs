@@ -1,0 +1,131 @@
+//! What a server that stops still does: it takes nothing new, and ends what it has begun.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pomelo::core::app::Running;
+use pomelo::core::counters::Dropped;
+use pomelo::{ErrorKind, Hybrid, Result, handler, remote, to};
+use serde_json::json;
+use support::{Client, soon, until};
+use tokio::sync::Semaphore;
+
+pomelo::servers! {
+    connector: { handlers: [EntryHandler] },
+    chat: { handlers: [ChatHandler], remotes: [ChatRemote] },
+}
+
+/// Opened by the test when what is under way may end.
+#[derive(Clone)]
+struct Door {
+    open: Arc<Semaphore>,
+    came: Arc<AtomicUsize>,
+}
+
+impl Door {
+    fn shut() -> Self {
+        Self { open: Arc::new(Semaphore::new(0)), came: Arc::default() }
+    }
+
+    async fn pass(&self) {
+        self.came.fetch_add(1, Ordering::SeqCst);
+        self.open.acquire().await.expect("nobody closes it").forget();
+    }
+}
+
+struct EntryHandler;
+
+#[handler]
+impl EntryHandler {
+    pub async fn wait(door: &Door) {
+        door.pass().await;
+    }
+}
+
+struct ChatHandler;
+
+#[handler]
+impl ChatHandler {
+    pub async fn wait(door: &Door) {
+        door.pass().await;
+    }
+}
+
+struct ChatRemote;
+
+#[remote]
+impl ChatRemote {
+    pub async fn wait(door: &Door) -> Result<u8> {
+        door.pass().await;
+        Ok(7)
+    }
+}
+
+const SERVERS: &str = r#"{
+    "connector": [{ "id": "connector-1", "frontend": true }],
+    "chat": [{ "id": "chat-1" }, { "id": "chat-2" }]
+}"#;
+
+async fn start(door: &Door) -> Running<Rpc> {
+    let builder = App::builder().servers(SERVERS).insert(door.clone());
+    let builder = builder.configure("all", "connector", |app| app.connector(Hybrid::new().port(0)));
+    builder
+        .configure("all", "all", |app| app.limits().stop_timeout = Duration::from_secs(30))
+        .start()
+        .await
+        .unwrap()
+}
+
+fn busy(running: &Running<Rpc>, server: &str) -> bool {
+    running.app(server).unwrap().report().pending_calls > 0
+}
+
+#[tokio::test]
+async fn a_backend_that_stops_ends_the_calls_it_has_begun_and_refuses_new_ones() {
+    let door = Door::shut();
+    let mut running = start(&door).await;
+    let app = running.app("connector-1").unwrap().clone();
+    let call = tokio::spawn(app.rpc.chat.chat_remote.wait(to("chat-1")).into_future());
+    until(|| busy(&running, "connector-1")).await;
+    {
+        let stopping = running.stop_server("chat-1");
+        let watching = async {
+            until(|| app.servers("chat").len() == 1).await;
+            let refused = app.rpc.chat.chat_remote.wait(to("chat-1")).await.unwrap_err();
+            assert_eq!((refused.kind(), refused.message()), (ErrorKind::Refused, "chat-1 is stopping"));
+            door.open.add_permits(1);
+        };
+        soon(async { tokio::join!(stopping, watching) }).await;
+    }
+    assert_eq!(call.await.unwrap().unwrap(), 7);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_frontend_that_stops_answers_what_is_under_way_and_kicks_with_a_reason() {
+    let door = Door::shut();
+    let mut running = start(&door).await;
+    let app = running.app("connector-1").unwrap().clone();
+    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let both = ["connector.entryHandler.wait", "chat.chatHandler.wait"].map(|route| (route, json!({})));
+    let ids = client.send_all(&both).await;
+    // They came in one write; the second one waits until the first has ended.
+    until(|| door.came.load(Ordering::SeqCst) == 1).await;
+    let stopping = async { running.stop_server("connector-1").await };
+    let watching = async {
+        until(|| app.servers("connector").is_empty()).await;
+        let late = client.request("connector.entryHandler.wait", json!({})).await;
+        assert_eq!(late["code"], 500);
+        assert_eq!(app.counters().dropped(Dropped::Stopping), 1);
+        door.open.add_permits(2);
+        for id in ids {
+            assert_eq!(client.answer(id).await, json!({}));
+        }
+        assert_eq!(client.kicked().await, "the server is stopping");
+    };
+    soon(async { tokio::join!(stopping, watching) }).await;
+    running.stop().await;
+}
