@@ -27,7 +27,7 @@ pub enum Encoding {
 }
 
 /// The body of a message, undecoded.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
     /// How `bytes` is written.
     pub encoding: Encoding,

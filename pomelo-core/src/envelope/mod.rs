@@ -1,10 +1,15 @@
 //! What servers send each other.
 
+mod codec;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use codec::EnvelopeError;
 
 use crate::error::Error;
 use crate::message::{Body, Encoding};
@@ -20,7 +25,7 @@ pub struct Envelope(pub(crate) Message);
 pub(crate) type Settings = BTreeMap<String, Value>;
 
 /// A session as it is at its frontend at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     pub(crate) id: SessionId,
     pub(crate) frontend: ServerId,
@@ -31,7 +36,7 @@ pub(crate) struct Snapshot {
 }
 
 /// One body in every encoding that its receivers need.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Payload {
     pub(crate) json: Option<Bytes>,
     pub(crate) protobuf: Option<Bytes>,
@@ -49,7 +54,7 @@ impl Payload {
 }
 
 /// A push on its way to frontends.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Push {
     pub(crate) route: Arc<str>,
     pub(crate) payload: Payload,
@@ -58,14 +63,14 @@ pub(crate) struct Push {
 }
 
 /// A channel, as frontends know it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct GroupKey {
     pub(crate) backend: ServerId,
     pub(crate) incarnation: Incarnation,
     pub(crate) group: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
     /// A call of a remote's method, by its number in the callee's table; `seq` 0 wants no reply.
     Call { seq: u64, method: u32, lane: u64, args: Bytes },
@@ -89,7 +94,7 @@ pub(crate) enum Message {
     Broadcast { push: Push, bound_only: bool, filter: Option<Value> },
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// Nothing to say but that it is done; of a session, the version it has now.
     Done(u64),
@@ -103,7 +108,7 @@ pub(crate) enum Answer {
     Missing(Vec<Uid>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum SessionOp {
     Bind {
         id: SessionId,
@@ -138,7 +143,7 @@ pub(crate) enum SessionOp {
     },
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum GroupOp {
     Join(Uid),
     Leave(Uid),
