@@ -16,6 +16,8 @@ pub enum Dropped {
     Unencodable,
     /// A request that hadn't started when its session closed.
     SessionClosed,
+    /// Something that was queued for another server when the link to it broke.
+    LinkBroke,
     /// A request that came when its server was about to stop.
     Stopping,
     /// A handler's reply that came after the client was already answered.
@@ -28,12 +30,13 @@ pub enum Dropped {
     BadInput,
 }
 
-const REASONS: [Dropped; 10] = [
+const REASONS: [Dropped; 11] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
     Dropped::Unencodable,
     Dropped::SessionClosed,
+    Dropped::LinkBroke,
     Dropped::Stopping,
     Dropped::LateReply,
     Dropped::BadRoute,

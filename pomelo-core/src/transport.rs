@@ -72,8 +72,8 @@ pub trait Inbox: Send + Sync + 'static {
     /// [`outcast`](Self::outcast).
     fn joined(&self, member: Member) -> Result<(), Outcast>;
 
-    /// The link to a server broke; it may be up all the same.
-    fn unlinked(&self, server: &ServerId);
+    /// The link to a server broke; it may be up all the same. So many envelopes were queued and may not have arrived.
+    fn unlinked(&self, server: &ServerId, lost: usize);
 
     /// That life of a server is over: it said goodbye, its port refuses, or it was silent for too long.
     fn left(&self, server: &ServerId, incarnation: Incarnation);
@@ -95,6 +95,8 @@ pub enum Unsent {
     Full,
     /// There is no way to that server now.
     NoLink,
+    /// It is longer than the transport carries, or has a part that can't be sent; the log says which.
+    TooLong,
     /// There can be no link to that server: neither it nor this one has a `port` in servers.json.
     NoPort,
 }

@@ -266,6 +266,9 @@ impl Core {
     pub(crate) fn unsent(&self, server: &ServerId, reason: Unsent) -> Error {
         match reason {
             Unsent::Full => Error::of(ErrorKind::Overloaded, format_args!("the link to {server} is full")),
+            Unsent::TooLong => {
+                Error::of(ErrorKind::BadMessage, format_args!("what goes to {server} is too long"))
+            }
             Unsent::NoPort => Error::of(ErrorKind::NoServer, NoPort { from: &self.info.id, to: server }),
             Unsent::NoLink => match self.unreachable(server) {
                 // It is up, as far as anybody knows, and the link to it is being made again.

@@ -29,9 +29,9 @@ impl Inbox for CoreInbox {
         self.0.upgrade().map_or(Ok(()), |core| core.joined(member))
     }
 
-    fn unlinked(&self, server: &ServerId) {
+    fn unlinked(&self, server: &ServerId, lost: usize) {
         if let Some(core) = self.0.upgrade() {
-            core.unlinked(server);
+            core.unlinked(server, lost);
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::{Core, Event, inbox};
 use crate::cluster::{Joined, Member};
+use crate::counters::Dropped;
 use crate::discovery::{Registration, Watcher};
 use crate::error::{Error, ErrorKind};
 use crate::report::Report;
@@ -136,7 +137,8 @@ impl Core {
     }
 
     /// The link broke: whoever waits for an answer can't get it any more.
-    pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId) {
+    pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId, lost: usize) {
+        self.counters.add_many(Dropped::LinkBroke, lost);
         tracing::info!(server = %self.info.id, %peer, "the link broke");
         self.membership.broken().insert(peer.clone());
         self.edge.tables().stop_fetching(peer);

@@ -1,0 +1,105 @@
+//! The servers of the checks: one that calls, one that is called. What `servers!` would write, by hand.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use pomelo_core::app::{App, Core, Mount, Platform, ServerType, Table};
+use pomelo_core::error::{Error, Result};
+use pomelo_core::handler::Method;
+use pomelo_core::lend::{Cx, Lend};
+use pomelo_core::remote::{ArgReader, Contract, Inbound, IntoReply, Proxy, Remote};
+use pomelo_core::rpc::RpcClient;
+use tokio::sync::Semaphore;
+
+/// What the callee's methods wait at, and what they noted.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) open: Arc<Semaphore>,
+    pub(super) notes: Arc<Mutex<Vec<u32>>>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { open: Arc::new(Semaphore::new(0)), notes: Arc::default() }
+    }
+}
+
+impl Gate {
+    pub(super) fn noted(&self) -> usize {
+        self.notes.lock().expect("no test panics while it notes").len()
+    }
+
+    fn note(&self, number: u32) {
+        self.notes.lock().expect("no test panics while it notes").push(number);
+    }
+}
+
+/// The application of the checks.
+pub(super) struct Cluster;
+
+impl pomelo_core::Cluster for Cluster {
+    const SERVERS: &'static [ServerType] = &[
+        ServerType { name: "caller", handlers: &[], remotes: &[] },
+        ServerType { name: "callee", handlers: &[], remotes: &[Table::remote::<Echo>()] },
+    ];
+
+    fn bind(_: &Arc<Core>) -> Self {
+        Self
+    }
+
+    fn mount(app: &App<Self>, mount: &mut Mount<Self>) {
+        if app.server_type() == "callee" {
+            mount.remote(Echo);
+        }
+    }
+
+    fn platform() -> Platform {
+        crate::platform()
+    }
+}
+
+/// `echo` returns what it gets, `note` writes a number down, `wait` notes it and waits at the gate, `fail` fails.
+pub(super) struct Echo;
+
+/// The checks call by name.
+pub(super) struct Untyped;
+
+impl Proxy for Untyped {
+    fn bind(_: RpcClient) -> Self {
+        Self
+    }
+}
+
+const LENDS: &[Lend] = &[Lend::of::<Gate>()];
+
+const fn method(id: u16, name: &'static str) -> Method {
+    Method { id, name, concurrent: false, lends: LENDS }
+}
+
+impl Contract for Echo {
+    type Proxy = Untyped;
+    const NAME: &'static str = "echo";
+    const METHODS: &'static [Method] =
+        &[method(0, "echo"), method(1, "note"), method(2, "wait"), method(3, "fail")];
+}
+
+impl<A: Send + Sync + 'static> Remote<A> for Echo {
+    fn call<'a>(&'a self, cx: Cx<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>> {
+        Box::pin(async move {
+            let (mut args, gate) = (ArgReader::new(cx.message().args())?, cx.lend::<Gate>()?);
+            if method == 0 {
+                return Ok::<_, Error>(args.next::<serde_bytes::ByteBuf>("body")?).into_reply();
+            }
+            let number = args.next("number")?;
+            match method {
+                1 | 2 => gate.note(number),
+                _ => return Err(Error::new(417, "as it was told")),
+            }
+            if method == 2 {
+                gate.open.acquire().await?.forget();
+            }
+            Ok::<_, Error>(number).into_reply()
+        })
+    }
+}

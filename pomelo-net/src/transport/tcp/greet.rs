@@ -1,0 +1,214 @@
+//! The two sides of a handshake: who are you, prove it, and what are you.
+
+use std::io;
+use std::net::IpAddr;
+
+use bytes::BytesMut;
+use pomelo_core::cluster::Member;
+use pomelo_core::server::ServerId;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::wire::{self, Control, Frame, FrameError, MAX_GREETING, Refusal, VERSION};
+use crate::cluster::secret::{Nonce, Proof, Secret};
+
+const DIALER: &str = "link dialer";
+const LISTENER: &str = "link listener";
+
+/// Why a handshake failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum GreetError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("it says something else than is expected")]
+    Unexpected,
+    /// This side refused.
+    #[error("refused: {0}")]
+    Refused(Refusal),
+    /// The other side did.
+    #[error("it refuses: {0}")]
+    RefusedByPeer(Refusal),
+}
+
+/// A connection on which both sides know who the other is.
+pub(super) struct Greeted {
+    pub(super) connection: Connection,
+    pub(super) member: Member,
+}
+
+/// A connection and what was read from it beyond the last frame.
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    pub(super) input: BytesMut,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self { stream, input: BytesMut::new() }
+    }
+
+    pub(super) async fn say(&mut self, control: &Control) -> io::Result<()> {
+        let mut out = BytesMut::new();
+        wire::put_control(&mut out, control);
+        self.stream.write_all(&out).await
+    }
+
+    async fn hear(&mut self) -> Result<Control, GreetError> {
+        loop {
+            match wire::take(&mut self.input, MAX_GREETING)? {
+                Some(Frame::Control(Control::Refused(refusal))) => {
+                    return Err(GreetError::RefusedByPeer(refusal));
+                }
+                Some(Frame::Control(control)) => return Ok(control),
+                Some(Frame::Envelope(_)) => return Err(GreetError::Unexpected),
+                None => {}
+            }
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+        }
+    }
+
+    /// Says why there will be no link.
+    async fn refuse(&mut self, refusal: Refusal) -> GreetError {
+        // The other side may be gone; then there is nobody to tell.
+        let _ = self.say(&Control::Refused(refusal.clone())).await;
+        GreetError::Refused(refusal)
+    }
+
+    fn peer_ip(&self) -> io::Result<IpAddr> {
+        Ok(self.stream.peer_addr()?.ip().to_canonical())
+    }
+}
+
+/// What a handshake proves: two names and two nonces.
+struct Names<'a> {
+    dialer: (&'a ServerId, Nonce),
+    listener: (&'a ServerId, Nonce),
+}
+
+impl Names<'_> {
+    fn context(&self) -> Vec<u8> {
+        format!("{}\0{}", self.dialer.0, self.listener.0).into_bytes()
+    }
+
+    fn prove_dialer(&self, secret: Option<&Secret>) -> Option<Proof> {
+        secret.map(|secret| secret.prove(DIALER, &self.dialer.1, &self.listener.1, &self.context()))
+    }
+
+    fn prove_listener(&self, secret: Option<&Secret>) -> Option<Proof> {
+        secret.map(|secret| secret.prove(LISTENER, &self.listener.1, &self.dialer.1, &self.context()))
+    }
+
+    fn check_dialer(
+        &self,
+        secret: Option<&Secret>,
+        proof: Option<&Proof>,
+        ip: IpAddr,
+    ) -> Result<(), Refusal> {
+        check(secret, proof, ip, |secret, proof| {
+            secret.verify(DIALER, &self.dialer.1, &self.listener.1, &self.context(), proof).is_ok()
+        })
+    }
+
+    fn check_listener(
+        &self,
+        secret: Option<&Secret>,
+        proof: Option<&Proof>,
+        ip: IpAddr,
+    ) -> Result<(), Refusal> {
+        check(secret, proof, ip, |secret, proof| {
+            secret.verify(LISTENER, &self.listener.1, &self.dialer.1, &self.context(), proof).is_ok()
+        })
+    }
+}
+
+fn check(
+    secret: Option<&Secret>,
+    proof: Option<&Proof>,
+    ip: IpAddr,
+    verify: impl FnOnce(&Secret, &Proof) -> bool,
+) -> Result<(), Refusal> {
+    match (secret, proof) {
+        (Some(secret), Some(proof)) if verify(secret, proof) => Ok(()),
+        (None, None) if ip.is_loopback() => Ok(()),
+        (None, None) => Err(Refusal::NoSecret),
+        _ => Err(Refusal::Secret),
+    }
+}
+
+/// Greets the server that listens at the other end.
+pub(super) async fn dial(
+    stream: TcpStream,
+    own: Member,
+    expected: &ServerId,
+    secret: Option<&Secret>,
+) -> Result<Greeted, GreetError> {
+    let mut connection = Connection::new(stream);
+    let (id, ip, nonce) = (own.info.id.clone(), connection.peer_ip()?, Nonce::random()?);
+    connection.say(&Control::Hello { version: VERSION, id: id.clone(), nonce, nudge: false }).await?;
+    let (peer, peer_nonce, proof) = match connection.hear().await? {
+        Control::Challenge { version: VERSION, id, nonce, proof } => (id, nonce, proof),
+        Control::Challenge { version, .. } => {
+            return Err(connection.refuse(Refusal::Version(version)).await);
+        }
+        _ => return Err(GreetError::Unexpected),
+    };
+    let names = Names { dialer: (&id, nonce), listener: (&peer, peer_nonce) };
+    if peer != *expected {
+        return Err(connection.refuse(Refusal::Stranger(peer)).await);
+    }
+    if let Err(refusal) = names.check_listener(secret, proof.as_ref(), ip) {
+        return Err(connection.refuse(refusal).await);
+    }
+    connection.say(&Control::Prove { proof: names.prove_dialer(secret), member: own }).await?;
+    match connection.hear().await? {
+        Control::Welcome { member } if member.info.id == peer => Ok(Greeted { connection, member }),
+        _ => Err(GreetError::Unexpected),
+    }
+}
+
+/// What a dialer wants.
+pub(super) enum Caller {
+    /// It proved who it is, and wants a link; it has not been welcomed yet.
+    Link(Greeted),
+    /// It wants to be dialed.
+    Nudge(ServerId),
+}
+
+/// Greets a server that dialed.
+pub(super) async fn answer(
+    stream: TcpStream,
+    own: &ServerId,
+    secret: Option<&Secret>,
+) -> Result<Caller, GreetError> {
+    let mut connection = Connection::new(stream);
+    let (ip, nonce) = (connection.peer_ip()?, Nonce::random()?);
+    let (peer, peer_nonce) = match connection.hear().await? {
+        Control::Hello { id, nudge: true, .. } => return Ok(Caller::Nudge(id)),
+        Control::Hello { version: VERSION, id, nonce, .. } => (id, nonce),
+        Control::Hello { version, .. } => return Err(connection.refuse(Refusal::Version(version)).await),
+        _ => return Err(GreetError::Unexpected),
+    };
+    let names = Names { dialer: (&peer, peer_nonce), listener: (own, nonce) };
+    let proof = names.prove_listener(secret);
+    connection.say(&Control::Challenge { version: VERSION, id: own.clone(), nonce, proof }).await?;
+    let Control::Prove { proof, member } = connection.hear().await? else {
+        return Err(GreetError::Unexpected);
+    };
+    if let Err(refusal) = names.check_dialer(secret, proof.as_ref(), ip) {
+        return Err(connection.refuse(refusal).await);
+    }
+    if member.info.id != peer {
+        return Err(GreetError::Unexpected);
+    }
+    Ok(Caller::Link(Greeted { connection, member }))
+}
+
+/// Asks a server to dial this one.
+pub(super) async fn nudge(stream: TcpStream, own: &ServerId) -> Result<(), GreetError> {
+    let hello = Control::Hello { version: VERSION, id: own.clone(), nonce: Nonce::random()?, nudge: true };
+    Ok(Connection::new(stream).say(&hello).await?)
+}

@@ -1,0 +1,164 @@
+//! A link that is up: one task reads and hands over, one writes what is queued.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pomelo_core::envelope::Envelope;
+use pomelo_core::session::Incarnation;
+use pomelo_core::transport::{Inbox, Outcast};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::{sleep, timeout};
+
+use super::greet::Connection;
+use super::options::TcpOptions;
+use super::peer::Peer;
+use super::queue::{Batch, Queue};
+use super::wire::{self, Control, Frame, Refusal};
+
+/// How much is read at once.
+const READ: usize = 64 << 10;
+
+/// How long an ending link may take to write what is queued.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How a link ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The other side said that this life of it is over.
+    Goodbye(Incarnation),
+    /// Nothing came for too long.
+    Silence,
+    /// The connection failed, or one side closed it.
+    Broken,
+}
+
+/// Serves a link until it ends; returns how, and how many envelopes were queued and not sent.
+pub(super) async fn run(
+    inbox: Arc<dyn Inbox>,
+    peer: Arc<Peer>,
+    queue: Arc<Queue>,
+    connection: Connection,
+    options: Arc<TcpOptions>,
+) -> (End, usize) {
+    let Connection { stream, input } = connection;
+    let (read, write) = stream.into_split();
+    let mut writer = tokio::spawn(write_all(queue.clone(), write, options.clone()));
+    let reader = Reader { inbox, peer, queue: queue.clone(), options };
+    let end = reader.run(read, input).await;
+    queue.close();
+    if timeout(LINGER, &mut writer).await.is_err() {
+        writer.abort();
+    }
+    (end, queue.abandon())
+}
+
+struct Reader {
+    inbox: Arc<dyn Inbox>,
+    peer: Arc<Peer>,
+    queue: Arc<Queue>,
+    options: Arc<TcpOptions>,
+}
+
+impl Reader {
+    async fn run(&self, mut read: OwnedReadHalf, mut input: BytesMut) -> End {
+        loop {
+            if let Some(end) = self.hand_over(&mut input) {
+                return end;
+            }
+            input.reserve(READ);
+            let bytes = tokio::select! {
+                bytes = timeout(self.options.dead_after, read.read_buf(&mut input)) => bytes,
+                () = self.queue.closed() => return End::Broken,
+            };
+            match bytes {
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0) | Err(_)) => return End::Broken,
+                Err(_) => return End::Silence,
+            }
+        }
+    }
+
+    /// Hands over all that has come; says how the link ended if that is among it.
+    fn hand_over(&self, input: &mut BytesMut) -> Option<End> {
+        loop {
+            match wire::take(input, self.options.max_frame) {
+                Ok(None) => return None,
+                Ok(Some(Frame::Envelope(bytes))) => match Envelope::decode(bytes) {
+                    Ok(envelope) => self.inbox.receive(&self.peer.id, envelope),
+                    Err(error) => return Some(self.wrong(&error)),
+                },
+                Ok(Some(Frame::Control(control))) => {
+                    if let Some(end) = self.control(control) {
+                        return Some(end);
+                    }
+                }
+                Err(error) => return Some(self.wrong(&error)),
+            }
+        }
+    }
+
+    fn control(&self, control: Control) -> Option<End> {
+        match control {
+            Control::Ping => None,
+            Control::Changed { member } => match self.inbox.joined(member) {
+                Ok(()) => None,
+                Err(Outcast(incarnation)) => {
+                    self.queue.say(&Control::Refused(Refusal::Outcast(incarnation)));
+                    Some(End::Broken)
+                }
+            },
+            Control::Goodbye { incarnation } => Some(End::Goodbye(incarnation)),
+            Control::Refused(Refusal::Outcast(incarnation)) => {
+                self.inbox.outcast(Outcast(incarnation));
+                Some(End::Broken)
+            }
+            other => {
+                tracing::warn!(peer = %self.peer.id, ?other, "this doesn't belong here");
+                Some(End::Broken)
+            }
+        }
+    }
+
+    fn wrong(&self, error: &(dyn std::error::Error + 'static)) -> End {
+        tracing::error!(peer = %self.peer.id, error, "the link is closed for what came");
+        End::Broken
+    }
+}
+
+/// Writes what is queued until the queue is closed and empty; says that it is there when there is nothing to write.
+async fn write_all(queue: Arc<Queue>, mut write: OwnedWriteHalf, options: Arc<TcpOptions>) -> io::Result<()> {
+    let mut batch = Batch::default();
+    loop {
+        queue.take(&mut batch);
+        if batch.is_empty() {
+            if queue.is_closed() {
+                return write.shutdown().await;
+            }
+            if timeout(options.keepalive, queue.ready()).await.is_err() {
+                queue.say(&Control::Ping);
+            } else if !options.interval.is_zero() && !queue.is_closed() {
+                sleep(options.interval).await;
+            }
+            continue;
+        }
+        while !batch.is_empty() {
+            let written = {
+                let (slices, count) = batch.slices();
+                write.write_vectored(&slices[..count]).await
+            };
+            match written {
+                Ok(0) => return close(&queue, io::ErrorKind::WriteZero.into()),
+                Ok(written) => batch.advance(written),
+                Err(error) => return close(&queue, error),
+            }
+        }
+    }
+}
+
+fn close(queue: &Queue, error: io::Error) -> io::Result<()> {
+    queue.close();
+    Err(error)
+}

@@ -1,0 +1,90 @@
+//! Accepting links.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::server::ServerInfo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::greet::{self, Caller};
+use super::hub::Hub;
+
+/// How many connections may be in their handshake at once; more are closed. Far above the servers of any cluster that
+/// come back at once, and strangers can't make the server hold more.
+const MAX_GREETINGS: usize = 1024;
+
+/// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
+const BREATHER: Duration = Duration::from_millis(50);
+
+/// Listens on the server's `port`, if it has one.
+pub(super) async fn start(hub: &Arc<Hub>) -> Result<()> {
+    let info = hub.own().info;
+    if hub.options.secret.is_none() {
+        tracing::warn!(server = %info.id, "no cluster secret: only servers of this machine can be linked");
+    }
+    let Some(port) = info.port else { return Ok(()) };
+    let host = host(&info);
+    let listener = TcpListener::bind((host, port)).await.map_err(|error| {
+        let id = &info.id;
+        Error::of(
+            ErrorKind::Config,
+            format_args!("{id} cannot listen for other servers on {host}:{port} (port): {error}"),
+        )
+    })?;
+    let accepting = tokio::spawn(accept(hub.clone(), listener));
+    hub.set_listening(accepting.abort_handle());
+    Ok(())
+}
+
+/// The server's `host` if that is loopback, else every interface of IPv4: `host` is how others reach the machine.
+fn host(info: &ServerInfo) -> &str {
+    let is_loopback = info.host == "localhost" || info.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    if is_loopback { &info.host } else { "0.0.0.0" }
+}
+
+async fn accept(hub: Arc<Hub>, listener: TcpListener) {
+    let greetings = Arc::new(Semaphore::new(MAX_GREETINGS));
+    loop {
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(server = %hub.id(), %error, "a link can't be accepted");
+                tokio::time::sleep(BREATHER).await;
+                continue;
+            }
+        };
+        if !hub.options.admits(address.ip()) {
+            tracing::warn!(server = %hub.id(), %address, "closed unread: the address is not on the whitelist");
+            continue;
+        }
+        match greetings.clone().try_acquire_owned() {
+            Ok(permit) => drop(tokio::spawn(greet(hub.clone(), stream, address, permit))),
+            Err(_) => tracing::warn!(server = %hub.id(), %address, "closed: too many handshakes at once"),
+        }
+    }
+}
+
+async fn greet(hub: Arc<Hub>, stream: TcpStream, address: SocketAddr, _permit: OwnedSemaphorePermit) {
+    // Without it a link is slower, not wrong.
+    let _ = stream.set_nodelay(true);
+    let answer = greet::answer(stream, hub.id(), hub.options.secret.as_ref());
+    match timeout(hub.options.connect_timeout, answer).await {
+        Ok(Ok(Caller::Link(greeted))) => {
+            let peer = greeted.member.info.id.clone();
+            if let Err(refusal) = hub.install(greeted, None).await {
+                tracing::info!(server = %hub.id(), %peer, "no link: {refusal}");
+            }
+        }
+        Ok(Ok(Caller::Nudge(id))) => {
+            if let Some(peer) = hub.peer(&id).filter(|peer| hub.dials(&peer.info())) {
+                peer.nudged.notify_one();
+            }
+        }
+        Ok(Err(error)) => tracing::warn!(server = %hub.id(), %address, "no link: {error}"),
+        Err(_) => tracing::warn!(server = %hub.id(), %address, "no link: the handshake took too long"),
+    }
+}

@@ -1,0 +1,75 @@
+//! Servers of several processes, on one machine or many: one tcp link per pair of servers.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `options` | what can be configured |
+//! | `wire` | frames: envelopes, and what links say about themselves |
+//! | `greet` | the two sides of a handshake |
+//! | `queue` | what waits to be written to a link |
+//! | `link` | a link that is up: its reader and its writer |
+//! | `peer` | another server, and whether there is a link to it |
+//! | `hub`, `supervise` | all peers of a bound server; dialing them, and declaring them gone |
+//! | `listen` | accepting links |
+//!
+//! Of two servers the one with the lower id dials; one without a `port` dials all others, and what they send comes back
+//! over the same link. Both ends prove that they know the cluster's secret; it is never sent. Without one, only links
+//! within this machine are made.
+//!
+//! A link that breaks is made again, and meanwhile the server behind it counts as up. It is declared gone if its port
+//! refuses, if it says goodbye, or after [`TcpOptions::gone_after`] without a word.
+
+mod greet;
+mod hub;
+mod link;
+mod listen;
+mod options;
+mod peer;
+mod queue;
+mod supervise;
+mod wire;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use pomelo_core::cluster::Member;
+use pomelo_core::error::Result;
+use pomelo_core::transport::{Inbox, Outlet, Transport};
+
+pub use options::TcpOptions;
+
+use hub::{Hub, TcpOutlet};
+
+/// The transport between servers of several processes.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use pomelo_net::cluster::secret::Secret;
+/// # use pomelo_net::transport::{Tcp, TcpOptions};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut options = TcpOptions::default();
+/// options.secret = Some(Secret::new("a long random text")?);
+/// let transport = Arc::new(Tcp::new(options));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Tcp {
+    options: Arc<TcpOptions>,
+}
+
+impl Tcp {
+    /// A transport with these options.
+    pub fn new(options: TcpOptions) -> Self {
+        Self { options: Arc::new(options) }
+    }
+}
+
+impl Transport for Tcp {
+    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>> {
+        Box::pin(async move {
+            let hub = Hub::new(self.options.clone(), server, inbox);
+            listen::start(&hub).await?;
+            Ok(Arc::new(TcpOutlet(hub)) as Arc<dyn Outlet>)
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Another server, and whether there is a link to it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::session::Incarnation;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::queue::Queue;
+
+/// A server that this one is linked with, or should be.
+pub(super) struct Peer {
+    pub(super) id: ServerId,
+    /// Held while a link begins or ends, so that the inbox hears of one thing after the other.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    /// It asked to be dialed.
+    pub(super) nudged: Notify,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    info: Arc<ServerInfo>,
+    /// It is in the list of servers to be linked with.
+    expected: bool,
+    queue: Option<Arc<Queue>>,
+    /// The life of it that counts as up, linked or not.
+    up: Option<Incarnation>,
+    /// When it counts as gone, if there is no link until then.
+    gone_at: Option<Instant>,
+    supervisor: Option<AbortHandle>,
+    /// What was last said of it in the log.
+    said: String,
+}
+
+impl Peer {
+    pub(super) fn new(info: Arc<ServerInfo>, expected: bool) -> Self {
+        let state = State {
+            info: info.clone(),
+            expected,
+            queue: None,
+            up: None,
+            gone_at: None,
+            supervisor: None,
+            said: String::new(),
+        };
+        Self {
+            id: info.id.clone(),
+            turn: tokio::sync::Mutex::new(()),
+            nudged: Notify::new(),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn info(&self) -> Arc<ServerInfo> {
+        self.lock().info.clone()
+    }
+
+    /// It is in the list, as this.
+    pub(super) fn expect(&self, info: Arc<ServerInfo>) {
+        let mut state = self.lock();
+        (state.info, state.expected) = (info, true);
+    }
+
+    /// It is not in the list any more.
+    pub(super) fn forget(&self) {
+        self.lock().expected = false;
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn is_expected(&self) -> bool {
+        self.lock().expected
+    }
+
+    pub(super) fn set_supervisor(&self, supervisor: AbortHandle) {
+        self.lock().supervisor = Some(supervisor);
+    }
+
+    pub(super) fn stop_supervisor(&self) {
+        if let Some(supervisor) = self.lock().supervisor.take() {
+            supervisor.abort();
+        }
+    }
+
+    /// The queue of the link, if there is one.
+    pub(super) fn queue(&self) -> Option<Arc<Queue>> {
+        self.lock().queue.clone()
+    }
+
+    /// The life of it that counts as up.
+    pub(super) fn up(&self) -> Option<Incarnation> {
+        self.lock().up
+    }
+
+    /// When it counts as gone.
+    pub(super) fn gone_at(&self) -> Option<Instant> {
+        self.lock().gone_at
+    }
+
+    /// There is a link to that life of it.
+    pub(super) fn link(&self, queue: Arc<Queue>, life: Incarnation) {
+        let mut state = self.lock();
+        (state.queue, state.up, state.gone_at) = (Some(queue), Some(life), None);
+        state.said.clear();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// The link is no more; it counts as up until then.
+    pub(super) fn unlink(&self, gone_at: Instant) {
+        let mut state = self.lock();
+        (state.queue, state.gone_at) = (None, Some(gone_at));
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// It counts as up no more; says which life that was.
+    pub(super) fn end(&self) -> Option<Incarnation> {
+        let mut state = self.lock();
+        state.gone_at = None;
+        state.up.take()
+    }
+
+    /// Waits until there is no link.
+    pub(super) async fn unlinked(&self) {
+        self.until(|state| state.queue.is_none()).await;
+    }
+
+    /// Waits until there is a link.
+    pub(super) async fn linked(&self) {
+        self.until(|state| state.queue.is_some()).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&State) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if condition(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether this was not just said.
+    pub(super) fn is_news(&self, text: &str) -> bool {
+        let mut state = self.lock();
+        if state.said == text {
+            return false;
+        }
+        text.clone_into(&mut state.said);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}

@@ -1,0 +1,197 @@
+//! What waits to be written to a link.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::sync::{Mutex, MutexGuard};
+
+use bytes::{Buf, Bytes, BytesMut};
+use pomelo_core::envelope::Envelope;
+use pomelo_core::transport::Unsent;
+use tokio::sync::Notify;
+
+use super::wire::{self, Control, Unwritten};
+
+/// An emptied buffer that is larger is not kept, so that a burst doesn't stay as memory.
+const KEEP: usize = 256 << 10;
+
+/// How many pieces go into one vectored write.
+const MAX_SLICES: usize = 32;
+
+/// A bounded queue of frames: many write to it, the link's writer empties it.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake: Notify,
+    /// The link is to end: nothing is queued any more.
+    closed: Notify,
+    limit: usize,
+    max_frame: usize,
+}
+
+#[derive(Default)]
+struct State {
+    /// Pieces that are complete; long bodies are pieces of their own.
+    pieces: VecDeque<Bytes>,
+    /// Where the next frame goes.
+    tail: BytesMut,
+    /// Bytes queued, and those in the writer's hands.
+    bytes: usize,
+    /// Envelopes among them.
+    envelopes: usize,
+    is_closed: bool,
+}
+
+/// What the writer took out.
+#[derive(Default)]
+pub(super) struct Batch {
+    pieces: VecDeque<Bytes>,
+    bytes: usize,
+    envelopes: usize,
+}
+
+impl Queue {
+    pub(super) fn new(limit: usize, max_frame: usize) -> Self {
+        Self { state: Mutex::default(), wake: Notify::new(), closed: Notify::new(), limit, max_frame }
+    }
+
+    /// Queues an envelope.
+    pub(super) fn send(&self, envelope: &Envelope) -> Result<(), Unsent> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(Unsent::NoLink);
+        }
+        if state.bytes >= self.limit {
+            return Err(Unsent::Full);
+        }
+        let was_empty = state.is_empty();
+        let before = state.tail.len();
+        let body = wire::put_envelope(&mut state.tail, envelope, self.max_frame).map_err(|error| {
+            tracing::error!(%error, "an envelope can't be sent");
+            match error {
+                Unwritten::TooLong(_) | Unwritten::Encode(_) => Unsent::TooLong,
+            }
+        })?;
+        state.bytes += state.tail.len() - before + body.len();
+        state.envelopes += 1;
+        if !body.is_empty() {
+            state.seal();
+            state.pieces.push_back(body);
+        }
+        drop(state);
+        if was_empty {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Queues something about the link, whatever the limit.
+    pub(super) fn say(&self, control: &Control) {
+        let mut state = self.lock();
+        if state.is_closed {
+            return;
+        }
+        let before = state.tail.len();
+        wire::put_control(&mut state.tail, control);
+        state.bytes += state.tail.len() - before;
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Bytes that are not written yet.
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Ends the link, once what is queued is written.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.wake.notify_one();
+        self.closed.notify_waiters();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    /// Waits until the link is to end.
+    pub(super) async fn closed(&self) {
+        loop {
+            let closed = self.closed.notified();
+            if self.is_closed() {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    /// Waits until there may be something to write.
+    pub(super) async fn ready(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Takes everything out; `batch` was written.
+    pub(super) fn take(&self, batch: &mut Batch) {
+        let mut state = self.lock();
+        state.bytes -= std::mem::take(&mut batch.bytes);
+        state.envelopes -= std::mem::take(&mut batch.envelopes);
+        state.seal();
+        std::mem::swap(&mut state.pieces, &mut batch.pieces);
+        (batch.bytes, batch.envelopes) = (state.bytes, state.envelopes);
+    }
+
+    /// Gives up what is queued or in the writer's hands, and says how many envelopes that was.
+    pub(super) fn abandon(&self) -> usize {
+        let mut state = self.lock();
+        state.is_closed = true;
+        let lost = state.envelopes;
+        *state = State { is_closed: true, ..State::default() };
+        lost
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.tail.is_empty()
+    }
+
+    /// Makes a piece of what was put together.
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            self.pieces.push_back(self.tail.split().freeze());
+            if self.tail.capacity() > KEEP {
+                self.tail = BytesMut::new();
+            }
+        }
+    }
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// The pieces to be written next.
+    pub(super) fn slices(&self) -> ([IoSlice<'_>; MAX_SLICES], usize) {
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            *slice = IoSlice::new(piece);
+            count += 1;
+        }
+        (slices, count)
+    }
+
+    /// So many bytes of them are written.
+    pub(super) fn advance(&mut self, mut written: usize) {
+        while let Some(piece) = self.pieces.front_mut() {
+            if written < piece.len() {
+                return piece.advance(written);
+            }
+            written -= piece.len();
+            self.pieces.pop_front();
+        }
+    }
+}

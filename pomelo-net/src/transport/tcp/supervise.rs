@@ -1,0 +1,102 @@
+//! Looks after one peer: dials it, or asks it to dial, and declares it gone.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use pomelo_core::server::ServerInfo;
+use pomelo_core::transport::Outcast;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::greet::{self, GreetError};
+use super::hub::Hub;
+use super::options::TcpOptions;
+use super::peer::Peer;
+use super::wire::Refusal;
+
+/// The pause after the first attempt that failed.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+
+/// What came of an attempt to be linked.
+enum Attempt {
+    Linked,
+    /// Nobody listens on its port.
+    Refused,
+    /// It may be there or not.
+    Failed,
+}
+
+/// Runs as long as the peer is expected, or up.
+pub(super) async fn supervise(hub: Arc<Hub>, peer: Arc<Peer>) {
+    let mut pauses = pauses(&hub.options);
+    loop {
+        if peer.queue().is_some() {
+            peer.unlinked().await;
+            pauses = self::pauses(&hub.options);
+        }
+        if hub.is_closed() || hub.forget(&peer) {
+            return;
+        }
+        let attempt = attempt(&hub, &peer).await;
+        let late = peer.gone_at().is_some_and(|gone_at| Instant::now() >= gone_at);
+        match attempt {
+            Attempt::Linked => continue,
+            Attempt::Refused => hub.declare_gone(&peer).await,
+            Attempt::Failed if late => hub.declare_gone(&peer).await,
+            Attempt::Failed => {}
+        }
+        let pause = pauses.next().unwrap_or(hub.options.max_retry);
+        let until = peer.gone_at().map_or(Instant::now() + pause, |at| at.min(Instant::now() + pause));
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => {}
+            () = peer.linked() => {}
+            () = peer.nudged.notified() => pauses = self::pauses(&hub.options),
+        }
+    }
+}
+
+/// Pauses that get longer, each a bit by chance, so that servers that lost the same peer don't all come at once.
+fn pauses(options: &TcpOptions) -> impl Iterator<Item = Duration> + use<> {
+    let pauses = ExponentialBuilder::default().with_min_delay(FIRST_RETRY).with_max_delay(options.max_retry);
+    pauses.with_jitter().without_max_times().build()
+}
+
+async fn attempt(hub: &Arc<Hub>, peer: &Peer) -> Attempt {
+    let info = peer.info();
+    let Some(port) = info.port else { return Attempt::Failed };
+    let result = match timeout(hub.options.connect_timeout, connect(hub, &info, port)).await {
+        Ok(result) => result,
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    };
+    match result {
+        Ok(true) => Attempt::Linked,
+        Ok(false) => Attempt::Failed,
+        Err(GreetError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Attempt::Refused,
+        Err(error) => {
+            if let GreetError::RefusedByPeer(Refusal::Outcast(declared)) = error {
+                hub.inbox.outcast(Outcast(declared));
+            }
+            let text = format!("{error} ({}:{port})", info.host);
+            if peer.is_news(&text) {
+                tracing::warn!(server = %hub.id(), peer = %peer.id, "no link: {text}");
+            }
+            Attempt::Failed
+        }
+    }
+}
+
+/// Makes the link, or asks for it; says whether there is one now.
+async fn connect(hub: &Arc<Hub>, info: &ServerInfo, port: u16) -> Result<bool, GreetError> {
+    let stream = TcpStream::connect((info.host.as_str(), port)).await?;
+    stream.set_nodelay(true)?;
+    if !hub.dials(info) {
+        greet::nudge(stream, hub.id()).await?;
+        return Ok(false);
+    }
+    let own = hub.own();
+    let greeted = greet::dial(stream, own.clone(), &info.id, hub.options.secret.as_ref()).await?;
+    hub.install(greeted, Some(own)).await.map_err(GreetError::Refused)?;
+    Ok(true)
+}

@@ -1,0 +1,197 @@
+//! Frames on a link: a length in four bytes, a kind in one, and an envelope or something about the link itself.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use pomelo_core::cluster::Member;
+use pomelo_core::envelope::{Envelope, EnvelopeError};
+use pomelo_core::server::ServerId;
+use pomelo_core::session::Incarnation;
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::secret::{Nonce, Proof};
+
+/// The version of this wire format; two servers whose versions differ can't be linked.
+pub(super) const VERSION: u16 = 1;
+
+/// Until both sides have proved who they are, frames are no longer than this.
+pub(super) const MAX_GREETING: usize = 1 << 20;
+
+/// Bodies from this length on are not copied behind their envelope's head.
+const SHARED_FROM: usize = 8 << 10;
+
+const ENVELOPE: u8 = 0;
+const CONTROL: u8 = 1;
+const HEAD: usize = 5;
+
+/// What servers say about their link.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Control {
+    /// The dialer's first word. With `nudge` it asks to be dialed, and hangs up.
+    Hello { version: u16, id: ServerId, nonce: Nonce, nudge: bool },
+    /// The listener's answer.
+    Challenge { version: u16, id: ServerId, nonce: Nonce, proof: Option<Proof> },
+    /// The dialer proves itself, and says what it is.
+    Prove { proof: Option<Proof>, member: Member },
+    /// The listener says what it is: the link is up.
+    Welcome { member: Member },
+    /// There will be no link.
+    Refused(Refusal),
+    /// I am there.
+    Ping,
+    /// I am something else than before.
+    Changed { member: Member },
+    /// That life of mine is over.
+    Goodbye { incarnation: Incarnation },
+}
+
+/// Why there will be no link.
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
+pub(super) enum Refusal {
+    /// It would not understand.
+    #[error("it speaks version {0} of the protocol, and this server version {VERSION}")]
+    Version(u16),
+    /// The other side has another secret, or none.
+    #[error("its cluster secret is another one")]
+    Secret,
+    /// Neither has a secret, and it is on another machine.
+    #[error("without a cluster secret only servers of one machine can be linked")]
+    NoSecret,
+    /// Another server answers there.
+    #[error("`{0}` listens there")]
+    Stranger(ServerId),
+    /// That life of the server was declared over.
+    #[error("that life of the server was declared over")]
+    Outcast(Incarnation),
+}
+
+/// A frame that arrived.
+#[derive(Debug)]
+pub(super) enum Frame {
+    Envelope(Bytes),
+    Control(Control),
+}
+
+/// Why bytes are no frame.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FrameError {
+    #[error("a frame of {0} bytes is too long")]
+    TooLong(usize),
+    #[error("a frame of an unknown kind, {0}")]
+    Kind(u8),
+    #[error("a frame can't be read")]
+    Unpack(#[from] rmp_serde::decode::Error),
+}
+
+/// Takes the next frame off `input`; none if more bytes are needed.
+pub(super) fn take(input: &mut BytesMut, max: usize) -> Result<Option<Frame>, FrameError> {
+    let Some(head) = input.first_chunk::<HEAD>() else { return Ok(None) };
+    let [a, b, c, d, kind] = *head;
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    if length > max {
+        return Err(FrameError::TooLong(length));
+    }
+    if input.len() < HEAD + length {
+        input.reserve(HEAD + length - input.len());
+        return Ok(None);
+    }
+    input.advance(HEAD);
+    let body = input.split_to(length).freeze();
+    match kind {
+        ENVELOPE => Ok(Some(Frame::Envelope(body))),
+        CONTROL => Ok(Some(Frame::Control(rmp_serde::from_slice(&body)?))),
+        kind => Err(FrameError::Kind(kind)),
+    }
+}
+
+/// Appends an envelope's frame to `out`; a long body is returned, to follow uncopied.
+pub(super) fn put_envelope(out: &mut BytesMut, envelope: &Envelope, max: usize) -> Result<Bytes, Unwritten> {
+    let start = begin(out, ENVELOPE);
+    let body = match envelope.encode(out) {
+        Ok(body) => body,
+        Err(error) => {
+            out.truncate(start);
+            return Err(Unwritten::Encode(error));
+        }
+    };
+    let length = out.len() - start - HEAD + body.len();
+    if length > max {
+        out.truncate(start);
+        return Err(Unwritten::TooLong(length));
+    }
+    let body = if body.len() < SHARED_FROM {
+        out.extend_from_slice(&body);
+        Bytes::new()
+    } else {
+        body
+    };
+    end(out, start, length);
+    Ok(body)
+}
+
+/// Why an envelope can't be a frame.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unwritten {
+    #[error("an envelope of {0} bytes is too long")]
+    TooLong(usize),
+    #[error(transparent)]
+    Encode(EnvelopeError),
+}
+
+/// Appends a control frame to `out`.
+pub(super) fn put_control(out: &mut BytesMut, control: &Control) {
+    let start = begin(out, CONTROL);
+    if let Err(error) = rmp_serde::encode::write_named(&mut out.writer(), control) {
+        tracing::error!(%error, ?control, "a control frame can't be written");
+        return out.truncate(start);
+    }
+    let length = out.len() - start - HEAD;
+    end(out, start, length);
+}
+
+fn begin(out: &mut BytesMut, kind: u8) -> usize {
+    let start = out.len();
+    out.put_u32(0);
+    out.put_u8(kind);
+    start
+}
+
+fn end(out: &mut BytesMut, start: usize, length: usize) {
+    // Frames are bounded far below 4 GiB.
+    out[start..start + 4].copy_from_slice(&(length as u32).to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_control_frame_is_read_as_it_was_written_however_it_arrives() {
+        let mut whole = BytesMut::new();
+        put_control(&mut whole, &Control::Refused(Refusal::Version(7)));
+        put_control(&mut whole, &Control::Ping);
+        let (mut input, mut seen) = (BytesMut::new(), Vec::new());
+        for byte in whole {
+            input.put_u8(byte);
+            while let Some(frame) = take(&mut input, 100).unwrap() {
+                seen.push(format!("{frame:?}"));
+            }
+        }
+        assert_eq!(seen, ["Control(Refused(Version(7)))", "Control(Ping)"]);
+    }
+
+    #[test]
+    fn a_length_that_lies_takes_no_memory() {
+        let mut input = BytesMut::from(&[0xff, 0xff, 0xff, 0xff, 0][..]);
+        assert!(matches!(take(&mut input, 1 << 20), Err(FrameError::TooLong(_))));
+        assert!(input.capacity() < 1 << 10);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_frames_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut input = BytesMut::from(&bytes[..]);
+            while let Ok(Some(_)) = take(&mut input, 1 << 10) {}
+        }
+    }
+}
