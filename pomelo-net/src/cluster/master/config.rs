@@ -131,7 +131,7 @@ impl Users {
 /// The tokens of adminServer.json, by type of server.
 ///
 /// Without the file servers need none, but then only those on the master's own host are let in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Tokens(Option<HashMap<String, Secret>>);
 
 /// What a server has to prove.
@@ -159,6 +159,14 @@ impl Tokens {
             }
         }
         Ok(Self(Some(by_type)))
+    }
+
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn insert(&mut self, server_type: &str, token: Secret) {
+        self.0.get_or_insert_default().insert(server_type.to_owned(), token);
     }
 
     pub(super) fn is_open(&self) -> bool {

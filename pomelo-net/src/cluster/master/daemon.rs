@@ -4,11 +4,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use pomelo_core::error::{Error, ErrorKind, Result};
-use tokio::net::TcpStream;
 use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::children::Children;
+use super::children::{Children, is_taken};
 use super::config::MasterConfig;
 use super::setup::{MasterSetup, Only};
 
@@ -51,8 +50,7 @@ pub(super) async fn start(setup: &MasterSetup) -> Result<()> {
 }
 
 async fn answers(config: &MasterConfig) -> bool {
-    let connect = TcpStream::connect((config.host.as_str(), config.port));
-    timeout(Duration::from_secs(1), connect).await.is_ok_and(|connected| connected.is_ok())
+    is_taken(&config.host, config.port).await
 }
 
 /// The same command without `--daemon`.

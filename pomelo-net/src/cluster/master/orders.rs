@@ -8,14 +8,18 @@ use futures::future::join_all;
 use pomelo_core::config::Config;
 use pomelo_core::server::{ServerId, ServerInfo};
 use serde_json::{Map, Value};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::children::is_taken;
 use super::hub::{Hub, Order};
+use super::registry::{Entry, Registry};
 use super::status::{Outcome, ServerState, Which};
 use super::wire::operator::Refusal;
 
 /// What `kill` leaves a server to end by itself.
 const LAST_CHANCE: Duration = Duration::from_secs(2);
+/// How often to look whether clients are let in.
+const DOOR: Duration = Duration::from_millis(100);
 /// A process that was killed is gone by then, unless it hangs in the system.
 const DEATH: Duration = Duration::from_secs(5);
 
@@ -92,35 +96,52 @@ pub(super) async fn add(hub: &Arc<Hub>, entry: Map<String, Value>) -> Result<Vec
     Ok(join_all(outcomes).await)
 }
 
-/// Starts a server that is down, and waits until it is up or has failed.
+/// Starts a server that is down, and waits until it serves or has failed.
 pub(super) async fn begin(hub: &Arc<Hub>, id: &ServerId) -> Outcome {
-    let failures = |entry: &super::registry::Entry| entry.failures().0;
+    let failures = |entry: &Entry| entry.failures().0;
     let before = hub.look(|registry| registry.get(id).map(failures)).unwrap_or_default();
     hub.children.keep(hub, id);
-    let begun = hub.until(|registry| {
-        let entry = registry.get(id)?;
-        match (entry.state(), entry.failures()) {
-            (ServerState::Up, _) => Some(Ok(entry.registered_pid())),
-            (_, (failures, trouble)) if failures > before => {
-                Some(Err(trouble.unwrap_or("it failed").to_owned()))
-            }
-            _ => None,
-        }
+    let failed = hub.until(|registry| match registry.get(id)?.failures() {
+        (failures, trouble) if failures > before => Some(trouble.unwrap_or("it failed").to_owned()),
+        _ => None,
     });
     let limit = hub.children.limits.start;
-    match timeout(limit, begun).await {
-        Ok(Ok(pid)) => Outcome::done(id, format_args!("up, pid {}", pid.unwrap_or_default())),
-        Ok(Err(trouble)) => Outcome::failed(id, trouble),
-        Err(_) => {
+    tokio::select! {
+        pid = serves(hub, id) => Outcome::done(id, format_args!("up, pid {pid}")),
+        trouble = failed => Outcome::failed(id, trouble),
+        () = sleep(limit) => {
+            let state = hub.look(|registry| registry.get(id).map(Entry::state)).unwrap_or(ServerState::Down);
+            let client_port = hub.look(|registry| registry.get(id)?.info.client_port);
+            let still = match (state, client_port) {
+                (ServerState::Up, Some(port)) => format!("up, but nothing listens on its client port {port}"),
+                (state, _) => format!("still {state}"),
+            };
             let log = hub.children.logs.of(id);
-            Outcome::failed(id, format_args!("not up after {limit:?}; its log is {}", log.display()))
+            Outcome::failed(id, format_args!("{still} after {limit:?}; its log is {}", log.display()))
+        }
+    }
+}
+
+/// Waits until a server is up and, if it has clients, lets them in; returns its pid.
+async fn serves(hub: &Hub, id: &ServerId) -> u32 {
+    loop {
+        let (info, pid) = hub
+            .until(|registry| {
+                let entry = registry.get(id).filter(|entry| entry.state() == ServerState::Up)?;
+                Some((entry.info.clone(), entry.registered_pid()?))
+            })
+            .await;
+        // A server registers before it opens its doors, since it must know of the others by then.
+        match info.client_port {
+            Some(port) if !is_taken(&info.host, port).await => sleep(DOOR).await,
+            _ => return pid,
         }
     }
 }
 
 /// Waits until a server that was dismissed is down. One that isn't when `patience` ends is killed.
 async fn end(hub: &Arc<Hub>, id: &ServerId, patience: Duration) -> Outcome {
-    let is_down = |registry: &super::registry::Registry| {
+    let is_down = |registry: &Registry| {
         registry.get(id).is_none_or(|entry| entry.state() == ServerState::Down).then_some(())
     };
     if hub.look(is_down).is_some() {

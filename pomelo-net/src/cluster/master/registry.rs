@@ -170,6 +170,7 @@ impl Registry {
                 if entry.leaving && life.link != Some(link) {
                     self.events.push_back(Event::Stop(link));
                 }
+                entry.leaving |= member.leaving;
             }
             Some(life) => {
                 self.events.extend(life.link.filter(|old| *old != link).map(Event::Superseded));

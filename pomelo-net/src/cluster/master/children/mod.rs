@@ -24,7 +24,8 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 pub(super) use logs::{Logs, tail};
-pub(super) use place::is_here;
+use place::is_here;
+pub(super) use place::is_taken;
 pub(super) use watch::watch;
 
 use super::config::MasterConfig;

@@ -21,10 +21,15 @@ fn is_ours(ip: IpAddr) -> bool {
     ip.is_loopback() || ip.is_unspecified() || UdpSocket::bind((ip, 0)).is_ok()
 }
 
+/// Whether somebody listens on a port.
+pub(in crate::cluster::master) async fn is_taken(host: &str, port: u16) -> bool {
+    timeout(PROBE, TcpStream::connect((host, port))).await.is_ok_and(|connected| connected.is_ok())
+}
+
 /// The first of a server's ports that somebody listens on. Clients come to `host` too, whatever they are told.
 pub(super) async fn taken_port(info: &ServerInfo) -> Option<u16> {
     for port in [info.port, info.client_port].into_iter().flatten() {
-        if let Ok(Ok(_)) = timeout(PROBE, TcpStream::connect((info.host.as_str(), port))).await {
+        if is_taken(&info.host, port).await {
             return Some(port);
         }
     }

@@ -31,14 +31,15 @@ pub(super) enum LineError {
 /// Connects, logs in and registers; returns the connection and whom to expect.
 pub(super) async fn open(
     monitor: &Monitor,
-    who: Who,
+    info: &ServerInfo,
     register: FromServer,
 ) -> Result<(Line, Vec<Arc<ServerInfo>>), LineError> {
+    let who = Who::Server { id: info.id.clone(), server_type: info.server_type.to_string() };
     let stream = TcpStream::connect(&monitor.address).await.map_err(LineError::Connect)?;
     // It fails only on a connection that is gone already, as the first read will show.
     let _ = stream.set_nodelay(true);
     let mut wire = Wire::new(stream);
-    match enter(&mut wire, who, monitor.token.as_ref()).await {
+    match enter(&mut wire, who, monitor.tokens.of(&info.server_type)).await {
         Ok(()) => {}
         Err(LoginError::Refused(reason)) => return Err(LineError::Refused(reason)),
         Err(error) => return Err(LineError::Login(error)),

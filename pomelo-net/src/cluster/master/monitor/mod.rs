@@ -41,29 +41,31 @@ const GOODBYE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Monitor {
     address: String,
-    token: Option<Secret>,
+    tokens: Tokens,
     servers: Vec<Arc<ServerInfo>>,
 }
 
 impl Monitor {
-    /// A monitor for a master on `address`, which is `host:port`. `token` is that of the server's type, and `servers`
-    /// whom to expect while there is no master.
-    pub fn new(
-        address: impl Into<String>,
-        token: Option<Secret>,
-        servers: impl IntoIterator<Item = Arc<ServerInfo>>,
-    ) -> Self {
-        Self { address: address.into(), token, servers: servers.into_iter().collect() }
+    /// A monitor for a master on `address`, which is `host:port`; `servers` are whom to expect while there is none.
+    pub fn new(address: impl Into<String>, servers: impl IntoIterator<Item = Arc<ServerInfo>>) -> Self {
+        Self { address: address.into(), tokens: Tokens::none(), servers: servers.into_iter().collect() }
     }
 
-    /// A monitor for a server of that type, by master.json, adminServer.json and servers.json.
+    /// Sets what servers of a type prove to the master, and it to them.
+    #[must_use]
+    pub fn token(mut self, server_type: &str, token: Secret) -> Self {
+        self.tokens.insert(server_type, token);
+        self
+    }
+
+    /// A monitor for the servers of an application, by master.json, adminServer.json and servers.json.
     ///
     /// # Errors
     /// Names the file and the entry that is wrong.
-    pub fn from_config(config: &Config, server_type: &str) -> Result<Self> {
+    pub fn from_config(config: &Config) -> Result<Self> {
         let master = MasterConfig::read(config)?;
-        let token = Tokens::read(config)?.of(server_type).cloned();
-        Ok(Self::new(master.address(), token, config.servers.iter().cloned()))
+        let servers = config.servers.clone();
+        Ok(Self { address: master.address(), tokens: Tokens::read(config)?, servers })
     }
 
     async fn begin(self, member: Member, watcher: Arc<dyn Watcher>) -> Result<(Watch, Option<Line>)> {

@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::process::own_rss_bytes;
-use super::super::wire::login::Who;
 use super::super::wire::server::{FromServer, Status, ToServer};
 use super::super::wire::{BEAT, SILENCE, WireError};
 use super::line::{Line, LineError, open};
@@ -56,8 +55,6 @@ impl Watch {
 
     /// Connects, and tells the watcher whom to expect.
     pub(super) async fn connect(&mut self) -> Result<Line, LineError> {
-        let info = &self.member.info;
-        let who = Who::Server { id: info.id.clone(), server_type: info.server_type.to_string() };
         let is_listed =
             |info: &&Arc<ServerInfo>| self.monitor.servers.iter().any(|listed| listed.id == info.id);
         let register = FromServer::Register {
@@ -65,7 +62,7 @@ impl Watch {
             pid: std::process::id(),
             added: self.expected.iter().filter(|info| !is_listed(info)).cloned().collect(),
         };
-        let (line, expected) = open(&self.monitor, who, register).await?;
+        let (line, expected) = open(&self.monitor, &self.member.info, register).await?;
         if !std::mem::replace(&mut self.was_reached, true) {
             tracing::info!(server = %self.member.info.id, master = self.monitor.address, "the master is back");
         }
@@ -164,8 +161,11 @@ impl Watch {
                 self.watcher.stop();
             }
             ToServer::Ask { ask } => {
-                let status = Status { report: self.watcher.report(), rss_bytes: own_rss_bytes() };
-                line.send(&FromServer::Status { ask, status }).await?;
+                // One that has stopped has nothing to say; it is about to say goodbye.
+                if let Some(report) = self.watcher.report() {
+                    let status = Status { report, rss_bytes: own_rss_bytes() };
+                    line.send(&FromServer::Status { ask, status }).await?;
+                }
             }
             ToServer::Beat => {}
             ToServer::Refused { reason } => return Err(LineError::Refused(reason)),
