@@ -106,8 +106,12 @@ impl Core {
         let (info, guest) = (member.info.clone(), member.is_guest());
         match self.view.join(member) {
             Joined::Outcast(declared) => return Err(Outcast(declared)),
-            Joined::Again if self.membership.broken().remove(&info.id) => return Ok(self.relinked(&info.id)),
-            Joined::Again => return Ok(()),
+            Joined::Again => {
+                if self.membership.broken().remove(&info.id) {
+                    self.relinked(&info.id);
+                }
+                return Ok(());
+            }
             Joined::New => {}
             Joined::Reborn(before) => {
                 self.life_over(&info.id, before);

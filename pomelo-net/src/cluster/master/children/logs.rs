@@ -1,0 +1,147 @@
+//! What servers print.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// What is read from the end of a log at most, for its last lines.
+const TAIL: u64 = 1024 * 1024;
+
+/// The directory of the logs: `<id>.log` for each server, and one older one beside it.
+///
+/// Servers write to their log themselves, so a log that is too long can't be renamed while its server runs: it is copied
+/// to `<id>.log.1` and emptied. What is written in between is lost; it is as much as fits into the time of a copy.
+#[derive(Debug, Clone)]
+pub(in crate::cluster::master) struct Logs {
+    dir: PathBuf,
+    limit: u64,
+}
+
+impl Logs {
+    pub(super) fn new(dir: PathBuf, limit: u64) -> Self {
+        Self { dir, limit }
+    }
+
+    /// The log of a server.
+    pub(in crate::cluster::master) fn of(&self, id: &str) -> PathBuf {
+        let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
+        let name: String = id.chars().map(plain).collect();
+        self.dir.join(format!("{name}.log"))
+    }
+
+    /// The master's own, when it runs in the background.
+    pub(in crate::cluster::master) fn of_master(&self) -> PathBuf {
+        self.dir.join("master.log")
+    }
+
+    /// Opens the log of a server to write at its end.
+    pub(in crate::cluster::master) fn open(&self, id: &str) -> io::Result<File> {
+        self.open_file(&self.of(id))
+    }
+
+    /// Opens a log to write at its end.
+    pub(in crate::cluster::master) fn open_file(&self, file: &Path) -> io::Result<File> {
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot write the log {}: {error}", file.display()))
+        };
+        fs::create_dir_all(&self.dir).map_err(named)?;
+        self.trim(file).map_err(named)?;
+        OpenOptions::new().create(true).append(true).open(file).map_err(named)
+    }
+
+    /// Makes a log that is too long the older one.
+    pub(super) fn trim(&self, file: &Path) -> io::Result<()> {
+        match fs::metadata(file) {
+            Ok(metadata) if metadata.len() > self.limit => {}
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        fs::copy(file, older(file))?;
+        OpenOptions::new().write(true).open(file)?.set_len(0)
+    }
+}
+
+fn older(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".1");
+    name.into()
+}
+
+/// The last lines of a log, the older one included.
+pub(in crate::cluster::master) async fn tail(file: &Path, lines: usize) -> io::Result<Vec<String>> {
+    let file = file.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let last = last_lines(&file, lines)?;
+        let missing = lines.saturating_sub(last.len());
+        let before = if missing == 0 {
+            VecDeque::new()
+        } else {
+            last_lines(&older(&file), missing).unwrap_or_default()
+        };
+        Ok(before.into_iter().chain(last).collect())
+    });
+    read.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+fn last_lines(file: &Path, lines: usize) -> io::Result<VecDeque<String>> {
+    let mut file = File::open(file)?;
+    let length = file.metadata()?.len();
+    let skipped = length.saturating_sub(TAIL);
+    file.seek(SeekFrom::Start(skipped))?;
+    let mut last = VecDeque::new();
+    for (number, line) in BufReader::new(file.take(TAIL)).split(b'\n').enumerate() {
+        let line = line?;
+        // The first is cut somewhere.
+        if skipped > 0 && number == 0 {
+            continue;
+        }
+        last.push_back(String::from_utf8_lossy(&line).into_owned());
+        if last.len() > lines {
+            last.pop_front();
+        }
+    }
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::cluster::master::tests::TempDir;
+
+    #[tokio::test]
+    async fn a_log_that_is_too_long_becomes_the_older_one_under_its_writer() {
+        let dir = TempDir::new();
+        let logs = Logs::new(dir.path().join("logs"), 10);
+        let file = logs.of("chat-1");
+        let mut log = logs.open("chat-1").unwrap();
+        writeln!(log, "first\nsecond").unwrap();
+        logs.trim(&file).unwrap();
+        writeln!(log, "third").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "third\n");
+        assert_eq!(tail(&file, 2).await.unwrap(), ["second", "third"]);
+        assert_eq!(tail(&file, 1).await.unwrap(), ["third"]);
+        assert_eq!(tail(&file, 9).await.unwrap(), ["first", "second", "third"]);
+        assert_eq!(tail(&file, 0).await.unwrap(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn of_a_long_log_only_the_end_is_read() {
+        let dir = TempDir::new();
+        let line = "x".repeat(1000);
+        let text: String = (0..3000).map(|n| format!("{n} {line}\n")).collect();
+        dir.write("chat-1.log", &text);
+        let lines = tail(&dir.path().join("chat-1.log"), 5000).await.unwrap();
+        assert!(lines.len() > 1000 && lines.len() < 1100);
+        assert!(lines.iter().all(|found| found.ends_with(&line)), "none is cut");
+    }
+
+    #[test]
+    fn an_id_is_never_a_path() {
+        let logs = Logs::new("/logs".into(), 0);
+        assert_eq!(logs.of("../etc/x y"), Path::new("/logs/.._etc_x_y.log"));
+    }
+}

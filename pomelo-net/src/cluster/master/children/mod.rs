@@ -1,0 +1,129 @@
+//! The processes of the servers.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `command` | the command line of a server, on this host and by ssh (no I/O) |
+//! | `place` | whether a host is this one, whether a port is taken |
+//! | `logs` | what servers print |
+//! | `keeper` | the task that keeps one server running |
+//! | `watch` | the task that looks after all: processes that are not our children, logs |
+
+mod command;
+mod keeper;
+mod logs;
+mod place;
+mod watch;
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::server::{ServerId, ServerInfo};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+pub(super) use logs::{Logs, tail};
+use place::is_here;
+pub(super) use place::is_taken;
+pub(super) use watch::watch;
+
+use super::config::MasterConfig;
+use super::hub::Hub;
+use super::setup::{MasterLimits, MasterSetup};
+use command::{CommandLine, Program};
+
+/// Starts servers, and keeps them running.
+pub(super) struct Children {
+    program: Program,
+    master_host: String,
+    pub(super) logs: Logs,
+    pub(super) limits: MasterLimits,
+    keepers: Mutex<HashMap<ServerId, JoinHandle<()>>>,
+}
+
+impl Children {
+    pub(super) fn new(setup: &MasterSetup, master: &MasterConfig) -> Result<Self> {
+        let text = |path: &std::path::Path| {
+            path.to_str().map(str::to_owned).ok_or_else(|| {
+                Error::of(ErrorKind::Config, format_args!("the path {} is no text", path.display()))
+            })
+        };
+        Ok(Self {
+            program: Program {
+                exe: text(&setup.exe)?,
+                args: setup.args.clone(),
+                env: setup.config.env.clone(),
+                dir: text(&setup.base_dir)?,
+                ssh_args: setup.ssh_args.clone(),
+                listed: setup.config.servers.iter().map(|info| info.id.clone()).collect(),
+            },
+            master_host: master.host.clone(),
+            logs: Logs::new(setup.log_dir.clone(), setup.limits.log_bytes),
+            limits: setup.limits.clone(),
+            keepers: Mutex::default(),
+        })
+    }
+
+    /// Keeps a server running from now on. It must be down or a stranger's: a keeper that it had is let go.
+    pub(super) fn keep(&self, hub: &Arc<Hub>, id: &ServerId) {
+        hub.change(|registry| registry.keep(id));
+        let keeper = tokio::spawn(keeper::keep(hub.clone(), id.clone()));
+        let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(before) = keepers.insert(id.clone(), keeper) {
+            before.abort();
+        }
+    }
+
+    /// Lets go of all: their processes go on.
+    pub(super) fn let_go(&self) {
+        let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        keepers.drain().for_each(|(_, keeper)| keeper.abort());
+    }
+
+    async fn is_here(&self, info: &ServerInfo) -> bool {
+        info.host == self.master_host || is_here(&info.host).await
+    }
+
+    /// Starts the process of a server, here or by ssh.
+    ///
+    /// On this host it has a process group of its own, so that Ctrl-C in a terminal reaches the master alone, and writes
+    /// to its log itself, so that it goes on when the master is gone.
+    async fn launch(&self, info: &ServerInfo) -> Result<Child> {
+        let line = match self.is_here(info).await {
+            true => self.program.here(info),
+            false => self.program.there(info),
+        };
+        let line = line.map_err(|problem| Error::of(ErrorKind::Config, problem))?;
+        let log = self.logs.open(&info.id)?;
+        let mut command = line.to_command();
+        command.current_dir(&self.program.dir).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command
+            .spawn()
+            .map_err(|error| Error::from(error).context(format_args!("cannot run {}", line.program)))
+    }
+
+    /// Kills the process of a server on another host.
+    pub(super) async fn kill_there(&self, info: &ServerInfo, pid: u32) {
+        if self.is_here(info).await {
+            return;
+        }
+        let killed = match self.program.kill_there(info, pid) {
+            Ok(line) => line.to_command().stdin(Stdio::null()).status().await.map_err(|e| e.to_string()),
+            Err(problem) => Err(problem),
+        };
+        if let Err(error) = killed {
+            tracing::warn!(server = %info.id, error, "cannot kill the process on its host");
+        }
+    }
+}
+
+impl CommandLine {
+    fn to_command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args);
+        #[cfg(unix)]
+        command.process_group(0);
+        command
+    }
+}

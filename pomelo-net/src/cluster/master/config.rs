@@ -1,0 +1,285 @@
+//! master.json, adminUser.json and adminServer.json.
+
+use std::collections::HashMap;
+
+use pomelo_core::config::{Config, ConfigError};
+use pomelo_core::server::ServerId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cluster::secret::Secret;
+
+/// Where the master is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct MasterConfig {
+    /// Its id.
+    #[serde(default = "default_id")]
+    pub id: ServerId,
+    /// The host that it listens on, and that servers reach it by.
+    #[serde(default = "default_host")]
+    pub host: String,
+    /// The port that it listens on; 3005, as in pomelo.
+    #[serde(default = "default_port")]
+    pub port: u16,
+}
+
+fn default_id() -> ServerId {
+    "master-server-1".into()
+}
+
+fn default_host() -> String {
+    "127.0.0.1".into()
+}
+
+fn default_port() -> u16 {
+    3005
+}
+
+impl MasterConfig {
+    /// Reads master.json: `{env: {id, host, port}}`, or the bare entry. Without the file, or what is missing in it, it
+    /// is `master-server-1` on `127.0.0.1:3005`.
+    ///
+    /// # Errors
+    /// Names what is wrong with the entry.
+    pub fn read(config: &Config) -> Result<Self, ConfigError> {
+        let entry = config.load("master.json")?.unwrap_or_else(|| Value::Object(Default::default()));
+        let is_of_another = |(key, value): (&String, &Value)| key != &config.env && value.is_object();
+        if entry.as_object().is_some_and(|keys| keys.iter().any(is_of_another)) {
+            return Err(wrong("master.json", &config.env, "there is no such environment"));
+        }
+        serde_json::from_value(entry).map_err(|error| wrong("master.json", &config.env, error))
+    }
+
+    /// `host:port`, with brackets around an IPv6 address.
+    pub fn address(&self) -> String {
+        join(&self.host, self.port)
+    }
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+pub(super) fn join(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// What an operator may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Level {
+    /// Level 1.
+    Everything,
+    /// Level 2: list, report and log.
+    Look,
+}
+
+impl Level {
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::Everything => 1,
+            Self::Look => 2,
+        }
+    }
+}
+
+/// The operators of adminUser.json.
+///
+/// Without the file there is pomelo's admin/admin, with every right, but only for operators on the master's own host.
+#[derive(Debug)]
+pub(super) struct Users {
+    by_name: HashMap<String, (Secret, Level)>,
+    only_from_here: bool,
+}
+
+impl Users {
+    /// Reads `[{id, username, password, level}]`.
+    pub(super) fn read(config: &Config) -> Result<Self, ConfigError> {
+        const FILE: &str = "adminUser.json";
+        let Some(list) = config.load(FILE)? else { return Ok(Self::default_admin()) };
+        let mut by_name = HashMap::new();
+        for (at, entry) in entries(FILE, &list)? {
+            let name = text(FILE, &at, entry, "username")?;
+            let password = text(FILE, &at, entry, "password")?;
+            let level = match entry.get("level").map(|level| level.to_string().trim_matches('"').to_owned()) {
+                Some(level) if level == "1" => Level::Everything,
+                Some(level) if level == "2" => Level::Look,
+                _ => return Err(wrong(FILE, &at, "`level` is 1 (everything) or 2 (list, show and log)")),
+            };
+            if by_name.insert(name.clone(), (secret(FILE, &at, &password)?, level)).is_some() {
+                return Err(wrong(FILE, &at, format_args!("the user `{name}` is there twice")));
+            }
+        }
+        Ok(Self { by_name, only_from_here: false })
+    }
+
+    fn default_admin() -> Self {
+        let admin = Secret::new("admin").map(|secret| ("admin".to_owned(), (secret, Level::Everything)));
+        Self { by_name: admin.into_iter().collect(), only_from_here: true }
+    }
+
+    /// Whether it is the user that everybody knows.
+    pub(super) fn is_default(&self) -> bool {
+        self.only_from_here
+    }
+
+    /// The password and the level of a user who may come from there.
+    pub(super) fn find(&self, name: &str, from_here: bool) -> Option<(&Secret, Level)> {
+        if self.only_from_here && !from_here {
+            return None;
+        }
+        self.by_name.get(name).map(|(secret, level)| (secret, *level))
+    }
+}
+
+/// The tokens of adminServer.json, by type of server.
+///
+/// Without the file servers need none, but then only those on the master's own host are let in.
+#[derive(Debug, Clone)]
+pub(super) struct Tokens(Option<HashMap<String, Secret>>);
+
+/// What a server has to prove.
+#[derive(Debug)]
+pub(super) enum Entrance<'a> {
+    /// Nothing.
+    Open,
+    /// That it knows this token.
+    Token(&'a Secret),
+    /// It can't come in, for this reason.
+    Closed(&'static str),
+}
+
+impl Tokens {
+    /// Reads `[{type, token}]`.
+    pub(super) fn read(config: &Config) -> Result<Self, ConfigError> {
+        const FILE: &str = "adminServer.json";
+        let Some(list) = config.load(FILE)? else { return Ok(Self(None)) };
+        let mut by_type = HashMap::new();
+        for (at, entry) in entries(FILE, &list)? {
+            let server_type = text(FILE, &at, entry, "type")?;
+            let token = secret(FILE, &at, &text(FILE, &at, entry, "token")?)?;
+            if by_type.insert(server_type.clone(), token).is_some() {
+                return Err(wrong(FILE, &at, format_args!("the type `{server_type}` is there twice")));
+            }
+        }
+        Ok(Self(Some(by_type)))
+    }
+
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn insert(&mut self, server_type: &str, token: Secret) {
+        self.0.get_or_insert_default().insert(server_type.to_owned(), token);
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The token of a type, if there is one.
+    pub(super) fn of(&self, server_type: &str) -> Option<&Secret> {
+        self.0.as_ref()?.get(server_type)
+    }
+
+    pub(super) fn entrance(&self, server_type: &str, from_here: bool) -> Entrance<'_> {
+        match &self.0 {
+            None if from_here => Entrance::Open,
+            None => {
+                Entrance::Closed("there is no adminServer.json, so servers of other hosts are not let in")
+            }
+            Some(by_type) => by_type.get(server_type).map_or(
+                Entrance::Closed("adminServer.json has no token for servers of that type"),
+                Entrance::Token,
+            ),
+        }
+    }
+}
+
+type At<'a> = (String, &'a serde_json::Map<String, Value>);
+
+fn entries<'a>(file: &str, list: &'a Value) -> Result<Vec<At<'a>>, ConfigError> {
+    let list = list.as_array().ok_or_else(|| wrong(file, "top level", "must be a list"))?;
+    let entry = |(index, entry): (usize, &'a Value)| {
+        let at = format!("[{index}]");
+        match entry.as_object() {
+            Some(entry) => Ok((at, entry)),
+            None => Err(wrong(file, &at, "must be an object")),
+        }
+    };
+    list.iter().enumerate().map(entry).collect()
+}
+
+fn text(
+    file: &str,
+    at: &str,
+    entry: &serde_json::Map<String, Value>,
+    key: &str,
+) -> Result<String, ConfigError> {
+    let text = entry.get(key).and_then(Value::as_str);
+    text.map(str::to_owned).ok_or_else(|| wrong(file, at, format_args!("`{key}` must be a text")))
+}
+
+fn secret(file: &str, at: &str, text: &str) -> Result<Secret, ConfigError> {
+    Secret::new(text).map_err(|error| wrong(file, at, error))
+}
+
+fn wrong(file: &str, at: &str, problem: impl ToString) -> ConfigError {
+    ConfigError::Entry { file: file.to_owned(), at: at.to_owned(), problem: problem.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::master::tests::TempDir;
+
+    fn with(name: &str, text: &str) -> (TempDir, Config) {
+        let dir = TempDir::new();
+        dir.write(name, text);
+        let config = Config { env: "development".into(), dir: Some(dir.path().into()), ..Config::default() };
+        (dir, config)
+    }
+
+    #[test]
+    fn a_master_is_read_from_both_layouts_and_has_defaults() {
+        for text in [
+            r#"{"development":{"id":"m","host":"::1","port":4000},"production":{"id":"p","host":"h","port":1}}"#,
+            r#"{"id":"m","host":"::1","port":4000}"#,
+        ] {
+            let (_dir, config) = with("master.json", text);
+            let master = MasterConfig::read(&config).unwrap();
+            assert_eq!((master.id.as_str(), master.address().as_str()), ("m", "[::1]:4000"));
+        }
+        let master = MasterConfig::read(&Config::default()).unwrap();
+        assert_eq!((master.id.as_str(), master.address().as_str()), ("master-server-1", "127.0.0.1:3005"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_file_and_entry() {
+        for (name, text, problem) in [
+            ("master.json", r#"{"production":{"id":"p"}}"#, "development: there is no such environment"),
+            ("master.json", r#"{"development":{"id":"m","port":70000}}"#, "development: invalid value"),
+            ("adminUser.json", r#"{"a":1}"#, "top level: must be a list"),
+            ("adminUser.json", r#"[{"username":"a","password":"b"}]"#, "[0]: `level` is 1 (everything) or 2"),
+            ("adminUser.json", r#"[{"username":"a","password":"b","level":3}]"#, "[0]: `level` is 1"),
+            ("adminUser.json", r#"[{"username":"a","level":1}]"#, "[0]: `password` must be a text"),
+            (
+                "adminUser.json",
+                r#"[{"username":"a","password":"","level":1}]"#,
+                "[0]: a secret can't be empty",
+            ),
+            (
+                "adminUser.json",
+                r#"[{"username":"a","password":"b","level":1},{"username":"a","password":"c","level":"2"}]"#,
+                "[1]: the user `a` is there twice",
+            ),
+            ("adminServer.json", r#"[7]"#, "[0]: must be an object"),
+            ("adminServer.json", r#"[{"type":"chat"}]"#, "[0]: `token` must be a text"),
+        ] {
+            let (_dir, config) = with(name, text);
+            let error = MasterConfig::read(&config)
+                .map(drop)
+                .and_then(|()| Users::read(&config).map(drop))
+                .and_then(|()| Tokens::read(&config).map(drop))
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(&format!("{name}: {problem}")), "{error}");
+        }
+    }
+}

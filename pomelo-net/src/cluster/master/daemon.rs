@@ -1,0 +1,65 @@
+//! The master in the background.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use pomelo_core::error::{Error, ErrorKind, Result};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+
+use super::children::{Children, is_taken};
+use super::config::MasterConfig;
+use super::setup::{MasterSetup, Only};
+
+/// A master that doesn't answer by then will not.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Starts this program again, on its own, and returns when it answers.
+pub(super) async fn start(setup: &MasterSetup) -> Result<()> {
+    let config = MasterConfig::read(&setup.config)?;
+    let address = config.address();
+    if answers(&config).await {
+        let why =
+            format!("something listens on {address} already (master.json); is the application running?");
+        return Err(Error::of(ErrorKind::Config, why));
+    }
+    let logs = Children::new(setup, &config)?.logs;
+    let file = logs.of_master();
+    let log = logs.open_file(&file)?;
+    let mut command = Command::new(&setup.exe);
+    command.args(&setup.args).args(arguments(setup)).current_dir(&setup.base_dir);
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command.spawn()?;
+    let deadline = Instant::now() + ANSWER;
+    while Instant::now() < deadline {
+        if answers(&config).await {
+            println!("The application is running in the background now.");
+            return Ok(());
+        }
+        if let Ok(Some(status)) = child.try_wait() {
+            let why = format!("the master ended ({status}); its log is {}", file.display());
+            return Err(Error::of(ErrorKind::Config, why));
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    let why =
+        format!("the master doesn't answer on {address} after {ANSWER:?}; its log is {}", file.display());
+    Err(Error::of(ErrorKind::Deadline, why))
+}
+
+async fn answers(config: &MasterConfig) -> bool {
+    is_taken(&config.host, config.port).await
+}
+
+/// The same command without `--daemon`.
+fn arguments(setup: &MasterSetup) -> Vec<String> {
+    let mut words = vec!["start".to_owned(), "--env".to_owned(), setup.config.env.clone()];
+    match &setup.only {
+        Only::All => {}
+        Only::Type(server_type) => words.extend(["--type".to_owned(), server_type.clone()]),
+        Only::Id(id) => words.extend(["--id".to_owned(), id.clone()]),
+    }
+    words
+}

@@ -1,0 +1,183 @@
+//! The registry, and everybody who must hear of its changes.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::session::Incarnation;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use super::children::Children;
+use super::config::MasterConfig;
+use super::process::own_rss_bytes;
+use super::registry::{Event, LinkId, Registry};
+use super::status::{ServerState, ServerStatus};
+use super::wire::server::Status;
+
+/// A server that is asked what there is to say of it answers within this, or is left out of a list.
+const STATUS: Duration = Duration::from_secs(2);
+/// Orders that a link has not got around to. They are few, and one that waits longer than it may is given up.
+const ORDERS: usize = 64;
+/// Ends of lives that a link has not passed on yet; one that falls behind tells all of them again.
+const GONE: usize = 1024;
+
+/// What the link of a server is to do.
+pub(super) enum Order {
+    Stop,
+    Ask(oneshot::Sender<Status>),
+    Close(&'static str),
+}
+
+/// What the tasks of a master share.
+pub(super) struct Hub {
+    pub(super) config: MasterConfig,
+    pub(super) children: Children,
+    registry: Mutex<Registry>,
+    links: Mutex<HashMap<LinkId, mpsc::Sender<Order>>>,
+    next_link: AtomicU64,
+    changed: watch::Sender<()>,
+    expected: watch::Sender<Arc<Vec<Arc<ServerInfo>>>>,
+    gone: broadcast::Sender<(ServerId, Incarnation)>,
+    /// An operator wants the master to end.
+    pub(super) ending: watch::Sender<bool>,
+    pub(super) began: Instant,
+}
+
+impl Hub {
+    pub(super) fn new(config: MasterConfig, children: Children, servers: &[Arc<ServerInfo>]) -> Self {
+        let registry = Registry::new(servers.iter().cloned());
+        Self {
+            config,
+            children,
+            links: Mutex::default(),
+            next_link: AtomicU64::new(1),
+            changed: watch::Sender::new(()),
+            expected: watch::Sender::new(Arc::new(registry.expected())),
+            gone: broadcast::Sender::new(GONE),
+            ending: watch::Sender::new(false),
+            began: Instant::now(),
+            registry: Mutex::new(registry),
+        }
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn links(&self) -> MutexGuard<'_, HashMap<LinkId, mpsc::Sender<Order>>> {
+        self.links.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Looks at what is known now.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Registry) -> T) -> T {
+        look(&self.registry())
+    }
+
+    /// Changes what is known, and tells whom it concerns.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Registry) -> T) -> T {
+        let mut registry = self.registry();
+        let changed = change(&mut registry);
+        while let Some(event) = registry.poll_event() {
+            match event {
+                Event::Expected => drop(self.expected.send_replace(Arc::new(registry.expected()))),
+                // It fails when no server is there to be told.
+                Event::Gone(id, incarnation) => drop(self.gone.send((id, incarnation))),
+                Event::Superseded(link) => self.order(link, Order::Close("another process took its place")),
+                Event::Stop(link) => self.order(link, Order::Stop),
+            }
+        }
+        drop(registry);
+        self.changed.send_replace(());
+        changed
+    }
+
+    /// Waits until `look` finds what it looks for.
+    pub(super) async fn until<T>(&self, mut look: impl FnMut(&Registry) -> Option<T>) -> T {
+        let mut changed = self.changed.subscribe();
+        loop {
+            if let Some(found) = self.look(&mut look) {
+                return found;
+            }
+            if changed.changed().await.is_err() {
+                // The sender is in `self`.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// The lists of expected servers, and the ends of lives, from now on.
+    pub(super) fn subscribe(&self) -> News {
+        News { expected: self.expected.subscribe(), gone: self.gone.subscribe() }
+    }
+
+    /// Makes a link known, and returns what it is ordered to do.
+    pub(super) fn link(&self) -> (LinkId, mpsc::Receiver<Order>) {
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let link = LinkId(self.next_link.fetch_add(1, Ordering::Relaxed));
+        self.links().insert(link, orders);
+        (link, ordered)
+    }
+
+    pub(super) fn forget(&self, link: LinkId) {
+        self.links().remove(&link);
+    }
+
+    /// Gives a link an order. One that takes none is about to end, and whoever waits for the effect sees that.
+    pub(super) fn order(&self, link: LinkId, order: Order) {
+        if let Some(orders) = self.links().get(&link) {
+            let _ = orders.try_send(order);
+        }
+    }
+
+    /// What a server says of itself, if it answers.
+    pub(super) async fn ask(&self, link: LinkId) -> Option<Status> {
+        let (answer, answered) = oneshot::channel();
+        self.order(link, Order::Ask(answer));
+        tokio::time::timeout(STATUS, answered).await.ok()?.ok()
+    }
+
+    /// All servers and the master, sorted by type and id, the master first.
+    pub(super) async fn list(&self) -> Vec<ServerStatus> {
+        let now = Instant::now();
+        let of_servers = self.look(|registry| {
+            registry.entries().map(|entry| (entry.status(now), entry.link())).collect::<Vec<_>>()
+        });
+        let asked = of_servers.into_iter().map(|(mut status, link)| async move {
+            if let Some(own) =
+                futures::future::OptionFuture::from(link.map(|link| self.ask(link))).await.flatten()
+            {
+                status.uptime_ms = Some(own.report.uptime_ms);
+                status.connections = Some(own.report.sessions);
+                status.rss_bytes = own.rss_bytes;
+            }
+            status
+        });
+        let mut list = futures::future::join_all(asked).await;
+        list.sort_by(|a, b| (&a.server_type, &a.id).cmp(&(&b.server_type, &b.id)));
+        list.insert(0, self.own_status());
+        list
+    }
+
+    fn own_status(&self) -> ServerStatus {
+        ServerStatus {
+            id: self.config.id.clone(),
+            server_type: "master".into(),
+            host: self.config.host.clone(),
+            port: Some(self.config.port),
+            client_port: None,
+            pid: Some(std::process::id()),
+            uptime_ms: u64::try_from(self.began.elapsed().as_millis()).ok(),
+            rss_bytes: own_rss_bytes(),
+            connections: None,
+            state: if *self.ending.borrow() { ServerState::Stopping } else { ServerState::Up },
+        }
+    }
+}
+
+/// What a link passes on to its server.
+pub(super) struct News {
+    pub(super) expected: watch::Receiver<Arc<Vec<Arc<ServerInfo>>>>,
+    pub(super) gone: broadcast::Receiver<(ServerId, Incarnation)>,
+}

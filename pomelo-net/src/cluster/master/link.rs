@@ -1,0 +1,172 @@
+//! A server's connection, on the master's side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pomelo_core::cluster::Member;
+use pomelo_core::server::{ServerId, ServerInfo};
+use tokio::net::TcpStream;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::hub::{Hub, News, Order};
+use super::process::Process;
+use super::registry::LinkId;
+use super::wire::server::{FromServer, Status, ToServer};
+use super::wire::{BEAT, SILENCE, Wire, WireError};
+
+/// For this long after its start a master believes servers who tell it of others that its predecessor had added.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+/// A server that has come in.
+pub(super) struct Link {
+    pub(super) hub: Arc<Hub>,
+    pub(super) wire: Wire<TcpStream>,
+    /// What it has proved to be.
+    pub(super) id: ServerId,
+    pub(super) server_type: String,
+    /// Whether it is on this host.
+    pub(super) from_here: bool,
+}
+
+/// What a link does next.
+enum Turn {
+    Heard(FromServer),
+    Ordered(Order),
+    Tell(ToServer),
+    TellAllGone,
+    Beat,
+}
+
+impl Link {
+    /// Serves it until it leaves, is silent, or is refused.
+    pub(super) async fn serve(mut self) {
+        let (link, orders) = self.hub.link();
+        // Before it registers, so that no change falls in between.
+        let news = self.hub.subscribe();
+        let ended = match self.register(link).await {
+            Ok(()) => self.attend(link, orders, news).await,
+            Err(error) => Err(error),
+        };
+        self.hub.forget(link);
+        self.hub.change(|registry| registry.unlink(&self.id, link, Instant::now()));
+        match ended {
+            Ok(why) => tracing::info!(server = %self.id, why, "left"),
+            Err(error) => tracing::warn!(server = %self.id, %error, "the connection of a server is gone"),
+        }
+    }
+
+    async fn register(&mut self, link: LinkId) -> Result<(), WireError> {
+        let FromServer::Register { member, pid, added } = self.wire.receive_soon().await? else {
+            return self.refuse("it did not say what it is".into()).await;
+        };
+        if let Err(reason) = self.take(&member, pid, link) {
+            return self.refuse(reason).await;
+        }
+        if self.hub.began.elapsed() < RECOVERY {
+            self.recover(added);
+        }
+        tracing::info!(server = %self.id, pid, incarnation = %member.incarnation, "registered");
+        let expected = self.hub.look(|registry| registry.expected());
+        self.wire.send(&ToServer::Expect(expected)).await?;
+        self.tell_all_gone().await
+    }
+
+    fn take(&self, member: &Member, pid: u32, link: LinkId) -> Result<(), String> {
+        if member.info.id != self.id || *member.info.server_type != *self.server_type {
+            return Err(format!("it came in as {} of type `{}`", self.id, self.server_type));
+        }
+        let process = self.from_here.then(|| Process::find(pid, &self.id)).flatten();
+        self.hub.change(|registry| registry.register(member, pid, process, link, Instant::now()))
+    }
+
+    fn recover(&self, added: Vec<Arc<ServerInfo>>) {
+        self.hub.change(|registry| {
+            for info in added {
+                let id = info.id.clone();
+                if registry.add(info) {
+                    tracing::info!(server = %id, from = %self.id, "learnt of a server that was added");
+                }
+            }
+        });
+    }
+
+    async fn refuse(&mut self, reason: String) -> Result<(), WireError> {
+        tracing::warn!(server = %self.id, reason, "refused");
+        self.wire.send(&ToServer::Refused { reason }).await?;
+        Err(WireError::Closed)
+    }
+
+    async fn attend(
+        &mut self,
+        link: LinkId,
+        mut orders: mpsc::Receiver<Order>,
+        mut news: News,
+    ) -> Result<&'static str, WireError> {
+        let mut asked: HashMap<u64, oneshot::Sender<Status>> = HashMap::new();
+        let mut asks = 0;
+        let mut beat = tokio::time::interval(BEAT);
+        let mut heard = tokio::time::Instant::now();
+        loop {
+            let turn = tokio::select! {
+                message = self.wire.receive() => Turn::Heard(message?),
+                Some(order) = orders.recv() => Turn::Ordered(order),
+                Ok(()) = news.expected.changed() => {
+                    Turn::Tell(ToServer::Expect(news.expected.borrow_and_update().to_vec()))
+                }
+                gone = news.gone.recv() => match gone {
+                    Ok((id, incarnation)) => Turn::Tell(ToServer::Gone { id, incarnation }),
+                    Err(RecvError::Lagged(_)) => Turn::TellAllGone,
+                    Err(RecvError::Closed) => return Ok("the master ends"),
+                },
+                _ = beat.tick() => Turn::Beat,
+                () = tokio::time::sleep_until(heard + SILENCE) => return Err(WireError::Silent),
+            };
+            match turn {
+                Turn::Heard(message) => {
+                    heard = tokio::time::Instant::now();
+                    match message {
+                        FromServer::Beat => {}
+                        FromServer::Status { ask, status } => {
+                            if let Some(answer) = asked.remove(&ask) {
+                                // Who asked may have given up.
+                                let _ = answer.send(status);
+                            }
+                        }
+                        FromServer::Goodbye => {
+                            self.hub.change(|registry| registry.goodbye(&self.id, link));
+                            return Ok("goodbye");
+                        }
+                        FromServer::Update(member) | FromServer::Register { member, .. } => {
+                            let pid = self.hub.look(|registry| registry.get(&self.id)?.registered_pid());
+                            if let Err(reason) = self.take(&member, pid.unwrap_or_default(), link) {
+                                self.refuse(reason).await?;
+                            }
+                        }
+                    }
+                }
+                Turn::Ordered(Order::Stop) => self.wire.send(&ToServer::Stop).await?,
+                Turn::Ordered(Order::Ask(answer)) => {
+                    asked.retain(|_, answer| !answer.is_closed());
+                    asks += 1;
+                    asked.insert(asks, answer);
+                    self.wire.send(&ToServer::Ask { ask: asks }).await?;
+                }
+                Turn::Ordered(Order::Close(why)) => {
+                    self.refuse(why.into()).await?;
+                }
+                Turn::Tell(message) => self.wire.send(&message).await?,
+                Turn::TellAllGone => self.tell_all_gone().await?,
+                Turn::Beat => self.wire.send(&ToServer::Beat).await?,
+            }
+        }
+    }
+
+    async fn tell_all_gone(&mut self) -> Result<(), WireError> {
+        for (id, incarnation) in self.hub.look(|registry| registry.gone()) {
+            self.wire.send(&ToServer::Gone { id, incarnation }).await?;
+        }
+        Ok(())
+    }
+}

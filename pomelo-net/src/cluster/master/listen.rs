@@ -1,0 +1,140 @@
+//! The master's port, and who comes in there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pomelo_core::error::{Error, ErrorKind, Result};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::children::{self, Children};
+use super::config::{MasterConfig, Tokens, Users};
+use super::hub::Hub;
+use super::link::Link;
+use super::operator;
+use super::setup::MasterSetup;
+use super::wire::Wire;
+use super::wire::login::{Doors, Guest};
+
+/// Who is not logged in by then is not waited for.
+const LOGIN: Duration = Duration::from_secs(10);
+/// Logins that go on at once; further ones wait in the backlog of the port.
+const LOGINS: usize = 1024;
+/// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
+const BREATHER: Duration = Duration::from_millis(50);
+
+/// A master that listens. It has started no server yet; [`run`](super::run) does that.
+///
+/// When it is dropped its port is closed, and servers go on without it.
+pub struct Master {
+    pub(super) hub: Arc<Hub>,
+    address: SocketAddr,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Master {
+    /// Listens where master.json says.
+    ///
+    /// # Errors
+    /// If a file of the configuration is wrong: which, and which entry. If the port is taken: which.
+    pub async fn start(setup: &MasterSetup) -> Result<Self> {
+        let config = MasterConfig::read(&setup.config)?;
+        let doors = Doors { users: Users::read(&setup.config)?, tokens: Tokens::read(&setup.config)? };
+        let children = Children::new(setup, &config)?;
+        let listener = bind(&config).await?;
+        let address = listener.local_addr()?;
+        if doors.users.is_default() {
+            tracing::warn!(
+                "there is no adminUser.json: the operator admin/admin is let in, from this host only"
+            );
+        }
+        if doors.tokens.is_open() {
+            tracing::warn!(
+                "there is no adminServer.json: servers need no token, and come from this host only"
+            );
+        }
+        tracing::info!(master = %config.id, %address, "listening");
+        let hub = Arc::new(Hub::new(config, children, &setup.config.servers));
+        let tasks = vec![
+            tokio::spawn(accept(listener, hub.clone(), Arc::new(doors))),
+            tokio::spawn(children::watch(hub.clone())),
+        ];
+        Ok(Self { hub, address, tasks })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn bind(config: &MasterConfig) -> Result<TcpListener> {
+    TcpListener::bind((config.host.as_str(), config.port)).await.map_err(|error| {
+        let mut why = format!("{} cannot listen on {} (master.json): {error}", config.id, config.address());
+        if error.kind() == std::io::ErrorKind::AddrInUse {
+            why.push_str("; is the application running already?");
+        }
+        Error::of(ErrorKind::Config, why)
+    })
+}
+
+async fn accept(listener: TcpListener, hub: Arc<Hub>, doors: Arc<Doors>) {
+    let seats = Arc::new(Semaphore::new(LOGINS));
+    // They end with this task: a master that is gone holds no connection.
+    let mut guests = tokio::task::JoinSet::new();
+    loop {
+        while guests.try_join_next().is_some() {}
+        let Ok(seat) = seats.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let (hub, doors) = (hub.clone(), doors.clone());
+                guests.spawn(async move {
+                    let welcomed = timeout(LOGIN, welcome(stream, peer, &doors)).await;
+                    drop(seat);
+                    if let Ok(Some((wire, guest, from_here))) = welcomed {
+                        attend(hub, wire, guest, from_here).await;
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the master cannot accept");
+                tokio::time::sleep(BREATHER).await;
+            }
+        }
+    }
+}
+
+async fn welcome(
+    stream: TcpStream,
+    peer: SocketAddr,
+    doors: &Doors,
+) -> Option<(Wire<TcpStream>, Guest, bool)> {
+    let here = stream.local_addr().ok()?.ip();
+    let from_here = peer.ip().to_canonical().is_loopback() || peer.ip() == here;
+    // It fails only on a connection that is gone already, as the first read will show.
+    let _ = stream.set_nodelay(true);
+    let mut wire = Wire::new(stream);
+    match doors.admit(&mut wire, from_here).await {
+        Ok(guest) => Some((wire, guest, from_here)),
+        Err(error) => {
+            tracing::warn!(%peer, %error, "not let in");
+            None
+        }
+    }
+}
+
+async fn attend(hub: Arc<Hub>, wire: Wire<TcpStream>, guest: Guest, from_here: bool) {
+    match guest {
+        Guest::Server { id, server_type } => Link { hub, wire, id, server_type, from_here }.serve().await,
+        Guest::Operator { user, level } => operator::serve(hub, wire, user, level).await,
+    }
+}

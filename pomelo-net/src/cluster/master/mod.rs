@@ -1,0 +1,52 @@
+//! pomelo's master: one process that starts the servers, tells each of all others, and does what operators want.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `config` | master.json, adminUser.json, adminServer.json |
+//! | `setup` | [`MasterSetup`]: what a master is started with, and its bounds |
+//! | `run` | [`run`]: the command `start`, to its end; `daemon`, in the background |
+//! | `listen` | [`Master`]: its port, and who comes in there |
+//! | `registry` | which servers there should be, and what is known of each (sans-IO) |
+//! | `hub` | the registry, and everybody who must hear of its changes |
+//! | `link`, `operator` | a connection of a server, of an operator |
+//! | `orders` | stop, kill, restart, add |
+//! | `children` | the processes of the servers: starting, watching and ending them; their logs |
+//! | `monitor` | [`Monitor`]: the discovery of a server that has a master |
+//! | `admin` | [`Admin`]: an operator's connection |
+//! | `wire` | frames, logins, messages |
+//!
+//! **Who may do what.** Whoever connects proves who it is (see [`secret`](super::secret)), also when it comes back. A
+//! server needs the token that adminServer.json has for its type, and speaks for its own id only. An operator needs the
+//! password of adminUser.json; level 1 may do everything, level 2 may look. Without these files only this host is let
+//! in: servers without a token, and the operator `admin` with the password `admin`; the log says so.
+//!
+//! **When the master dies**, the servers go on: they keep the list that they have and see each other by their links. A
+//! new master learns from them what the old one knew, adopts them, and starts only those that are missing.
+
+mod admin;
+mod children;
+mod config;
+mod daemon;
+mod hub;
+mod link;
+mod listen;
+mod monitor;
+mod operator;
+mod orders;
+mod process;
+mod registry;
+mod run;
+mod setup;
+mod status;
+mod table;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use admin::{Admin, AdminError};
+pub use config::MasterConfig;
+pub use listen::Master;
+pub use monitor::Monitor;
+pub use run::run;
+pub use setup::{MasterLimits, MasterSetup, Only};
+pub use status::{Outcome, ServerState, ServerStatus, Which};

@@ -1,0 +1,138 @@
+//! The discovery of a server that has a master.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `mod` | [`Monitor`], and a server's registration |
+//! | `line` | one connection to the master: logging in, registering, listening |
+//! | `watch` | the task that holds such a connection, and makes it again |
+
+mod line;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use pomelo_core::cluster::Member;
+use pomelo_core::config::Config;
+use pomelo_core::discovery::{Discovery, Registration, Watcher};
+use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::server::ServerInfo;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::config::{MasterConfig, Tokens};
+use crate::cluster::secret::Secret;
+use line::{Line, LineError};
+use watch::Watch;
+
+/// A server doesn't wait for a master longer than this before it starts without one.
+const FIRST: Duration = Duration::from_secs(5);
+/// What a server wants to tell its master and couldn't yet. Updates are few.
+const UPDATES: usize = 16;
+/// A goodbye that has not been heard by then is not waited for.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// The [`Discovery`] of a server that has a master: it registers there and hears whom to expect, who is gone, and when to
+/// stop.
+///
+/// Without a master it goes on: it expects the servers of servers.json, or those that it was told of last, and tries to
+/// reach the master for ever, every few seconds.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    address: String,
+    tokens: Tokens,
+    servers: Vec<Arc<ServerInfo>>,
+}
+
+impl Monitor {
+    /// A monitor for a master on `address`, which is `host:port`; `servers` are whom to expect while there is none.
+    pub fn new(address: impl Into<String>, servers: impl IntoIterator<Item = Arc<ServerInfo>>) -> Self {
+        Self { address: address.into(), tokens: Tokens::none(), servers: servers.into_iter().collect() }
+    }
+
+    /// Sets what servers of a type prove to the master, and it to them.
+    #[must_use]
+    pub fn token(mut self, server_type: &str, token: Secret) -> Self {
+        self.tokens.insert(server_type, token);
+        self
+    }
+
+    /// A monitor for the servers of an application, by master.json, adminServer.json and servers.json.
+    ///
+    /// # Errors
+    /// Names the file and the entry that is wrong.
+    pub fn from_config(config: &Config) -> Result<Self> {
+        let master = MasterConfig::read(config)?;
+        let servers = config.servers.clone();
+        Ok(Self { address: master.address(), tokens: Tokens::read(config)?, servers })
+    }
+
+    async fn begin(self, member: Member, watcher: Arc<dyn Watcher>) -> Result<(Watch, Option<Line>)> {
+        let expected: Vec<_> = match self.servers.iter().any(|info| info.id == member.info.id) {
+            true => self.servers.clone(),
+            false => self.servers.iter().cloned().chain([member.info.clone()]).collect(),
+        };
+        let mut watch = Watch { monitor: self, member, watcher, expected, was_reached: true };
+        match timeout(FIRST, watch.connect()).await.unwrap_or(Err(LineError::Slow)) {
+            Ok(line) => Ok((watch, Some(line))),
+            Err(LineError::Refused(reason)) => {
+                let address = &watch.monitor.address;
+                let id = &watch.member.info.id;
+                let why = format!("the master on {address} refused {id}: {reason}");
+                Err(Error::of(ErrorKind::Refused, why))
+            }
+            Err(error) => {
+                watch.complain(&error);
+                watch.watcher.expect(watch.expected.clone());
+                Ok((watch, None))
+            }
+        }
+    }
+}
+
+impl Discovery for Monitor {
+    fn register(
+        &self,
+        member: Member,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+        Box::pin(async {
+            let (watch, line) = self.clone().begin(member, watcher).await?;
+            let (tell, told) = mpsc::channel(UPDATES);
+            tokio::spawn(watch.run(line, told));
+            Ok(Arc::new(Place { tell }) as Arc<dyn Registration>)
+        })
+    }
+}
+
+/// What a server wants to tell.
+enum Tell {
+    Update(Box<Member>),
+    Goodbye(oneshot::Sender<()>),
+}
+
+/// A server's place at its master. When it is dropped, the connection is closed.
+struct Place {
+    tell: mpsc::Sender<Tell>,
+}
+
+impl Registration for Place {
+    fn update(&self, member: Member) {
+        if self.tell.try_send(Tell::Update(Box::new(member))).is_err() {
+            tracing::warn!("the master is not told of a change: too many wait, or the server has left");
+        }
+    }
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let (said, heard) = oneshot::channel();
+            // Both fail when it has left before.
+            let _ = timeout(GOODBYE, async {
+                let _ = self.tell.send(Tell::Goodbye(said)).await;
+                let _ = heard.await;
+            })
+            .await;
+        })
+    }
+}

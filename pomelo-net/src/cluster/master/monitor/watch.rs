@@ -1,0 +1,175 @@
+//! The task that holds a server's connection to its master, and makes it again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use pomelo_core::cluster::Member;
+use pomelo_core::discovery::Watcher;
+use pomelo_core::server::ServerInfo;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::super::process::own_rss_bytes;
+use super::super::wire::server::{FromServer, Status, ToServer};
+use super::super::wire::{BEAT, SILENCE, WireError};
+use super::line::{Line, LineError, open};
+use super::{FIRST, Monitor, Tell};
+
+/// The longest wait before the master is tried again: with a list complete in 15 s, it may fail twice.
+const LONGEST: Duration = Duration::from_secs(4);
+
+pub(super) struct Watch {
+    pub(super) monitor: Monitor,
+    pub(super) member: Member,
+    pub(super) watcher: Arc<dyn Watcher>,
+    /// Whom the watcher was told to expect, or will be.
+    pub(super) expected: Vec<Arc<ServerInfo>>,
+    /// Whether there was a master when that was last said in the log.
+    pub(super) was_reached: bool,
+}
+
+/// Why a server doesn't listen to its master any more.
+enum End {
+    Broken(LineError),
+    Left,
+}
+
+impl Watch {
+    /// Until the server leaves.
+    pub(super) async fn run(mut self, mut line: Option<Line>, mut told: mpsc::Receiver<Tell>) {
+        loop {
+            let open = match line.take() {
+                Some(open) => open,
+                None => match self.reconnect(&mut told).await {
+                    Some(open) => open,
+                    None => return,
+                },
+            };
+            match self.listen(open, &mut told).await {
+                End::Broken(error) => self.complain(&error),
+                End::Left => return,
+            }
+        }
+    }
+
+    /// Connects, and tells the watcher whom to expect.
+    pub(super) async fn connect(&mut self) -> Result<Line, LineError> {
+        let is_listed =
+            |info: &&Arc<ServerInfo>| self.monitor.servers.iter().any(|listed| listed.id == info.id);
+        let register = FromServer::Register {
+            member: self.member.clone(),
+            pid: std::process::id(),
+            added: self.expected.iter().filter(|info| !is_listed(info)).cloned().collect(),
+        };
+        let (line, expected) = open(&self.monitor, &self.member.info, register).await?;
+        if !std::mem::replace(&mut self.was_reached, true) {
+            tracing::info!(server = %self.member.info.id, master = self.monitor.address, "the master is back");
+        }
+        self.expect(expected);
+        Ok(line)
+    }
+
+    /// Tries until the master is there; none if the server leaves first.
+    async fn reconnect(&mut self, told: &mut mpsc::Receiver<Tell>) -> Option<Line> {
+        let mut delays = ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(250))
+            .with_max_delay(LONGEST / 2)
+            .without_max_times()
+            .build();
+        loop {
+            let wait = Instant::now() + delays.next().unwrap_or(LONGEST);
+            loop {
+                tokio::select! {
+                    tell = told.recv() => match tell {
+                        Some(Tell::Update(member)) => self.member = *member,
+                        // Nobody is there to hear it; the sender is dropped, which is an answer.
+                        Some(Tell::Goodbye(_)) | None => return None,
+                    },
+                    () = sleep_until(wait) => break,
+                }
+            }
+            match timeout(FIRST, self.connect()).await.unwrap_or(Err(LineError::Slow)) {
+                Ok(line) => return Some(line),
+                Err(error) => self.complain(&error),
+            }
+        }
+    }
+
+    /// Says once that the master can't be reached. That it refuses is said each time: somebody must act.
+    pub(super) fn complain(&mut self, error: &LineError) {
+        let (server, master) = (&self.member.info.id, &self.monitor.address);
+        let was_reached = std::mem::replace(&mut self.was_reached, false);
+        match error {
+            LineError::Refused(reason) => {
+                tracing::error!(%server, master, reason, "the master refuses this server")
+            }
+            error if was_reached => tracing::warn!(%server, master, %error, "no master; going on without it"),
+            error => tracing::debug!(%server, master, %error, "still no master"),
+        }
+    }
+
+    fn expect(&mut self, servers: Vec<Arc<ServerInfo>>) {
+        self.expected.clone_from(&servers);
+        self.watcher.expect(servers);
+    }
+
+    async fn listen(&mut self, mut line: Line, told: &mut mpsc::Receiver<Tell>) -> End {
+        match self.converse(&mut line, told).await {
+            Ok(()) => End::Left,
+            Err(error) => End::Broken(error),
+        }
+    }
+
+    /// Until the server has left.
+    async fn converse(&mut self, line: &mut Line, told: &mut mpsc::Receiver<Tell>) -> Result<(), LineError> {
+        let mut beat = tokio::time::interval(BEAT);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                message = line.receive() => {
+                    heard = Instant::now();
+                    self.hear(message?, line).await?;
+                }
+                tell = told.recv() => match tell {
+                    Some(Tell::Update(member)) => {
+                        self.member = *member;
+                        line.send(&FromServer::Update(self.member.clone())).await?;
+                    }
+                    Some(Tell::Goodbye(said)) => {
+                        line.send(&FromServer::Goodbye).await?;
+                        // The master closes when it has heard it.
+                        while line.receive::<ToServer>().await.is_ok() {}
+                        let _ = said.send(());
+                        return Ok(());
+                    }
+                    None => return Ok(()),
+                },
+                _ = beat.tick() => line.send(&FromServer::Beat).await?,
+                () = sleep_until(heard + SILENCE) => return Err(WireError::Silent.into()),
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: ToServer, line: &mut Line) -> Result<(), LineError> {
+        match message {
+            ToServer::Expect(servers) => self.expect(servers),
+            ToServer::Gone { id, incarnation } => self.watcher.gone(&id, incarnation),
+            ToServer::Stop => {
+                tracing::info!(server = %self.member.info.id, "the master wants this server to stop");
+                self.watcher.stop();
+            }
+            ToServer::Ask { ask } => {
+                // One that has stopped has nothing to say; it is about to say goodbye.
+                if let Some(report) = self.watcher.report() {
+                    let status = Status { report, rss_bytes: own_rss_bytes() };
+                    line.send(&FromServer::Status { ask, status }).await?;
+                }
+            }
+            ToServer::Beat => {}
+            ToServer::Refused { reason } => return Err(LineError::Refused(reason)),
+        }
+        Ok(())
+    }
+}

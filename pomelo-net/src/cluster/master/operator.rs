@@ -1,0 +1,107 @@
+//! An operator's connection, on the master's side.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pomelo_core::server::ServerId;
+use tokio::net::TcpStream;
+
+use super::config::Level;
+use super::hub::Hub;
+use super::orders;
+use super::wire::operator::{Answer, Asked, Refusal, Request, ToOperator};
+use super::wire::{BEAT, Wire, WireError};
+
+/// The lines of a log that are sent at once.
+const MOST_LINES: usize = 10_000;
+
+/// Answers an operator until it leaves. An order that was begun goes on when it does.
+pub(super) async fn serve(hub: Arc<Hub>, mut wire: Wire<TcpStream>, user: String, level: Level) {
+    loop {
+        let asked: Result<Asked, WireError> = wire.receive().await;
+        let Asked { ask, request } = match asked {
+            Ok(asked) => asked,
+            Err(WireError::Closed) => return,
+            Err(error) => return tracing::warn!(user, %error, "the connection of an operator is gone"),
+        };
+        if let Err(error) = answer(&hub, &mut wire, ask, request, &user, level).await {
+            return tracing::warn!(user, %error, "the connection of an operator is gone");
+        }
+    }
+}
+
+async fn answer(
+    hub: &Arc<Hub>,
+    wire: &mut Wire<TcpStream>,
+    ask: u64,
+    request: Request,
+    user: &str,
+    level: Level,
+) -> Result<(), WireError> {
+    let needed = request.level();
+    if level.number() > needed.number() {
+        tracing::warn!(user, ?request, "denied");
+        let answer = Err(Refusal::Denied { needed: needed.number() });
+        return wire.send(&ToOperator::Answer { ask, answer }).await;
+    }
+    tracing::info!(user, ?request, "an operator asks");
+    let ends_master =
+        matches!(&request, Request::Kill) || matches!(&request, Request::Stop { ids } if ids.is_empty());
+    let work = tokio::spawn(perform(hub.clone(), request));
+    tokio::pin!(work);
+    let mut beat = tokio::time::interval(BEAT);
+    let answer = loop {
+        tokio::select! {
+            done = &mut work => break done.unwrap_or_else(|_| Err(Refusal::Invalid("it failed inside".into()))),
+            _ = beat.tick() => wire.send(&ToOperator::Working).await?,
+        }
+    };
+    let sent = wire.send(&ToOperator::Answer { ask, answer }).await;
+    if ends_master {
+        // Only now, so that the operator has the answer.
+        hub.ending.send_replace(true);
+    }
+    sent
+}
+
+/// Does what an operator wants, whose level was checked.
+async fn perform(hub: Arc<Hub>, request: Request) -> Result<Answer, Refusal> {
+    Ok(match request {
+        Request::List => Answer::Servers(hub.list().await),
+        Request::Report { id } => report(&hub, &id).await?,
+        Request::Log { id, lines } => log(&hub, &id, lines).await?,
+        Request::Stop { ids } => Answer::Outcomes(orders::stop(&hub, &ids).await?),
+        Request::Kill => Answer::Outcomes(orders::kill(&hub).await),
+        Request::Restart { which } => Answer::Outcomes(orders::restart(&hub, &which).await?),
+        Request::Add { entry } => Answer::Outcomes(orders::add(&hub, entry).await?),
+    })
+}
+
+async fn report(hub: &Hub, id: &str) -> Result<Answer, Refusal> {
+    if hub.config.id == id {
+        return Err(Refusal::Invalid(format!("{id} is the master; only servers have a report")));
+    }
+    let id = ServerId::from(id);
+    let found = hub.look(|registry| registry.get(&id).map(|entry| (entry.link(), entry.state())));
+    let (link, state) = found.ok_or_else(|| Refusal::UnknownServer(id.clone()))?;
+    let link = link.ok_or_else(|| Refusal::NotUp { id: id.clone(), state })?;
+    hub.ask(link).await.map(|status| Answer::Report(status.report)).ok_or(Refusal::NoAnswer(id))
+}
+
+async fn log(hub: &Hub, id: &str, lines: usize) -> Result<Answer, Refusal> {
+    let logs = &hub.children.logs;
+    // Only names that the master knows become paths.
+    let file = if hub.config.id == id {
+        logs.of_master()
+    } else if hub.look(|registry| registry.get(id).is_some()) {
+        logs.of(id)
+    } else {
+        return Err(Refusal::UnknownServer(id.into()));
+    };
+    let tail = super::children::tail(&file, lines.min(MOST_LINES));
+    tail.await.map(Answer::Lines).map_err(|error| cannot_read(&file, &error))
+}
+
+fn cannot_read(file: &Path, error: &std::io::Error) -> Refusal {
+    Refusal::Invalid(format!("cannot read {}: {error}", file.display()))
+}

@@ -1,0 +1,105 @@
+//! The command `start`, to its end.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use pomelo_core::error::Result;
+
+use super::hub::Hub;
+use super::listen::Master;
+use super::setup::MasterSetup;
+use super::table::table;
+use super::{daemon, orders};
+
+/// Runs an application with a master: starts the master, one process per server, prints what came of it, and waits until
+/// the process is asked to stop (Ctrl-C, SIGTERM) or an operator wants it to. Then it stops all servers and returns.
+///
+/// With [`daemon`](MasterSetup::daemon) it starts itself again in the background, and returns when that one answers.
+///
+/// A server that can't be started does not keep the others from it: it is printed, with the place of its log.
+///
+/// # Errors
+/// As [`Master::start`]; in the background, if the master ended or did not answer in time.
+pub async fn run(setup: MasterSetup) -> Result<()> {
+    if setup.daemon {
+        return daemon::start(&setup).await;
+    }
+    let master = Master::start(&setup).await?;
+    let hub = master.hub.clone();
+    // From now on, so that a stop in the middle of the start is one too.
+    let stop = stop_wanted(&hub);
+    tokio::pin!(stop);
+    tokio::select! {
+        () = start_servers(&hub, &setup) => stop.await,
+        () = &mut stop => {}
+    }
+    hub.ending.send_replace(true);
+    say(format_args!("stopping\n"));
+    for outcome in orders::drain(&hub).await.iter().filter(|outcome| !outcome.ok) {
+        say(format_args!("{}: {}\n", outcome.id, outcome.message));
+    }
+    hub.children.let_go();
+    say(format_args!("stopped\n"));
+    Ok(())
+}
+
+async fn start_servers(hub: &Arc<Hub>, setup: &MasterSetup) {
+    let wanted: Vec<_> = setup.config.servers.iter().filter(|info| setup.only.wants(info)).collect();
+    say(format_args!("{} on {}, starting {} servers\n", hub.config.id, hub.config.address(), wanted.len()));
+    let mut starts: FuturesUnordered<_> = wanted.iter().map(|info| orders::begin(hub, &info.id)).collect();
+    let mut failed = Vec::new();
+    while let Some(outcome) = starts.next().await {
+        let word = if outcome.ok { "" } else { "FAILED: " };
+        say(format_args!("  {}: {word}{}\n", outcome.id, outcome.message));
+        if !outcome.ok {
+            failed.push(outcome.id);
+        }
+    }
+    say(format_args!("\n{}\n", table(&hub.list().await)));
+    if !failed.is_empty() {
+        say(format_args!("{} of {} servers failed\n", failed.len(), wanted.len()));
+    }
+}
+
+/// To the terminal, or the log of a master in the background.
+fn say(text: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    // A terminal that is gone must not end the servers.
+    let _ = out.write_fmt(text).and_then(|()| out.flush());
+}
+
+/// Resolves when the process is asked to stop, or an operator wants it to.
+async fn stop_wanted(hub: &Hub) {
+    let mut ending = hub.ending.subscribe();
+    let ordered = async {
+        // An error means that the hub is gone; it is lent to this function.
+        let _ = ending.wait_for(|ending| *ending).await;
+    };
+    tokio::select! {
+        () = (crate::platform().stop_signal)() => {}
+        () = ordered => {}
+        () = hung_up() => {}
+    }
+}
+
+/// The terminal was closed. Whoever has none goes on.
+#[cfg(unix)]
+async fn hung_up() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if let Ok(mut hangup) = signal(SignalKind::hangup()) {
+        let has_terminal = std::io::stdout().is_terminal();
+        while hangup.recv().await.is_some() {
+            if has_terminal {
+                return;
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+#[cfg(not(unix))]
+async fn hung_up() {
+    std::future::pending().await
+}

@@ -1,0 +1,104 @@
+//! What a master is started with.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pomelo_core::config::Config;
+use pomelo_core::server::ServerInfo;
+
+/// What a master is started with.
+#[derive(Debug, Clone)]
+pub struct MasterSetup {
+    /// The servers, and where master.json, adminUser.json and adminServer.json are.
+    pub config: Arc<Config>,
+    /// The program that is a server when it is run with `--server-id <id> --env <env>`: the application itself. On other
+    /// hosts it has the same path.
+    pub exe: PathBuf,
+    /// Arguments of the program that come before ours.
+    pub args: Vec<String>,
+    /// Which servers to start. All of servers.json are expected in any case.
+    pub only: Only,
+    /// Whether the master goes on in the background.
+    pub daemon: bool,
+    /// Where `<id>.log` of each server is, and `master.log`.
+    pub log_dir: PathBuf,
+    /// The directory that servers run in, on other hosts too.
+    pub base_dir: PathBuf,
+    /// Arguments of `ssh`, pomelo's `ssh_config_params`. Servers on other hosts are started by ssh, which must need no
+    /// password.
+    pub ssh_args: Vec<String>,
+    /// Its bounds.
+    pub limits: MasterLimits,
+}
+
+impl MasterSetup {
+    /// This program, in this directory; logs go to `logs` beside the directory of the configuration.
+    ///
+    /// # Errors
+    /// If the system doesn't say which program and directory that is.
+    pub fn new(config: Arc<Config>) -> io::Result<Self> {
+        let base_dir = std::env::current_dir()?;
+        let beside = config.dir.as_deref().map(|dir| base_dir.join(dir).join("../logs"));
+        Ok(Self {
+            config,
+            exe: std::env::current_exe()?,
+            args: vec![],
+            only: Only::All,
+            daemon: false,
+            log_dir: beside.unwrap_or_else(|| base_dir.join("logs")),
+            base_dir,
+            ssh_args: vec![],
+            limits: MasterLimits::default(),
+        })
+    }
+}
+
+/// Which servers a master starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// Every server of servers.json.
+    All,
+    /// Those of a type.
+    Type(String),
+    /// One. The id of the master itself is none of them: it then starts no server.
+    Id(String),
+}
+
+impl Only {
+    pub(super) fn wants(&self, info: &ServerInfo) -> bool {
+        match self {
+            Self::All => true,
+            Self::Type(server_type) => *info.server_type == **server_type,
+            Self::Id(id) => info.id == **id,
+        }
+    }
+}
+
+/// The bounds of a master.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct MasterLimits {
+    /// How long a server may take to be up before the master calls it failed. 30 s. It isn't ended for that.
+    pub start: Duration,
+    /// How long a server may take to stop before its process is killed. 20 s: twice what a server waits for its
+    /// sessions.
+    pub drain: Duration,
+    /// How long a port that is taken may wait for its server to register, before it is called somebody else's. 10 s:
+    /// servers try every few seconds to reach a master that was away.
+    pub adopt: Duration,
+    /// The bytes of a log; when it is longer it becomes `<id>.log.1`, and what was there before is gone. 10 MiB.
+    pub log_bytes: u64,
+}
+
+impl Default for MasterLimits {
+    fn default() -> Self {
+        Self {
+            start: Duration::from_secs(30),
+            drain: Duration::from_secs(20),
+            adopt: Duration::from_secs(10),
+            log_bytes: 10 * 1024 * 1024,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Frames between a master and those who talk to it: JSON, each with its length in front.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `login` | both sides prove who they are |
+//! | `server` | what a server and the master say to each other |
+//! | `operator` | what an operator asks, and what the master answers |
+
+pub(super) mod login;
+pub(super) mod operator;
+pub(super) mod server;
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
+
+/// The longest frame of somebody who has not logged in: a name and a proof are a tenth of it.
+const STRANGER: usize = 4 * 1024;
+/// The longest frame after that: the list of 20,000 servers has room in it.
+const KNOWN: usize = 8 * 1024 * 1024;
+/// The other side has this long to take a frame: more, and it is gone.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often both sides say that they are there.
+pub(super) const BEAT: Duration = Duration::from_secs(1);
+/// Who has been silent for this long is lost.
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
+
+/// A connection that carries messages. Reading is cancel safe.
+pub(super) struct Wire<S> {
+    framed: Framed<S, LengthDelimitedCodec>,
+}
+
+/// Why a connection is of no use any more.
+#[derive(Debug, Error)]
+pub(super) enum WireError {
+    #[error("the connection was closed")]
+    Closed,
+    #[error("nothing was heard for {SILENCE:?}")]
+    Silent,
+    #[error("the other side takes nothing any more")]
+    Stuck,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("a message can't be read: {0}")]
+    Format(#[from] serde_json::Error),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(super) fn new(stream: S) -> Self {
+        let codec = LengthDelimitedCodec::builder().max_frame_length(STRANGER).new_codec();
+        Self { framed: Framed::new(stream, codec) }
+    }
+
+    /// The other side has proved who it is: longer frames are taken from it.
+    pub(super) fn trust(&mut self) {
+        self.framed.codec_mut().set_max_frame_length(KNOWN);
+    }
+
+    pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), WireError> {
+        let frame = serde_json::to_vec(message)?;
+        match timeout(PATIENCE, self.framed.send(Bytes::from(frame))).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => Err(WireError::Stuck),
+        }
+    }
+
+    pub(super) async fn receive<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
+        let frame = self.framed.next().await.ok_or(WireError::Closed)??;
+        Ok(serde_json::from_slice(&frame)?)
+    }
+
+    /// As [`receive`](Self::receive), but for no longer than [`SILENCE`].
+    pub(super) async fn receive_soon<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
+        timeout(SILENCE, self.receive()).await.unwrap_or(Err(WireError::Silent))
+    }
+}

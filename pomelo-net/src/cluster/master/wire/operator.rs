@@ -1,0 +1,95 @@
+//! What an operator asks, and what the master answers.
+
+use pomelo_core::report::Report;
+use pomelo_core::server::ServerId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::cluster::master::config::Level;
+use crate::cluster::master::status::{Outcome, ServerState, ServerStatus, Which};
+
+/// A request with the number that its answer carries.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::cluster::master) struct Asked {
+    pub(in crate::cluster::master) ask: u64,
+    pub(in crate::cluster::master) request: Request,
+}
+
+/// What an operator wants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::cluster::master) enum Request {
+    List,
+    Report { id: String },
+    Log { id: String, lines: usize },
+    Stop { ids: Vec<String> },
+    Kill,
+    Restart { which: Which },
+    Add { entry: Map<String, Value> },
+}
+
+impl Request {
+    /// The level that it needs. There is no other check, and none is answered without this one.
+    pub(in crate::cluster::master) fn level(&self) -> Level {
+        match self {
+            Self::List | Self::Report { .. } | Self::Log { .. } => Level::Look,
+            Self::Stop { .. } | Self::Kill | Self::Restart { .. } | Self::Add { .. } => Level::Everything,
+        }
+    }
+}
+
+/// The master speaks.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::cluster::master) enum ToOperator {
+    /// The request is being worked on. It comes every second, so that its absence means something.
+    Working,
+    Answer {
+        ask: u64,
+        answer: Result<Answer, Refusal>,
+    },
+}
+
+/// The answer to a request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::cluster::master) enum Answer {
+    Servers(Vec<ServerStatus>),
+    Report(Report),
+    Lines(Vec<String>),
+    Outcomes(Vec<Outcome>),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::cluster::master) enum Refusal {
+    Denied {
+        needed: u8,
+    },
+    UnknownServer(ServerId),
+    NotUp {
+        id: ServerId,
+        state: ServerState,
+    },
+    NoAnswer(ServerId),
+    /// The request itself is wrong: why.
+    Invalid(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_looks_needs_no_level_1() {
+        let id = || "chat-1".to_owned();
+        for request in [Request::List, Request::Report { id: id() }, Request::Log { id: id(), lines: 1 }] {
+            assert_eq!(request.level(), Level::Look, "{request:?}");
+        }
+        for request in [
+            Request::Stop { ids: vec![] },
+            Request::Kill,
+            Request::Restart { which: Which::Type("chat".into()) },
+            Request::Add { entry: Map::new() },
+        ] {
+            assert_eq!(request.level(), Level::Everything, "{request:?}");
+        }
+    }
+}
