@@ -21,7 +21,7 @@ pub struct Limits {
     pub lanes: usize,
     /// How many pushes a frontend keeps of a channel whose membership it is fetching. 1,024, then they are dropped.
     pub stashed_pushes: usize,
-    /// How long stopping waits for sessions and their `on_closed` hooks. 10 s.
+    /// How long stopping waits for sessions and their `on_closed` hooks, and then for each component. 10 s.
     pub stop_timeout: Duration,
 }
 

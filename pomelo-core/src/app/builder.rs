@@ -270,6 +270,7 @@ impl<R: Cluster> Builder<R> {
             methods: Arc::new(methods),
             connectors: setup.connectors,
             hooks: setup.hooks,
+            components: setup.components,
             thread,
         })
     }

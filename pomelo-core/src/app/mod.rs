@@ -2,6 +2,7 @@
 
 mod builder;
 mod cluster;
+mod component;
 mod configure;
 mod core;
 mod inbox;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub use self::core::Core;
 pub use builder::Builder;
 pub use cluster::{Cluster, Mount, Platform, ServerType, Table};
+pub use component::Component;
 pub use configure::Configure;
 pub use running::Running;
 

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
 use super::node::Node;
 use super::{App, Cluster, CoreInbox, Event};
@@ -29,6 +30,7 @@ pub(super) struct Server<R> {
     pub(super) methods: Arc<MethodTable>,
     pub(super) connectors: Vec<Arc<dyn Connector>>,
     pub(super) hooks: LifecycleHooks<R>,
+    pub(super) components: Components<R>,
     pub(super) thread: Thread,
 }
 
@@ -39,6 +41,7 @@ struct Up<R> {
     _node: Arc<dyn Node>,
     listening: Vec<Listening>,
     hooks: LifecycleHooks<R>,
+    components: Components<R>,
     tasks: Vec<JoinHandle<()>>,
     _thread: Thread,
 }
@@ -66,20 +69,43 @@ impl<R: Cluster> Running<R> {
     async fn bring_up(&mut self, servers: Vec<Server<R>>, transport: &Arc<dyn Transport>) -> Result<()> {
         let mut connectors = Vec::new();
         for server in servers {
-            let Server { app, node, methods, connectors: own, hooks, thread } = server;
+            let Server { app, node, methods, connectors: own, hooks, mut components, thread } = server;
             run_hooks(&hooks.before_startup, &app).await.map_err(|e| e.context(app.server_id()))?;
             let mut encodings: Vec<Encoding> = own.iter().map(|connector| connector.encoding()).collect();
             encodings.dedup();
             let member = Member { info: app.info.clone(), incarnation: app.incarnation, methods, encodings };
-            let outlet = transport.bind(member.clone(), Arc::new(CoreInbox(Arc::downgrade(&app)))).await?;
+            let up = async {
+                components.start(&app).await.map_err(|e| e.context(app.server_id()))?;
+                transport.bind(member.clone(), Arc::new(CoreInbox(Arc::downgrade(&app)))).await
+            };
+            let outlet = match up.await {
+                Ok(outlet) => outlet,
+                Err(error) => {
+                    components.stop(&app).await;
+                    return Err(error);
+                }
+            };
             // Bound once: the server is new.
             let _ = app.outlet.set(outlet);
             self.view.join(member);
             let tasks = vec![app.edge.flusher.spawn(), sweep(&app)];
             connectors.push(own);
-            self.servers.push(Up { app, _node: node, listening: vec![], hooks, tasks, _thread: thread });
+            self.servers.push(Up {
+                app,
+                _node: node,
+                listening: vec![],
+                hooks,
+                components,
+                tasks,
+                _thread: thread,
+            });
         }
         for (server, connectors) in self.servers.iter_mut().zip(connectors) {
+            server
+                .components
+                .after_start(&server.app)
+                .await
+                .map_err(|e| e.context(server.app.server_id()))?;
             let frontend = Frontend::new(Arc::clone(&server.app));
             for connector in connectors {
                 server.listening.push(connector.start(frontend.clone()).await?);
@@ -137,7 +163,7 @@ impl<R: Cluster> Running<R> {
     }
 
     async fn take_down(&self, up: Up<R>) {
-        let Up { app, _node, listening, hooks, tasks, _thread } = up;
+        let Up { app, _node, listening, hooks, mut components, tasks, _thread } = up;
         for listening in listening {
             (listening.stop)().await;
         }
@@ -156,6 +182,7 @@ impl<R: Cluster> Running<R> {
         if tokio::time::timeout(app.limits.stop_timeout, all_closed).await.is_err() {
             tracing::warn!(server = %app.server_id(), "sessions took too long to close");
         }
+        components.stop(&app).await;
         self.leave(&app).await;
         app.lanes().stop();
         tasks.iter().for_each(JoinHandle::abort);
