@@ -1,6 +1,6 @@
 //! Components: when they start and stop, and what they can rely on.
 
-use std::future::pending;
+use std::future::{Ready, pending, ready};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -113,9 +113,9 @@ async fn they_start_in_load_order_around_the_cluster_and_stop_in_reverse() {
             app.component(Part::new("db", &own));
             app.component(Part::new("clock", &own));
             let (before, after, down) = (own.clone(), own.clone(), own.clone());
-            app.before_startup(move |_| ready(before.note("before_startup")));
-            app.after_startup(move |_| ready(after.note("after_startup")));
-            app.before_shutdown(move |_| ready(down.note("before_shutdown")));
+            app.before_startup(move |_| noted(&before, "before_startup"));
+            app.after_startup(move |_| noted(&after, "after_startup"));
+            app.before_shutdown(move |_| noted(&down, "before_shutdown"));
         })
         .start()
         .await
@@ -133,8 +133,9 @@ async fn they_start_in_load_order_around_the_cluster_and_stop_in_reverse() {
     assert_eq!(log.read()[up.len()..], ["before_shutdown", "connector-1 clock stop", "connector-1 db stop"]);
 }
 
-fn ready((): ()) -> std::future::Ready<Result<()>> {
-    std::future::ready(Ok(()))
+fn noted(log: &Log, what: &str) -> Ready<Result<()>> {
+    log.note(what);
+    ready(Ok(()))
 }
 
 #[tokio::test]
