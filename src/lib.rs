@@ -14,7 +14,7 @@
 //! | [`core`](mod@core) | everything else, by its module |
 
 pub use pomelo_core as core;
-pub use pomelo_core::app::{App, Cluster, Event};
+pub use pomelo_core::app::{App, Cluster, Component, Event};
 pub use pomelo_core::error::{Error, ErrorCode, ErrorKind, OrErr, Result};
 pub use pomelo_core::message::{Raw, Request};
 pub use pomelo_core::router::pick;

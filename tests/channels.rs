@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use pomelo::channel::{Channel, Channels, Recipient};
+use pomelo::channel::{Channel, ChannelGuard, Channels, Recipient};
 use pomelo::core::app::{Builder, Running};
 use pomelo::core::cluster::Member;
 use pomelo::core::envelope::Envelope;
@@ -14,7 +14,7 @@ use pomelo::core::server::{ServerId, ServerInfo};
 use pomelo::core::session::Incarnation;
 use pomelo::core::transport::{Inbox, Outlet, Transport, Unsent};
 use pomelo::net::transport::Memory;
-use pomelo::{ErrorKind, Event, Hybrid, Result, Session, handler};
+use pomelo::{Error, ErrorKind, Event, Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
 use support::Client;
 
@@ -118,6 +118,73 @@ async fn a_destroyed_channel_refuses_add_and_push() {
     assert_eq!(den.add("ann", "connector-1").unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(den.push("onSay", &json!("x")).unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(den.push_confirmed("onSay", &json!("x")).await.unwrap_err().kind(), ErrorKind::Closed);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_channel_updated_by_name_comes_and_goes_with_its_members() {
+    let running = start().await;
+    let channels = channels(&running);
+    channels.update("den", |den| den.add("ann", "connector-1")).unwrap();
+    assert_eq!(channels.get("den").unwrap().members(), ["ann"]);
+    let first = channels.get("den").unwrap();
+    assert!(channels.update("den", |den| Ok(den.leave("ann", "connector-1"))).unwrap());
+    assert!(channels.get("den").is_none());
+    assert_eq!(first.add("bob", "connector-1").unwrap_err().kind(), ErrorKind::Closed);
+    let refused =
+        channels.update("den", |den| if den.is_empty() { Err(Error::new(404, "")) } else { Ok(()) });
+    assert_eq!(refused.unwrap_err().code(), 404);
+    assert!(channels.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_channel_that_others_leave_is_in_it_and_sees_its_pushes_in_order() {
+    const WORKERS: usize = 4;
+    const ROUNDS: usize = 300;
+    let running = start().await;
+    let rooms = channels(&running);
+    let mut ann = user(&running, "connector-1", "user0").await;
+    let said = Arc::new(Mutex::new((0, Vec::new())));
+    let worker = |worker: usize| {
+        let (rooms, said) = (rooms.clone(), said.clone());
+        move || {
+            let uid = format!("user{worker}");
+            let say = |den: &mut ChannelGuard<'_>| {
+                let (last, heard) = &mut *said.lock().unwrap();
+                *last += 1;
+                if den.member("user0").is_some() {
+                    heard.push(json!(*last));
+                }
+                den.push("onSay", last)
+            };
+            for _ in 0..ROUNDS {
+                rooms
+                    .update("den", |den| {
+                        den.add(&*uid, "connector-1")?;
+                        say(den)
+                    })
+                    .unwrap();
+                let den = rooms.get("den").expect("a channel with a member");
+                assert!(den.member(&uid).is_some(), "{uid} is in a channel that is destroyed");
+                den.update(say).unwrap();
+                rooms
+                    .update("den", |den| {
+                        assert!(den.leave(&uid, "connector-1"));
+                        say(den)
+                    })
+                    .unwrap();
+            }
+        }
+    };
+    let workers: Vec<_> = (0..WORKERS).map(|n| tokio::task::spawn_blocking(worker(n))).collect();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    assert!(rooms.get("den").is_none());
+    let heard = said.lock().unwrap().1.clone();
+    assert!(heard.len() >= ROUNDS * 2);
+    assert_eq!(seen(&mut ann).await, heard);
     running.stop().await;
 }
 

@@ -275,6 +275,27 @@ async fn serial_makes_concurrent_methods_wait_for_each_other() {
 }
 
 #[tokio::test]
+async fn serial_lets_a_message_through_when_its_patience_ends() {
+    let world = World::new(|app, _, _| {
+        if is_chat(app) {
+            app.filter(Serial::new(Duration::from_millis(1)));
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    let first = client.send("chat.workHandler.wait", json!("one")).await;
+    until("the first", || world.log.has("one starts")).await;
+    let second = client.send("chat.workHandler.wait", json!("two")).await;
+    until("the second", || world.log.has("two starts")).await;
+    assert_eq!(world.log.read(), ["one starts", "two starts"]);
+    // It went through without a turn of its own, and so has none to give back.
+    world.gate.open(2);
+    client.answer(first).await;
+    client.answer(second).await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+}
+
+#[tokio::test]
 async fn concurrent_methods_wait_for_nothing_without_serial() {
     let world = World::new(|_, _, _| {}).await;
     let mut client = world.client().await;
@@ -358,4 +379,39 @@ async fn an_idle_server_is_not_too_busy() {
     let world = World::new(|app, _, _| app.filter(TooBusy::new(Duration::from_secs(3600)))).await;
     let mut client = world.client().await;
     assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+}
+
+#[tokio::test]
+async fn a_server_whose_tasks_run_late_refuses_until_they_run_in_time() {
+    let world = World::new(|app, _, _| {
+        if is_chat(app) {
+            app.filter(TooBusy::default());
+        }
+    })
+    .await;
+    let mut client = world.client().await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("1")).await, json!({ "text": "1" }));
+    // The clock stands still but for what the test says: it is never idle, so nothing is skipped.
+    tokio::time::pause();
+    let busy = tokio::spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    // The filter meant to look after 100 ms.
+    pass_of_time(Duration::from_secs(10)).await;
+    let refused = client.ask("chat.workHandler.echo", json!("2")).await;
+    assert_eq!(refused, json!({ "code": 500, "message": "Server toobusy!" }));
+    pass_of_time(Duration::from_millis(101)).await;
+    assert_eq!(client.ask("chat.workHandler.echo", json!("3")).await, json!({ "text": "3" }));
+    assert_eq!(world.log.read(), ["handler", "handler"]);
+    busy.abort();
+}
+
+/// Moves the clock, and lets every task see it.
+async fn pass_of_time(time: Duration) {
+    tokio::time::advance(time).await;
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
 }

@@ -1,7 +1,5 @@
 //! Rooms, and what is said in them.
 
-use std::sync::{Mutex, PoisonError};
-
 use pomelo::{OrErr, Result, Session, handler, remote};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,19 +33,14 @@ impl ChatHandler {
     }
 }
 
-/// Held while members change, so that nobody enters a room that is being destroyed because it is empty.
-static DOOR: Mutex<()> = Mutex::new(());
-
 pub struct ChatRemote;
 
 #[remote]
 impl ChatRemote {
     /// Adds a user to the room and tells the others; returns who is in it.
     pub async fn add(app: &App, uid: String, sid: String, rid: String, create: bool) -> Result<Vec<String>> {
-        let _door = DOOR.lock().unwrap_or_else(PoisonError::into_inner);
-        let rooms = app.channels();
-        let room = if create { rooms.create(&rid) } else { rooms.get(&rid).or_err(404, "no such room")? };
-        room.update(|room| {
+        app.channels().update(&rid, |room| {
+            (create || !room.is_empty()).then_some(()).or_err(404, "no such room")?;
             room.push("onAdd", &json!({ "route": "onAdd", "user": name(&uid) }))?;
             room.add(&*uid, sid)?;
             Ok(room.members().map(|uid| name(uid).to_owned()).collect())
@@ -56,15 +49,10 @@ impl ChatRemote {
 
     /// Takes a user out of the room and tells the others.
     pub async fn kick(app: &App, uid: String, sid: String, rid: String) -> Result<()> {
-        let _door = DOOR.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(room) = app.channels().get(&rid) else { return Ok(()) };
-        if room.leave(&uid, &sid) {
-            room.push("onLeave", &json!({ "route": "onLeave", "user": name(&uid) }))?;
-        }
-        if room.is_empty() {
-            room.destroy();
-        }
-        Ok(())
+        app.channels().update(&rid, |room| match room.leave(&uid, &sid) {
+            true => room.push("onLeave", &json!({ "route": "onLeave", "user": name(&uid) })),
+            false => Ok(()),
+        })
     }
 }
 

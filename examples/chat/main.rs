@@ -8,7 +8,6 @@ mod page;
 use std::time::Duration;
 
 use pomelo::{Hybrid, pick};
-use tracing_subscriber::EnvFilter;
 
 pomelo::servers! {
     gate: { handlers: [gate::GateHandler] },
@@ -19,14 +18,11 @@ pomelo::servers! {
 
 #[tokio::main]
 async fn main() -> pomelo::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).init();
+    tracing_subscriber::fmt::init();
     App::builder()
         .config_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/config"))
-        .configure("production|development", "gate", |app| {
-            app.connector(Hybrid::new().use_protobuf());
-            app.after_start_all(|app| async move { page::serve(&app).await });
-        })
+        .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
+        .configure("production|development", "gate", |app| app.after_start_all(page::serve))
         .configure("production|development", "connector", |app| {
             app.connector(Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf());
         })

@@ -42,7 +42,7 @@ const fn script(path: &'static str, text: &'static str) -> (&'static str, &'stat
 ///
 /// # Errors
 /// If the port is taken.
-pub async fn serve(app: &App) -> Result<()> {
+pub async fn serve(app: App) -> Result<()> {
     let listener = TcpListener::bind(ADDRESS).await.map_err(|error| {
         Error::from(error).context(format_args!("the page can't have port 3001 ({ADDRESS})"))
     })?;
@@ -50,7 +50,7 @@ pub async fn serve(app: &App) -> Result<()> {
         router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }))
     });
     tokio::spawn(async move { axum::serve(listener, router).await });
-    print_table(app);
+    print_table(&app);
     Ok(())
 }
 

@@ -29,7 +29,11 @@ pub(crate) struct State(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 
 impl State {
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.0.insert(TypeId::of::<T>(), Arc::new(value));
+        self.share(Arc::new(value));
+    }
+
+    pub(crate) fn share<T: Send + Sync + 'static>(&mut self, value: Arc<T>) {
+        self.0.insert(TypeId::of::<T>(), value);
     }
 
     pub(crate) fn extend(&mut self, other: &Self) {

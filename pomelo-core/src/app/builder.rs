@@ -283,6 +283,7 @@ impl<R: Cluster> Builder<R> {
             methods: Arc::new(methods),
             connectors: setup.connectors,
             hooks: setup.hooks,
+            components: setup.components,
             thread,
         })
     }

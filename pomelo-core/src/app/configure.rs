@@ -9,8 +9,9 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::component::Components;
 use super::node::Listener;
-use super::{App, Event};
+use super::{App, Cluster, Component, Event};
 use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::filter::{ErrorHandler, FilterFactory};
@@ -42,6 +43,7 @@ pub struct Configure<R> {
     pub(super) one_thread: bool,
     pub(super) listeners: Vec<Listener<R>>,
     pub(super) hooks: LifecycleHooks<R>,
+    pub(super) components: Components<R>,
 }
 
 /// The lifecycle hooks of a server.
@@ -63,7 +65,7 @@ impl<R> Default for LifecycleHooks<R> {
     }
 }
 
-impl<R: 'static> Configure<R> {
+impl<R: Cluster> Configure<R> {
     pub(super) fn new(info: Arc<ServerInfo>, env: &str) -> Self {
         Self {
             info,
@@ -82,6 +84,7 @@ impl<R: 'static> Configure<R> {
             one_thread: false,
             listeners: vec![],
             hooks: LifecycleHooks::default(),
+            components: Components::default(),
         }
     }
 
@@ -170,6 +173,19 @@ impl<R: 'static> Configure<R> {
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         tracing::trace!(server = %self.info.id, value = type_name::<T>(), "inserted");
         self.state.insert(value);
+    }
+
+    /// Loads a component: it starts and stops with the server. Components start in the order in which they are loaded,
+    /// after `before_startup` hooks, and stop in the reverse order. Methods are lent it as `&C`, as if it were inserted.
+    ///
+    /// One with the [name](Component::name) of another is left out, with a warning.
+    pub fn component<C: Component<App<R>>>(&mut self, component: C) {
+        let component = Arc::new(component);
+        if self.components.load(&component) {
+            self.state.share(component);
+        } else {
+            tracing::warn!(server = %self.info.id, name = component.name(), "this component is loaded already");
+        }
     }
 
     /// Sets a setting; [`Core::get`](crate::Core::get) reads it.

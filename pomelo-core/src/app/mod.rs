@@ -3,6 +3,7 @@
 mod builder;
 mod busy;
 mod cluster;
+mod component;
 mod configure;
 mod core;
 mod inbox;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use self::core::Core;
 pub use builder::Builder;
 pub use cluster::{Cluster, Mount, Platform, ServerType, Table};
+pub use component::Component;
 pub use configure::Configure;
 pub use running::Running;
 

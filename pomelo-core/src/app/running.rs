@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
 use super::membership::CoreWatcher;
 use super::node::Node;
@@ -32,6 +33,7 @@ pub(super) struct Server<R> {
     pub(super) methods: Arc<MethodTable>,
     pub(super) connectors: Vec<Arc<dyn Connector>>,
     pub(super) hooks: LifecycleHooks<R>,
+    pub(super) components: Components<R>,
     pub(super) thread: Thread,
 }
 
@@ -42,6 +44,7 @@ struct Up<R> {
     _node: Arc<dyn Node>,
     listening: Vec<Listening>,
     hooks: LifecycleHooks<R>,
+    components: Components<R>,
     tasks: Vec<JoinHandle<()>>,
     _thread: Thread,
 }
@@ -84,19 +87,39 @@ impl<R: Cluster> Running<R> {
     async fn bring_up(&mut self, servers: Vec<Server<R>>, network: &Network) -> Result<()> {
         let mut connectors = Vec::new();
         for server in servers {
-            let Server { app, node, methods, connectors: own, hooks, thread } = server;
+            let Server { app, node, methods, connectors: own, hooks, mut components, thread } = server;
             run_hooks(&hooks.before_startup, &app).await.map_err(|e| e.context(app.server_id()))?;
             let mut encodings: Vec<Encoding> = own.iter().map(|connector| connector.encoding()).collect();
             encodings.dedup();
             let (info, incarnation) = (app.info.clone(), app.incarnation());
             let member = Member { info, incarnation, methods, encodings, leaving: false };
-            join(&app, member, network).await?;
+            let up = async {
+                components.start(&app).await?;
+                join(&app, member, network).await
+            };
+            if let Err(error) = up.await {
+                components.stop(&app).await;
+                return Err(error.context(app.server_id()));
+            }
             let tasks = vec![app.edge.flusher.spawn(), sweep(&app)];
             connectors.push(own);
-            self.servers.push(Up { app, _node: node, listening: vec![], hooks, tasks, _thread: thread });
+            self.servers.push(Up {
+                app,
+                _node: node,
+                listening: vec![],
+                hooks,
+                components,
+                tasks,
+                _thread: thread,
+            });
         }
         self.wait_for_links().await;
         for (server, connectors) in self.servers.iter_mut().zip(connectors) {
+            server
+                .components
+                .after_start(&server.app)
+                .await
+                .map_err(|e| e.context(server.app.server_id()))?;
             let frontend = Frontend::new(Arc::clone(&server.app));
             for connector in connectors {
                 server.listening.push(connector.start(frontend.clone()).await?);
@@ -227,6 +250,7 @@ impl<R: Cluster> Running<R> {
         }
         app.drain().await;
         app.close_sessions("the server is stopping").await;
+        up.components.stop(&app).await;
         up.end().await;
     }
 }
@@ -240,9 +264,18 @@ async fn join<R: Cluster>(app: &App<R>, member: Member, network: &Network) -> Re
     // Both are set once: the server is new.
     let _ = app.outlet.set(outlet);
     let watcher = Arc::new(CoreWatcher(Arc::downgrade(app)));
-    let registration = network.discovery.register(member, watcher).await?;
-    let _ = app.membership.registration.set(registration);
-    Ok(())
+    match network.discovery.register(member, watcher).await {
+        Ok(registration) => {
+            let _ = app.membership.registration.set(registration);
+            Ok(())
+        }
+        Err(error) => {
+            if let Some(outlet) = app.outlet.get() {
+                outlet.close().await;
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Runs the hooks that wait for all servers, once all are up.

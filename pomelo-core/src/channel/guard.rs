@@ -129,6 +129,10 @@ impl<'a> ChannelGuard<'a> {
         self.state.len == 0
     }
 
+    pub(super) fn is_destroyed(&self) -> bool {
+        self.state.destroyed
+    }
+
     /// Takes all members at a frontend that is gone out, without telling it.
     pub(super) fn lose(&mut self, sid: &ServerId) -> Vec<Uid> {
         let lost = self.members_at(sid);
@@ -160,7 +164,9 @@ impl<'a> ChannelGuard<'a> {
         }
     }
 
+    /// Takes the channel out of its server's table within the same step: who finds it destroyed can make a new one.
     pub(super) fn destroy(&mut self) {
+        self.channel.core.channels.forget(&self.channel.name, self.channel.group);
         self.state.destroyed = true;
         self.state.members.clear();
         self.state.len = 0;

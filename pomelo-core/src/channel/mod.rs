@@ -75,7 +75,7 @@ impl Channel {
     }
 
     /// Runs `change` as one step: nobody joins, leaves or pushes in between. It must not use the channel other than by
-    /// its argument.
+    /// its argument. [`Channels::update`] is the same for a channel that comes and goes with its members.
     ///
     /// # Errors
     /// What `change` returns.
@@ -147,7 +147,6 @@ impl Channel {
     /// Removes the channel. It delivers nothing any more, also if one of the same name is made again.
     pub fn destroy(&self) {
         self.guard().destroy();
-        self.0.core.channels.forget(self);
     }
 
     pub(crate) fn guard(&self) -> ChannelGuard<'_> {

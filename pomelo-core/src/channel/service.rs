@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Channel, Recipient};
+use super::{Channel, ChannelGuard, Recipient};
 use crate::app::Core;
 use crate::counters::Dropped;
 use crate::envelope::{Answer, Message};
@@ -29,10 +29,10 @@ impl Table {
     }
 
     /// Forgets a channel, unless its name belongs to another one by now.
-    pub(super) fn forget(&self, channel: &Channel) {
+    pub(super) fn forget(&self, name: &str, group: u64) {
         let mut channels = self.lock();
-        if channels.get(channel.name()).is_some_and(|known| known.group() == channel.group()) {
-            channels.remove(channel.name());
+        if channels.get(name).is_some_and(|known| known.group() == group) {
+            channels.remove(name);
         }
     }
 
@@ -119,6 +119,32 @@ impl Channels {
         let channel = Channel::new(&self.core, name, group);
         channels.insert(name.into(), channel.clone());
         channel
+    }
+
+    /// Runs `change` on the channel of that name as one step, as [`Channel::update`] does. The channel is made if there
+    /// is none, and destroyed if it is left empty: it comes and goes with its members, and nobody can join one that is
+    /// being destroyed.
+    ///
+    /// # Errors
+    /// What `change` returns.
+    pub fn update<T>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut ChannelGuard<'_>) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            let channel = self.create(name);
+            let mut guard = channel.guard();
+            if guard.is_destroyed() {
+                // Somebody was faster. It has left the table, so the next one is another.
+                continue;
+            }
+            let result = change(&mut guard);
+            if guard.is_empty() {
+                guard.destroy();
+            }
+            return result;
+        }
     }
 
     /// Destroys the channel of that name; false if there is none.

@@ -1,0 +1,162 @@
+//! Components: parts of a server that start and stop with it.
+
+use std::future::{Future, ready};
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::task::JoinHandle;
+
+use super::{App, Cluster};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A part of a server that starts and stops with it, such as a database pool, a clock or a game world; `A` is the
+/// application's `App`. [`Configure::component`](super::Configure::component) loads it.
+///
+/// ```
+/// use pomelo_core::Result;
+/// use pomelo_core::app::{App, Cluster, Component};
+///
+/// struct World;
+///
+/// impl<R: Cluster> Component<App<R>> for World {
+///     async fn start(&self, app: &App<R>) -> Result<()> {
+///         println!("{} loads the world", app.server_id());
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Component<A>: Send + Sync + 'static {
+    /// What it is called in errors and logs, unique on its server; the default is its type's name.
+    fn name(&self) -> &str {
+        std::any::type_name::<Self>()
+    }
+
+    /// Runs before its server joins the cluster: nothing can be called yet, and no message comes in.
+    ///
+    /// # Errors
+    /// An error ends the start.
+    fn start(&self, app: &A) -> impl Future<Output = Result<()>> + Send {
+        let _ = app;
+        ready(Ok(()))
+    }
+
+    /// Runs when all components of all servers of this process have started and other servers can be called, before
+    /// the server takes clients.
+    ///
+    /// # Errors
+    /// An error ends the start.
+    fn after_start(&self, app: &A) -> impl Future<Output = Result<()>> + Send {
+        let _ = app;
+        ready(Ok(()))
+    }
+
+    /// Runs when the server's clients are gone, while other servers can still be called. It has
+    /// [`stop_timeout`](crate::limits::Limits::stop_timeout).
+    ///
+    /// # Errors
+    /// An error is logged, and the others are stopped all the same.
+    fn stop(&self, app: &A) -> impl Future<Output = Result<()>> + Send {
+        let _ = app;
+        ready(Ok(()))
+    }
+}
+
+/// [`Component`] as what it can be behind a pointer.
+trait Part<R>: Send + Sync {
+    fn name(&self) -> &str;
+    fn run(self: Arc<Self>, step: Step, app: App<R>) -> BoxFuture<'static, Result<()>>;
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Start,
+    AfterStart,
+    Stop,
+}
+
+impl<R: Cluster, C: Component<App<R>>> Part<R> for C {
+    fn name(&self) -> &str {
+        Component::name(self)
+    }
+
+    fn run(self: Arc<Self>, step: Step, app: App<R>) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move {
+            match step {
+                Step::Start => self.start(&app).await,
+                Step::AfterStart => self.after_start(&app).await,
+                Step::Stop => self.stop(&app).await,
+            }
+        })
+    }
+}
+
+/// The components of a server, in the order in which they were loaded.
+pub(super) struct Components<R> {
+    loaded: Vec<Arc<dyn Part<R>>>,
+    /// How many of them have begun to start.
+    started: usize,
+}
+
+impl<R> Default for Components<R> {
+    fn default() -> Self {
+        Self { loaded: Vec::new(), started: 0 }
+    }
+}
+
+impl<R: Cluster> Components<R> {
+    /// Adds a component after the others; false if there is one of that name already.
+    pub(super) fn load<C: Component<App<R>>>(&mut self, component: &Arc<C>) -> bool {
+        if self.loaded.iter().any(|loaded| loaded.name() == Component::name(&**component)) {
+            return false;
+        }
+        self.loaded.push(component.clone());
+        true
+    }
+
+    /// Starts all in order, up to the first that fails.
+    pub(super) async fn start(&mut self, app: &App<R>) -> Result<()> {
+        for component in &self.loaded {
+            // One that fails may have left something to stop.
+            self.started += 1;
+            run(component, Step::Start, app).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs `after_start` of all in order, up to the first that fails.
+    pub(super) async fn after_start(&self, app: &App<R>) -> Result<()> {
+        for component in &self.loaded {
+            run(component, Step::AfterStart, app).await?;
+        }
+        Ok(())
+    }
+
+    /// Stops those that were started, the last one first: it may need those before it.
+    pub(super) async fn stop(&mut self, app: &App<R>) {
+        for component in self.loaded.drain(..).take(self.started).rev() {
+            if let Err(error) = run(&component, Step::Stop, app).await {
+                tracing::warn!(server = %app.server_id(), %error, "a component was not stopped in order");
+            }
+        }
+    }
+}
+
+/// Runs a step where the server's code runs; an error says whose it is.
+async fn run<R: Cluster>(component: &Arc<dyn Part<R>>, step: Step, app: &App<R>) -> Result<()> {
+    let mut task = app.executor.spawn(component.clone().run(step, app.clone()));
+    let outcome = match step {
+        Step::Start | Step::AfterStart => settled(&mut task).await,
+        Step::Stop => {
+            let limit = app.limits.stop_timeout;
+            tokio::time::timeout(limit, settled(&mut task)).await.unwrap_or_else(|_| {
+                task.abort();
+                Err(Error::of(ErrorKind::Deadline, format_args!("took longer than {limit:?}")))
+            })
+        }
+    };
+    outcome.map_err(|error| error.context(format_args!("component {} ({step:?})", component.name())))
+}
+
+async fn settled(task: &mut JoinHandle<Result<()>>) -> Result<()> {
+    task.await.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "panicked")))
+}
