@@ -28,7 +28,11 @@ pub fn free_port() -> u16 {
 }
 
 /// The directory of an application; it is gone when the test is over.
-pub struct Home(PathBuf);
+pub struct Home {
+    dir: PathBuf,
+    /// Not of one that another process made.
+    is_own: bool,
+}
 
 impl Home {
     /// With a master on any port, and these servers.
@@ -37,18 +41,23 @@ impl Home {
         let name = format!("pomelo-master-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(dir.join("config")).unwrap();
-        let home = Self(dir);
+        let home = Self { dir, is_own: true };
         home.write("config/servers.json", &servers.to_string());
         home.master_port(0);
         home
     }
 
+    /// One that another process made.
+    pub fn at(dir: &str) -> Self {
+        Self { dir: dir.into(), is_own: false }
+    }
+
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.dir
     }
 
     pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.0.join(name), text).unwrap();
+        std::fs::write(self.dir.join(name), text).unwrap();
     }
 
     pub fn master_port(&self, port: u16) {
@@ -57,13 +66,20 @@ impl Home {
     }
 
     pub fn config(&self) -> Arc<Config> {
-        Arc::new(Config::read(self.0.join("config"), "development").unwrap())
+        Arc::new(Config::read(self.dir.join("config"), "development").unwrap())
     }
 
     pub fn setup(&self) -> MasterSetup {
         let mut setup = MasterSetup::new(self.config()).unwrap();
-        setup.base_dir = self.0.clone();
-        setup.log_dir = self.0.join("logs");
+        setup.base_dir = self.dir.clone();
+        setup.log_dir = self.dir.join("logs");
+        setup
+    }
+
+    /// With the program `game` of that directory.
+    pub fn setup_with_game(&self) -> MasterSetup {
+        let mut setup = self.setup();
+        setup.exe = self.dir.join("game");
         setup
     }
 
@@ -85,8 +101,10 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        // What is left in the system's directory for such things does no harm.
-        let _ = std::fs::remove_dir_all(&self.0);
+        if self.is_own {
+            // What is left in the system's directory for such things does no harm.
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
     }
 }
 
@@ -125,6 +143,11 @@ impl Fake {
 
     pub async fn until(&self, is_so: impl FnMut(&Told) -> bool) {
         soon(self.told.subscribe().wait_for(is_so)).await.unwrap();
+    }
+
+    /// For as long as it takes.
+    pub async fn until_stop(&self) {
+        self.told.subscribe().wait_for(|told| told.stop).await.unwrap();
     }
 
     pub async fn until_expecting(&self, ids: &[&str]) {
