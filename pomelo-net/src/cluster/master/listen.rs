@@ -28,7 +28,7 @@ const BREATHER: Duration = Duration::from_millis(50);
 
 /// A master that listens. It has started no server yet; [`run`](super::run) does that.
 ///
-/// When it is dropped its port is closed, and servers go on without it.
+/// When it is dropped its port is closed and no server is started again; servers go on without it.
 pub struct Master {
     pub(super) hub: Arc<Hub>,
     address: SocketAddr,
@@ -69,10 +69,21 @@ impl Master {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Closes its port and all connections, and returns when they are closed. Servers go on without it.
+    pub async fn close(mut self) {
+        self.hub.children.let_go();
+        for task in std::mem::take(&mut self.tasks) {
+            task.abort();
+            // It was aborted, which is an error.
+            let _ = task.await;
+        }
+    }
 }
 
 impl Drop for Master {
     fn drop(&mut self) {
+        self.hub.children.let_go();
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }

@@ -110,14 +110,18 @@ async fn run(hub: &Hub, info: &ServerInfo) {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
-    let log = hub.children.logs.of(id);
-    let last = tail(&log, 1).await.ok().and_then(|lines| lines.into_iter().next()).unwrap_or_default();
-    let why = match last.trim() {
-        "" => format!("it ended ({ended}); its log is {}", log.display()),
-        last => format!("it ended ({ended}), last saying `{last}`; its log is {}", log.display()),
-    };
+    let why = format!("it ended ({ended}){}", last_words(hub, id).await);
     if hub.look(|registry| registry.get(id).is_some_and(|entry| entry.is_kept())) {
         tracing::warn!(server = %id, pid = process.pid(), why, "ended");
     }
     hub.change(|registry| registry.exited(id, &process, &why));
+}
+
+/// What a server said last, and where the rest is.
+async fn last_words(hub: &Hub, id: &ServerId) -> String {
+    let log = hub.children.logs.of(id);
+    let lines = tail(&log, 20).await.unwrap_or_default();
+    let last = lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty());
+    let last = last.map(|line| format!(", last saying `{line}`")).unwrap_or_default();
+    format!("{last}; its log is {}", log.display())
 }

@@ -1,0 +1,329 @@
+//! What a master, its servers and its operators have of each other. The servers are in this process.
+
+mod master_support;
+
+use master_support::{Home, Serving, admin, all_up, info, member, soon, states, until_listed};
+use pomelo_core::error::ErrorKind;
+use pomelo_net::cluster::master::{Admin, AdminError, Master, ServerState, Which};
+use pomelo_net::cluster::secret::Secret;
+use serde_json::{Map, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+fn chats() -> Home {
+    Home::new(json!({ "chat": [{ "id": "chat-1", "port": 1 }, { "id": "chat-2", "port": 2 }] }))
+}
+
+#[tokio::test]
+async fn servers_that_register_are_listed_and_told_whom_to_expect() {
+    let home = chats();
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let one = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    assert_eq!(one.watcher.told().expected, ["chat-1", "chat-2"]);
+    let admin = admin(&master).await;
+    let expected = [("chat-1".to_owned(), ServerState::Up), ("chat-2".to_owned(), ServerState::Down)];
+    assert_eq!(states(&admin).await, expected);
+
+    let list = admin.list().await.unwrap();
+    assert_eq!((list[0].id.as_str(), &*list[0].server_type), ("master-server-1", "master"));
+    assert_eq!((list[1].port, list[1].pid), (Some(1), Some(std::process::id())));
+    assert_eq!((list[1].connections, list[1].uptime_ms), (Some(7), Some(5)));
+    assert!(list[1].rss_bytes.is_some() || !cfg!(target_os = "linux"));
+    assert_eq!(list[2].pid, None);
+    assert_eq!(admin.report("chat-1").await.unwrap().sessions, 7);
+
+    let newcomer = Serving::start(&monitor, info("chat-9", "chat")).await.unwrap();
+    assert_eq!(newcomer.watcher.told().expected, ["chat-1", "chat-2", "chat-9"]);
+    one.watcher.until_expecting(&["chat-1", "chat-2", "chat-9"]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_is_gone_and_no_longer_expected() {
+    let home = chats();
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let one = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    let two = Serving::start(&monitor, home.info("chat-2")).await.unwrap();
+    let admin = admin(&master).await;
+
+    let outcomes = soon(admin.stop(&["chat-1".into()])).await.unwrap();
+    assert!(outcomes.len() == 1 && outcomes[0].ok, "{outcomes:?}");
+    assert!(one.watcher.told().stop && !two.watcher.told().stop);
+    two.watcher.until_expecting(&["chat-2"]).await;
+    two.watcher.until(|told| told.gone == [("chat-1".into(), one.member.incarnation)]).await;
+    assert_eq!(states(&admin).await[0], ("chat-1".to_owned(), ServerState::Down));
+}
+
+#[tokio::test]
+async fn a_stop_of_all_ends_frontends_first_and_tells_of_each() {
+    let home = Home::new(json!({
+        "chat": [{ "id": "chat-1", "port": 1 }],
+        "gate": [{ "id": "gate-1", "frontend": true }, { "id": "gate-2", "frontend": true }],
+    }));
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let chat = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    let gate = Serving::start(&monitor, home.info("gate-1")).await.unwrap();
+    let outcomes = soon(admin(&master).await.stop(&[])).await.unwrap();
+    let ids: Vec<_> = outcomes.iter().map(|outcome| outcome.id.as_str()).collect();
+    assert_eq!(ids, ["gate-1", "gate-2", "chat-1", "master-server-1"]);
+    assert!(outcomes.iter().all(|outcome| outcome.ok), "{outcomes:?}");
+    assert!(chat.watcher.told().gone.contains(&("gate-1".into(), gate.member.incarnation)));
+}
+
+#[tokio::test]
+async fn a_late_goodbye_never_removes_the_next_life() {
+    let home = chats();
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let two = Serving::start(&monitor, home.info("chat-2")).await.unwrap();
+    let old = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    let new = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    two.watcher.until(|told| !told.gone.is_empty()).await;
+    soon(old.place.leave()).await;
+    drop(old.place);
+    assert_eq!(two.watcher.told().gone, [("chat-1".into(), old.member.incarnation)]);
+    assert_eq!(states(&admin(&master).await).await[0].1, ServerState::Up);
+    soon(new.place.leave()).await;
+    two.watcher.until(|told| told.gone.last() == Some(&("chat-1".into(), new.member.incarnation))).await;
+}
+
+#[tokio::test]
+async fn a_server_that_begins_another_life_is_still_up() {
+    let home = chats();
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let one = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    let two = Serving::start(&monitor, home.info("chat-2")).await.unwrap();
+    one.place.update(member(home.info("chat-1")));
+    two.watcher.until(|told| told.gone == [("chat-1".into(), one.member.incarnation)]).await;
+    assert_eq!(states(&admin(&master).await).await[0].1, ServerState::Up);
+}
+
+#[tokio::test]
+async fn a_server_without_the_token_of_its_type_is_refused_each_time_that_it_comes() {
+    let home = chats();
+    home.write("config/adminServer.json", r#"[{"type":"chat","token":"right"}]"#);
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let wrong = monitor.clone().token("chat", Secret::new("wrong").unwrap());
+    for _ in 0..2 {
+        for (monitor, info) in [
+            (&monitor, home.info("chat-1")),
+            (&wrong, home.info("chat-1")),
+            // A type that has no token.
+            (&wrong.clone().token("gate", Secret::new("right").unwrap()), info("gate-1", "gate")),
+        ] {
+            let refused = Serving::start(monitor, info).await.err().unwrap();
+            assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
+        }
+    }
+    let admin = admin(&master).await;
+    assert!(states(&admin).await.iter().all(|(_, state)| *state == ServerState::Down));
+
+    let right = monitor.token("chat", Secret::new("right").unwrap());
+    Serving::start(&right, home.info("chat-1")).await.unwrap();
+    // With the token of its own type it can't take the place of a server of another.
+    let as_gate = Serving::start(&right, info("chat-2", "gate")).await.err().unwrap();
+    assert_eq!(as_gate.kind(), ErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn an_operator_of_level_2_may_look_and_nothing_else() {
+    let home = chats();
+    let users = r#"[{"id":"1","username":"boss","password":"b","level":1},
+                    {"id":"2","username":"guest","password":"g","level":2}]"#;
+    home.write("config/adminUser.json", users);
+    let master = home.master().await;
+    let one = Serving::start(&home.monitor(master.address()), home.info("chat-1")).await.unwrap();
+    std::fs::create_dir_all(home.path().join("logs")).unwrap();
+    home.write("logs/chat-1.log", "first\nsecond\n");
+
+    let address = master.address().to_string();
+    let guest = soon(Admin::connect(&address, "guest", "g")).await.unwrap();
+    let id = || vec!["chat-1".to_owned()];
+    let denied = [
+        soon(guest.stop(&id())).await,
+        soon(guest.stop(&[])).await,
+        soon(guest.kill()).await,
+        soon(guest.restart(Which::Ids(id()))).await,
+        soon(guest.restart(Which::Type("chat".into()))).await,
+        soon(guest.add(Map::new())).await,
+    ];
+    for denied in denied {
+        assert!(matches!(denied, Err(AdminError::Denied { needed: 1 })), "{denied:?}");
+    }
+    assert_eq!(states(&guest).await[0], ("chat-1".to_owned(), ServerState::Up));
+    assert_eq!(guest.report("chat-1").await.unwrap().id, "chat-1");
+    assert_eq!(guest.log("chat-1", 1).await.unwrap(), ["second"]);
+    assert!(!one.watcher.told().stop);
+
+    let boss = soon(Admin::connect(&address, "boss", "b")).await.unwrap();
+    assert!(soon(boss.stop(&id())).await.unwrap()[0].ok);
+    // The one that everybody knows is none of these.
+    let admin = soon(Admin::connect(&address, "admin", "admin")).await.err().unwrap();
+    assert!(matches!(admin, AdminError::Refused { .. }), "{admin}");
+}
+
+#[tokio::test]
+async fn what_an_operator_gets_wrong_is_named() {
+    let home = chats();
+    let master = home.master().await;
+    let address = master.address().to_string();
+    let refused = soon(Admin::connect(&address, "admin", "guess")).await.err().unwrap();
+    let expected = format!("the master on {address} refused the user `admin`: ");
+    assert!(refused.to_string().starts_with(&expected), "{refused}");
+
+    let admin = admin(&master).await;
+    let unknown = soon(admin.stop(&["chat-1".into(), "chat-7".into()])).await.unwrap_err();
+    assert_eq!(unknown.to_string(), "there is no server `chat-7`");
+    assert_eq!(soon(admin.report("../x")).await.unwrap_err().to_string(), "there is no server `../x`");
+    assert_eq!(soon(admin.log("../x", 1)).await.unwrap_err().to_string(), "there is no server `../x`");
+    assert_eq!(soon(admin.report("chat-1")).await.unwrap_err().to_string(), "chat-1 is down");
+    let none = soon(admin.restart(Which::Type("area".into()))).await.unwrap_err();
+    assert_eq!(none.to_string(), "there is no server of type `area`; there are chat");
+    for (entry, problem) in [
+        (json!({}), "`serverType` is missing"),
+        (json!({ "serverType": "chat", "host": "h", "port": 1 }), "`id` is missing"),
+        (json!({ "serverType": "chat", "host": "h", "id": "c" }), "`port` is missing"),
+        (json!({ "serverType": "chat", "port": 1, "clusterCount": 2 }), "`host` is missing"),
+        (
+            json!({ "serverType": "chat", "host": "h", "id": "chat-1", "port": 1 }),
+            "there is a server `chat-1` already",
+        ),
+    ] {
+        let wrong = soon(admin.add(entry.as_object().unwrap().clone())).await.unwrap_err();
+        assert_eq!(wrong.to_string(), format!("the server to add: {problem}"));
+    }
+
+    master.close().await;
+    let closed = soon(admin.list()).await.unwrap_err();
+    assert!(matches!(closed, AdminError::Closed { .. }), "{closed}");
+    let nobody = soon(Admin::connect(&address, "admin", "admin")).await.err().unwrap();
+    assert!(nobody.to_string().starts_with(&format!("cannot reach a master on {address}: ")), "{nobody}");
+}
+
+#[tokio::test]
+async fn a_server_starts_without_a_master_and_finds_it_later() {
+    let home = chats();
+    let master = home.master().await;
+    let address = master.address();
+    master.close().await;
+    let monitor = home.monitor(address);
+    let one = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    assert_eq!(one.watcher.told().expected, ["chat-1", "chat-2"]);
+
+    home.master_port(address.port());
+    let master = home.master().await;
+    let admin = admin(&master).await;
+    until_listed(&admin, |list| list[1].state == ServerState::Up).await;
+}
+
+#[tokio::test]
+async fn a_new_master_learns_from_the_servers_what_the_old_one_knew() {
+    let home = chats();
+    let master = home.master().await;
+    let address = master.address();
+    let monitor = home.monitor(address);
+    let mut servers = Vec::new();
+    for info in [home.info("chat-1"), home.info("chat-2"), info("chat-9", "chat")] {
+        servers.push(Serving::start(&monitor, info).await.unwrap());
+    }
+    let all = ["chat-1", "chat-2", "chat-9"];
+    for server in &servers {
+        server.watcher.until_expecting(&all).await;
+    }
+    master.close().await;
+    // It went away for ever, and was not in servers.json: only the others can tell of it.
+    let added = servers.pop().unwrap();
+    soon(added.place.leave()).await;
+
+    home.master_port(address.port());
+    let master = home.master().await;
+    let admin = admin(&master).await;
+    let list = until_listed(&admin, |list| {
+        list.iter().filter(|server| server.state == ServerState::Up).count() == 3
+    })
+    .await;
+    assert_eq!(list[3].id, "chat-9");
+    assert_eq!(list[3].state, ServerState::Down);
+    for server in &servers {
+        server.watcher.until_expecting(&all).await;
+        assert_eq!(server.watcher.told().gone, []);
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_which_nothing_is_heard_is_lost_until_it_is_back() {
+    let home = chats();
+    let master = home.master().await;
+    let admin = admin(&master).await;
+    let one = Serving::start(&home.monitor(master.address()), home.info("chat-1")).await.unwrap();
+    let again = one.member.clone();
+    // Its connection breaks with no goodbye. The port of chat-1 refuses, so the master finds that it is gone.
+    one.crash().await;
+    let list = until_listed(&admin, |list| list[1].state != ServerState::Up).await;
+    assert!(matches!(list[1].state, ServerState::Lost | ServerState::Down));
+    until_listed(&admin, |list| list[1].state == ServerState::Down).await;
+    let refused = Serving::start_as(&home.monitor(master.address()), again).await.err().unwrap();
+    assert!(refused.message().ends_with("that life of chat-1 was declared over"), "{refused}");
+}
+
+#[tokio::test]
+async fn hostile_bytes_do_not_hurt_a_master() {
+    let home = chats();
+    let master = home.master().await;
+    let one = Serving::start(&home.monitor(master.address()), home.info("chat-1")).await.unwrap();
+    let hello = br#"{"version":1,"who":{"Operator":{"user":"admin"}},"nonce":["#;
+    let nested = [b"[".repeat(2000), b"]".repeat(2000)].concat();
+    let framed = |body: &[u8]| [&u32::try_from(body.len()).unwrap().to_be_bytes(), body].concat();
+    let mut open = Vec::new();
+    for bytes in [
+        vec![],
+        vec![0],
+        vec![0, 0, 0],
+        vec![0xff; 4],
+        vec![0x7f, 0xff, 0xff, 0xff, 1],
+        framed(b""),
+        framed(b"null"),
+        framed(b"\xff\xfe"),
+        framed(hello),
+        framed(&nested),
+        framed(&[b' '; 4097]),
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        [framed(br#"{"version":7}"#), vec![1; 100_000]].concat(),
+    ] {
+        let mut stream = soon(TcpStream::connect(master.address())).await.unwrap();
+        // The master may have closed already, having read enough.
+        let _ = stream.write_all(&bytes).await;
+        open.push(stream);
+    }
+    assert_eq!(states(&admin(&master).await).await[0].1, ServerState::Up);
+    for mut stream in open {
+        let _ = stream.shutdown().await;
+        let mut rest = Vec::new();
+        // However it ends, it ends.
+        let _ = soon(stream.read_to_end(&mut rest)).await;
+    }
+    assert_eq!(states(&admin(&master).await).await[0].1, ServerState::Up);
+    assert_eq!(one.watcher.told().gone, []);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let home = chats();
+    let first = home.master().await;
+    home.master_port(first.address().port());
+    let second = Master::start(&home.setup()).await.err().unwrap();
+    let expected = format!("master-server-1 cannot listen on {} (master.json): ", first.address());
+    assert!(second.message().starts_with(&expected), "{second}");
+    assert!(second.message().ends_with("is the application running already?"), "{second}");
+}
+
+#[tokio::test]
+async fn a_master_without_servers_lists_itself() {
+    let home = Home::new(json!({}));
+    let master = home.master().await;
+    assert!(all_up(&soon(admin(&master).await.list()).await.unwrap()));
+}

@@ -1,0 +1,352 @@
+//! A master and the processes of its servers. A server's process is this test's program again, running `a_server`.
+#![cfg(unix)]
+
+mod master_support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use master_support::{Fake, Home, Serving, admin, all_up, free_port, info, member, soon, until_listed};
+use pomelo_core::discovery::Discovery;
+use pomelo_core::server::ServerInfo;
+use pomelo_net::cluster::master::{
+    Admin, Master, MasterSetup, Monitor, Only, Outcome, ServerState, Which, run,
+};
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A server's process, when a master starts it: it registers, and leaves when it is told to or gets SIGTERM. What
+/// happens it writes to `events`.
+#[tokio::test]
+#[ignore = "it is started by the other tests"]
+async fn a_server() {
+    let Ok(id) = std::env::var("TEST_SERVER_ID") else { return };
+    let home = std::env::var("TEST_HOME").unwrap();
+    let config = pomelo_core::config::Config::read(format!("{home}/config"), "development").unwrap();
+    let info: Arc<ServerInfo> = match std::env::var("TEST_SERVER_INFO") {
+        Ok(entry) if !entry.is_empty() => Arc::new(serde_json::from_str(&entry).unwrap()),
+        _ => config.servers.iter().find(|info| info.id == *id).unwrap().clone(),
+    };
+    let mode = info.setting("mode").and_then(Value::as_str).unwrap_or_default().to_owned();
+    assert_ne!(mode, "broken", "this server can't start");
+    let events = |what: &str| {
+        use std::io::Write;
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(format!("{home}/events"));
+        writeln!(file.unwrap(), "{what} {id}").unwrap();
+    };
+    let _port = info.port.map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
+    events("start");
+    println!("{id} is here");
+    let member = member(info);
+    let watcher = Fake::new(member.clone());
+    let place = Monitor::from_config(&config).unwrap().register(member, watcher.clone()).await.unwrap();
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    tokio::select! {
+        _ = terminate.recv() => {}
+        () = watcher.until_stop() => {}
+    }
+    if mode == "stubborn" {
+        std::future::pending::<()>().await;
+    }
+    events("stop");
+    place.leave().await;
+    std::process::exit(0);
+}
+
+/// The master's process, when it is started in the background.
+#[tokio::test]
+#[ignore = "it is started by the other tests"]
+async fn a_master() {
+    let Ok(home) = std::env::var("TEST_HOME") else { return };
+    run(Home::at(&home).setup_with_game()).await.unwrap();
+    std::process::exit(0);
+}
+
+/// An application on free ports whose program is the one above.
+fn application(servers: Value) -> (Home, MasterSetup) {
+    let home = Home::new(servers);
+    home.master_port(free_port());
+    let program = std::env::current_exe().unwrap();
+    let script = format!(
+        "#!/bin/sh\n\
+         export TEST_HOME='{0}' TEST_SERVER_ID=\"$2\"\n\
+         test \"$5\" = --server-info && export TEST_SERVER_INFO=\"$6\"\n\
+         test \"$1\" = start && exec '{1}' a_master --exact --ignored --nocapture\n\
+         exec '{1}' a_server \"$2\" --exact --ignored --nocapture\n",
+        home.path().display(),
+        program.display()
+    );
+    home.write("game", &script);
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(home.path().join("game"), mode).unwrap();
+    let setup = home.setup_with_game();
+    (home, setup)
+}
+
+fn chats(more: Value) -> (Home, MasterSetup) {
+    let chat = |id: &str| {
+        let mut entry = json!({ "id": id, "port": free_port() });
+        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        entry
+    };
+    application(json!({ "chat": [chat("chat-1"), chat("chat-2")] }))
+}
+
+fn events(home: &Home) -> Vec<String> {
+    let text = std::fs::read_to_string(home.path().join("events")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The command `start`, in this process.
+struct Started {
+    running: tokio::task::JoinHandle<pomelo_core::Result<()>>,
+    admin: Admin,
+}
+
+impl Started {
+    async fn new(home: &Home, setup: &MasterSetup) -> Self {
+        let running = tokio::spawn(run(setup.clone()));
+        let config = pomelo_net::cluster::master::MasterConfig::read(&home.config()).unwrap();
+        let admin = soon(async {
+            loop {
+                match Admin::connect(&config.address(), "admin", "admin").await {
+                    Ok(admin) => return admin,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        });
+        Self { running, admin: admin.await }
+    }
+
+    async fn all_up(&self) -> Vec<u32> {
+        let list = until_listed(&self.admin, all_up).await;
+        list.iter().skip(1).map(|server| server.pid.unwrap()).collect()
+    }
+
+    async fn stop(self) -> Vec<Outcome> {
+        let outcomes = soon(self.admin.stop(&[])).await.unwrap();
+        soon(self.running).await.unwrap().unwrap();
+        outcomes
+    }
+}
+
+fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+fn signal_to(pid: u32, name: &str) {
+    let sent = std::process::Command::new("kill").args([name, &pid.to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[tokio::test]
+async fn an_application_starts_and_stops_with_its_master() {
+    let (home, setup) = chats(json!({}));
+    let started = Started::new(&home, &setup).await;
+    let pids = started.all_up().await;
+    assert_ne!(pids[0], pids[1]);
+    let outcomes = started.stop().await;
+    let said: Vec<_> = outcomes.iter().map(|outcome| (outcome.id.as_str(), &*outcome.message)).collect();
+    assert_eq!(said, [("chat-1", "stopped"), ("chat-2", "stopped"), ("master-server-1", "stops now")]);
+    assert!(pids.into_iter().all(|pid| !is_running(pid)));
+    let mut events = events(&home);
+    events.sort();
+    assert_eq!(events, ["start chat-1", "start chat-2", "stop chat-1", "stop chat-2"]);
+    let log = std::fs::read_to_string(home.path().join("logs/chat-1.log")).unwrap();
+    assert!(log.contains("chat-1 is here"), "{log}");
+}
+
+#[tokio::test]
+async fn only_what_is_wanted_is_started() {
+    let servers = json!({ "chat": [{ "id": "chat-1" }], "area": [{ "id": "area-1" }, { "id": "area-2" }] });
+    let (home, mut setup) = application(servers);
+    setup.only = Only::Id("area-2".into());
+    let started = Started::new(&home, &setup).await;
+    until_listed(&started.admin, |list| list[2].state == ServerState::Up).await;
+    started.stop().await;
+    assert_eq!(events(&home), ["start area-2", "stop area-2"]);
+}
+
+#[tokio::test]
+async fn a_restart_has_each_server_up_before_the_next_is_stopped() {
+    let (home, setup) = chats(json!({}));
+    let started = Started::new(&home, &setup).await;
+    let before = started.all_up().await;
+    let outcomes = soon(started.admin.restart(Which::Type("chat".into()))).await.unwrap();
+    assert!(outcomes.len() == 2 && outcomes.iter().all(|outcome| outcome.ok), "{outcomes:?}");
+    let restarted = ["stop chat-1", "start chat-1", "stop chat-2", "start chat-2"];
+    assert_eq!(events(&home)[2..], restarted);
+    let after = started.all_up().await;
+    assert!(before.iter().all(|pid| !after.contains(pid)));
+    soon(started.admin.stop(&["chat-2".into()])).await.unwrap();
+    let outcomes = soon(started.admin.restart(Which::Ids(vec!["chat-2".into()]))).await.unwrap();
+    assert!(outcomes[0].ok, "one that was stopped is started: {outcomes:?}");
+    started.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_added_gets_its_entry_and_is_known_to_all() {
+    let (home, setup) = chats(json!({}));
+    let started = Started::new(&home, &setup).await;
+    started.all_up().await;
+    let entry = json!({ "serverType": "chat", "id": "chat-3", "host": "127.0.0.1", "port": free_port() });
+    let outcomes = soon(started.admin.add(entry.as_object().unwrap().clone())).await.unwrap();
+    assert!(outcomes.len() == 1 && outcomes[0].ok, "{outcomes:?}");
+    let entry =
+        json!({ "serverType": "area", "clusterCount": 2, "host": "127.0.0.1", "clientPort": "", "port": "" });
+    let wrong = soon(started.admin.add(entry.as_object().unwrap().clone())).await.unwrap_err();
+    assert!(wrong.to_string().contains("area[0]: invalid type"), "{wrong}");
+    let ids = ["chat-1", "chat-2", "chat-3"];
+    let list = until_listed(&started.admin, all_up).await;
+    assert!(list.iter().skip(1).map(|server| server.id.as_str()).eq(ids));
+    started.stop().await;
+    assert_eq!(events(&home).iter().filter(|event| *event == "stop chat-3").count(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_dies_is_started_again_where_it_should_be() {
+    let (home, setup) = chats(json!({ "auto-restart": "true" }));
+    let started = Started::new(&home, &setup).await;
+    let before = started.all_up().await;
+    signal_to(before[0], "-KILL");
+    let list = until_listed(&started.admin, |list| all_up(list) && list[1].pid != Some(before[0])).await;
+    assert_eq!(list[2].pid, Some(before[1]));
+    started.stop().await;
+    assert_eq!(events(&home).iter().filter(|event| *event == "start chat-1").count(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_dies_stays_down_where_it_should_not_be_started_again() {
+    let (home, setup) = chats(json!({}));
+    let started = Started::new(&home, &setup).await;
+    let before = started.all_up().await;
+    let config = pomelo_net::cluster::master::MasterConfig::read(&home.config()).unwrap();
+    let witness = Serving::start(&home.monitor(config.address()), info("area-1", "area")).await.unwrap();
+    signal_to(before[0], "-KILL");
+    witness.watcher.until(|told| told.gone.iter().any(|(id, _)| *id == *"chat-1")).await;
+    assert!(witness.watcher.told().expected.contains(&"chat-1".to_owned()), "it is expected all the same");
+    let list = started.admin.list().await.unwrap();
+    assert_eq!((list[2].id.as_str(), list[2].state), ("chat-1", ServerState::Down));
+    started.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_master_adopts_the_servers_of_one_that_was_killed() {
+    let (home, setup) = chats(json!({}));
+    let started = Started::new(&home, &setup).await;
+    let before = started.all_up().await;
+    // As by SIGKILL: nothing of it runs any more, and nobody was told.
+    started.running.abort();
+    let _ = started.running.await;
+
+    let started = Started::new(&home, &setup).await;
+    assert_eq!(started.all_up().await, before);
+    let outcomes = started.stop().await;
+    assert!(outcomes.iter().all(|outcome| outcome.ok), "{outcomes:?}");
+    assert!(before.into_iter().all(|pid| !is_running(pid)));
+    assert_eq!(events(&home).iter().filter(|event| event.starts_with("start")).count(), 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_is_said_with_its_log_and_last_words() {
+    let (home, setup) = application(json!({ "chat": [{ "id": "chat-1", "mode": "broken" }] }));
+    let master = Master::start(&setup).await.unwrap();
+    let failed = soon(admin(&master).await.restart(Which::Ids(vec!["chat-1".into()]))).await.unwrap();
+    let log = home.path().join("logs/chat-1.log");
+    assert!(!failed[0].ok);
+    assert!(failed[0].message.starts_with("it ended (exit status: 101), last saying `"), "{failed:?}");
+    assert!(failed[0].message.ends_with(&format!("; its log is {}", log.display())), "{failed:?}");
+    let lines = admin(&master).await.log("chat-1", 100).await.unwrap();
+    assert!(lines.iter().any(|line| line.contains("this server can't start")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_port_that_a_stranger_has_is_said_and_the_rest_of_a_restart_left_alone() {
+    let (home, mut setup) = chats(json!({}));
+    setup.limits.adopt = Duration::from_millis(300);
+    let port = home.info("chat-1").port.unwrap();
+    let stranger = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let master = Master::start(&setup).await.unwrap();
+    let admin = admin(&master).await;
+    let outcomes = soon(admin.restart(Which::Type("chat".into()))).await.unwrap();
+    let expected = format!("port {port} of 127.0.0.1 is taken, and what listens there is not chat-1");
+    assert_eq!(outcomes[0].message, expected);
+    assert_eq!((outcomes.len(), &*outcomes[1].message), (2, "left as it was, since chat-1 failed"));
+    drop(stranger);
+    assert!(soon(admin.restart(Which::Ids(vec!["chat-1".into()]))).await.unwrap()[0].ok);
+    soon(admin.kill()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stop_is_killed() {
+    let (home, mut setup) = application(json!({ "chat": [{ "id": "chat-1", "mode": "stubborn" }] }));
+    setup.limits.drain = Duration::from_millis(300);
+    let started = Started::new(&home, &setup).await;
+    let pid = started.all_up().await[0];
+    let outcomes = soon(started.admin.stop(&["chat-1".into()])).await.unwrap();
+    assert_eq!(outcomes[0].message, "killed, since it had not stopped after 300ms");
+    assert!(outcomes[0].ok && !is_running(pid));
+    started.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_killed_and_started_again_by_restart_force() {
+    let (home, mut setup) = chats(json!({ "restart-force": true }));
+    setup.limits.adopt = Duration::from_millis(300);
+    let started = Started::new(&home, &setup).await;
+    let before = started.all_up().await;
+    signal_to(before[0], "-STOP");
+    let list = until_listed(&started.admin, |list| all_up(list) && list[1].pid != Some(before[0])).await;
+    assert_eq!(list[2].pid, Some(before[1]));
+    assert!(!is_running(before[0]));
+    started.stop().await;
+}
+
+#[tokio::test]
+async fn a_kill_ends_all_and_the_master() {
+    let (home, setup) = chats(json!({ "mode": "stubborn" }));
+    let started = Started::new(&home, &setup).await;
+    let pids = started.all_up().await;
+    let outcomes = soon(started.admin.kill()).await.unwrap();
+    assert!(outcomes.len() == 3 && outcomes.iter().all(|outcome| outcome.ok), "{outcomes:?}");
+    soon(started.running).await.unwrap().unwrap();
+    assert!(pids.into_iter().all(|pid| !is_running(pid)));
+}
+
+#[tokio::test]
+async fn a_master_in_the_background_answers_when_its_start_returns_and_is_followed_by_another() {
+    let (home, mut setup) = chats(json!({}));
+    setup.daemon = true;
+    soon(run(setup.clone())).await.unwrap();
+    let address = pomelo_net::cluster::master::MasterConfig::read(&home.config()).unwrap().address();
+    let first = soon(Admin::connect(&address, "admin", "admin")).await.unwrap();
+    let before: Vec<_> =
+        until_listed(&first, all_up).await.iter().map(|server| server.pid.unwrap()).collect();
+    let refused = soon(run(setup.clone())).await.unwrap_err();
+    assert!(refused.message().starts_with(&format!("something listens on {address} already")), "{refused}");
+
+    signal_to(before[0], "-KILL");
+    until_gone(before[0]).await;
+    soon(run(setup)).await.unwrap();
+    let second = soon(Admin::connect(&address, "admin", "admin")).await.unwrap();
+    let after: Vec<_> =
+        until_listed(&second, all_up).await.iter().map(|server| server.pid.unwrap()).collect();
+    assert_eq!(after[1..], before[1..]);
+    assert_ne!(after[0], before[0]);
+    let log = second.log("master-server-1", 1000).await.unwrap();
+    assert_eq!(log.iter().filter(|line| line.contains("starting 2 servers")).count(), 2, "{log:?}");
+    assert!(soon(second.stop(&[])).await.unwrap().iter().all(|outcome| outcome.ok));
+    until_gone(after[0]).await;
+    assert!(after.into_iter().all(|pid| !is_running(pid)));
+}
+
+async fn until_gone(pid: u32) {
+    soon(async {
+        while is_running(pid) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
