@@ -1,15 +1,17 @@
 //! Putting an application together.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::command::{Command, Reach};
 use super::configure::Configure;
 use super::node::{Mounted, Node};
-use super::running::{Network, Running, Server};
+use super::running::{Running, Server};
 use super::{App, Busy, Cluster, Core, Membership, Mount};
 use crate::channel::Table as ChannelTable;
 use crate::cluster::View;
@@ -38,6 +40,7 @@ pub struct Builder<R> {
     state: State,
     transport: Option<Arc<dyn Transport>>,
     discovery: Option<Arc<dyn Discovery>>,
+    args: Option<Vec<OsString>>,
 }
 
 enum Source {
@@ -55,6 +58,7 @@ impl<R: Cluster> Builder<R> {
             state: State::default(),
             transport: None,
             discovery: None,
+            args: None,
         }
     }
 
@@ -72,7 +76,7 @@ impl<R: Cluster> Builder<R> {
         self
     }
 
-    /// Sets the environment; else it is `POMELO_ENV`, or `development`.
+    /// Sets the environment; else it is `POMELO_ENV`, or `development`. The argument `--env` wins over both.
     #[must_use]
     pub fn env(mut self, env: impl Into<String>) -> Self {
         self.env = Some(env.into());
@@ -134,28 +138,68 @@ impl<R: Cluster> Builder<R> {
         self
     }
 
-    /// Sets what carries messages between servers; the default is within this process.
+    /// Sets what carries messages between servers. By default that is within this process, or for a server by itself
+    /// tcp with the options of cluster.json.
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
     }
 
-    /// Sets what tells the servers of the others; the default is servers.json.
+    /// Sets what tells the servers of the others. By default that is servers.json, or for a server by itself the master
+    /// of master.json.
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
         self.discovery = Some(discovery);
         self
     }
 
-    /// Runs every server of servers.json in this process until the process is asked to stop.
+    /// Sets the command line for [`run`](Self::run) instead of the process's own, without the program's name.
+    #[must_use]
+    pub fn args<T: Into<OsString>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        self.args = Some(args.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Does what the command line says, until the process is asked to stop:
+    ///
+    /// | arguments | |
+    /// |---|---|
+    /// | none | every server of servers.json, in this process |
+    /// | `start [--type T] [--id I] [--daemon]` | a master that starts one process per server |
+    /// | `--server-id X` | that server, as a part of the cluster |
+    ///
+    /// `--env E` goes with each of them, and wins over [`env`](Self::env), which wins over `POMELO_ENV`.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
-    pub async fn run(self) -> Result<()> {
-        let running = self.start().await?;
-        running.until((R::platform().stop_signal)()).await;
+    /// If an argument is unknown: which. Else as [`start`](Self::start).
+    pub async fn run(mut self) -> Result<()> {
+        let args = self.args.take().unwrap_or_else(|| std::env::args_os().skip(1).collect());
+        let platform = R::platform();
+        let command = (platform.command)(args)?;
+        match command {
+            Command::Help(text) => println!("{text}"),
+            Command::All { env } => {
+                let running = self.set_env(env).start().await?;
+                running.until((platform.stop_signal)()).await;
+            }
+            Command::Server { env, id, info } => {
+                let running = self.set_env(env).start_server(&id, info).await?;
+                running.until((platform.stop_signal)()).await;
+            }
+            Command::Start { ref env, .. } => {
+                let builder = self.set_env(env.clone());
+                let config = builder.read_config()?;
+                builder.check_types(&config)?;
+                (platform.master)(Arc::new(config), command).await?;
+            }
+        }
         Ok(())
+    }
+
+    fn set_env(mut self, env: Option<String>) -> Self {
+        self.env = env.or(self.env);
+        self
     }
 
     /// Starts every server of servers.json in this process.
@@ -167,35 +211,64 @@ impl<R: Cluster> Builder<R> {
         self.start_only(|_| true).await
     }
 
-    /// Starts those servers of servers.json that `wanted` picks.
+    /// Starts those servers of servers.json that `wanted` picks, in this process.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_only(self, wanted: impl Fn(&ServerInfo) -> bool) -> Result<Running<R>> {
+        let config = self.read_config()?;
+        self.start_servers(config, Reach::Process, wanted).await
+    }
+
+    /// Starts one server, which finds the others in their own processes. `info` says what it is, if servers.json
+    /// doesn't.
+    ///
+    /// # Errors
+    /// If there is no server of that id; if the cluster refuses it; else as [`start`](Self::start).
+    pub async fn start_server(self, id: &str, info: Option<Arc<ServerInfo>>) -> Result<Running<R>> {
+        let mut config = self.read_config()?;
+        if !config.servers.iter().any(|known| known.id == *id) {
+            let info = info.filter(|info| info.id == *id).ok_or_else(|| {
+                let why = format!("servers.json has no server `{id}` in the environment `{}`", config.env);
+                Error::of(ErrorKind::Config, why)
+            })?;
+            config.servers.push(info);
+        }
+        self.start_servers(config, Reach::Cluster, |info| info.id == *id).await
+    }
+
+    fn read_config(&self) -> Result<Config> {
         let env = self
             .env
             .clone()
             .or_else(|| std::env::var("POMELO_ENV").ok())
             .unwrap_or_else(|| "development".into());
-        let config = Arc::new(match &self.source {
+        Ok(match &self.source {
             Source::Dir(dir) => Config::read(dir, &env)?,
             Source::Text(text) => Config::from_servers(text, &env)?,
-        });
+        })
+    }
+
+    async fn start_servers(
+        self,
+        config: Config,
+        reach: Reach,
+        wanted: impl Fn(&ServerInfo) -> bool,
+    ) -> Result<Running<R>> {
         self.check_types(&config)?;
         let platform = R::platform();
         let shared = Shares {
             codecs: Arc::new((platform.codecs)(&config)?),
             routes: Arc::new(routes::<R>(&config)),
-            config,
+            config: Arc::new(config),
         };
         let mut servers = Vec::new();
         for info in shared.config.servers.iter().filter(|info| wanted(info)) {
             servers.push(self.assemble(info, &shared)?);
         }
-        let network = Network {
-            transport: self.transport.clone().unwrap_or_else(|| (platform.transport)()),
-            discovery: self.discovery.clone().unwrap_or_else(|| (platform.discovery)(&shared.config)),
-        };
+        let mut network = (platform.network)(&shared.config, reach)?;
+        network.transport = self.transport.clone().unwrap_or(network.transport);
+        network.discovery = self.discovery.clone().unwrap_or(network.discovery);
         Running::start(servers, network).await
     }
 

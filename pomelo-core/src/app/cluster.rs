@@ -1,18 +1,17 @@
 //! What `servers!` writes: the types of servers, and what each is made of.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
 use super::node::Parts;
-use super::{App, Core};
+use super::{App, Command, Core, Network, Reach};
 use crate::codec::Codecs;
 use crate::config::Config;
-use crate::discovery::Discovery;
 use crate::error::Result;
 use crate::handler::{Handler, HandlerContract, Method};
 use crate::remote::{Contract, Remote};
-use crate::transport::Transport;
 
 /// The servers of an application. `servers!` implements it for the `Rpc` that it writes.
 pub trait Cluster: Sized + Send + Sync + 'static {
@@ -82,13 +81,15 @@ impl<R: Cluster> Mount<R> {
     }
 }
 
-/// What the process provides: the transport between servers, who they are, the codecs of bodies, and the signal to
-/// stop.
+/// What the process provides: how servers find and reach each other, the codecs of bodies, the command line, and the
+/// signal to stop.
 pub struct Platform {
-    /// Makes the transport.
-    pub transport: fn() -> Arc<dyn Transport>,
-    /// Makes what tells servers of each other.
-    pub discovery: fn(&Config) -> Arc<dyn Discovery>,
+    /// Makes what servers find and reach each other by.
+    pub network: fn(&Config, Reach) -> Result<Network>,
+    /// Reads the command line, without the program's name.
+    pub command: fn(Vec<OsString>) -> Result<Command>,
+    /// Runs a master, as a [`Command::Start`] says.
+    pub master: fn(Arc<Config>, Command) -> BoxFuture<'static, Result<()>>,
     /// Makes the codecs that the configuration asks for.
     pub codecs: fn(&Config) -> Result<Codecs>,
     /// Resolves when the process is asked to stop.

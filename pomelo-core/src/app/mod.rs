@@ -3,6 +3,7 @@
 mod builder;
 mod busy;
 mod cluster;
+mod command;
 mod component;
 mod configure;
 mod core;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub use self::core::Core;
 pub use builder::Builder;
 pub use cluster::{Cluster, Mount, Platform, ServerType, Table};
+pub use command::{Command, Network, Reach};
 pub use component::Component;
 pub use configure::Configure;
 pub use running::Running;

@@ -13,15 +13,13 @@ use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
 use super::membership::CoreWatcher;
 use super::node::Node;
-use super::{App, Cluster, CoreInbox, Event};
+use super::{App, Cluster, CoreInbox, Event, Network};
 use crate::cluster::{Member, MethodTable};
 use crate::connector::{Connector, Listening};
-use crate::discovery::Discovery;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Encoding;
 use crate::server::ServerId;
 use crate::session::Frontend;
-use crate::transport::Transport;
 
 /// Ends the thread of a server that runs on one.
 type Thread = Option<oneshot::Sender<()>>;
@@ -66,12 +64,6 @@ impl<R: Cluster> Up<R> {
 /// The servers of an application that run in this process.
 pub struct Running<R> {
     servers: Vec<Up<R>>,
-}
-
-/// How the servers of a process find others and reach them.
-pub(super) struct Network {
-    pub(super) transport: Arc<dyn Transport>,
-    pub(super) discovery: Arc<dyn Discovery>,
 }
 
 impl<R: Cluster> Running<R> {

@@ -1,0 +1,57 @@
+//! What the command line of an application's program asks for.
+
+use std::sync::Arc;
+
+use crate::discovery::Discovery;
+use crate::server::{ServerId, ServerInfo};
+use crate::transport::Transport;
+
+/// What the program is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Run every server of servers.json in this process.
+    All {
+        /// The environment, if it was said.
+        env: Option<String>,
+    },
+    /// Run one server, as a part of a cluster.
+    Server {
+        /// The environment, if it was said.
+        env: Option<String>,
+        /// Which one.
+        id: ServerId,
+        /// What it is, if servers.json doesn't have it.
+        info: Option<Arc<ServerInfo>>,
+    },
+    /// Run a master, which starts a process per server.
+    Start {
+        /// The environment, if it was said.
+        env: Option<String>,
+        /// Only the servers of this type.
+        server_type: Option<String>,
+        /// Only the server of this id.
+        id: Option<String>,
+        /// In the background.
+        daemon: bool,
+    },
+    /// Print this text.
+    Help(String),
+}
+
+/// How the servers of a process find others and reach them.
+#[derive(Clone)]
+pub struct Network {
+    /// Carries messages between servers.
+    pub transport: Arc<dyn Transport>,
+    /// Tells servers of each other.
+    pub discovery: Arc<dyn Discovery>,
+}
+
+/// Where the servers that a server talks to may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All in this process.
+    Process,
+    /// In other processes, on this machine or others.
+    Cluster,
+}

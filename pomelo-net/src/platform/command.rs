@@ -1,0 +1,144 @@
+//! Reading the command line of an application's program.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use lexopt::{Arg, Parser, ValueExt};
+use pomelo_core::app::Command;
+use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::server::{ServerId, ServerInfo};
+
+const HELP: &str = "\
+Without arguments, every server of servers.json runs in this process.
+
+  start            starts a master, and by it one process per server
+    --type T         only the servers of this type
+    --id I           only this server
+    --daemon         in the background
+  --server-id X    runs that server, as a part of the cluster
+  --env E          the environment; else POMELO_ENV, or development
+  --help           prints this";
+
+/// What was said so far.
+#[derive(Default)]
+struct Said {
+    start: bool,
+    env: Option<String>,
+    server_type: Option<String>,
+    id: Option<String>,
+    daemon: bool,
+    server_id: Option<ServerId>,
+    info: Option<Arc<ServerInfo>>,
+}
+
+/// Reads arguments, without the program's name.
+///
+/// # Errors
+/// Names what is not understood. Behind `--server-id` only what we know is read: the rest is the `args` of the server's
+/// entry, and so the application's.
+pub(super) fn parse(args: Vec<OsString>) -> Result<Command> {
+    let mut parser = Parser::from_args(args);
+    let mut said = Said::default();
+    while let Some(arg) = parser.next().map_err(wrong)? {
+        let arg = match arg {
+            Arg::Long(name) => format!("--{name}"),
+            Arg::Short(name) => format!("-{name}"),
+            Arg::Value(value) => value.string().map_err(wrong)?,
+        };
+        if arg == "--help" || arg == "-h" {
+            return Ok(Command::Help(HELP.into()));
+        }
+        if !said.take(&arg, &mut parser)? && said.server_id.is_none() {
+            return Err(wrong(format_args!("unexpected argument `{arg}`")));
+        }
+    }
+    said.command()
+}
+
+fn wrong(error: impl std::fmt::Display) -> Error {
+    Error::of(ErrorKind::Config, format_args!("{error}; --help says what there is"))
+}
+
+impl Said {
+    /// Takes an argument, if it is one of ours.
+    fn take(&mut self, arg: &str, parser: &mut Parser) -> Result<bool> {
+        let mut text = || parser.value().and_then(|value| value.string()).map_err(wrong);
+        match arg {
+            "start" => self.start = true,
+            "--env" => self.env = Some(text()?),
+            "--type" => self.server_type = Some(text()?),
+            "--id" => self.id = Some(text()?),
+            "--daemon" => self.daemon = true,
+            "--server-id" => self.server_id = Some(text()?.into()),
+            "--server-info" => {
+                let info = serde_json::from_str(&text()?);
+                self.info = Some(info.map_err(|error| wrong(format_args!("--server-info: {error}")))?);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn command(self) -> Result<Command> {
+        let Self { start, env, server_type, id, daemon, server_id, info } = self;
+        match (start, server_id) {
+            (true, None) => Ok(Command::Start { env, server_type, id, daemon }),
+            (true, Some(_)) => Err(wrong("`start` runs a master, --server-id a server: not both")),
+            (false, Some(id)) => Ok(Command::Server { env, id, info }),
+            (false, None) if server_type.is_some() || id.is_some() || daemon => {
+                Err(wrong("--type, --id and --daemon go with `start`"))
+            }
+            (false, None) => Ok(Command::All { env }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(OsString::from).collect()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_command_is_read() {
+        assert_eq!(read(""), Ok(Command::All { env: None }));
+        assert_eq!(read("--env=production"), Ok(Command::All { env: Some("production".into()) }));
+        let start = Command::Start {
+            env: Some("e".into()),
+            server_type: Some("chat".into()),
+            id: None,
+            daemon: true,
+        };
+        assert_eq!(read("start --env e --type chat --daemon"), Ok(start));
+        let server = Command::Server { env: None, id: "chat-1".into(), info: None };
+        assert_eq!(read("--server-id chat-1 --the-apps own"), Ok(server));
+        assert!(matches!(read("start --help"), Ok(Command::Help(_))));
+    }
+
+    #[test]
+    fn a_server_that_was_added_brings_its_entry() {
+        let Ok(Command::Server { info: Some(info), .. }) =
+            read(r#"--server-id chat-4 --server-info {"id":"chat-4","serverType":"chat","port":6053}"#)
+        else {
+            panic!("a server with its entry");
+        };
+        assert_eq!((&*info.server_type, info.port), ("chat", Some(6053)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (line, want) in [
+            ("strat", "`strat`"),
+            ("--dameon", "--dameon"),
+            ("start --id", "--id"),
+            ("--daemon", "go with `start`"),
+            ("start --server-id a", "not both"),
+            ("--server-id a --server-info {", "--server-info"),
+        ] {
+            let error = read(line).unwrap_err();
+            assert!(error.contains(want), "{line}: {error}");
+        }
+    }
+}
