@@ -34,12 +34,24 @@ impl Member {
 }
 
 /// The methods of a server's remotes, each with the number that calls carry.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct MethodTable(HashMap<String, HashMap<String, u32, RandomState>, RandomState>);
 
 impl MethodTable {
     pub(crate) fn add(&mut self, service: &str, method: &str, number: u32) {
         self.0.entry(service.to_owned()).or_default().insert(method.to_owned(), number);
+    }
+
+    /// How many methods there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.values().map(HashMap::len).sum()
+    }
+
+    /// Those methods whose number `wanted` picks.
+    pub(crate) fn only(&self, wanted: impl Fn(u32) -> bool) -> Self {
+        let mut table = self.clone();
+        table.0.values_mut().for_each(|methods| methods.retain(|_, number| wanted(*number)));
+        table
     }
 
     /// The number of a method.

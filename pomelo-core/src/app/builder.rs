@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use super::command::{Command, Reach};
 use super::configure::Configure;
-use super::node::{Mounted, Node};
+use super::node::{Installed, Mounted};
 use super::running::{Running, Server};
 use super::{App, Busy, Cluster, Core, Membership, Mount};
 use crate::channel::Table as ChannelTable;
-use crate::cluster::View;
+use crate::cluster::{MethodTable, View};
 use crate::codec::Codecs;
 use crate::config::Config;
 use crate::counters::Counters;
@@ -346,14 +346,13 @@ impl<R: Cluster> Builder<R> {
             step(&app, &mut mount);
         }
         check_mounted::<R>(&app, &mount)?;
-        let (mounted, methods) = Mounted::new(app.clone(), mount.parts, setup.listeners)?;
-        let node: Arc<dyn Node> = Arc::new(mounted);
-        // The node owns the app, and so the core; the core knows it weakly.
-        app.set_node(&node);
+        let mounted = Mounted::new(app.clone(), mount.parts, setup.listeners, MethodTable::default())?;
+        let methods = Arc::new(mounted.methods());
+        let node = Installed::new(Arc::new(mounted), &app);
         Ok(Server {
             app,
             node,
-            methods: Arc::new(methods),
+            methods,
             connectors: setup.connectors,
             hooks: setup.hooks,
             components: setup.components,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock, RwLock, Weak};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,7 +60,7 @@ pub struct Core {
     pub(crate) pending: Pending,
     pub(super) lanes: OnceLock<Lanes>,
     pub(crate) outlet: OnceLock<Arc<dyn Outlet>>,
-    pub(super) node: RwLock<Option<Weak<dyn Node>>>,
+    pub(super) node: RwLock<Option<Arc<dyn Node>>>,
     pub(crate) busy: Busy,
     pub(crate) started: Instant,
 }
@@ -184,16 +184,16 @@ impl Core {
     }
 
     pub(crate) fn node(&self) -> Option<Arc<dyn Node>> {
-        self.node.read().unwrap_or_else(|poisoned| poisoned.into_inner()).as_ref()?.upgrade()
+        self.node.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
     pub(crate) fn lanes(self: &Arc<Self>) -> &Lanes {
         self.lanes.get_or_init(|| Lanes::start(self))
     }
 
-    pub(super) fn set_node(&self, node: &Arc<dyn Node>) {
-        let weak = Arc::downgrade(node);
-        *self.node.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(weak);
+    /// Sets what the server runs. It holds this server, so it must be taken out again at the end.
+    pub(super) fn set_node(&self, node: Option<Arc<dyn Node>>) {
+        *self.node.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = node;
     }
 
     /// Tells the application; a listener that panics harms only itself.

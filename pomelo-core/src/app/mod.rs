@@ -10,6 +10,7 @@ mod core;
 mod inbox;
 mod membership;
 mod node;
+mod reload;
 mod running;
 
 use std::fmt;

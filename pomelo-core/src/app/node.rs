@@ -1,5 +1,6 @@
 //! A server's handlers and remotes, with the app that they are lent.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use futures::future::BoxFuture;
 
-use super::{App, Cluster, Event, Table};
+use super::{App, Cluster, Core, Event, Table};
 use crate::cluster::MethodTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::Handler;
@@ -69,6 +70,25 @@ pub(crate) trait Node: Send + Sync {
 
     /// Tells the application.
     fn emit(&self, event: &Event);
+
+    /// The node with its type.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A node in its server. They hold each other, until this is dropped.
+pub(super) struct Installed(Arc<Core>);
+
+impl Installed {
+    pub(super) fn new(node: Arc<dyn Node>, core: &Arc<Core>) -> Self {
+        core.set_node(Some(node));
+        Self(core.clone())
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        self.0.set_node(None);
+    }
 }
 
 /// A listener for events.
@@ -80,19 +100,24 @@ type Entry<R> = (Arc<dyn MountedHandler<R>>, u16, bool);
 pub(super) struct Mounted<R> {
     app: App<R>,
     handlers: HashMap<String, Entry<R>, RandomState>,
-    remotes: Vec<(Arc<dyn MountedRemote<R>>, u16)>,
+    /// By number; none where a method is no more.
+    remotes: Vec<Option<(Arc<dyn MountedRemote<R>>, u16)>>,
+    /// The numbers of all methods that there ever were.
+    numbers: MethodTable,
     listeners: Vec<Listener<R>>,
 }
 
 impl<R: Cluster> Mounted<R> {
-    /// Lays out what was mounted, after checking that all it wants to be lent exists.
+    /// Lays out what was mounted, after checking that all it wants to be lent exists. Methods that have a number in
+    /// `numbers` keep it.
     pub(super) fn new(
         app: App<R>,
         parts: Parts<R>,
         listeners: Vec<Listener<R>>,
-    ) -> Result<(Self, MethodTable)> {
-        let (mut handlers, mut remotes) = (HashMap::default(), Vec::new());
-        let mut numbers = MethodTable::default();
+        mut numbers: MethodTable,
+    ) -> Result<Self> {
+        let mut handlers = HashMap::default();
+        let mut remotes: Vec<_> = (0..numbers.len()).map(|_| None).collect();
         let server_type = app.server_type().to_owned();
         for (table, handler) in parts.handlers {
             for method in table.methods {
@@ -105,11 +130,30 @@ impl<R: Cluster> Mounted<R> {
             for method in table.methods {
                 let name = format!("{server_type}.{}.{}", table.name, method.name);
                 check::<R, Inbound>(&app.state, &name, method.lends)?;
-                numbers.add(table.name, method.name, remotes.len() as u32);
-                remotes.push((remote.clone(), method.id));
+                let entry = Some((remote.clone(), method.id));
+                match numbers.number(table.name, method.name).and_then(|n| remotes.get_mut(n as usize)) {
+                    Some(place) => *place = entry,
+                    None => {
+                        numbers.add(table.name, method.name, remotes.len() as u32);
+                        remotes.push(entry);
+                    }
+                }
             }
         }
-        Ok((Self { app, handlers, remotes, listeners }, numbers))
+        Ok(Self { app, handlers, remotes, numbers, listeners })
+    }
+
+    /// The methods that others can call.
+    pub(super) fn methods(&self) -> MethodTable {
+        self.numbers.only(|number| self.remotes.get(number as usize).is_some_and(Option::is_some))
+    }
+
+    pub(super) fn numbers(&self) -> MethodTable {
+        self.numbers.clone()
+    }
+
+    pub(super) fn listeners(&self) -> Vec<Listener<R>> {
+        self.listeners.clone()
     }
 }
 
@@ -134,13 +178,17 @@ impl<R: Cluster> Node for Mounted<R> {
     }
 
     fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>> {
-        match self.remotes.get(method as usize) {
+        match self.remotes.get(method as usize).and_then(Option::as_ref) {
             Some((remote, method)) => remote.call(&self.app, inbound, *method),
             None => {
                 let error = Error::of(ErrorKind::NoSuchMethod, format_args!("no method of number {method}"));
                 Box::pin(std::future::ready(Err(error)))
             }
         }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     fn emit(&self, event: &Event) {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
 use super::membership::CoreWatcher;
-use super::node::Node;
+use super::node::Installed;
 use super::{App, Cluster, CoreInbox, Event, Network};
 use crate::cluster::{Member, MethodTable};
 use crate::connector::{Connector, Listening};
@@ -27,7 +27,7 @@ type Thread = Option<oneshot::Sender<()>>;
 /// A server that is put together.
 pub(super) struct Server<R> {
     pub(super) app: App<R>,
-    pub(super) node: Arc<dyn Node>,
+    pub(super) node: Installed,
     pub(super) methods: Arc<MethodTable>,
     pub(super) connectors: Vec<Arc<dyn Connector>>,
     pub(super) hooks: LifecycleHooks<R>,
@@ -38,8 +38,7 @@ pub(super) struct Server<R> {
 /// A server that is up.
 struct Up<R> {
     app: App<R>,
-    /// Keeps the handlers: the core knows them weakly.
-    _node: Arc<dyn Node>,
+    _node: Installed,
     listening: Vec<Listening>,
     hooks: LifecycleHooks<R>,
     components: Components<R>,
@@ -122,6 +121,9 @@ impl<R: Cluster> Running<R> {
                 .await
                 .map_err(|e| e.context(server.app.server_id()))?;
             server.app.emit(Event::StartServer);
+        }
+        for server in &self.servers {
+            register(&server.app, network).await.map_err(|e| e.context(server.app.server_id()))?;
         }
         for server in &mut self.servers {
             let started_all = started_all(server.app.clone(), server.hooks.after_start_all.clone());
@@ -247,27 +249,24 @@ impl<R: Cluster> Running<R> {
     }
 }
 
-/// Makes a server reachable and known.
+/// Makes a server reachable.
 async fn join<R: Cluster>(app: &App<R>, member: Member, network: &Network) -> Result<()> {
     // It knows itself first: what others send at once may need it.
     let _ = app.view.join(member.clone());
     let outlet = network.transport.bind(member.clone(), Arc::new(CoreInbox(Arc::downgrade(app)))).await?;
     outlet.expect(&app.config.servers);
-    // Both are set once: the server is new.
+    // It is set once: the server is new.
     let _ = app.outlet.set(outlet);
+    Ok(())
+}
+
+/// Makes a server known, now that it takes clients and calls.
+async fn register<R: Cluster>(app: &App<R>, network: &Network) -> Result<()> {
+    let Some(member) = app.member() else { return Ok(()) };
     let watcher = Arc::new(CoreWatcher(Arc::downgrade(app)));
-    match network.discovery.register(member, watcher).await {
-        Ok(registration) => {
-            let _ = app.membership.registration.set(registration);
-            Ok(())
-        }
-        Err(error) => {
-            if let Some(outlet) = app.outlet.get() {
-                outlet.close().await;
-            }
-            Err(error)
-        }
-    }
+    let registration = network.discovery.register(member, watcher).await?;
+    let _ = app.membership.registration.set(registration);
+    Ok(())
 }
 
 /// Runs the hooks that wait for all servers, once all are up.

@@ -28,6 +28,7 @@ pub(super) async fn start(setup: &MasterSetup) -> Result<()> {
     let log = logs.open_file(&file)?;
     let mut command = Command::new(&setup.exe);
     command.args(&setup.args).args(arguments(setup)).current_dir(&setup.base_dir);
+    command.env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     #[cfg(unix)]
     command.process_group(0);

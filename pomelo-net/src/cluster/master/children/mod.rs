@@ -97,6 +97,8 @@ impl Children {
         let line = line.map_err(|problem| Error::of(ErrorKind::Config, problem))?;
         let log = self.logs.open(&info.id)?;
         let mut command = line.to_command();
+        // What reads its output is a file.
+        command.env("NO_COLOR", "1");
         command.current_dir(&self.program.dir).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command
             .spawn()

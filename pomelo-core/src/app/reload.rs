@@ -1,0 +1,33 @@
+//! Replacing a running server's handlers and remotes.
+
+use std::sync::Arc;
+
+use super::node::{Mounted, Node};
+use super::{App, Cluster, Mount};
+use crate::error::{Error, ErrorKind, Result};
+
+impl<R: Cluster> App<R> {
+    /// Replaces all handlers and remotes of this running server by what `mount` mounts, in one step: what is under way
+    /// ends on the old ones, what starts later runs on the new ones. pomelo's `reloadHandlers` and `reloadRemotes`, for
+    /// code that comes from elsewhere, such as a script or a table of rules.
+    ///
+    /// Other servers learn the new methods at once. A remote's method keeps its number, so a call that was on its way
+    /// meanwhile finds it; one to a method that is no more fails by itself.
+    ///
+    /// # Errors
+    /// If a method wants to be lent something that was not inserted; if the server is stopped. Then all is as before.
+    pub fn reload(&self, mount: impl FnOnce(&Self, &mut Mount<R>)) -> Result<()> {
+        let stopped = || Error::of(ErrorKind::Closed, "the server is stopped");
+        let before = self.node().ok_or_else(stopped)?;
+        let mounted = before.as_any().downcast_ref::<Mounted<R>>().ok_or_else(stopped)?;
+        let mut parts = Mount::new();
+        mount(self, &mut parts);
+        let after =
+            Arc::new(Mounted::new(self.clone(), parts.parts, mounted.listeners(), mounted.numbers())?);
+        let methods = Arc::new(after.methods());
+        let after: Arc<dyn Node> = after;
+        self.set_node(Some(after));
+        self.change_member(|member| member.methods = methods);
+        Ok(())
+    }
+}

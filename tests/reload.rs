@@ -1,0 +1,119 @@
+//! Handlers and remotes that are replaced while their server runs.
+
+mod support;
+
+use std::sync::Arc;
+
+use pomelo::core::app::Running;
+use pomelo::{ErrorKind, Result, remote, to};
+use support::until;
+use tokio::sync::Semaphore;
+
+pomelo::servers! {
+    caller: {},
+    chat: { remotes: [RoomRemote, impl Extra] },
+}
+
+/// What the first version has; `impl` blocks are code, so the second one is another type under the same name.
+struct RoomRemote;
+
+#[remote]
+impl RoomRemote {
+    pub async fn version() -> Result<u8> {
+        Ok(1)
+    }
+
+    pub async fn slow(door: &Arc<Semaphore>) -> Result<u8> {
+        door.acquire().await?.forget();
+        Ok(1)
+    }
+}
+
+mod second {
+    use super::*;
+
+    pub struct RoomRemote;
+
+    #[remote]
+    #[allow(dead_code, reason = "no `servers!` lists it")]
+    impl RoomRemote {
+        /// Comes first here: numbers must not follow the order of methods.
+        pub async fn more() -> Result<u8> {
+            Ok(3)
+        }
+
+        pub async fn version(_trailing: Option<u8>) -> Result<u8> {
+            Ok(2)
+        }
+    }
+}
+
+#[remote]
+trait Extra {
+    async fn count(&self) -> Result<u8>;
+}
+
+struct Counts(u8);
+
+#[remote]
+impl Extra for Counts {
+    async fn count(&self) -> Result<u8> {
+        Ok(self.0)
+    }
+}
+
+const SERVERS: &str = r#"{ "caller": [{ "id": "caller-1" }], "chat": [{ "id": "chat-1" }] }"#;
+
+async fn start(door: &Arc<Semaphore>) -> Running<Rpc> {
+    let builder = App::builder().servers(SERVERS).insert(door.clone());
+    builder.mount("chat", |_, mount| mount.remote(Counts(1))).start().await.unwrap()
+}
+
+#[tokio::test]
+async fn calls_under_way_end_on_the_old_version_and_later_ones_run_on_the_new() {
+    let door = Arc::new(Semaphore::new(0));
+    let running = start(&door).await;
+    let (caller, chat) = (running.app("caller-1").unwrap(), running.app("chat-1").unwrap());
+    let (room, extra) = (&caller.rpc.chat.room_remote, &caller.rpc.chat.extra);
+    assert_eq!((room.version(to("chat-1")).await.unwrap(), extra.count(to("chat-1")).await.unwrap()), (1, 1));
+    let slow = tokio::spawn(room.slow(to("chat-1")).into_future());
+    until(|| caller.report().pending_calls == 1).await;
+
+    chat.reload(|_, mount| {
+        mount.remote(second::RoomRemote);
+        mount.remote(Counts(2));
+    })
+    .unwrap();
+    assert_eq!((room.version(to("chat-1")).await.unwrap(), extra.count(to("chat-1")).await.unwrap()), (2, 2));
+    let more: u8 = caller.rpc_invoke("chat-1", "user", "roomRemote", "more", &()).await.unwrap();
+    assert_eq!(more, 3);
+    assert_eq!(room.slow(to("chat-1")).await.unwrap_err().kind(), ErrorKind::NoSuchMethod);
+    door.add_permits(1);
+    assert_eq!(slow.await.unwrap().unwrap(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_method_that_wants_what_was_not_inserted_leaves_all_as_it_was() {
+    let builder = App::builder().servers(SERVERS).insert(Arc::new(Semaphore::new(0)));
+    let running = builder.mount("chat", |_, mount| mount.remote(Counts(1))).start().await.unwrap();
+    let (caller, chat) = (running.app("caller-1").unwrap(), running.app("chat-1").unwrap());
+    let error = chat.reload(|_, mount| mount.remote(wanting::Wanting)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(caller.rpc.chat.extra.count(to("chat-1")).await.unwrap(), 1);
+    running.stop().await;
+}
+
+mod wanting {
+    use super::*;
+
+    pub struct Wanting;
+
+    #[remote]
+    #[allow(dead_code, reason = "no `servers!` lists it")]
+    impl Wanting {
+        pub async fn wants(_: &std::net::Ipv4Addr) -> Result<u8> {
+            Ok(0)
+        }
+    }
+}
