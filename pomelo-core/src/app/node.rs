@@ -97,11 +97,14 @@ pub(super) type Listener<R> = Arc<dyn Fn(&App<R>, &Event) + Send + Sync>;
 /// A handler's method: the handler, the method's id in it, and whether it is concurrent.
 type Entry<R> = (Arc<dyn MountedHandler<R>>, u16, bool);
 
+/// A remote's method: the remote, and the method's id in it.
+type RemoteEntry<R> = (Arc<dyn MountedRemote<R>>, u16);
+
 pub(super) struct Mounted<R> {
     app: App<R>,
     handlers: HashMap<String, Entry<R>, RandomState>,
     /// By number; none where a method is no more.
-    remotes: Vec<Option<(Arc<dyn MountedRemote<R>>, u16)>>,
+    remotes: Vec<Option<RemoteEntry<R>>>,
     /// The numbers of all methods that there ever were.
     numbers: MethodTable,
     listeners: Vec<Listener<R>>,

@@ -184,6 +184,21 @@ impl Hub {
 /// The sending side of a bound server.
 pub(super) struct TcpOutlet(pub(super) Arc<Hub>);
 
+impl TcpOutlet {
+    /// Takes no links any more, and ends those that are there.
+    fn shut(&self) {
+        let hub = &self.0;
+        hub.closed.store(true, Ordering::Release);
+        let accepting = hub.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        accepting.inspect(AbortHandle::abort);
+        let own = hub.own();
+        for peer in hub.peers() {
+            peer.stop_supervisor();
+            end(&peer, &own);
+        }
+    }
+}
+
 impl Outlet for TcpOutlet {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         let peer = self.0.peer(to).ok_or(Unsent::NoLink)?;
@@ -241,18 +256,15 @@ impl Outlet for TcpOutlet {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let hub = &self.0;
-            hub.closed.store(true, Ordering::Release);
-            let accepting = hub.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-            accepting.inspect(AbortHandle::abort);
-            let own = hub.own();
-            join_all(hub.peers().into_iter().map(|peer| {
-                peer.stop_supervisor();
-                end(&peer, &own);
-                async move { peer.unlinked().await }
-            }))
-            .await;
+            self.shut();
+            join_all(self.0.peers().into_iter().map(|peer| async move { peer.unlinked().await })).await;
         })
+    }
+}
+
+impl Drop for TcpOutlet {
+    fn drop(&mut self) {
+        self.shut();
     }
 }
 

@@ -1,0 +1,210 @@
+//! Calls from a process that is no server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::pending::{Pending, Waiter};
+use crate::cluster::Member;
+use crate::envelope::{Answer, Envelope, Message};
+use crate::error::{Error, ErrorKind, Result};
+use crate::remote::{pack, unpack};
+use crate::server::{ServerId, ServerInfo};
+use crate::session::Incarnation;
+use crate::transport::{Inbox, Outcast, Outlet, Transport, Unsent};
+
+/// Calls the remotes of a cluster's servers from a process that is none of them, such as a login web or a tool for game
+/// masters. It needs no `App`.
+///
+/// ```no_run
+/// # async fn example(transport: &dyn pomelo_core::transport::Transport) -> pomelo_core::Result<()> {
+/// use pomelo_core::config::Config;
+/// use pomelo_core::rpc::Caller;
+///
+/// let config = Config::read("config", "production")?;
+/// let caller = Caller::join(transport, "login-web-1", &config.servers).await?;
+/// let users: Vec<String> = caller.call("chat-server-1", "chatRemote", "users", &("room1",)).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Caller {
+    outlet: Arc<dyn Outlet>,
+    state: Arc<State>,
+    timeout: Duration,
+}
+
+struct State {
+    /// What this process says of itself.
+    own: Mutex<Member>,
+    outlet: OnceLock<Weak<dyn Outlet>>,
+    pending: Pending,
+    up: Mutex<HashMap<ServerId, Member>>,
+    changed: Notify,
+}
+
+impl Caller {
+    /// Makes links to the servers of the list that have a `port`. `name` must be unique in the cluster. It doesn't wait
+    /// for the links; a call does.
+    ///
+    /// # Errors
+    /// As [`Transport::bind`].
+    pub async fn join(transport: &dyn Transport, name: &str, servers: &[Arc<ServerInfo>]) -> Result<Self> {
+        let info: ServerInfo = serde_json::from_value(json!({ "id": name }))?;
+        let member = Member {
+            incarnation: Incarnation::begin(name),
+            info: Arc::new(info),
+            methods: Arc::default(),
+            encodings: vec![],
+            leaving: false,
+        };
+        let state = Arc::new(State {
+            own: Mutex::new(member.clone()),
+            outlet: OnceLock::new(),
+            pending: Pending::default(),
+            up: Mutex::default(),
+            changed: Notify::new(),
+        });
+        let outlet = transport.bind(member, Arc::new(Replies(state.clone()))).await?;
+        // It is set once: the state is new.
+        let _ = state.outlet.set(Arc::downgrade(&outlet));
+        outlet.expect(servers);
+        Ok(Self { outlet, state, timeout: Duration::from_secs(30) })
+    }
+
+    /// Sets how long a call may take, waiting for a link included; 30 s by default.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Calls a remote's method: `args` is a tuple of its arguments.
+    ///
+    /// # Errors
+    /// The method's own error with its code; or by [`kind`](Error::kind): `NoSuchMethod`, `Refused` if the server leaves
+    /// meanwhile, `Overloaded`, `Deadline`, also if there is no link until then.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        server: &str,
+        service: &str,
+        method: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> Result<T> {
+        let (args, server) = (pack(args)?, ServerId::from(server));
+        let call = async {
+            let member = self.linked(&server).await;
+            let number = member.methods.number(service, method).ok_or_else(|| {
+                let why = format!("{server} has no remote method {service}.{method}");
+                Error::of(ErrorKind::NoSuchMethod, why)
+            })?;
+            let (seq, answer) = self.state.pending.add_task(server.clone());
+            let _forget = Forget { pending: &self.state.pending, seq };
+            let message = Message::Call { seq, method: number, lane: 0, args };
+            self.outlet.send(&server, Envelope(message)).map_err(|reason| unsent(&server, reason))?;
+            match answer.await {
+                Ok(Ok(Answer::Returned(bytes))) => unpack(&bytes),
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(_)) | Err(_) => Err(unsent(&server, Unsent::NoLink)),
+            }
+        };
+        let late = || Error::of(ErrorKind::Deadline, format_args!("no answer from {server}"));
+        tokio::time::timeout(self.timeout, call).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// The servers that there is a link to, sorted.
+    pub fn servers(&self) -> Vec<ServerId> {
+        let mut servers: Vec<_> = self.state.up().keys().cloned().collect();
+        servers.sort();
+        servers
+    }
+
+    /// Closes all links.
+    pub async fn close(self) {
+        self.outlet.close().await;
+    }
+
+    async fn linked(&self, server: &ServerId) -> Member {
+        loop {
+            let changed = self.state.changed.notified();
+            if let Some(member) = self.state.up().get(server) {
+                return member.clone();
+            }
+            changed.await;
+        }
+    }
+}
+
+fn unsent(server: &ServerId, reason: Unsent) -> Error {
+    match reason {
+        Unsent::Full => Error::of(ErrorKind::Overloaded, format_args!("the link to {server} is full")),
+        Unsent::TooLong => Error::of(ErrorKind::BadMessage, "the arguments are too long"),
+        Unsent::NoLink | Unsent::NoPort => {
+            Error::of(ErrorKind::Refused, format_args!("the link to {server} broke"))
+        }
+    }
+}
+
+/// Forgets a question when whoever asked stops waiting.
+struct Forget<'a> {
+    pending: &'a Pending,
+    seq: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.pending.remove(self.seq);
+    }
+}
+
+impl State {
+    fn up(&self) -> MutexGuard<'_, HashMap<ServerId, Member>> {
+        self.up.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Takes answers in; nobody calls this process.
+struct Replies(Arc<State>);
+
+impl Inbox for Replies {
+    fn receive(&self, from: &ServerId, envelope: Envelope) {
+        match envelope.0 {
+            Message::Reply { seq, result } => {
+                if let Some(Waiter::Task(task)) = self.0.pending.remove(seq) {
+                    // Whoever asked may have stopped waiting.
+                    let _ = task.send(result);
+                }
+            }
+            _ => tracing::debug!(%from, "a caller was sent something other than an answer"),
+        }
+    }
+
+    fn joined(&self, member: Member) -> Result<(), Outcast> {
+        self.0.up().insert(member.info.id.clone(), member);
+        self.0.changed.notify_waiters();
+        Ok(())
+    }
+
+    fn unlinked(&self, server: &ServerId, _: usize) {
+        self.0.up().remove(server);
+        // Their senders are dropped, which is how they learn of it.
+        drop(self.0.pending.remove_server(server));
+    }
+
+    fn left(&self, server: &ServerId, _: Incarnation) {
+        self.unlinked(server, 0);
+    }
+
+    /// It was silent for too long, as a process that was suspended is; nothing holds it to its old life.
+    fn outcast(&self, declared: Outcast) {
+        let mut own = self.0.own.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        own.incarnation = Incarnation::begin_after(&own.info.id, declared.0);
+        if let Some(outlet) = self.0.outlet.get().and_then(Weak::upgrade) {
+            outlet.announce(own.clone());
+        }
+    }
+}
