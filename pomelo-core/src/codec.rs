@@ -82,3 +82,17 @@ fn decode_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         Err(_) => serde_json::from_slice(b"{}").map_err(bad_message),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_javascript_reads_them() {
+        // Each is one bit off where a parser is only nearly right.
+        for text in ["31.245270191439438", "-0.014334833795275087", "121.48791951161945"] {
+            let number: f64 = Codecs::default().decode("a.b.c", &Body::json(text)).unwrap();
+            assert_eq!(number, text.parse::<f64>().unwrap());
+        }
+    }
+}
