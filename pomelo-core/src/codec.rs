@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use erased_serde::{Deserializer, Serialize};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::message::{Body, Encoding, bad_message};
@@ -14,6 +15,10 @@ pub trait SchemaCodec: Send + Sync + 'static {
     /// # Errors
     /// If the value doesn't fit the schema: which field, and why.
     fn encode(&self, route: &str, value: &dyn Serialize) -> Option<Result<Bytes>>;
+
+    /// Encodes of `fields` what the schema for `route` has and what fits it, and leaves out the rest; none if there is no
+    /// schema for it.
+    fn encode_known(&self, route: &str, fields: &Map<String, Value>) -> Option<Bytes>;
 
     /// Hands `visit` a deserializer of what a client sent on `route`.
     ///
@@ -52,6 +57,24 @@ impl Codecs {
         }
         let bytes = serde_json::to_vec(value).map_err(|e| bad_message(format_args!("{route}: {e}")))?;
         Ok(Body::json(bytes))
+    }
+
+    /// Makes a response readable: a client that has a schema for the route reads every response by it, an error, too.
+    /// Of JSON that was to go there, it gets the fields that the schema has.
+    pub fn fit(&self, accept: Encoding, route: &str, body: Body) -> Body {
+        let (Encoding::Protobuf, Encoding::Json, Some(protobuf)) = (accept, body.encoding, &self.protobuf)
+        else {
+            return body;
+        };
+        let nothing = Map::new();
+        if protobuf.encode_known(route, &nothing).is_none() {
+            return body;
+        }
+        let fields = serde_json::from_slice(&body.bytes).unwrap_or(nothing);
+        match protobuf.encode_known(route, &fields) {
+            Some(bytes) => Body { encoding: Encoding::Protobuf, bytes },
+            None => body,
+        }
     }
 
     /// Decodes a body that a client sent on `route`. JSON that isn't valid counts as `{}`, as in pomelo.
