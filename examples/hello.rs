@@ -2,6 +2,7 @@
 
 use pomelo::{Hybrid, Result, handler};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 pomelo::servers! {
     connector: { handlers: [HelloHandler] },
@@ -17,8 +18,8 @@ struct HelloHandler;
 #[handler]
 impl HelloHandler {
     /// Clients call it as `connector.helloHandler.greet`.
-    pub async fn greet(Greet { name }: Greet) -> Result<String> {
-        Ok(format!("Hello, {name}!"))
+    pub async fn greet(Greet { name }: Greet) -> Result<Value> {
+        Ok(json!({ "text": format!("Hello, {name}!") }))
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use erased_serde::{Deserializer, Serialize};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::message::{Body, Encoding, bad_message};
@@ -14,6 +15,10 @@ pub trait SchemaCodec: Send + Sync + 'static {
     /// # Errors
     /// If the value doesn't fit the schema: which field, and why.
     fn encode(&self, route: &str, value: &dyn Serialize) -> Option<Result<Bytes>>;
+
+    /// Encodes of `fields` what the schema for `route` has and what fits it, and leaves out the rest; none if there is no
+    /// schema for it.
+    fn encode_known(&self, route: &str, fields: &Map<String, Value>) -> Option<Bytes>;
 
     /// Hands `visit` a deserializer of what a client sent on `route`.
     ///
@@ -54,6 +59,24 @@ impl Codecs {
         Ok(Body::json(bytes))
     }
 
+    /// Makes a response readable: a client that has a schema for the route reads every response by it, an error, too.
+    /// Of JSON that was to go there, it gets the fields that the schema has.
+    pub fn fit(&self, accept: Encoding, route: &str, body: Body) -> Body {
+        let (Encoding::Protobuf, Encoding::Json, Some(protobuf)) = (accept, body.encoding, &self.protobuf)
+        else {
+            return body;
+        };
+        let nothing = Map::new();
+        if protobuf.encode_known(route, &nothing).is_none() {
+            return body;
+        }
+        let fields = serde_json::from_slice(&body.bytes).unwrap_or(nothing);
+        match protobuf.encode_known(route, &fields) {
+            Some(bytes) => Body { encoding: Encoding::Protobuf, bytes },
+            None => body,
+        }
+    }
+
     /// Decodes a body that a client sent on `route`. JSON that isn't valid counts as `{}`, as in pomelo.
     ///
     /// # Errors
@@ -80,5 +103,19 @@ fn decode_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         Ok(value) => Ok(value),
         Err(error) if error.is_data() => Err(bad_message(error)),
         Err(_) => serde_json::from_slice(b"{}").map_err(bad_message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_javascript_reads_them() {
+        // Each is one bit off where a parser is only nearly right.
+        for text in ["31.245270191439438", "-0.014334833795275087", "121.48791951161945"] {
+            let number: f64 = Codecs::default().decode("a.b.c", &Body::json(text)).unwrap();
+            assert_eq!(number, text.parse::<f64>().unwrap());
+        }
     }
 }

@@ -44,7 +44,8 @@ impl Answerer {
         }
         match self {
             Self::Client(session) => {
-                session.respond(request.id(), outcome.as_ref().map(|body| Some(body.clone())));
+                let route = request.route().as_str();
+                session.respond(request.id(), route, outcome.as_ref().map(|body| Some(body.clone())));
             }
             Self::Frontend { server, seq } => {
                 let response = match outcome {

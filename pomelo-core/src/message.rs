@@ -210,9 +210,13 @@ impl IntoResponse for () {
 impl<T: Serialize, E: crate::ErrorCode> IntoResponse for Result<T, E> {
     fn into_response(self, request: &Request) -> Result<Body> {
         let value = self.map_err(crate::ErrorCode::into_error)?;
-        let body =
-            request.encode(&value).map_err(|e| e.context(format_args!("response of {}", request.route())))?;
-        if &*body.bytes == b"null" { Ok(empty()) } else { Ok(body) }
+        match request.encode(&value) {
+            Ok(body) if &*body.bytes == b"null" => Ok(empty()),
+            Ok(body) => Ok(body),
+            // A schema has no `null`.
+            Err(_) if serde_json::to_value(&value).is_ok_and(|value| value.is_null()) => Ok(empty()),
+            Err(error) => Err(error.context(format_args!("response of {}", request.route()))),
+        }
     }
 }
 

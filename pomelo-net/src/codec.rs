@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pomelo_core::codec::SchemaCodec;
 use pomelo_core::config::Config;
 use pomelo_core::error::{Error, ErrorKind, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::protocol::protobuf::{Protos, ProtosError};
 
@@ -13,6 +13,10 @@ impl SchemaCodec for Protos {
     fn encode(&self, route: &str, value: &dyn erased_serde::Serialize) -> Option<Result<Bytes>> {
         let schema = self.server().message(route)?;
         Some(schema.encode(value).map_err(|error| Error::of(ErrorKind::BadMessage, error)))
+    }
+
+    fn encode_known(&self, route: &str, fields: &Map<String, Value>) -> Option<Bytes> {
+        Some(self.server().message(route)?.encode_known(fields))
     }
 
     fn decode(
@@ -75,6 +79,24 @@ mod tests {
         let error = codecs.encode(Encoding::Protobuf, "onMove", &json!({ "y": 1 })).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BadMessage);
         assert!(error.message().starts_with("onMove: ") && error.message().contains('x'), "{error}");
+    }
+
+    #[test]
+    fn a_response_in_json_is_fitted_to_the_schema_that_its_reader_has() {
+        let schema = json!({ "required string name": 1, "optional uInt32 code": 2 });
+        let codecs = codecs(json!({ "a.b.c": schema }), json!({}));
+        let fitted = |text: &'static str| codecs.fit(Encoding::Protobuf, "a.b.c", Body::json(text));
+        let protobuf =
+            |bytes: &'static [u8]| Body { encoding: Encoding::Protobuf, bytes: Bytes::from_static(bytes) };
+        assert_eq!(fitted(r#"{"code":500,"message":"why"}"#), protobuf(b"\x10\xf4\x03"));
+        for text in ["{}", "null", r#""text""#, r#"{"code":"none"}"#, "no JSON"] {
+            assert_eq!(fitted(text), protobuf(b""));
+        }
+        // What has no schema, is for a reader of JSON or is by the schema already stays.
+        let body = Body::json(r#"{"code":500}"#);
+        assert_eq!(codecs.fit(Encoding::Protobuf, "a.b.d", body.clone()), body);
+        assert_eq!(codecs.fit(Encoding::Json, "a.b.c", body.clone()), body);
+        assert_eq!(codecs.fit(Encoding::Protobuf, "a.b.c", protobuf(b"x")), protobuf(b"x"));
     }
 
     #[test]

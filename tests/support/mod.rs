@@ -36,7 +36,7 @@ pub struct Client {
     stream: TcpStream,
     input: BytesMut,
     last_id: u64,
-    answers: HashMap<u64, Value>,
+    answers: HashMap<u64, Bytes>,
     answered: Vec<u64>,
     pushes: HashMap<String, VecDeque<Value>>,
 }
@@ -83,6 +83,11 @@ impl Client {
 
     /// The answer to a request that was sent.
     pub async fn answer(&mut self, id: u64) -> Value {
+        json(&self.answer_bytes(id).await)
+    }
+
+    /// The undecoded answer to a request that was sent.
+    pub async fn answer_bytes(&mut self, id: u64) -> Bytes {
         loop {
             if let Some(answer) = self.answers.remove(&id) {
                 return answer;
@@ -146,14 +151,13 @@ impl Client {
             other => panic!("{other:?}: {:?}", package.body),
         }
         let message = Message::decode(package.body).unwrap();
-        let body = serde_json::from_slice(&message.body).unwrap_or(Value::Null);
         match (message.kind, message.route) {
             (MessageKind::Response, _) => {
                 self.answered.push(message.id);
-                self.answers.insert(message.id, body);
+                self.answers.insert(message.id, message.body);
             }
             (MessageKind::Push, Some(MessageRoute::Name(route))) => {
-                self.pushes.entry(route.as_str().to_owned()).or_default().push_back(body);
+                self.pushes.entry(route.as_str().to_owned()).or_default().push_back(json(&message.body));
             }
             other => panic!("{other:?}"),
         }
@@ -169,6 +173,10 @@ impl Client {
             }
         }
     }
+}
+
+fn json(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or(Value::Null)
 }
 
 fn request(id: u64, route: &str, body: &Value) -> Bytes {

@@ -116,7 +116,8 @@ pub(crate) fn settle(core: &Arc<Core>, waiter: Waiter, result: Result<Answer>) {
                 Answer::Response(Some(body)) => body,
                 _ => Body::json(&b"{}"[..]),
             });
-            session.respond(request.id(), outcome.as_ref().map(|body| Some(body.clone())));
+            let route = request.route().as_str();
+            session.respond(request.id(), route, outcome.as_ref().map(|body| Some(body.clone())));
             session.answered();
             if !core.global_filters.is_empty() {
                 let core = core.clone();

@@ -23,7 +23,8 @@ pub struct Flusher {
 }
 
 impl Flusher {
-    /// Starts the task that writes, on the current runtime. It ends when it is aborted.
+    /// Starts the task that writes, on the current runtime. It ends when it is aborted, and closes what it had still to
+    /// write.
     pub fn spawn(self: &Arc<Self>) -> JoinHandle<()> {
         let flusher = self.clone();
         tokio::spawn(async move { flusher.run().await })
@@ -45,16 +46,16 @@ impl Flusher {
     }
 
     async fn run(&self) {
-        let mut batch = Vec::new();
+        let mut batch = Batch { flusher: self, outboxes: Vec::new() };
         let mut spare = VecDeque::new();
         loop {
-            std::mem::swap(&mut batch, &mut *self.list());
-            if batch.is_empty() {
+            std::mem::swap(&mut batch.outboxes, &mut *self.list());
+            if batch.outboxes.is_empty() {
                 self.wake.notified().await;
                 continue;
             }
             let mut turn = 0;
-            for outbox in batch.drain(..) {
+            for outbox in &batch.outboxes {
                 outbox.flush(&mut spare);
                 if spare.capacity() > KEEP_CAPACITY * 64 {
                     spare = VecDeque::new();
@@ -65,10 +66,25 @@ impl Flusher {
                     tokio::task::yield_now().await;
                 }
             }
+            batch.outboxes.clear();
         }
     }
 
     fn list(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Outbox>>> {
         self.dirty.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The outboxes that are being written.
+struct Batch<'a> {
+    flusher: &'a Flusher,
+    outboxes: Vec<Arc<Outbox>>,
+}
+
+impl Drop for Batch<'_> {
+    /// Nobody writes them any more: a connection that waits for its last frame to leave would wait for ever.
+    fn drop(&mut self) {
+        let marked = std::mem::take(&mut *self.flusher.list());
+        self.outboxes.drain(..).chain(marked).for_each(|outbox| outbox.close());
     }
 }

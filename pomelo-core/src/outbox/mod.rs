@@ -24,7 +24,7 @@ const MAX_SLICES: usize = 64;
 /// A drained queue keeps at most this many places, so that a burst doesn't stay as memory.
 const KEEP_CAPACITY: usize = 16;
 
-/// How long a closing connection may take to accept its last frames.
+/// How long a closing connection may take to accept its last frames, once they have been offered.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 /// The writing side of a connection, as a connector provides it.
@@ -63,6 +63,10 @@ struct State {
     claimed: bool,
     /// The flusher is writing what was queued; `queue` holds only what came after.
     taken: bool,
+    /// The sink would block, and calls when it no longer does.
+    blocked: bool,
+    /// The time in which the last frames must leave has begun.
+    lingering: bool,
     closing: Closing,
 }
 
@@ -137,12 +141,13 @@ impl Outbox {
         appended
     }
 
-    /// Sends `last` after all that is queued, then closes; at the latest after a second.
+    /// Sends `last` after all that is queued, then closes; at the latest a second after the first attempt.
     pub fn finish(self: &Arc<Self>, last: Bytes) {
         self.end(last, false);
     }
 
-    /// Finishes the half-written frame, discards the rest, sends `last` and closes; at the latest after a second.
+    /// Finishes the half-written frame, discards the rest, sends `last` and closes; at the latest a second after the first
+    /// attempt.
     pub fn cut(self: &Arc<Self>, last: Bytes) {
         self.end(last, true);
     }
@@ -159,10 +164,19 @@ impl Outbox {
         state.bytes += last.len();
         state.queue.push_back(last);
         let unclaimed = !std::mem::replace(&mut state.claimed, true);
+        let offered = state.blocked && state.begin_lingering();
         drop(state);
         if unclaimed {
             self.flusher.mark(self.clone());
         }
+        if offered {
+            self.close_in_time();
+        }
+    }
+
+    /// Closes in a while. The time doesn't begin before the sink was offered something: where every worker is busy with
+    /// something else, a timer may fire before the flusher has had its first turn.
+    fn close_in_time(self: &Arc<Self>) {
         let outbox = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(LINGER).await;
@@ -208,7 +222,7 @@ impl Outbox {
                     return self.drained(state, spare);
                 }
                 std::mem::swap(&mut state.queue, spare);
-                state.taken = true;
+                (state.taken, state.blocked) = (true, false);
                 Progress { written: state.written, sent: 0 }
             };
             let result = self.write(spare, &mut progress);
@@ -216,6 +230,9 @@ impl Outbox {
             match result {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.lock().block() {
+                        self.close_in_time();
+                    }
                     return self.sink.wait_writable(self.clone());
                 }
                 Err(_) => return self.close(),
@@ -290,6 +307,16 @@ impl State {
         let dropped: usize = self.queue.iter().skip(keep).map(Bytes::len).sum();
         self.queue.truncate(keep);
         self.bytes -= dropped;
+    }
+
+    /// Notes that the sink would block, and says whether that begins the time of the last frames.
+    fn block(&mut self) -> bool {
+        self.blocked = true;
+        matches!(self.closing, Closing::Draining | Closing::Cutting) && self.begin_lingering()
+    }
+
+    fn begin_lingering(&mut self) -> bool {
+        !std::mem::replace(&mut self.lingering, true)
     }
 
     /// Takes back what could not be written, in front of what was appended meanwhile.

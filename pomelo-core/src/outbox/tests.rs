@@ -139,6 +139,48 @@ async fn a_client_that_reads_nothing_is_closed_after_a_second() {
     assert_eq!(outbox.queued_bytes(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_second_to_close_in_begins_with_the_first_attempt_to_write() {
+    let (wire, flusher) = (Arc::new(Wire::default()), Arc::new(Flusher::default()));
+    let outbox = Outbox::new(TestSink(wire.clone()), flusher.clone(), FormatId(0), 100);
+    wire.room.store(100, Ordering::SeqCst);
+    outbox.cut(frame("kick"));
+    // All workers are busy with something else: the flusher gets no turn.
+    tokio::time::sleep(LINGER * 2).await;
+    assert!(!wire.closed.load(Ordering::SeqCst));
+    flusher.spawn();
+    settle().await;
+    assert_eq!(wire.text(), "kick");
+    assert!(wire.closed.load(Ordering::SeqCst));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_stops_taking_its_last_frames_is_closed_a_second_later() {
+    let (outbox, wire) = outbox(100);
+    wire.room.store(2, Ordering::SeqCst);
+    outbox.finish(frame("last"));
+    settle().await;
+    assert_eq!(wire.text(), "la");
+    // A little room later on buys no more time.
+    tokio::time::sleep(LINGER / 2).await;
+    wire.allow(1).await;
+    tokio::time::sleep(LINGER * 3 / 4).await;
+    assert_eq!(wire.text(), "las");
+    assert!(wire.closed.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn a_flusher_that_ends_closes_what_it_had_still_to_write() {
+    let (wire, flusher) = (Arc::new(Wire::default()), Arc::new(Flusher::default()));
+    let outbox = Outbox::new(TestSink(wire.clone()), flusher.clone(), FormatId(0), 100);
+    let task = flusher.spawn();
+    settle().await;
+    outbox.cut(frame("kick"));
+    task.abort();
+    settle().await;
+    assert!(wire.closed.load(Ordering::SeqCst));
+}
+
 #[tokio::test]
 async fn a_burst_does_not_stay_as_memory() {
     let (outbox, wire) = outbox(100_000);

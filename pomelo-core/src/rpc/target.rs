@@ -76,11 +76,12 @@ impl Target for To {
     }
 }
 
-/// All servers of the type.
+/// All servers of the type that are up.
 #[derive(Debug, Clone, Copy)]
 pub struct All;
 
-/// Sends a call to all servers of its type, and awaits all answers.
+/// Sends a call to all servers of its type that are up when it is sent, and awaits all answers. One that is expected and
+/// down is not in the answer; one that leaves before it has answered is, with an error.
 pub const ALL: All = All;
 
 impl Target for All {

@@ -109,7 +109,7 @@ impl ClientSession {
             Err(error) => {
                 self.core.counters.add(Dropped::BadRoute);
                 if route.contains('.') {
-                    self.respond(id, Err(&Error::of(ErrorKind::NoSuchMethod, error)));
+                    self.respond(id, route, Err(&Error::of(ErrorKind::NoSuchMethod, error)));
                 }
                 return Flow::Continue;
             }
@@ -271,13 +271,18 @@ impl ClientSession {
         if let Err(reason) = sent {
             self.core.pending.remove(seq);
             let error = self.core.unsent(&server, reason);
-            self.respond(request.id(), Err(&error));
+            self.respond(request.id(), request.route().as_str(), Err(&error));
             self.answered();
         }
     }
 
     /// Sends the answer to a request; a notify gets none.
-    pub(crate) fn respond(self: &Arc<Self>, id: Option<u64>, response: Result<Option<Body>, &Error>) {
+    pub(crate) fn respond(
+        self: &Arc<Self>,
+        id: Option<u64>,
+        route: &str,
+        response: Result<Option<Body>, &Error>,
+    ) {
         let Some(id) = id else { return };
         let body = match response {
             Ok(Some(body)) => body,
@@ -286,6 +291,7 @@ impl ClientSession {
         };
         let formats = self.core.edge.formats();
         let Some(format) = formats.get(usize::from(self.outbox.format().0)) else { return };
+        let body = self.core.codecs.fit(format.encoding(), route, body);
         match format.response(id, &body) {
             Ok(frame) => {
                 if self.outbox.send(frame) == Appended::Overflow {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::definition::{Definition, Definitions, FieldDefinition, FieldOption, ProtosError};
 use super::{DecodeError, Deserializer, EncodeError, decode, encode};
@@ -124,6 +125,15 @@ impl Schema {
         let mut out = Vec::with_capacity(USUAL_BODY);
         self.encode_into(value, &mut out)?;
         Ok(Bytes::from(out))
+    }
+
+    /// Writes those of `fields` that the message has and that fit; others, and fields that are required and absent, are
+    /// left out. For answers that the message is not made for, such as an error: no published client misses a required
+    /// field.
+    pub fn encode_known(&self, fields: &Map<String, Value>) -> Bytes {
+        let mut out = Vec::with_capacity(USUAL_BODY);
+        encode::encode_known(&self.shapes, self.index, fields, &mut out);
+        Bytes::from(out)
     }
 
     /// Appends what [`Schema::encode`] writes.

@@ -80,6 +80,14 @@ impl<'a> MessageBody<'a> {
         Ok(())
     }
 
+    /// Writes a field, or nothing if the message has no such field or another type for it.
+    pub(super) fn put_if_it_fits<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        let before = self.out.len();
+        if self.put(self.position(name), value).is_err() {
+            self.out.truncate(before);
+        }
+    }
+
     fn around(&self, error: EncodeError) -> EncodeError {
         error.inside(self.open.name).inside(self.around.as_ref().and_then(|around| around.name))
     }

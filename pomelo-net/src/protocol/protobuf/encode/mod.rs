@@ -8,6 +8,7 @@ mod serializer;
 mod slot;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::schema::Shapes;
 use slot::{Place, Slot};
@@ -22,6 +23,16 @@ pub(super) fn encode<T: Serialize + ?Sized>(
 ) -> Result<(), EncodeError> {
     value.serialize(Slot { out, shapes, place: Place::Root(index), depth: 0 })?;
     Ok(())
+}
+
+/// Writes what a message has of `fields`, and leaves out what doesn't fit.
+pub(super) fn encode_known(shapes: &Shapes, index: usize, fields: &Map<String, Value>, out: &mut Vec<u8>) {
+    let slot = Slot { out, shapes, place: Place::Root(index), depth: 0 };
+    if let Ok(mut body) = slot.body() {
+        for (name, value) in fields {
+            body.put_if_it_fits(name, value);
+        }
+    }
 }
 
 #[cfg(test)]
