@@ -71,6 +71,10 @@ impl Failure {
                 "The users of the master at {address} are in its adminUser.json. Say who you are: -u USER, and the \
                  password in POMELO_PASSWORD."
             ),
+            Self::Admin { address, error: AdminError::NoMaster { .. } } => {
+                format!("The master's port is in master.json: -P PORT (now {address}).")
+            }
+            Self::Admin { error: AdminError::Denied { .. }, .. } => "Levels are in adminUser.json: -u USER.".into(),
             Self::Admin { error: AdminError::UnknownServer { .. }, .. } => {
                 "`pomelo list` shows the ids.".into()
             }

@@ -9,11 +9,10 @@ use crate::operator::Operator;
 use crate::table::{self, Side, Tone, cell};
 use crate::units;
 
-/// Shows the servers, sorted by type and id.
+/// Shows the servers, in the master's order: itself, then by type and id.
 pub async fn run(operator: &Operator) -> Result<Done, Failure> {
     let admin = operator.connect().await?;
-    let mut servers = admin.list().await.map_err(|error| operator.failed(error))?;
-    servers.sort_by(|a, b| a.server_type.cmp(&b.server_type).then_with(|| a.id.cmp(&b.id)));
+    let servers = admin.list().await.map_err(|error| operator.failed(error))?;
     Ok(render(operator, &servers, || table::render(&servers_table(&servers))).into())
 }
 
@@ -33,7 +32,6 @@ const COLUMNS: &[(&str, Side)] = &[
 fn servers_table(servers: &[ServerStatus]) -> comfy_table::Table {
     let mut table = table::table(COLUMNS);
     for server in servers {
-        let (state, tone) = state_of(server.state);
         table.add_row([
             cell(&*server.id, Tone::Plain),
             cell(&server.server_type, Tone::Plain),
@@ -44,7 +42,7 @@ fn servers_table(servers: &[ServerStatus]) -> comfy_table::Table {
             cell(or_dash(server.uptime_ms.map(Duration::from_millis).map(units::uptime)), Tone::Plain),
             cell(or_dash(server.rss_bytes.map(units::bytes)), Tone::Plain),
             cell(or_dash(server.connections.map(units::count)), Tone::Plain),
-            cell(state, tone),
+            cell(server.state, tone_of(server.state)),
         ]);
     }
     table
@@ -54,13 +52,11 @@ fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-fn state_of(state: ServerState) -> (&'static str, Tone) {
+fn tone_of(state: ServerState) -> Tone {
     match state {
-        ServerState::Starting => ("starting", Tone::Busy),
-        ServerState::Up => ("up", Tone::Good),
-        ServerState::Stopping => ("stopping", Tone::Busy),
-        ServerState::Down => ("down", Tone::Bad),
-        ServerState::Lost => ("lost", Tone::Bad),
+        ServerState::Up => Tone::Good,
+        ServerState::Starting | ServerState::Stopping => Tone::Busy,
+        ServerState::Down | ServerState::Lost => Tone::Bad,
     }
 }
 

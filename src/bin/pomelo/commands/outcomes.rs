@@ -1,6 +1,6 @@
 //! `pomelo stop`, `kill`, `restart` and `add`: what changes servers, and what became of each.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Done, render};
 use crate::admin::{Admin, AdminError, Outcome, Which};
@@ -35,7 +35,7 @@ pub async fn run(change: Change, operator: &Operator) -> Result<Done, Failure> {
     let (done, failed) = summaries(&change);
     let outcomes = make(change, &admin).await.map_err(|error| operator.failed(error))?;
     let ok = outcomes.iter().all(|outcome| outcome.ok);
-    let text = render(operator, &json_of(&outcomes), || text_of(&outcomes, done, failed));
+    let text = render(operator, &outcomes, || text_of(&outcomes, done, failed));
     Ok(Done { text, ok })
 }
 
@@ -73,13 +73,6 @@ fn summaries(change: &Change) -> (&'static str, &'static str) {
         Change::Restart { .. } => ("Successfully restart server.", "restart fails server ids"),
         Change::Add(_) => ("Successfully add server.", "These were not added"),
     }
-}
-
-fn json_of(outcomes: &[Outcome]) -> Value {
-    outcomes
-        .iter()
-        .map(|Outcome { id, ok, message }| json!({ "id": id, "ok": ok, "message": message }))
-        .collect()
 }
 
 fn text_of(outcomes: &[Outcome], done: &str, failed: &str) -> String {
@@ -120,11 +113,5 @@ mod tests {
         assert!(text.ends_with("There may be some servers remained: gate-1\n"), "{text}");
         let text = text_of(&outcomes()[..1], done, failed);
         assert!(text.ends_with("All the servers have been terminated!\n"), "{text}");
-    }
-
-    #[test]
-    fn outcomes_are_json_too() {
-        assert_eq!(json_of(&outcomes())[1]["ok"], false);
-        assert_eq!(json_of(&outcomes())[0], json!({ "id": "chat-server-1", "ok": true, "message": "down" }));
     }
 }
