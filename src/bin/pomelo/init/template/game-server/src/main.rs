@@ -24,7 +24,7 @@ async fn main() -> pomelo::Result<()> {
             app.connector(connector.use_dict().use_protobuf());
         })
         .configure("development", "connector", |app| { @page
-            app.after_start_all(|_| page::serve()) @page
+            app.after_startup(|_| page::serve()) @page
         }) @page
         .run()
         .await
