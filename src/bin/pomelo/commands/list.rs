@@ -1,0 +1,99 @@
+//! `pomelo list`.
+
+use std::time::Duration;
+
+use super::{Done, render};
+use crate::admin::{ServerState, ServerStatus};
+use crate::failure::Failure;
+use crate::operator::Operator;
+use crate::table::{self, Side, Tone, cell};
+use crate::units;
+
+/// Shows the servers, in the master's order: itself, then by type and id.
+pub async fn run(operator: &Operator) -> Result<Done, Failure> {
+    let admin = operator.connect().await?;
+    let servers = admin.list().await.map_err(|error| operator.failed(error))?;
+    Ok(render(operator, &servers, || table::render(&servers_table(&servers))).into())
+}
+
+const COLUMNS: &[(&str, Side)] = &[
+    ("ID", Side::Left),
+    ("TYPE", Side::Left),
+    ("HOST", Side::Left),
+    ("PORT", Side::Right),
+    ("CLIENT PORT", Side::Right),
+    ("PID", Side::Right),
+    ("UPTIME", Side::Right),
+    ("MEMORY", Side::Right),
+    ("CONNECTIONS", Side::Right),
+    ("STATE", Side::Left),
+];
+
+fn servers_table(servers: &[ServerStatus]) -> comfy_table::Table {
+    let mut table = table::table(COLUMNS);
+    for server in servers {
+        table.add_row([
+            cell(&*server.id, Tone::Plain),
+            cell(&server.server_type, Tone::Plain),
+            cell(&server.host, Tone::Plain),
+            cell(or_dash(server.port), Tone::Plain),
+            cell(or_dash(server.client_port), Tone::Plain),
+            cell(or_dash(server.pid), Tone::Plain),
+            cell(or_dash(server.uptime_ms.map(Duration::from_millis).map(units::uptime)), Tone::Plain),
+            cell(or_dash(server.rss_bytes.map(units::bytes)), Tone::Plain),
+            cell(or_dash(server.connections.map(units::count)), Tone::Plain),
+            cell(server.state, tone_of(server.state)),
+        ]);
+    }
+    table
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+fn tone_of(state: ServerState) -> Tone {
+    match state {
+        ServerState::Up => Tone::Good,
+        ServerState::Starting | ServerState::Stopping => Tone::Busy,
+        ServerState::Down | ServerState::Lost => Tone::Bad,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn servers() -> Vec<ServerStatus> {
+        serde_json::from_value(json!([
+            {"id": "connector-server-1", "serverType": "connector", "host": "127.0.0.1", "port": 4050, "clientPort": 3050,
+             "pid": 4242, "uptimeMs": 192_000, "rssBytes": 12_345_678, "connections": 1_234, "state": "up"},
+            {"id": "chat-server-2", "serverType": "chat", "host": "10.0.0.7", "port": 6051, "clientPort": null,
+             "pid": null, "uptimeMs": null, "rssBytes": null, "connections": null, "state": "down"},
+        ]))
+        .unwrap()
+    }
+
+    #[test]
+    fn columns_are_aligned_and_what_is_unknown_is_a_dash() {
+        let mut table = servers_table(&servers());
+        table.force_no_tty();
+        let text = table::render(&table);
+        let wanted = "\
+ID                  TYPE       HOST       PORT  CLIENT PORT   PID    UPTIME   MEMORY  CONNECTIONS  STATE
+connector-server-1  connector  127.0.0.1  4050         3050  4242  3 m 12 s  12.3 MB        1,234  up
+chat-server-2       chat       10.0.0.7   6051            -     -         -        -            -  down
+";
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn states_have_colours_on_a_terminal() {
+        let mut table = servers_table(&servers());
+        table.enforce_styling();
+        let text = table::render(&table);
+        assert!(text.contains("\u{1b}[38;5;10mup") && text.contains("\u{1b}[38;5;9mdown"), "{text:?}");
+    }
+}

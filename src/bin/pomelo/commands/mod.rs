@@ -1,0 +1,70 @@
+//! What each command does.
+
+mod add;
+mod list;
+mod log;
+mod outcomes;
+mod show;
+mod start;
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use tokio::runtime;
+
+use crate::cli::{Command, Restart};
+use crate::failure::Failure;
+use crate::init;
+use crate::operator::Operator;
+use outcomes::Change;
+
+/// What a command has to say, and whether all went well.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Done {
+    /// For stdout.
+    pub text: String,
+    /// False if something asked for wasn't done.
+    pub ok: bool,
+}
+
+impl From<String> for Done {
+    fn from(text: String) -> Self {
+        Self { text, ok: true }
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn run(command: Command) -> Result<Done, Failure> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::System)?;
+    runtime.block_on(dispatch(command))
+}
+
+async fn dispatch(command: Command) -> Result<Done, Failure> {
+    match command {
+        Command::Init(init) => init::run(&init),
+        Command::Start(start) => start::run(&start),
+        Command::List { operator } => list::run(&operator).await,
+        Command::Show { id, operator } => show::run(&id, &operator).await,
+        Command::Log { id, lines, operator } => log::run(&id, lines, &operator).await,
+        Command::Stop { ids, operator } => outcomes::run(Change::Stop(ids), &operator).await,
+        Command::Kill { force: _, operator } => outcomes::run(Change::Kill, &operator).await,
+        Command::Restart(Restart { ids, server_type, id, operator }) => {
+            let ids = ids.into_iter().chain(id).collect();
+            outcomes::run(Change::Restart { ids, server_type }, &operator).await
+        }
+        Command::Add { entry, operator } => outcomes::run(Change::Add(add::parse(&entry)?), &operator).await,
+    }
+}
+
+/// JSON, if that was asked for, else what people read.
+fn render<T: Serialize + ?Sized>(operator: &Operator, value: &T, text: impl FnOnce() -> String) -> String {
+    if !operator.json {
+        return text();
+    }
+    let mut json = serde_json::to_string_pretty(value).expect("what the master says is JSON");
+    let _ = writeln!(json);
+    json
+}

@@ -1,0 +1,154 @@
+//! `pomelo show`.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use pomelo::core::report::Report;
+
+use super::{Done, render};
+use crate::failure::Failure;
+use crate::operator::Operator;
+use crate::table::{self, Side, Tone, cell};
+use crate::units;
+
+/// Shows a server's report.
+pub async fn run(id: &str, operator: &Operator) -> Result<Done, Failure> {
+    let admin = operator.connect().await?;
+    let report = admin.report(id).await.map_err(|error| operator.failed(error))?;
+    Ok(render(operator, &report, || text_of(&report, false)).into())
+}
+
+/// The report as people read it; `plain` is without colours, wherever it goes.
+fn text_of(report: &Report, plain: bool) -> String {
+    let mut summary = summary(report);
+    let mut routes = routes(report);
+    if plain {
+        summary.force_no_tty();
+        routes.force_no_tty();
+    }
+    let up = units::uptime(Duration::from_millis(report.uptime_ms));
+    let mut text = format!("{}, up {up}\n\n{}", report.id, table::render(&summary));
+    if report.routes.is_empty() {
+        text.push_str("\nNo requests or calls yet.\n");
+    } else {
+        let _ = write!(text, "\n{}", table::render(&routes));
+    }
+    text
+}
+
+fn summary(report: &Report) -> comfy_table::Table {
+    let (count, bytes) = (units::count, units::bytes);
+    let dropped = if report.dropped.values().all(|count| *count == 0) { Tone::Plain } else { Tone::Bad };
+    let peers: Vec<_> = report.peers.iter().map(|peer| &**peer).collect();
+    let rows = [
+        (
+            "sessions",
+            format!("{}, {} bound", count(report.sessions), count(report.bound_sessions)),
+            Tone::Plain,
+        ),
+        (
+            "channels",
+            format!("{}, {} members", count(report.channels), count(report.channel_members)),
+            Tone::Plain,
+        ),
+        ("for clients", format!("{} queued", bytes(report.outbox_bytes)), Tone::Plain),
+        ("for servers", format!("{} queued", bytes(report.link_bytes)), Tone::Plain),
+        ("calls", format!("{} waiting for an answer", count(report.pending_calls)), Tone::Plain),
+        ("dropped", dropped_text(report), dropped),
+        ("peers", if peers.is_empty() { "none".into() } else { peers.join(", ") }, Tone::Plain),
+    ];
+    table::headless(rows.map(|(name, text, tone)| [cell(name, Tone::Plain), cell(text, tone)]))
+}
+
+/// `5: slow_client 3, stale_push 2`.
+fn dropped_text(report: &Report) -> String {
+    let reasons: Vec<_> = report
+        .dropped
+        .iter()
+        .filter(|(_, dropped)| **dropped > 0)
+        .map(|(reason, dropped)| format!("{reason} {}", units::count(*dropped)))
+        .collect();
+    match reasons.is_empty() {
+        true => "nothing".into(),
+        false => format!("{}: {}", units::count(report.dropped.values().sum()), reasons.join(", ")),
+    }
+}
+
+const ROUTES: &[(&str, Side)] = &[
+    ("ROUTE", Side::Left),
+    ("REQUESTS", Side::Right),
+    ("ERRORS", Side::Right),
+    ("P50", Side::Right),
+    ("P99", Side::Right),
+    ("MAX", Side::Right),
+];
+
+fn routes(report: &Report) -> comfy_table::Table {
+    let mut table = table::table(ROUTES);
+    for route in &report.routes {
+        let errors = if route.errors == 0 { Tone::Plain } else { Tone::Bad };
+        table.add_row([
+            cell(&route.route, Tone::Plain),
+            cell(units::count(route.requests), Tone::Plain),
+            cell(units::count(route.errors), errors),
+            cell(units::latency(route.p50_us), Tone::Plain),
+            cell(units::latency(route.p99_us), Tone::Plain),
+            cell(units::latency(route.max_us), Tone::Plain),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report() -> serde_json::Value {
+        json!({
+            "id": "chat-server-1", "incarnation": 7, "uptimeMs": 192_000, "sessions": 1_200, "boundSessions": 1_100,
+            "channels": 3, "channelMembers": 41, "outboxBytes": 1_234, "linkBytes": 0, "pendingCalls": 2,
+            "dropped": {"slow_client": 3, "stale_push": 2, "closed": 0},
+            "routes": [
+                {"route": "chat.chatHandler.send", "requests": 12_345, "errors": 2, "p50Us": 120, "p99Us": 1_234, "maxUs": 30_100},
+                {"route": "chat.chatRemote.add", "requests": 40, "errors": 0, "p50Us": 9, "p99Us": 80, "maxUs": 95},
+            ],
+            "peers": ["connector-server-1", "gate-server-1"],
+        })
+    }
+
+    #[test]
+    fn a_report_reads_well() {
+        let text = text_of(&serde_json::from_value(report()).unwrap(), true);
+        let wanted = "\
+chat-server-1, up 3 m 12 s
+
+sessions     1,200, 1,100 bound
+channels     3, 41 members
+for clients  1.2 kB queued
+for servers  0 B queued
+calls        2 waiting for an answer
+dropped      5: slow_client 3, stale_push 2
+peers        connector-server-1, gate-server-1
+
+ROUTE                  REQUESTS  ERRORS     P50     P99      MAX
+chat.chatHandler.send    12,345       2  120 µs  1.2 ms  30.1 ms
+chat.chatRemote.add          40       0    9 µs   80 µs    95 µs
+";
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn a_server_that_has_done_nothing_says_so() {
+        let mut report = report();
+        for empty in ["routes", "peers"] {
+            report[empty] = json!([]);
+        }
+        report["dropped"] = json!({});
+        let text = text_of(&serde_json::from_value(report).unwrap(), true);
+        for part in ["dropped      nothing\n", "peers        none\n", "No requests or calls yet."] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}

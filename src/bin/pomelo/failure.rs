@@ -1,0 +1,146 @@
+//! Why a command failed, and what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::admin::AdminError;
+use crate::init::InitError;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line makes no sense.
+    Usage(String),
+    /// The master can't be reached, or doesn't do it.
+    Admin {
+        /// The master's `host:port`.
+        address: String,
+        /// Why.
+        error: AdminError,
+    },
+    /// No project was made.
+    Init(InitError),
+    /// `start` doesn't know what to run.
+    NoBinary {
+        /// What it is about: the application's directory.
+        directory: PathBuf,
+        /// Where it looked.
+        looked: Vec<PathBuf>,
+        /// Why it couldn't look further.
+        problem: Option<String>,
+    },
+    /// A program can't be run.
+    Run {
+        /// Which.
+        binary: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The system refused something else.
+    System(std::io::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(problem) => f.write_str(problem),
+            Self::Admin { error, .. } => chain(f, error),
+            Self::Init(error) => chain(f, error),
+            Self::NoBinary { directory, looked, problem } => {
+                write!(f, "there is no application to start in {}", directory.display())?;
+                if let Some(problem) = problem {
+                    write!(f, ": {problem}")?;
+                }
+                f.write_str("; looked for:")?;
+                looked.iter().try_for_each(|path| write!(f, "\n  {}", path.display()))
+            }
+            Self::Run { binary, error } => write!(f, "cannot run {}: {error}", binary.display()),
+            Self::System(error) => chain(f, error),
+        }
+    }
+}
+
+impl Failure {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Admin { error: AdminError::Unreachable { .. }, .. } => {
+                "Is the application running? Start it with `pomelo start`, or name another master: -h HOST -P PORT.".into()
+            }
+            Self::Admin { address, error: AdminError::Refused { .. } } => format!(
+                "The users of the master at {address} are in its adminUser.json. Say who you are: -u USER, and the \
+                 password in POMELO_PASSWORD."
+            ),
+            Self::Admin { address, error: AdminError::NoMaster { .. } } => {
+                format!("The master's port is in master.json: -P PORT (now {address}).")
+            }
+            Self::Admin { error: AdminError::Denied { .. }, .. } => "Levels are in adminUser.json: -u USER.".into(),
+            Self::Admin { error: AdminError::UnknownServer { .. }, .. } => {
+                "`pomelo list` shows the ids.".into()
+            }
+            Self::NoBinary { .. } => {
+                "Build it (`cargo build --release`), or name it: --bin PATH, or -d DIR for its directory."
+                    .into()
+            }
+            Self::Init(InitError::NotEmpty { .. }) => "Write into it all the same with --force.".into(),
+            _ => return None,
+        })
+    }
+}
+
+/// An error and what it comes from, as far as it doesn't say so itself.
+fn chain(f: &mut fmt::Formatter<'_>, error: &dyn std::error::Error) -> fmt::Result {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    f.write_str(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn unreachable() -> Failure {
+        let source = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let address = "10.0.0.7:3005".to_owned();
+        Failure::Admin { address: address.clone(), error: AdminError::Unreachable { address, source } }
+    }
+
+    #[test]
+    fn a_master_that_is_not_there_is_named_with_the_reason_and_what_to_do() {
+        let failure = unreachable();
+        let text = failure.to_string();
+        assert!(text.contains("10.0.0.7:3005"), "{text}");
+        assert_eq!(text.matches("connection refused").count(), 1, "{text}");
+        assert!(failure.hint().unwrap().contains("`pomelo start`"));
+    }
+
+    #[test]
+    fn a_refused_login_says_where_users_are_and_where_passwords_go() {
+        let error = AdminError::Refused {
+            address: "127.0.0.1:3005".into(),
+            user: "ann".into(),
+            reason: "wrong user or password".into(),
+        };
+        let failure = Failure::Admin { address: "127.0.0.1:3005".into(), error };
+        assert!(failure.to_string().contains("ann"), "{failure}");
+        let hint = failure.hint().unwrap();
+        assert!(hint.contains("adminUser.json") && hint.contains("POMELO_PASSWORD"), "{hint}");
+    }
+
+    #[test]
+    fn an_unknown_server_leads_to_the_list() {
+        let error = AdminError::UnknownServer("chat-9".into());
+        let failure = Failure::Admin { address: "127.0.0.1:3005".into(), error };
+        assert!(failure.to_string().contains("chat-9"), "{failure}");
+        assert_eq!(failure.hint().unwrap(), "`pomelo list` shows the ids.");
+    }
+}
