@@ -132,6 +132,11 @@ impl Known {
         self.members.get(id)
     }
 
+    /// The servers that are up, in no particular order.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
     /// Whether a server of that id is expected, up or not.
     pub(crate) fn expects(&self, id: &str) -> Option<&Arc<ServerInfo>> {
         self.expected.values().find_map(|servers| servers.by_id(id))

@@ -43,13 +43,13 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteReport {
-    /// `serverType.handler.method`, of a remote `serverType.remote.method`.
+    /// `serverType.handler.method`, of a remote `serverType.remote.method`; `unknown` for all that nobody handles.
     pub route: String,
     /// How many ended.
     pub requests: u64,
-    /// How many of these ended with an error.
+    /// How many of these ended with an error, whatever an error handler made of it.
     pub errors: u64,
-    /// Half of them took no longer than this, in microseconds from arrival to answer.
+    /// Half of them took no longer than this, in microseconds from the start of handling to the answer.
     pub p50_us: u64,
     /// All but one in a hundred took no longer than this.
     pub p99_us: u64,

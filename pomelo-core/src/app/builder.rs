@@ -234,6 +234,7 @@ impl<R: Cluster> Builder<R> {
             global_error_handler: setup.global_error_handler,
             detailed_errors: setup.detailed_errors,
             counters: Counters::default(),
+            tallies: Default::default(),
             executor,
             routes: shared.routes.clone(),
             known_routes: shared

@@ -32,6 +32,7 @@ use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{
     BackendSessionService, Edge, Frontend, Hooks, Incarnation, SessionQueues, SessionService,
 };
+use crate::tally::Tallies;
 use crate::transport::{Inbox, Outlet, Unsent};
 
 /// One server of the application.
@@ -50,6 +51,7 @@ pub struct Core {
     pub(crate) global_error_handler: Option<ErrorHandler>,
     pub(crate) detailed_errors: bool,
     pub(crate) counters: Counters,
+    pub(crate) tallies: Tallies,
     pub(crate) executor: Handle,
     pub(crate) routes: Arc<Vec<String>>,
     pub(crate) known_routes: HashMap<String, Route, RandomState>,

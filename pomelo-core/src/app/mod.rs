@@ -6,6 +6,7 @@ mod configure;
 mod core;
 mod inbox;
 mod node;
+mod report;
 mod running;
 
 use std::fmt;
@@ -19,7 +20,7 @@ pub use configure::Configure;
 pub use running::Running;
 
 pub(crate) use inbox::CoreInbox;
-pub(crate) use node::Node;
+pub(crate) use node::{Names, Node};
 
 use crate::session::Session;
 

@@ -67,8 +67,18 @@ pub(crate) trait Node: Send + Sync {
     /// Runs the remote's method of that number.
     fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
 
+    /// What it handles, by name.
+    fn names(&self) -> Names;
+
     /// Tells the application.
     fn emit(&self, event: &Event);
+}
+
+/// What a server's handlers and remotes are called: `serverType.handler.method`.
+pub(crate) struct Names {
+    pub(crate) handlers: Vec<String>,
+    /// By number.
+    pub(crate) remotes: Vec<String>,
 }
 
 /// A listener for events.
@@ -81,6 +91,7 @@ pub(super) struct Mounted<R> {
     app: App<R>,
     handlers: HashMap<String, Entry<R>, RandomState>,
     remotes: Vec<(Arc<dyn MountedRemote<R>>, u16)>,
+    remote_names: Vec<String>,
     listeners: Vec<Listener<R>>,
 }
 
@@ -91,7 +102,7 @@ impl<R: Cluster> Mounted<R> {
         parts: Parts<R>,
         listeners: Vec<Listener<R>>,
     ) -> Result<(Self, MethodTable)> {
-        let (mut handlers, mut remotes) = (HashMap::default(), Vec::new());
+        let (mut handlers, mut remotes, mut remote_names) = (HashMap::default(), Vec::new(), Vec::new());
         let mut numbers = MethodTable::default();
         let server_type = app.server_type().to_owned();
         for (table, handler) in parts.handlers {
@@ -107,9 +118,10 @@ impl<R: Cluster> Mounted<R> {
                 check::<R, Inbound>(&app.state, &name, method.lends)?;
                 numbers.add(table.name, method.name, remotes.len() as u32);
                 remotes.push((remote.clone(), method.id));
+                remote_names.push(name);
             }
         }
-        Ok((Self { app, handlers, remotes, listeners }, numbers))
+        Ok((Self { app, handlers, remotes, remote_names, listeners }, numbers))
     }
 }
 
@@ -141,6 +153,10 @@ impl<R: Cluster> Node for Mounted<R> {
                 Box::pin(std::future::ready(Err(error)))
             }
         }
+    }
+
+    fn names(&self) -> Names {
+        Names { handlers: self.handlers.keys().cloned().collect(), remotes: self.remote_names.clone() }
     }
 
     fn emit(&self, event: &Event) {

@@ -41,6 +41,12 @@ impl Table {
         std::mem::take(&mut *self.lock());
     }
 
+    /// How many channels there are, and how many members in all of them.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let channels: Vec<_> = self.lock().values().cloned().collect();
+        (channels.len(), channels.iter().map(Channel::len).sum())
+    }
+
     /// A frontend has missed something.
     pub(crate) fn resync(&self, frontend: &ServerId, group: u64) {
         let channel = self.lock().values().find(|channel| channel.group() == group).cloned();

@@ -55,6 +55,11 @@ impl Pending {
         self.lock().remove(&seq).map(|waiting| waiting.waiter)
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// All that wait for a server that is gone.
     pub(crate) fn remove_server(&self, server: &ServerId) -> Vec<Waiter> {
         self.lock()
