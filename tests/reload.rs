@@ -90,6 +90,8 @@ async fn calls_under_way_end_on_the_old_version_and_later_ones_run_on_the_new() 
     assert_eq!(room.slow(to("chat-1")).await.unwrap_err().kind(), ErrorKind::NoSuchMethod);
     door.add_permits(1);
     assert_eq!(slow.await.unwrap().unwrap(), 1);
+    let counted = |route: &str| chat.report().routes.iter().find(|r| r.route == route).map(|r| r.requests);
+    assert_eq!((counted("chat.roomRemote.version"), counted("chat.roomRemote.more")), (Some(2), Some(1)));
     running.stop().await;
 }
 

@@ -24,7 +24,10 @@ async fn main() -> pomelo::Result<()> {
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
         .configure("production|development", "gate", |app| app.after_start_all(page::serve))
         .configure("production|development", "connector", |app| {
-            app.connector(Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf());
+            let hybrid = Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf();
+            #[cfg(feature = "deflate")]
+            let hybrid = hybrid.use_deflate();
+            app.connector(hybrid);
         })
         .route("chat", |by, servers| pick(by.key_or("rid")?, servers))
         .run()

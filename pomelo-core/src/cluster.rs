@@ -47,6 +47,19 @@ impl MethodTable {
         self.0.values().map(HashMap::len).sum()
     }
 
+    /// What they are called, `serverType.service.method`, by number.
+    pub(crate) fn names(&self, server_type: &str) -> Vec<String> {
+        let mut names = vec![String::new(); self.len()];
+        for (service, methods) in &self.0 {
+            for (method, number) in methods {
+                if let Some(name) = names.get_mut(*number as usize) {
+                    *name = format!("{server_type}.{service}.{method}");
+                }
+            }
+        }
+        names
+    }
+
     /// Those methods whose number `wanted` picks.
     pub(crate) fn only(&self, wanted: impl Fn(u32) -> bool) -> Self {
         let mut table = self.clone();
@@ -213,7 +226,7 @@ impl Known {
         self.members.get(id).filter(|member| !member.leaving)
     }
 
-    /// All servers that are up.
+    /// The servers that are up, in no particular order.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
     }

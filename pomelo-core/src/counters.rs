@@ -30,6 +30,25 @@ pub enum Dropped {
     BadInput,
 }
 
+impl Dropped {
+    /// Its name for machines, such as `session_closed`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overflow => "overflow",
+            Self::Closing => "closing",
+            Self::Unreachable => "unreachable",
+            Self::Unencodable => "unencodable",
+            Self::SessionClosed => "session_closed",
+            Self::LinkBroke => "link_broke",
+            Self::Stopping => "stopping",
+            Self::LateReply => "late_reply",
+            Self::BadRoute => "bad_route",
+            Self::TooManyConnections => "too_many_connections",
+            Self::BadInput => "bad_input",
+        }
+    }
+}
+
 const REASONS: [Dropped; 11] = [
     Dropped::Overflow,
     Dropped::Closing,

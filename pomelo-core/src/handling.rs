@@ -103,6 +103,7 @@ pub(crate) async fn serve(core: &Arc<Core>, request: &Request, answerer: &Answer
     if let Err(error) = &outcome {
         tracing::debug!(route = %request.route(), %error, "a handler failed");
     }
+    core.tallies.handled(core, request.route(), outcome.is_err(), request.arrived().elapsed());
     let outcome = mend(core.error_handler.as_ref(), request, outcome).await;
     answerer.answer(core, request, &outcome);
     for filter in core.filters.iter().rev() {

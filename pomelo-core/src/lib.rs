@@ -38,6 +38,7 @@ pub mod router;
 pub mod rpc;
 pub mod server;
 pub mod session;
+mod tally;
 pub mod transport;
 
 pub use app::{App, Cluster, Core};

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::Core;
 use crate::server::ServerId;
 use crate::session::Incarnation;
 
@@ -44,42 +43,16 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteReport {
-    /// `serverType.handler.method`, of a remote `serverType.remote.method`.
+    /// `serverType.handler.method`, of a remote `serverType.remote.method`; `unknown` for all that nobody handles.
     pub route: String,
     /// How many ended.
     pub requests: u64,
-    /// How many of these ended with an error.
+    /// How many of these ended with an error, whatever an error handler made of it.
     pub errors: u64,
-    /// Half of them took no longer than this, in microseconds from arrival to answer.
+    /// Half of them took no longer than this, in microseconds from the start of handling to the answer.
     pub p50_us: u64,
     /// All but one in a hundred took no longer than this.
     pub p99_us: u64,
     /// The longest took this.
     pub max_us: u64,
-}
-
-impl Core {
-    /// What there is to say of this server now.
-    pub fn report(&self) -> Report {
-        let sessions = self.edge.sessions();
-        let mut peers: Vec<_> = self.view.known().members().map(|member| member.info.id.clone()).collect();
-        peers.retain(|peer| !self.owns(peer));
-        peers.sort();
-        let (channels, channel_members) = self.channels.count();
-        Report {
-            id: self.info.id.clone(),
-            incarnation: self.incarnation(),
-            uptime_ms: self.started.elapsed().as_millis() as u64,
-            sessions: sessions.len() as u64,
-            bound_sessions: sessions.iter().filter(|session| session.uid().is_some()).count() as u64,
-            channels,
-            channel_members,
-            outbox_bytes: sessions.iter().map(|session| session.outbox().queued_bytes() as u64).sum(),
-            link_bytes: self.outlet.get().map_or(0, |outlet| outlet.queued_bytes() as u64),
-            pending_calls: self.pending.len() as u64,
-            dropped: self.counters.iter().map(|(reason, count)| (format!("{reason:?}"), count)).collect(),
-            routes: Vec::new(),
-            peers,
-        }
-    }
 }

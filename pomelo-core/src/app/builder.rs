@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use super::command::{Command, Reach};
 use super::configure::Configure;
@@ -309,7 +308,6 @@ impl<R: Cluster> Builder<R> {
             view: View::expecting(&shared.config.servers),
             membership: Membership::new(Incarnation::begin(&info.id)),
             busy: Busy::default(),
-            started: Instant::now(),
             limits: setup.limits,
             state: setup.state,
             codecs: shared.codecs.clone(),
@@ -320,6 +318,7 @@ impl<R: Cluster> Builder<R> {
             global_error_handler: setup.global_error_handler,
             detailed_errors: setup.detailed_errors,
             counters: Counters::default(),
+            tallies: Default::default(),
             executor,
             routes: shared.routes.clone(),
             known_routes: shared

@@ -11,7 +11,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use super::{Busy, CoreInbox, Event, Membership, Node};
 use crate::channel::{Channels, Table as ChannelTable};
@@ -31,6 +30,7 @@ use crate::router::{RouteBy, Router, Routing};
 use crate::rpc::{Lanes, Pending};
 use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{BackendSessionService, Edge, Frontend, Hooks, SessionQueues, SessionService};
+use crate::tally::Tallies;
 use crate::transport::{Inbox, Outlet, Unsent};
 
 /// One server of the application.
@@ -49,6 +49,7 @@ pub struct Core {
     pub(crate) global_error_handler: Option<ErrorHandler>,
     pub(crate) detailed_errors: bool,
     pub(crate) counters: Counters,
+    pub(crate) tallies: Tallies,
     pub(crate) executor: Handle,
     pub(crate) routes: Arc<Vec<String>>,
     pub(crate) known_routes: HashMap<String, Route, RandomState>,
@@ -62,7 +63,6 @@ pub struct Core {
     pub(crate) outlet: OnceLock<Arc<dyn Outlet>>,
     pub(super) node: RwLock<Option<Arc<dyn Node>>>,
     pub(crate) busy: Busy,
-    pub(crate) started: Instant,
 }
 
 impl Core {

@@ -11,6 +11,7 @@ mod inbox;
 mod membership;
 mod node;
 mod reload;
+mod report;
 mod running;
 
 use std::fmt;
@@ -28,7 +29,7 @@ pub use running::Running;
 pub(crate) use busy::{Busy, Task};
 pub(crate) use inbox::CoreInbox;
 pub(crate) use membership::Membership;
-pub(crate) use node::Node;
+pub(crate) use node::{Names, Node};
 
 use crate::server::{ServerId, ServerInfo};
 use crate::session::Session;

@@ -68,6 +68,9 @@ pub(crate) trait Node: Send + Sync {
     /// Runs the remote's method of that number.
     fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
 
+    /// What it handles, by name.
+    fn names(&self) -> Names;
+
     /// Tells the application.
     fn emit(&self, event: &Event);
 
@@ -89,6 +92,13 @@ impl Drop for Installed {
     fn drop(&mut self) {
         self.0.set_node(None);
     }
+}
+
+/// What a server's handlers and remotes are called: `serverType.handler.method`.
+pub(crate) struct Names {
+    pub(crate) handlers: Vec<String>,
+    /// By number.
+    pub(crate) remotes: Vec<String>,
 }
 
 /// A listener for events.
@@ -192,6 +202,13 @@ impl<R: Cluster> Node for Mounted<R> {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn names(&self) -> Names {
+        Names {
+            handlers: self.handlers.keys().cloned().collect(),
+            remotes: self.numbers.names(self.app.server_type()),
+        }
     }
 
     fn emit(&self, event: &Event) {

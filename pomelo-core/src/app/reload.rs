@@ -26,6 +26,7 @@ impl<R: Cluster> App<R> {
             Arc::new(Mounted::new(self.clone(), parts.parts, mounted.listeners(), mounted.numbers())?);
         let methods = Arc::new(after.methods());
         let after: Arc<dyn Node> = after;
+        self.tallies.renew(after.names());
         self.set_node(Some(after));
         self.change_member(|member| member.methods = methods);
         Ok(())

@@ -36,15 +36,15 @@ impl Table {
         }
     }
 
-    /// How many channels there are, and members in them all together.
-    pub(crate) fn count(&self) -> (u64, u64) {
-        let channels: Vec<_> = self.lock().values().cloned().collect();
-        (channels.len() as u64, channels.iter().map(|channel| channel.len() as u64).sum())
-    }
-
     /// Forgets all channels: they hold the server.
     pub(crate) fn clear(&self) {
         std::mem::take(&mut *self.lock());
+    }
+
+    /// How many channels there are, and how many members in all of them.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let channels: Vec<_> = self.lock().values().cloned().collect();
+        (channels.len(), channels.iter().map(Channel::len).sum())
     }
 
     /// A frontend has missed something.

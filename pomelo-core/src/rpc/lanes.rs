@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::app::{Core, Task};
 use crate::envelope::Answer;
@@ -75,12 +76,14 @@ async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
 }
 
 async fn answer(core: Arc<Core>, from: ServerId, seq: u64, method: u32, args: Bytes) {
+    let began = Instant::now();
     let inbound = Inbound { core: core.clone(), from: from.clone(), args };
     let result = match core.node() {
         Some(node) => AssertUnwindSafe(node.answer(method, &inbound)).catch_unwind().await,
         None => Ok(Err(Error::of(ErrorKind::Closed, "the server is stopping"))),
     };
     let result = result.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "the remote's method panicked")));
+    core.tallies.called(&core, method, result.is_err(), began.elapsed());
     if seq != 0 {
         core.reply(&from, seq, result.map(Answer::Returned));
     } else if let Err(error) = result {

@@ -51,13 +51,13 @@ impl Pending {
         seq
     }
 
-    /// How many questions are out.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().len()
-    }
-
     pub(crate) fn remove(&self, seq: u64) -> Option<Waiter> {
         self.lock().remove(&seq).map(|waiting| waiting.waiter)
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
     }
 
     /// All that wait for a server that is gone.

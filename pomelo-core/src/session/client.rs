@@ -121,7 +121,7 @@ impl ClientSession {
         }
         if self.core.is_leaving() {
             self.core.counters.add(Dropped::Stopping);
-            self.respond(id, Err(&Error::of(ErrorKind::Refused, "the server is stopping")));
+            self.respond(id, route.as_str(), Err(&Error::of(ErrorKind::Refused, "the server is stopping")));
             return Flow::Continue;
         }
         let mut state = self.lock();
@@ -250,7 +250,7 @@ impl ClientSession {
     /// Sends a message on to the server that handles it, without waiting for the answer.
     fn forward(self: &Arc<Self>, request: Request, server: ServerId) {
         if let Err(error) = self.core.check_working(&server) {
-            self.respond(request.id(), Err(&error));
+            self.respond(request.id(), request.route().as_str(), Err(&error));
             return self.answered();
         }
         let seq = self.core.pending.add_client(server.clone(), self.clone(), request.clone());

@@ -10,6 +10,8 @@ use pomelo_core::message::{Body, Encoding};
 use crate::protocol::dictionary::Dictionary;
 use crate::protocol::message::RouteRef;
 use crate::protocol::outgoing::{self, Framing};
+#[cfg(feature = "deflate")]
+use crate::protocol::websocket::deflate::deflated_frame;
 use crate::protocol::websocket::{self, close_code};
 
 /// The pomelo protocol over raw tcp or over websocket, with or without a dictionary.
@@ -49,6 +51,30 @@ impl Format for PomeloFormat {
                 last.freeze()
             }
         }
+    }
+}
+
+/// The pomelo protocol over a websocket that agreed to permessage-deflate; what is inside is that of raw tcp.
+#[cfg(feature = "deflate")]
+#[derive(Debug, Clone)]
+pub(super) struct DeflateFormat(pub(super) PomeloFormat);
+
+#[cfg(feature = "deflate")]
+impl Format for DeflateFormat {
+    fn encoding(&self) -> Encoding {
+        self.0.encoding
+    }
+
+    fn push(&self, route: &str, body: &Body) -> Result<Bytes> {
+        self.0.push(route, body).map(|packages| deflated_frame(&packages))
+    }
+
+    fn response(&self, id: u64, body: &Body) -> Result<Bytes> {
+        self.0.response(id, body).map(|packages| deflated_frame(&packages))
+    }
+
+    fn kick(&self, reason: &str) -> Bytes {
+        PomeloFormat { framing: Framing::WebSocket, ..self.0.clone() }.kick(reason)
     }
 }
 

@@ -99,6 +99,22 @@ impl Hybrid {
         self
     }
 
+    /// Compresses what is sent to websocket clients that offer permessage-deflate, as browsers do. Off by default.
+    ///
+    /// It saves bandwidth and costs CPU time: a push is compressed once for all who get it, a response by itself. What
+    /// is shorter than 256 bytes goes as it is, and so does the answer to the handshake: strangers shall not cost us a
+    /// compression. Neither side remembers earlier messages, so that a connection needs no memory for it. What a
+    /// client compresses may be as long as [`max_package`](Self::max_package) once it is inflated.
+    ///
+    /// Where TLS hides the content, compression tells of it by its length: don't put secrets into messages along with
+    /// text that others choose.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn use_deflate(mut self) -> Self {
+        self.options.use_deflate = true;
+        self
+    }
+
     /// Asks `hook` about every client; what it returns is the `user` of the answer.
     ///
     /// An error refuses the client with code 500. The hook runs within

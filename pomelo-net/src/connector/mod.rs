@@ -13,8 +13,8 @@
 //! then, and bytes are read into a buffer of the thread. What a connection is sent waits in its outbox, which the
 //! server's flusher writes.
 //!
-//! permessage-deflate is declined: with context takeover it costs about 240 KiB a connection, and without it a shared
-//! frame would have to be kept in two forms.
+//! permessage-deflate is declined unless [`Hybrid::use_deflate`] asks for it, and never has context takeover: that would
+//! cost about 240 KiB a connection, and no compressed frame could be shared.
 
 mod alarm;
 mod driver;

@@ -38,6 +38,8 @@ pub(super) struct Options {
     pub(super) idle_timeout: Option<Duration>,
     pub(super) use_dict: bool,
     pub(super) use_protobuf: bool,
+    #[cfg(feature = "deflate")]
+    pub(super) use_deflate: bool,
     pub(super) handshake: Option<HandshakeHook>,
     pub(super) check_client: Option<ClientCheck>,
     pub(super) no_delay: bool,
@@ -57,6 +59,8 @@ impl Default for Options {
             idle_timeout: Some(Duration::from_secs(90)),
             use_dict: false,
             use_protobuf: false,
+            #[cfg(feature = "deflate")]
+            use_deflate: false,
             handshake: None,
             check_client: None,
             no_delay: true,
@@ -141,7 +145,13 @@ impl Options {
         if answer > self.outbox_limit {
             return Err(OptionError::OutboxLimit { limit: self.outbox_limit, answer });
         }
-        Ok(Settings { handshake, max_package: self.max_package, max_first_package: FIRST_PACKAGE })
+        let mut settings = Settings::new(handshake);
+        (settings.max_package, settings.max_first_package) = (self.max_package, FIRST_PACKAGE);
+        #[cfg(feature = "deflate")]
+        {
+            settings.deflate = self.use_deflate;
+        }
+        Ok(settings)
     }
 }
 

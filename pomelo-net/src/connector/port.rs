@@ -10,10 +10,12 @@ use pomelo_core::outbox::Flusher;
 use pomelo_core::session::Frontend;
 
 use super::error::OptionError;
+#[cfg(feature = "deflate")]
+use super::format::DeflateFormat;
 use super::format::PomeloFormat;
 use super::options::{Options, Patience};
 use super::wheel::Wheel;
-use crate::protocol::connection::Settings;
+use crate::protocol::connection::{Connection, Settings};
 use crate::protocol::outgoing::Framing;
 
 /// One port of a frontend.
@@ -26,6 +28,8 @@ pub(super) struct Port {
     pub(super) wheel: Arc<Wheel>,
     tcp: FormatId,
     websocket: FormatId,
+    /// As `websocket` where nobody asked for deflate.
+    deflate: FormatId,
     max_connections: usize,
     connections: AtomicUsize,
 }
@@ -44,10 +48,16 @@ impl Port {
         let settings = options.settings(frontend.routes(), frontend.config())?;
         let dictionary = settings.handshake.options().dictionary.clone();
         let encoding = options.encoding();
-        let format = |framing| {
-            frontend.add_format(Arc::new(PomeloFormat { framing, dictionary: dictionary.clone(), encoding }))
+        let format = |framing| PomeloFormat { framing, dictionary: dictionary.clone(), encoding };
+        let tcp = frontend.add_format(Arc::new(format(Framing::Tcp)));
+        let websocket = frontend.add_format(Arc::new(format(Framing::WebSocket)));
+        #[cfg(feature = "deflate")]
+        let deflate = match options.use_deflate {
+            true => frontend.add_format(Arc::new(DeflateFormat(format(Framing::Tcp)))),
+            false => websocket,
         };
-        let (tcp, websocket) = (format(Framing::Tcp), format(Framing::WebSocket));
+        #[cfg(not(feature = "deflate"))]
+        let deflate = websocket;
         let patience = options.patience();
         let shortest = match patience {
             Patience::Heartbeats(limit) | Patience::Traffic(limit) => limit.min(options.handshake_deadline),
@@ -62,15 +72,18 @@ impl Port {
             wheel: Wheel::spawn(shortest),
             tcp,
             websocket,
+            deflate,
             max_connections,
             connections: AtomicUsize::new(0),
         }))
     }
 
-    pub(super) fn format(&self, framing: Framing) -> FormatId {
-        match framing {
-            Framing::Tcp => self.tcp,
-            Framing::WebSocket => self.websocket,
+    /// What a connection is sent. Before its first bytes have come, nothing is.
+    pub(super) fn format(&self, connection: &Connection) -> FormatId {
+        match connection.framing() {
+            Some(Framing::WebSocket) if connection.deflates() => self.deflate,
+            Some(Framing::WebSocket) => self.websocket,
+            Some(Framing::Tcp) | None => self.tcp,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use pomelo_core::counters::Dropped;
 use pomelo_core::message::{Body, Encoding};
 use pomelo_core::outbox::{Appended, Outbox};
@@ -15,7 +16,6 @@ use super::super::options::Patience;
 use super::{Driver, End};
 use crate::protocol::connection::{BodyEncoding, ClientMessage, Event, IgnoredReason};
 use crate::protocol::handshake::HandshakeRequest;
-use crate::protocol::outgoing::Framing;
 
 /// What a driver has to wait for.
 pub(super) enum Next {
@@ -120,7 +120,12 @@ impl Driver {
             BodyEncoding::Json => Encoding::Json,
             BodyEncoding::Protobuf => Encoding::Protobuf,
         };
-        let body = Body { encoding, bytes: self.input.unpinned(body) };
+        let bytes = match self.connection.deflates() {
+            // It may be a small part of what was inflated.
+            true => Bytes::copy_from_slice(&body),
+            false => self.input.unpinned(body),
+        };
+        let body = Body { encoding, bytes };
         session.receive(id, route.as_str(), body)
     }
 
@@ -169,7 +174,7 @@ impl Driver {
     pub(super) fn outbox(&mut self) -> &Arc<Outbox> {
         let Self { port, line, connection, .. } = self;
         self.outbox.get_or_insert_with(|| {
-            let format = port.format(connection.framing().unwrap_or(Framing::Tcp));
+            let format = port.format(connection);
             Outbox::new(
                 LineSink(Arc::downgrade(line)),
                 port.flusher.clone(),

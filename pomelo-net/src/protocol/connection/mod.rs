@@ -91,6 +91,12 @@ impl Connection {
         self.stream.framing()
     }
 
+    /// Whether permessage-deflate was agreed on: then messages may be sent by
+    /// `websocket::deflate::deflated_frame`, too. This connection's own are not compressed.
+    pub fn deflates(&self) -> bool {
+        self.stream.deflates()
+    }
+
     /// Whether more bytes are of use. While the application decides on a handshake they are not: what
     /// came already waits in the driver's buffer, and its size is the driver's to limit.
     pub fn wants_input(&self) -> bool {
@@ -104,8 +110,7 @@ impl Connection {
     /// messages. [`Event::Closed`] comes once and last.
     pub fn poll_event(&mut self, input: &mut BytesMut) -> Option<Event> {
         while self.wants_input() {
-            let limit = self.settings.limit(self.state);
-            let event = match self.stream.take(input, limit, &mut self.outgoing) {
+            let event = match self.stream.take(input, &self.settings, self.state, &mut self.outgoing) {
                 Ok(Taken::Nothing) => return None,
                 Ok(Taken::Ping) => Ok(Some(Event::Ping)),
                 Ok(Taken::Package(package)) => self.handle(package),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{CloseReason, Sniff, sniff};
+use super::{CloseReason, Settings, Sniff, State, sniff};
 use crate::protocol::outgoing::Framing;
 use crate::protocol::package::Package;
 use crate::protocol::websocket::{self, FrameDecoder, Incoming, Opcode, Upgrade, UpgradeReader};
@@ -43,17 +43,23 @@ impl Stream {
         }
     }
 
+    pub(super) fn deflates(&self) -> bool {
+        matches!(self, Self::WebSocket { frames, .. } if frames.inflates())
+    }
+
     pub(super) fn take(
         &mut self,
         input: &mut BytesMut,
-        limit: usize,
+        settings: &Settings,
+        state: State,
         outgoing: &mut VecDeque<Bytes>,
     ) -> Result<Taken, CloseReason> {
+        let limit = settings.limit(state);
         loop {
             match self {
                 Self::Unknown => match sniff(input) {
                     Sniff::NeedMore => return Ok(Taken::Nothing),
-                    Sniff::Http => *self = Self::Upgrading(UpgradeReader::default()),
+                    Sniff::Http => *self = Self::Upgrading(settings.upgrade_reader()),
                     Sniff::Package => *self = Self::Tcp,
                 },
                 Self::Upgrading(reader) => {
@@ -74,9 +80,14 @@ impl Stream {
 
 fn upgraded(answer: Upgrade, outgoing: &mut VecDeque<Bytes>) -> Result<Stream, CloseReason> {
     match answer {
-        Upgrade::Accepted { response } => {
+        Upgrade::Accepted { response, deflate } => {
             outgoing.push_back(response);
-            Ok(Stream::WebSocket { frames: FrameDecoder::default(), rest: Bytes::new() })
+            let frames = match deflate {
+                #[cfg(feature = "deflate")]
+                true => FrameDecoder::inflating(),
+                _ => FrameDecoder::default(),
+            };
+            Ok(Stream::WebSocket { frames, rest: Bytes::new() })
         }
         Upgrade::Refused { status, response } => {
             outgoing.push_back(response);

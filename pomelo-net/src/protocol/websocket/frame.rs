@@ -11,12 +11,16 @@ pub mod close_code {
     pub const NORMAL: u16 = 1000;
     /// The client broke the websocket protocol.
     pub const PROTOCOL_ERROR: u16 = 1002;
+    /// A compressed message is broken.
+    pub const INVALID_PAYLOAD: u16 = 1007;
     /// A message is longer than we allow.
     pub const TOO_BIG: u16 = 1009;
 }
 
 const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
+/// RSV1: the message that begins is compressed (RFC 7692, 6).
+pub(super) const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
@@ -99,6 +103,7 @@ pub fn close(code: u16) -> Bytes {
 /// The header of a client's frame.
 pub(super) struct Header {
     pub(super) last: bool,
+    pub(super) compressed: bool,
     pub(super) opcode: Opcode,
     /// Bytes of header.
     pub(super) size: usize,
@@ -108,11 +113,14 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads the header at the start of `input`; `None` needs more bytes.
-    pub(super) fn read(input: &[u8]) -> Result<Option<Self>, WebSocketError> {
+    /// Reads the header at the start of `input`; `None` needs more bytes. Where compression was agreed on, the first
+    /// frame of a message may say that it is.
+    pub(super) fn read(input: &[u8], inflates: bool) -> Result<Option<Self>, WebSocketError> {
         let mut reader = Reader::new(input);
         let Ok(first) = reader.byte() else { return Ok(None) };
-        if first & RESERVED != 0 {
+        let begins = matches!(Opcode::of(first), Ok(Opcode::Text | Opcode::Binary));
+        let allowed = if inflates && begins { COMPRESSED } else { 0 };
+        if first & RESERVED & !allowed != 0 {
             return Err(WebSocketError::ReservedBits);
         }
         let opcode = Opcode::of(first)?;
@@ -120,13 +128,13 @@ impl Header {
         if second & MASKED == 0 {
             return Err(WebSocketError::NotMasked);
         }
-        let last = first & FIN != 0;
+        let (last, compressed) = (first & FIN != 0, first & COMPRESSED != 0);
         if opcode.is_control() && (!last || second & !MASKED >= LENGTH_16) {
             return Err(WebSocketError::LongControlFrame);
         }
         let Ok((length, mask)) = lengths(second & !MASKED, &mut reader) else { return Ok(None) };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        Ok(Some(Self { last, opcode, size: reader.position(), length, mask }))
+        Ok(Some(Self { last, compressed, opcode, size: reader.position(), length, mask }))
     }
 }
 
@@ -163,7 +171,7 @@ mod tests {
             assert_eq!(out.len(), header_length(payload));
             out[1] |= MASKED;
             out.put_u32(0);
-            let header = Header::read(&out).unwrap().unwrap();
+            let header = Header::read(&out, false).unwrap().unwrap();
             assert_eq!((header.length, header.size), (payload, out.len()));
         }
     }

@@ -1,12 +1,13 @@
 //! RFC 6455, the server's side: the upgrade, frames, and nothing of sockets.
 //!
 //! Written for two things that libraries don't offer: frames that are built once and shared by all who
-//! receive them, and one reader for both framings of a port. No extension is negotiated: an offer of
-//! permessage-deflate is not answered, so every frame with a reserved bit is refused. Deflate would go
-//! where [`put_header`] sets its first byte (RSV1) and where [`FrameDecoder`] hands out a message,
-//! without context takeover, so that a compressed frame can still be shared.
+//! receive them, and one reader for both framings of a port. The one extension is permessage-deflate,
+//! with the feature `deflate` and where it is asked for; everywhere else an offer of it is not
+//! answered, and every frame with a reserved bit is refused.
 
 mod decoder;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 mod frame;
 mod upgrade;
 

@@ -19,6 +19,8 @@ pub enum Upgrade {
     Accepted {
         /// `101 Switching Protocols`.
         response: Bytes,
+        /// Whether permessage-deflate was agreed on.
+        deflate: bool,
     },
     /// It is not; close after sending this.
     Refused {
@@ -36,9 +38,16 @@ pub enum Upgrade {
 #[derive(Debug, Default)]
 pub struct UpgradeReader {
     searched: usize,
+    deflate: bool,
 }
 
 impl UpgradeReader {
+    /// One that agrees to permessage-deflate where a client offers it.
+    #[cfg(feature = "deflate")]
+    pub fn deflating() -> Self {
+        Self { searched: 0, deflate: true }
+    }
+
     /// Takes the request off `input` and answers it; `None` needs more bytes.
     ///
     /// Every request gets an answer, also one that is no websocket's: pomelo leaves a plain GET hanging.
@@ -53,7 +62,7 @@ impl UpgradeReader {
         if end > MAX_HEAD {
             return Some(refuse(&TOO_LARGE));
         }
-        let answer = answer(input.get(..end).unwrap_or_default());
+        let answer = answer(input.get(..end).unwrap_or_default(), self.deflate);
         input.advance(end);
         Some(answer)
     }
@@ -71,17 +80,17 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
     found.or_else(|| last_two?.checked_add(2))
 }
 
-fn answer(head: &[u8]) -> Upgrade {
+fn answer(head: &[u8], deflate: bool) -> Upgrade {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut request = Request::new(&mut fields);
     match request.parse(head) {
-        Ok(Status::Complete(_)) => check(&request).unwrap_or_else(refuse),
+        Ok(Status::Complete(_)) => check(&request, deflate).unwrap_or_else(refuse),
         Err(httparse::Error::TooManyHeaders) => refuse(&TOO_LARGE),
         Ok(Status::Partial) | Err(_) => refuse(&BAD_REQUEST),
     }
 }
 
-fn check(request: &Request<'_, '_>) -> Result<Upgrade, &'static Refusal> {
+fn check(request: &Request<'_, '_>, deflate: bool) -> Result<Upgrade, &'static Refusal> {
     if request.method != Some("GET") {
         return Err(&NOT_GET);
     }
@@ -96,22 +105,42 @@ fn check(request: &Request<'_, '_>) -> Result<Upgrade, &'static Refusal> {
     }
     let key = field(request, "Sec-WebSocket-Key").ok_or(&BAD_REQUEST)?;
     match BASE64_STANDARD.decode(key) {
-        Ok(nonce) if nonce.len() == 16 => Ok(accept(key, field(request, "Sec-WebSocket-Protocol"))),
+        Ok(nonce) if nonce.len() == 16 => {
+            let extension = deflate.then(|| extension(request)).flatten();
+            Ok(accept(key, field(request, "Sec-WebSocket-Protocol"), extension))
+        }
         _ => Err(&BAD_REQUEST),
     }
 }
 
-fn accept(key: &str, offered: Option<&str>) -> Upgrade {
+/// What a client's offer of permessage-deflate is answered.
+fn extension(request: &Request<'_, '_>) -> Option<&'static str> {
+    #[cfg(feature = "deflate")]
+    {
+        let mut offers = fields(request, "Sec-WebSocket-Extensions");
+        offers.any(super::deflate::is_acceptable).then_some(super::deflate::ANSWER)
+    }
+    #[cfg(not(feature = "deflate"))]
+    {
+        let _ = request;
+        None
+    }
+}
+
+fn accept(key: &str, offered: Option<&str>, extension: Option<&str>) -> Upgrade {
     let sum = sha1_smol::Sha1::from([key, ACCEPT_SUFFIX].concat()).digest().bytes();
     let protocol = offered.and_then(|offered| offered.split(',').next()).map(str::trim);
     let protocol = protocol.filter(|name| !name.is_empty());
     let protocol = protocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
+    let deflate = extension.is_some();
+    let extension =
+        extension.map(|answer| format!("Sec-WebSocket-Extensions: {answer}\r\n")).unwrap_or_default();
     let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {}\r\n{protocol}\r\n",
+         Sec-WebSocket-Accept: {}\r\n{protocol}{extension}\r\n",
         BASE64_STANDARD.encode(sum)
     );
-    Upgrade::Accepted { response: Bytes::from(response) }
+    Upgrade::Accepted { response: Bytes::from(response), deflate }
 }
 
 /// The value of a field, if it is text.
@@ -120,10 +149,15 @@ fn field<'a>(request: &Request<'_, 'a>, name: &str) -> Option<&'a str> {
     str::from_utf8(field.value).ok().map(str::trim)
 }
 
+/// The values of all fields of this name that are text.
+fn fields<'a>(request: &Request<'_, 'a>, name: &str) -> impl Iterator<Item = &'a str> {
+    let named = request.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
+    named.filter_map(|field| str::from_utf8(field.value).ok())
+}
+
 /// Whether one of the fields of this name lists this word.
 fn lists(request: &Request<'_, '_>, name: &str, word: &str) -> bool {
-    let named = request.headers.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
-    let mut words = named.filter_map(|field| str::from_utf8(field.value).ok()).flat_map(|v| v.split(','));
+    let mut words = fields(request, name).flat_map(|value| value.split(','));
     words.any(|listed| listed.trim().eq_ignore_ascii_case(word))
 }
 
@@ -184,7 +218,7 @@ mod tests {
     fn answer_to(request: &str) -> (u16, String) {
         let answer = UpgradeReader::default().read(&mut BytesMut::from(request)).unwrap();
         let (status, response) = match answer {
-            Upgrade::Accepted { response } => (101, response),
+            Upgrade::Accepted { response, .. } => (101, response),
             Upgrade::Refused { status, response } => (status, response),
         };
         let text = String::from_utf8(response.to_vec()).unwrap();
@@ -199,6 +233,31 @@ mod tests {
         assert!(text.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
         assert!(!text.contains("Extensions"));
         assert!(text.ends_with("\r\n\r\n"));
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn agrees_to_deflate_only_where_it_is_switched_on_and_offered() {
+        let agreed = |request: &str| {
+            let mut reader = UpgradeReader::deflating();
+            let Some(Upgrade::Accepted { response, deflate }) = reader.read(&mut BytesMut::from(request))
+            else {
+                panic!("no upgrade")
+            };
+            let text = String::from_utf8(response.to_vec()).unwrap();
+            assert!(text.ends_with("\r\n\r\n"));
+            assert_eq!(deflate, text.contains(
+                "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+            ));
+            deflate
+        };
+        assert!(agreed(REQUEST));
+        assert!(!agreed(&REQUEST.replace("permessage-deflate", "other")));
+        assert!(!agreed(
+            &REQUEST.replace("permessage-deflate", "permessage-deflate; server_max_window_bits=9")
+        ));
+        let second = "Sec-WebSocket-Extensions: x\r\nSec-WebSocket-Extensions: permessage-deflate";
+        assert!(agreed(&REQUEST.replace("Sec-WebSocket-Extensions: permessage-deflate", second)));
     }
 
     #[test]
