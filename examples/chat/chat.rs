@@ -41,7 +41,9 @@ impl ChatRemote {
     pub async fn add(app: &App, uid: String, sid: String, rid: String, create: bool) -> Result<Vec<String>> {
         app.channels().update(&rid, |room| {
             (create || !room.is_empty()).then_some(()).or_err(404, "no such room")?;
-            room.push("onAdd", &json!({ "route": "onAdd", "user": name(&uid) }))?;
+            if room.member(&uid).is_none() {
+                room.push("onAdd", &json!({ "route": "onAdd", "user": name(&uid) }))?;
+            }
             room.add(&*uid, sid)?;
             Ok(room.members().map(|uid| name(uid).to_owned()).collect())
         })
@@ -57,6 +59,6 @@ impl ChatRemote {
 }
 
 /// The name in a uid, which is `name*room`.
-fn name(uid: &str) -> &str {
+pub fn name(uid: &str) -> &str {
     uid.split('*').next().unwrap_or(uid)
 }

@@ -1,13 +1,16 @@
-//! pomelo's chat service: a gate, three connectors and three chat servers, here in one process, and a page to chat on.
+//! pomelo's chat service: a gate, three connectors and three chat servers, in one process or in one each, and a page to chat on.
 
 mod chat;
 mod connector;
 mod gate;
 mod page;
+mod recovery;
 
 use std::time::Duration;
 
 use pomelo::{Hybrid, pick};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 pomelo::servers! {
     gate: { handlers: [gate::GateHandler] },
@@ -18,7 +21,8 @@ pomelo::servers! {
 
 #[tokio::main]
 async fn main() -> pomelo::Result<()> {
-    tracing_subscriber::fmt::init();
+    let levels = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(levels).init();
     App::builder()
         .config_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/config"))
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
@@ -28,7 +32,9 @@ async fn main() -> pomelo::Result<()> {
             #[cfg(feature = "deflate")]
             let hybrid = hybrid.use_deflate();
             app.connector(hybrid);
+            app.on_event(recovery::enter_again);
         })
+        .configure("production|development", "chat", |app| app.on_event(recovery::tell_rooms))
         .route("chat", |by, servers| pick(by.key_or("rid")?, servers))
         .run()
         .await

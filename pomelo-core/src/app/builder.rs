@@ -178,7 +178,7 @@ impl<R: Cluster> Builder<R> {
         let command = (platform.command)(args)?;
         match command {
             Command::Help(text) => println!("{text}"),
-            Command::All { env } => {
+            Command::Embedded { env } => {
                 let running = self.set_env(env).start().await?;
                 running.until((platform.stop_signal)()).await;
             }

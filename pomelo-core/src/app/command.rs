@@ -10,7 +10,7 @@ use crate::transport::Transport;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Run every server of servers.json in this process.
-    All {
+    Embedded {
         /// The environment, if it was said.
         env: Option<String>,
     },

@@ -88,7 +88,7 @@ impl Said {
             (false, None) if server_type.is_some() || id.is_some() || daemon => {
                 Err(wrong("--type, --id and --daemon go with `start`"))
             }
-            (false, None) => Ok(Command::All { env }),
+            (false, None) => Ok(Command::Embedded { env }),
         }
     }
 }
@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn each_command_is_read() {
-        assert_eq!(read(""), Ok(Command::All { env: None }));
-        assert_eq!(read("--env=production"), Ok(Command::All { env: Some("production".into()) }));
+        assert_eq!(read(""), Ok(Command::Embedded { env: None }));
+        assert_eq!(read("--env=production"), Ok(Command::Embedded { env: Some("production".into()) }));
         let start = Command::Start {
             env: Some("e".into()),
             server_type: Some("chat".into()),

@@ -59,7 +59,7 @@ fn master(config: Arc<Config>, command: Command) -> BoxFuture<'static, Result<()
             setup.only = match (server_type, id) {
                 (_, Some(id)) => Only::Id(id),
                 (Some(server_type), None) => Only::Type(server_type),
-                (None, None) => Only::All,
+                (None, None) => Only::Every,
             };
         }
         master::run(setup).await

@@ -58,7 +58,7 @@ async fn answers(config: &MasterConfig) -> bool {
 fn arguments(setup: &MasterSetup) -> Vec<String> {
     let mut words = vec!["start".to_owned(), "--env".to_owned(), setup.config.env.clone()];
     match &setup.only {
-        Only::All => {}
+        Only::Every => {}
         Only::Type(server_type) => words.extend(["--type".to_owned(), server_type.clone()]),
         Only::Id(id) => words.extend(["--id".to_owned(), id.clone()]),
     }

@@ -45,7 +45,7 @@ impl MasterSetup {
             config,
             exe: std::env::current_exe()?,
             args: vec![],
-            only: Only::All,
+            only: Only::Every,
             daemon: false,
             log_dir: beside.unwrap_or_else(|| base_dir.join("logs")),
             base_dir,
@@ -59,7 +59,7 @@ impl MasterSetup {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Only {
     /// Every server of servers.json.
-    All,
+    Every,
     /// Those of a type.
     Type(String),
     /// One. The id of the master itself is none of them: it then starts no server.
@@ -69,7 +69,7 @@ pub enum Only {
 impl Only {
     pub(super) fn wants(&self, info: &ServerInfo) -> bool {
         match self {
-            Self::All => true,
+            Self::Every => true,
             Self::Type(server_type) => *info.server_type == **server_type,
             Self::Id(id) => info.id == **id,
         }
