@@ -1,6 +1,6 @@
 //! Who is in the cluster: the servers that are expected, and those that are up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use foldhash::fast::RandomState;
@@ -83,6 +83,8 @@ pub(crate) struct Known {
     expected: HashMap<Arc<str>, Servers, RandomState>,
     live: HashMap<Arc<str>, Servers, RandomState>,
     members: HashMap<ServerId, Member, RandomState>,
+    /// Servers that no list had when they came; they are expected as long as they are up.
+    uninvited: HashSet<ServerId, RandomState>,
     /// The last life of a server that was declared over.
     gone: HashMap<ServerId, Incarnation, RandomState>,
 }
@@ -129,6 +131,7 @@ impl View {
             let before: Vec<_> = known.expected.values().flat_map(|list| list.iter().cloned()).collect();
             // A type whose last server was removed stays, with an empty list.
             known.expected.values_mut().for_each(|list| *list = Servers::default());
+            known.uninvited.clear();
             known.expected.extend(lists.into_iter().map(|(of, list)| (of, list.into_iter().collect())));
             let is_in = |list: &[Arc<ServerInfo>], id: &ServerId| list.iter().any(|info| info.id == *id);
             let missing_in = |list: &[Arc<ServerInfo>], all: &[Arc<ServerInfo>]| {
@@ -159,8 +162,9 @@ impl View {
             let guest = member.is_guest();
             known.members.insert(info.id.clone(), member);
             if !guest {
-                let list = known.expected.entry(info.server_type.clone()).or_default();
-                if list.by_id(&info.id).is_none() {
+                if joined == Joined::New && known.expects(&info.id).is_none() {
+                    known.uninvited.insert(info.id.clone());
+                    let list = known.expected.entry(info.server_type.clone()).or_default();
                     *list = list.iter().cloned().chain([info.clone()]).collect();
                 }
                 known.relist(&info.server_type);
@@ -177,6 +181,11 @@ impl View {
             *gone = incarnation.max(*gone);
             known.members.get(id).filter(|member| member.incarnation == incarnation)?;
             let member = known.members.remove(id)?;
+            if known.uninvited.remove(id)
+                && let Some(list) = known.expected.get_mut(&member.info.server_type)
+            {
+                *list = list.iter().filter(|info| info.id != *id).cloned().collect();
+            }
             known.relist(&member.info.server_type);
             Some(member)
         })
@@ -266,7 +275,21 @@ mod tests {
         assert!(view.leave(&old.info.id, old.incarnation).is_none());
         assert_eq!(view.known().live("chat").len(), 1);
         assert!(view.leave(&new.info.id, new.incarnation).is_some());
-        assert_eq!((view.known().live("chat").len(), view.known().expected("chat").len()), (0, 1));
+        assert_eq!((view.known().live("chat").len(), view.known().expected("chat").len()), (0, 0));
+    }
+
+    #[test]
+    fn a_server_of_the_list_is_expected_while_it_is_down_and_any_other_while_it_is_up() {
+        let (listed, other) = (member("chat-1"), member("chat-2"));
+        let view = View::expecting(std::slice::from_ref(&listed.info));
+        for member in [&listed, &other] {
+            view.join(member.clone());
+        }
+        assert_eq!(view.known().expected("chat").len(), 2);
+        for member in [&listed, &other] {
+            view.leave(&member.info.id, member.incarnation);
+        }
+        assert!(view.known().expects("chat-1").is_some() && view.known().expects("chat-2").is_none());
     }
 
     #[test]

@@ -65,9 +65,16 @@ impl Core {
     }
 
     /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
-    pub(super) async fn begin_leaving(&self) {
+    pub(super) fn begin_leaving(&self) {
         self.membership.leaving.store(true, Ordering::Release);
         self.change_member(|member| member.leaving = true);
+    }
+
+    /// Takes this server out of the cluster: others learn that it is gone.
+    pub(super) async fn leave(&self) {
+        if let Some(outlet) = self.outlet.get() {
+            outlet.close().await;
+        }
         if let Some(registration) = self.membership.registration.get() {
             registration.leave().await;
         }

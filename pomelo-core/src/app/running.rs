@@ -50,9 +50,7 @@ impl<R: Cluster> Up<R> {
     /// Takes the server out of the cluster and drops what holds it.
     async fn end(self) {
         let app = &self.app;
-        if let Some(outlet) = app.outlet.get() {
-            outlet.close().await;
-        }
+        app.leave().await;
         app.lanes().stop();
         self.tasks.iter().for_each(JoinHandle::abort);
         app.hooks.clear();
@@ -235,7 +233,7 @@ impl<R: Cluster> Running<R> {
 
     async fn take_down(&self, mut up: Up<R>) {
         let app = up.app.clone();
-        app.begin_leaving().await;
+        app.begin_leaving();
         for listening in up.listening.drain(..) {
             (listening.stop)().await;
         }

@@ -217,7 +217,6 @@ impl Outlet for TcpOutlet {
         for peer in hub.peers() {
             if peer.is_expected() && !servers.iter().any(|info| info.id == peer.id) {
                 peer.forget();
-                end(&peer, &hub.own());
             }
         }
     }
