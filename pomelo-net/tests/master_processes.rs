@@ -3,7 +3,6 @@
 
 mod master_support;
 
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +32,8 @@ async fn a_server() {
     let events = |what: &str| {
         use std::io::Write;
         let file = std::fs::OpenOptions::new().append(true).create(true).open(format!("{home}/events"));
-        writeln!(file.unwrap(), "{what} {id}").unwrap();
+        // In one write: others write there too.
+        file.unwrap().write_all(format!("{what} {id}\n").as_bytes()).unwrap();
     };
     let _port = info.port.map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
     events("start");
@@ -69,8 +69,7 @@ fn application(servers: Value) -> (Home, MasterSetup) {
     home.master_port(free_port());
     let program = std::env::current_exe().unwrap();
     let script = format!(
-        "#!/bin/sh\n\
-         export TEST_HOME='{0}' TEST_SERVER_ID=\"$2\"\n\
+        "export TEST_HOME='{0}' TEST_SERVER_ID=\"$2\"\n\
          test \"$5\" = --server-info && export TEST_SERVER_INFO=\"$6\"\n\
          test \"$1\" = start && exec '{1}' a_master --exact --ignored --nocapture\n\
          exec '{1}' a_server \"$2\" --exact --ignored --nocapture\n",
@@ -78,8 +77,6 @@ fn application(servers: Value) -> (Home, MasterSetup) {
         program.display()
     );
     home.write("game", &script);
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(home.path().join("game"), mode).unwrap();
     let setup = home.setup_with_game();
     (home, setup)
 }
@@ -132,8 +129,11 @@ impl Started {
 }
 
 fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.is_ok_and(|stat| !stat.contains(") Z "))
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let Some((_, fields)) = stat.rsplit_once(") ") else { return false };
+    let fields: Vec<_> = fields.split(' ').collect();
+    // One that was killed has its ports until the last of its threads has ended.
+    !(fields[0] == "Z" && fields[17] == "1")
 }
 
 fn signal_to(pid: u32, name: &str) {

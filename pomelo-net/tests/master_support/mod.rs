@@ -76,10 +76,12 @@ impl Home {
         setup
     }
 
-    /// With the program `game` of that directory.
+    /// With the shell script `game` of that directory as its program. Its shell is what is executed: a file that was
+    /// just written can't be while another thread starts a process.
     pub fn setup_with_game(&self) -> MasterSetup {
         let mut setup = self.setup();
-        setup.exe = self.dir.join("game");
+        setup.exe = "/bin/sh".into();
+        setup.args = vec![self.dir.join("game").display().to_string()];
         setup
     }
 

@@ -57,7 +57,7 @@ impl Process {
     /// Whether it has not ended yet.
     #[cfg(target_os = "linux")]
     pub(super) fn is_alive(&self) -> bool {
-        stat(self.pid).is_some_and(|stat| stat.state != 'Z' && self.began.is_none_or(|at| at == stat.began))
+        stat(self.pid).is_some_and(|stat| !stat.is_over && self.began.is_none_or(|at| at == stat.began))
     }
 
     /// Whether it has not ended yet.
@@ -75,7 +75,8 @@ impl Process {
 }
 
 struct Stat {
-    state: char,
+    /// Only its parent has to be told. While it has threads it also has its ports.
+    is_over: bool,
     began: u64,
 }
 
@@ -83,8 +84,10 @@ struct Stat {
 fn stat(pid: u32) -> Option<Stat> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some(Stat { state, began: fields.nth(18)?.parse().ok()? })
+    let is_zombie = fields.next()? == "Z";
+    let threads: u64 = fields.nth(16)?.parse().ok()?;
+    let began = fields.nth(1)?.parse().ok()?;
+    Some(Stat { is_over: is_zombie && threads <= 1, began })
 }
 
 /// Whether the command line of a process names that server.
@@ -112,12 +115,19 @@ pub(super) fn own_rss_bytes() -> Option<u64> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::process::Stdio;
+
     use super::*;
 
     #[test]
     fn a_process_is_alive_until_it_has_ended() {
-        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut child =
+            std::process::Command::new("sleep").arg("1000").stdout(Stdio::null()).spawn().unwrap();
         let process = Process::new(child.id());
+        // Its command line is there a moment after it was started.
+        while !names(child.id(), &"1000".into()) {
+            assert!(child.try_wait().unwrap().is_none(), "it ended");
+        }
         assert!(process.is_alive());
         assert!(!Process { began: process.began.map(|at| at + 1), ..process.clone() }.is_alive());
         assert!(Process::find(child.id(), &"chat-1".into()).is_none(), "it is a stranger");
