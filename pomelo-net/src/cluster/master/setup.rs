@@ -40,7 +40,7 @@ impl MasterSetup {
     /// If the system doesn't say which program and directory that is.
     pub fn new(config: Arc<Config>) -> io::Result<Self> {
         let base_dir = std::env::current_dir()?;
-        let beside = config.dir.as_deref().map(|dir| base_dir.join(dir).join("../logs"));
+        let beside = config.dir.as_deref().and_then(|dir| Some(base_dir.join(dir).parent()?.join("logs")));
         Ok(Self {
             config,
             exe: std::env::current_exe()?,
