@@ -1,5 +1,5 @@
 //! What every transport must do, as checks that anyone can run on an implementation of
-//! [`Transport`](pomelo_core::transport::Transport).
+//! [`Transport`].
 //!
 //! ```no_run
 //! use std::sync::Arc;
