@@ -121,19 +121,24 @@ impl View {
         self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    /// Replaces the list of servers that are expected.
+    /// Replaces the list of servers that are expected. One that is up stays among them until it is gone, so that a
+    /// master that begins anew, and has not heard of all yet, moves nobody's room.
     pub(crate) fn expect(&self, servers: &[Arc<ServerInfo>]) -> Changes {
-        let mut lists: HashMap<Arc<str>, Vec<Arc<ServerInfo>>> = HashMap::new();
-        for info in servers {
-            lists.entry(info.server_type.clone()).or_default().push(info.clone());
-        }
         self.change(|known| {
+            let listed = |info: &Arc<ServerInfo>| servers.iter().any(|listed| listed.id == info.id);
+            let up = known.members.values().filter(|member| !member.is_guest()).map(|member| &member.info);
+            let uninvited: Vec<_> = up.filter(|info| !listed(info)).cloned().collect();
+            known.uninvited = uninvited.iter().map(|info| info.id.clone()).collect();
+            let mut lists: HashMap<Arc<str>, Vec<Arc<ServerInfo>>> = HashMap::new();
+            for info in servers.iter().chain(&uninvited) {
+                lists.entry(info.server_type.clone()).or_default().push(info.clone());
+            }
             let before: Vec<_> = known.expected.values().flat_map(|list| list.iter().cloned()).collect();
             // A type whose last server was removed stays, with an empty list.
             known.expected.values_mut().for_each(|list| *list = Servers::default());
-            known.uninvited.clear();
             known.expected.extend(lists.into_iter().map(|(of, list)| (of, list.into_iter().collect())));
             let is_in = |list: &[Arc<ServerInfo>], id: &ServerId| list.iter().any(|info| info.id == *id);
+            let servers = &*[servers, &uninvited].concat();
             let missing_in = |list: &[Arc<ServerInfo>], all: &[Arc<ServerInfo>]| {
                 all.iter().filter(|info| !is_in(list, &info.id)).map(|info| info.id.clone()).collect()
             };
@@ -290,6 +295,17 @@ mod tests {
             view.leave(&member.info.id, member.incarnation);
         }
         assert!(view.known().expects("chat-1").is_some() && view.known().expects("chat-2").is_none());
+    }
+
+    #[test]
+    fn a_server_that_is_up_stays_expected_when_a_list_lacks_it() {
+        let (one, two) = (member("chat-1"), member("chat-2"));
+        let view = View::expecting(&[one.info.clone(), two.info.clone()]);
+        view.join(two.clone());
+        assert_eq!(view.expect(std::slice::from_ref(&one.info)), Changes::default());
+        assert_eq!(view.known().expected("chat").len(), 2);
+        view.leave(&two.info.id, two.incarnation);
+        assert_eq!(view.known().expected("chat").len(), 1);
     }
 
     #[test]
