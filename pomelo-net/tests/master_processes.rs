@@ -167,6 +167,14 @@ async fn only_what_is_wanted_is_started() {
     until_listed(&started.admin, |list| list[2].state == ServerState::Up).await;
     started.stop().await;
     assert_eq!(events(&home), ["start area-2", "stop area-2"]);
+
+    for (only, missing) in
+        [(Only::Id("area-7".into()), "server `area-7`"), (Only::Type("gate".into()), "server of type `gate`")]
+    {
+        setup.only = only;
+        let refused = soon(run(setup.clone())).await.unwrap_err();
+        assert_eq!(refused.message(), format!("servers.json has no {missing} in development"));
+    }
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use super::hub::Hub;
 use super::link::Link;
 use super::operator;
 use super::setup::MasterSetup;
-use super::wire::Wire;
-use super::wire::login::{Doors, Guest};
+use super::wire::login::{Doors, Guest, LoginError};
+use super::wire::{Wire, WireError};
 
 /// Who is not logged in by then is not waited for.
 const LOGIN: Duration = Duration::from_secs(10);
@@ -136,6 +136,8 @@ async fn welcome(
     let mut wire = Wire::new(stream);
     match doors.admit(&mut wire, from_here).await {
         Ok(guest) => Some((wire, guest, from_here)),
+        // Somebody only looked whether a master listens here, as a start in the background does.
+        Err(LoginError::Wire(WireError::Closed)) => None,
         Err(error) => {
             tracing::warn!(%peer, %error, "not let in");
             None

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use pomelo_core::error::Result;
+use pomelo_core::server::ServerInfo;
 
+use super::config::MasterConfig;
 use super::hub::Hub;
 use super::listen::Master;
 use super::setup::MasterSetup;
@@ -21,8 +23,9 @@ use super::{daemon, orders};
 /// A server that can't be started does not keep the others from it: it is printed, with the place of its log.
 ///
 /// # Errors
-/// As [`Master::start`]; in the background, if the master ended or did not answer in time.
+/// As [`Master::start`]; if servers.json has none of the servers to start; in the background, if the master ended or did not answer in time.
 pub async fn run(setup: MasterSetup) -> Result<()> {
+    let wanted = setup.wanted(&MasterConfig::read(&setup.config)?.id)?;
     if setup.daemon {
         return daemon::start(&setup).await;
     }
@@ -32,7 +35,7 @@ pub async fn run(setup: MasterSetup) -> Result<()> {
     let stop = stop_wanted(&hub);
     tokio::pin!(stop);
     tokio::select! {
-        () = start_servers(&hub, &setup) => stop.await,
+        () = start_servers(&hub, &wanted) => stop.await,
         () = &mut stop => {}
     }
     hub.ending.send_replace(true);
@@ -45,8 +48,7 @@ pub async fn run(setup: MasterSetup) -> Result<()> {
     Ok(())
 }
 
-async fn start_servers(hub: &Arc<Hub>, setup: &MasterSetup) {
-    let wanted: Vec<_> = setup.config.servers.iter().filter(|info| setup.only.wants(info)).collect();
+async fn start_servers(hub: &Arc<Hub>, wanted: &[Arc<ServerInfo>]) {
     say(format_args!("{} on {}, starting {} servers\n", hub.config.id, hub.config.address(), wanted.len()));
     let mut starts: FuturesUnordered<_> = wanted.iter().map(|info| orders::begin(hub, &info.id)).collect();
     let mut failed = Vec::new();

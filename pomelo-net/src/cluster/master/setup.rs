@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pomelo_core::config::Config;
-use pomelo_core::server::ServerInfo;
+use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::server::{ServerId, ServerInfo};
 
 /// What a master is started with.
 #[derive(Debug, Clone)]
@@ -73,6 +74,20 @@ impl Only {
             Self::Type(server_type) => *info.server_type == **server_type,
             Self::Id(id) => info.id == **id,
         }
+    }
+}
+
+impl MasterSetup {
+    /// The servers to start.
+    pub(super) fn wanted(&self, master: &ServerId) -> Result<Vec<Arc<ServerInfo>>> {
+        let wanted: Vec<_> =
+            self.config.servers.iter().filter(|info| self.only.wants(info)).cloned().collect();
+        let what = match &self.only {
+            Only::Type(server_type) if wanted.is_empty() => format!("server of type `{server_type}`"),
+            Only::Id(id) if wanted.is_empty() && master != id.as_str() => format!("server `{id}`"),
+            _ => return Ok(wanted),
+        };
+        Err(Error::of(ErrorKind::Config, format_args!("servers.json has no {what} in {}", self.config.env)))
     }
 }
 
