@@ -18,7 +18,7 @@ pomelo::servers! {
 
 #[tokio::main]
 async fn main() -> pomelo::Result<()> {
-    tracing_subscriber::fmt::init();
+    tracing_subscriber::fmt().with_env_filter(std::env::var("RUST_LOG").unwrap_or("info".into())).init();
     App::builder()
         .config_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/config"))
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
