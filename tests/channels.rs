@@ -284,6 +284,26 @@ impl Outlet for CountingOutlet {
 }
 
 #[tokio::test]
+async fn a_push_to_one_member_keeps_the_channels_order_and_is_refused_for_others() {
+    let running = start().await;
+    let den = channels(&running).create("den");
+    let (mut ann, mut bob) =
+        (user(&running, "connector-1", "ann").await, user(&running, "connector-2", "bob").await);
+    den.add("ann", "connector-1").unwrap();
+    den.add("bob", "connector-2").unwrap();
+    say(&den, "one");
+    den.push_to("bob", "onSay", &json!("two")).unwrap();
+    say(&den, "three");
+    assert_eq!(seen(&mut ann).await, ["one", "three"]);
+    assert_eq!(seen(&mut bob).await, ["one", "two", "three"]);
+    let refused = den.push_to("cat", "onSay", &json!("x")).unwrap_err();
+    assert_eq!(refused.message(), "cat is not in channel den");
+    den.destroy();
+    assert_eq!(den.push_to("bob", "onSay", &json!("x")).unwrap_err().kind(), ErrorKind::Closed);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn push_by_uids_sends_one_message_per_frontend() {
     let counting = Counting::default();
     let sent = counting.sent.clone();

@@ -1,33 +1,28 @@
 //! Rooms, and what is said in them.
 
 use pomelo::{OrErr, Result, Session, handler, remote};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::App;
 
-#[derive(Deserialize)]
-pub struct Say {
-    content: String,
-    target: String,
-    route: Option<Value>,
-}
-
 pub struct ChatHandler;
 
-#[handler]
+#[handler(fields)]
 impl ChatHandler {
     /// Says something to everyone in the room (`*`) or to one of them.
-    pub async fn send(app: &App, session: &Session, Say { content, target, route }: Say) -> Result<Value> {
-        let uid = session.uid().or_err(500, "not in a room")?;
-        let rid = session.get::<String>("rid").or_err(500, "not in a room")?;
+    pub async fn send(
+        app: &App,
+        session: &Session,
+        content: String,
+        target: String,
+        route: Option<Value>,
+    ) -> Result<Value> {
+        let (uid, rid) = session.uid().zip(session.get::<String>("rid")).or_err(500, "not in a room")?;
         let room = app.channels().get(&rid).or_err(500, "no such room")?;
         let message = json!({ "msg": content, "from": name(&uid), "target": target });
-        if target == "*" {
-            room.push("onChat", &message)?;
-        } else {
-            let member = room.member(&format!("{target}*{rid}")).or_err(500, "not in the room")?;
-            app.channels().push_by_uids("onChat", &message, [member])?;
+        match &*target {
+            "*" => room.push("onChat", &message)?,
+            name => room.push_to(&format!("{name}*{rid}"), "onChat", &message)?,
         }
         Ok(route.map_or(json!({}), |route| json!({ "route": route })))
     }

@@ -1,31 +1,22 @@
 //! Lets clients into rooms.
 
 use pomelo::{Result, Session, handler};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::App;
 
-#[derive(Deserialize)]
-pub struct Enter {
-    username: String,
-    rid: String,
-}
-
 pub struct EntryHandler;
 
-#[handler]
+#[handler(fields)]
 impl EntryHandler {
     /// A client enters a chat room; if it is in another one, it leaves that first.
-    pub async fn enter(app: &App, session: &Session, Enter { username, rid }: Enter) -> Result<Value> {
-        let uid = format!("{username}*{rid}");
-        let (old, new) = (session.uid(), session.get::<String>("rid").is_none());
-        let again = old.as_deref() == Some(&*uid);
-        if let Some(old) = old.filter(|_| !again) {
+    pub async fn enter(app: &App, session: &Session, username: String, rid: String) -> Result<Value> {
+        let (uid, new) = (format!("{username}*{rid}"), session.get::<String>("rid").is_none());
+        if let Some(old) = session.uid().filter(|old| **old != *uid) {
             leave(app.clone(), session.clone()).await?;
             session.unbind(old).await?;
         }
-        if again || session.bind_unique(&uid).await.is_err() {
+        if session.uid().is_some() || session.bind_unique(&uid).await.is_err() {
             return Ok(json!({ "code": 500, "error": true }));
         }
         session.set("rid", &rid);

@@ -9,8 +9,6 @@ mod recovery;
 use std::time::Duration;
 
 use pomelo::{Hybrid, pick};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 pomelo::servers! {
     gate: { handlers: [gate::GateHandler] },
@@ -21,8 +19,7 @@ pomelo::servers! {
 
 #[tokio::main]
 async fn main() -> pomelo::Result<()> {
-    let levels = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(levels).init();
+    tracing_subscriber::fmt().with_env_filter(std::env::var("RUST_LOG").unwrap_or("info".into())).init();
     App::builder()
         .config_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/config"))
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))

@@ -7,22 +7,25 @@ use syn::{Attribute, LitStr, Path};
 
 use crate::errors::Errors;
 
-/// `#[handler(rename = "…", crate = path)]`, and the same of `#[remote]`.
+/// `#[handler(rename = "…", crate = path, fields)]`, and the same of `#[remote]`.
 pub(crate) struct BlockOptions {
     pub(crate) rename: Option<String>,
     pub(crate) krate: Path,
+    pub(crate) fields: Option<Path>,
 }
 
 impl BlockOptions {
     pub(crate) fn parse(args: TokenStream, errors: &mut Errors) -> Self {
-        let mut options = Self { rename: None, krate: syn::parse_quote!(::pomelo) };
+        let mut options = Self { rename: None, krate: syn::parse_quote!(::pomelo), fields: None };
         let parser = syn::meta::parser(|meta| {
             if meta.path.is_ident("rename") {
                 options.rename = Some(wire_name(&meta)?);
             } else if meta.path.is_ident("crate") {
                 options.krate = meta.value()?.call(Path::parse_mod_style)?;
+            } else if meta.path.is_ident("fields") {
+                options.fields = Some(meta.path);
             } else {
-                return Err(meta.error("expected `rename = \"…\"` or `crate = path`"));
+                return Err(meta.error("expected `rename = \"…\"`, `crate = path` or `fields`"));
             }
             Ok(())
         });

@@ -4,9 +4,13 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::block::{Block, Method, Wire};
+use crate::names;
 
-/// Reads the message into its variable.
+/// Reads the message into its variable, or its fields into theirs.
 pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
+    if block.fields {
+        return read_fields(block, wires);
+    }
     let p = block.private();
     let reads = wires.map(|(local, Wire { ty, .. })| {
         quote_spanned! { Span::mixed_site()=>
@@ -14,6 +18,27 @@ pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wi
         }
     });
     quote!(#(#reads)*)
+}
+
+/// Reads the fields by a struct of them, named as methods are.
+fn read_fields<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
+    let p = block.private();
+    let serde = quote!(#p::serde).to_string();
+    let (mut locals, mut fields) = (Vec::new(), Vec::new());
+    for (local, Wire { ident, ty, optional }) in wires {
+        let (name, default) = (names::lower_camel(ident), optional.then(|| quote!(default,)));
+        fields.push(quote!(#[serde(#default rename = #name)] #local: #ty));
+        locals.push(local);
+    }
+    if fields.is_empty() {
+        return TokenStream::new();
+    }
+    quote_spanned! { Span::mixed_site()=>
+        #[derive(#p::serde::Deserialize)]
+        #[serde(crate = #serde)]
+        struct __Fields { #(#fields),* }
+        let __Fields { #(#locals),* } = <__Fields as #p::FromMessage>::from_message(cx.message())?;
+    }
 }
 
 /// Encodes what the method returned.

@@ -55,7 +55,9 @@ use self::block::Kind;
 ///
 /// By value is what comes off the wire, by reference is what the framework lends.
 ///
-/// - At most one by value: the message, of any `Deserialize` type, or `Raw` for its bytes. It may be a pattern.
+/// - At most one by value: the message, of any `Deserialize` type, or `Raw` for its bytes. It may be a pattern. With
+///   `#[handler(fields)]` any number: each is a field of the message, `user_name` its `userName`. An `Option` may be
+///   missing, and so may one with `#[pomelo(default)]`.
 /// - `&App`, `&Session`, `&Request`, and `&T` of anything that was inserted into the app. A missing one fails when the
 ///   server starts, and the error names it.
 /// - `&self`.
@@ -72,6 +74,7 @@ use self::block::Kind;
 /// |---|---|---|
 /// | `#[handler(…)]` | `rename = "…"` | its name on the wire |
 /// | | `crate = path` | where the `pomelo` crate is, if not at `::pomelo` |
+/// | | `fields` | parameters by value are the fields of the message |
 /// | a function | `#[pomelo(rename = "…")]` | its name on the wire |
 /// | | `#[pomelo(skip)]` | it is a helper, although it is `pub` |
 /// | | `#[pomelo(concurrent)]` | it may run beside earlier requests of its session |

@@ -74,6 +74,25 @@ impl<'a> ChannelGuard<'a> {
         self.push_as(route, message, true)
     }
 
+    /// As [`Channel::push_to`](super::Channel::push_to).
+    ///
+    /// # Errors
+    /// If that user is no member, the channel is destroyed, or the message can't be encoded.
+    pub fn push_to(&mut self, uid: &str, route: &str, message: &impl Serialize) -> Result<()> {
+        self.check()?;
+        let no_member = || Error::new(500, format_args!("{uid} is not in channel {}", self.channel.name));
+        let (uid, at) = self.state.members.get_key_value(uid).ok_or_else(no_member)?;
+        let core = &self.channel.core;
+        let push = core.encode_push(route, message, false, at.iter())?;
+        for sid in at {
+            let to_one = Message::PushUids { seq: 0, push: push.clone(), uids: vec![uid.clone()] };
+            if core.send(sid, to_one).is_err() {
+                core.counters.add(Dropped::Unreachable);
+            }
+        }
+        Ok(())
+    }
+
     fn push_as(&mut self, route: &str, message: &impl Serialize, volatile: bool) -> Result<()> {
         self.check()?;
         let push = self.channel.core.encode_push(route, message, volatile, self.state.frontends.keys())?;

@@ -113,6 +113,14 @@ impl Channel {
         self.guard().push_volatile(route, message)
     }
 
+    /// Sends a message to one member, in the same order as those to all.
+    ///
+    /// # Errors
+    /// If that user is no member, the channel is destroyed, or the message can't be encoded.
+    pub fn push_to(&self, uid: &str, route: &str, message: &impl Serialize) -> Result<()> {
+        self.guard().push_to(uid, route, message)
+    }
+
     /// As [`push`](Self::push), and returns the users that were not reached: those without a connection at their
     /// frontend, those whose outbox was full, and all at a frontend that failed.
     ///

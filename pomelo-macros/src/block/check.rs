@@ -14,10 +14,12 @@ use crate::names;
 impl Block {
     /// Checks an item.
     pub(crate) fn new(kind: Kind, item: &Item, options: BlockOptions, errors: &mut Errors) -> Self {
+        check_fields(kind, &item.form, &options, errors);
         let mut block = Self {
             kind,
             krate: options.krate,
             name: options.rename.unwrap_or_else(|| default_name(&item.form)),
+            fields: options.fields.is_some(),
             at: item.at,
             cfgs: attributes::named(&item.attrs, "cfg"),
             constructors: Vec::new(),
@@ -45,7 +47,7 @@ impl Block {
 
     fn add_methods<'a>(&mut self, functions: impl Iterator<Item = &'a Function>, errors: &mut Errors) {
         for (id, function) in (0..).zip(functions.filter(|function| !function.options.skip)) {
-            self.methods.extend(signature::check(self.kind, id, function, errors));
+            self.methods.extend(signature::check(self.kind, self.fields, id, function, errors));
         }
         check_distinct(&self.methods, errors);
     }
@@ -74,6 +76,18 @@ impl Constructor {
             }
         };
         Self { cfgs: attributes::named(&new.attrs, "cfg"), call }
+    }
+}
+
+/// Arguments of a remote have no names on the wire, and an implementation does what its trait says.
+fn check_fields(kind: Kind, form: &Form, options: &BlockOptions, errors: &mut Errors) {
+    let Some(fields) = &options.fields else { return };
+    match (kind, form) {
+        (Kind::Remote, _) => {
+            errors.at(fields, "a remote has arguments and no message: `fields` is for handlers")
+        }
+        (Kind::Handler, Form::Implementor { .. }) => errors.at(fields, "`fields` goes on the trait"),
+        (Kind::Handler, _) => {}
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Block {
     pub(crate) krate: Path,
     /// Its name on the wire.
     pub(crate) name: String,
+    /// Whether parameters by value are the fields of a client's message, not the message.
+    pub(crate) fields: bool,
     /// The place of what we add.
     pub(crate) at: Span,
     pub(crate) cfgs: Vec<Attribute>,

@@ -11,7 +11,7 @@ use super::model::{Param, Wire, is, plain};
 use crate::errors::Errors;
 
 /// A function's parameters without `self`.
-pub(super) fn check(kind: Kind, function: &Function, errors: &mut Errors) -> Vec<Param> {
+pub(super) fn check(kind: Kind, fields: bool, function: &Function, errors: &mut Errors) -> Vec<Param> {
     let inputs = function.sig.inputs.iter().zip(&function.defaults).enumerate();
     let typed = inputs.filter_map(|(index, (input, default))| match input {
         FnArg::Receiver(_) => None,
@@ -19,6 +19,7 @@ pub(super) fn check(kind: Kind, function: &Function, errors: &mut Errors) -> Vec
     });
     let mut params: Vec<_> = typed.collect();
     match kind {
+        Kind::Handler if fields => check_fields(function, errors),
         Kind::Handler => check_one_message(function, &params, errors),
         Kind::Remote => check_defaults(function, &mut params, errors),
     }
@@ -92,8 +93,22 @@ fn check_one_message(function: &Function, params: &[Param], errors: &mut Errors)
     for (second, first) in messages.zip(first.into_iter().cycle()) {
         errors.at(
             &second.ty,
-            format_args!("a client sends one message, and `{}` is it: make one struct of them", first.ident),
+            format_args!("a client sends one message, and `{}` is it: make one struct of them, or say `#[handler(fields)]`", first.ident),
         );
+    }
+}
+
+/// A field needs a name, and what is lent is no field.
+fn check_fields(function: &Function, errors: &mut Errors) {
+    for (input, default) in function.sig.inputs.iter().zip(&function.defaults) {
+        let FnArg::Typed(param) = input else { continue };
+        match (plain(&param.ty), &*param.pat, default) {
+            (Type::Reference(_), _, Some(default)) => {
+                errors.at(default, "`default` is for what comes off the wire, and this is lent");
+            }
+            (Type::Reference(_), ..) | (_, Pat::Ident(_), _) => {}
+            (_, pat, _) => errors.at(pat, "with `fields` this is a field of the message, and needs its name"),
+        }
     }
 }
 

@@ -10,7 +10,13 @@ use crate::errors::Errors;
 use crate::names;
 
 /// The method that a function is; none if there are mistakes in it.
-pub(super) fn check(kind: Kind, id: u16, function: &Function, errors: &mut Errors) -> Option<Method> {
+pub(super) fn check(
+    kind: Kind,
+    fields: bool,
+    id: u16,
+    function: &Function,
+    errors: &mut Errors,
+) -> Option<Method> {
     let before = errors.len();
     let Function { attrs, options, sig, .. } = function;
     check_qualifiers(sig, errors);
@@ -24,7 +30,7 @@ pub(super) fn check(kind: Kind, id: u16, function: &Function, errors: &mut Error
     if let Some(receiver) = receiver {
         check_receiver(receiver, errors);
     }
-    let params = params::check(kind, function, errors);
+    let params = params::check(kind, fields, function, errors);
     (errors.len() == before).then(|| Method {
         id,
         ident: sig.ident.clone(),
