@@ -36,9 +36,7 @@ impl ChatRemote {
     pub async fn add(app: &App, uid: String, sid: String, rid: String, create: bool) -> Result<Vec<String>> {
         app.channels().update(&rid, |room| {
             (create || !room.is_empty()).then_some(()).or_err(404, "no such room")?;
-            if room.member(&uid).is_none() {
-                room.push("onAdd", &json!({ "route": "onAdd", "user": name(&uid) }))?;
-            }
+            room.push("onAdd", &json!({ "route": "onAdd", "user": name(&uid) }))?;
             room.add(&*uid, sid)?;
             Ok(room.members().map(|uid| name(uid).to_owned()).collect())
         })

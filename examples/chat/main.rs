@@ -14,7 +14,7 @@ pomelo::servers! {
     gate: { handlers: [gate::GateHandler] },
     connector: { handlers: [connector::EntryHandler] },
     /// Chat rooms.
-    chat: { handlers: [chat::ChatHandler], remotes: [chat::ChatRemote] },
+    chat: { handlers: [chat::ChatHandler], remotes: [chat::ChatRemote, recovery::RecoveryRemote] },
 }
 
 #[tokio::main]
@@ -25,13 +25,9 @@ async fn main() -> pomelo::Result<()> {
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
         .configure("production|development", "gate", |app| app.after_start_all(page::serve))
         .configure("production|development", "connector", |app| {
-            let hybrid = Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf();
-            #[cfg(feature = "deflate")]
-            let hybrid = hybrid.use_deflate();
-            app.connector(hybrid);
-            app.on_event(recovery::enter_again);
+            app.connector(Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf());
         })
-        .configure("production|development", "chat", |app| app.on_event(recovery::tell_rooms))
+        .configure("all", "all", |app| app.on_event(recovery::recover))
         .route("chat", |by, servers| pick(by.key_or("rid")?, servers))
         .run()
         .await
