@@ -35,11 +35,24 @@ impl Group {
     }
 
     pub(crate) fn add_target(&self, id: SessionId, outbox: &Arc<Outbox>) {
-        self.lock().targets.insert(id, outbox.clone());
+        let targets = &mut self.lock().targets;
+        if targets.is_empty() {
+            // The first of many, or the only one.
+            targets.reserve_exact(1);
+        }
+        targets.insert(id, outbox.clone());
     }
 
     pub(crate) fn remove_target(&self, id: SessionId) {
         self.lock().targets.swap_remove(&id);
+    }
+
+    fn add_member(&self, uid: Uid) {
+        let uids = &mut self.lock().uids;
+        if uids.is_empty() {
+            uids.reserve_exact(1);
+        }
+        uids.insert(uid);
     }
 
     pub(crate) fn take_members(&self) -> Vec<Uid> {
@@ -139,7 +152,7 @@ pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version:
                 core.edge.tables().drop_group(&key);
             }
             change(core, from, &key, version, |group| {
-                group.lock().uids.insert(uid.clone());
+                group.add_member(uid.clone());
                 core.edge.tables().join(group, &uid);
             });
         }

@@ -30,7 +30,13 @@ impl<'a> ChannelGuard<'a> {
     pub fn add(&mut self, uid: impl Into<Uid>, sid: impl Into<ServerId>) -> Result<()> {
         self.check()?;
         let (uid, sid) = (uid.into(), sid.into());
-        let at = self.state.members.entry(uid.clone()).or_default();
+        let State { members, frontends, .. } = &mut *self.state;
+        // The first of many, or the only one.
+        if members.is_empty() {
+            members.reserve_exact(1);
+            frontends.reserve_exact(1);
+        }
+        let at = members.entry(uid.clone()).or_default();
         if at.contains(&sid) {
             return Ok(());
         }

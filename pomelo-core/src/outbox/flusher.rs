@@ -1,12 +1,11 @@
 //! The task that writes dirty outboxes.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::{KEEP_CAPACITY, Outbox};
+use super::{Frames, KEEP_CAPACITY, Outbox};
 
 /// How many connections are written before other tasks get a turn.
 ///
@@ -46,7 +45,7 @@ impl Flusher {
 
     async fn run(&self) {
         let mut batch = Vec::new();
-        let mut spare = VecDeque::new();
+        let mut spare = Frames::new();
         loop {
             std::mem::swap(&mut batch, &mut *self.list());
             if batch.is_empty() {
@@ -57,7 +56,7 @@ impl Flusher {
             for outbox in batch.drain(..) {
                 outbox.flush(&mut spare);
                 if spare.capacity() > KEEP_CAPACITY * 64 {
-                    spare = VecDeque::new();
+                    spare = Frames::new();
                 }
                 turn += 1;
                 if turn == CONNECTIONS_PER_TURN {

@@ -11,6 +11,7 @@ mod hooks;
 mod id;
 mod queue;
 mod service;
+mod settings;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,9 +31,10 @@ pub(crate) use edge::BroadcastFilter;
 pub(crate) use edge::Edge;
 pub(crate) use hooks::{Hook, Hooks};
 pub(crate) use queue::{Forwarded, SessionQueues, turn};
+pub(crate) use settings::Settings;
 
 use crate::app::Core;
-use crate::envelope::{Answer, SessionOp, Settings, Snapshot};
+use crate::envelope::{Answer, SessionOp, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::ServerId;
 
