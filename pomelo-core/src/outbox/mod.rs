@@ -1,10 +1,11 @@
 //! What a connection still has to send, and the flusher that sends it.
 //!
 //! A push appends one shared frame to each recipient's [`Outbox`] and puts it on its [`Flusher`]'s dirty list; the
-//! flusher then writes each dirty connection once, everything queued in one vectored write. No task is woken per
+//! flusher then writes each dirty connection once, everything queued in one write. No task is woken per
 //! recipient.
 
 mod flusher;
+mod gather;
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -18,14 +19,11 @@ pub use flusher::Flusher;
 use crate::connector::FormatId;
 use crate::session::SessionId;
 
-/// How many frames go into one vectored write.
-const MAX_SLICES: usize = 64;
-
 /// A drained queue keeps at most this many places, so that a burst doesn't stay as memory.
 const KEEP_CAPACITY: usize = 16;
 
-/// A queue that has a second frame gets room for so many at once.
-const BURST: usize = 8;
+/// A queue that has a second frame gets room for so many at once, and keeps it if it needed it.
+const BURST: usize = 4;
 
 /// Frames in order. One needs no memory of its own: most connections never have more, most of the time.
 type Frames = SmallVec<[Bytes; 1]>;
@@ -215,7 +213,7 @@ impl Outbox {
             let mut progress = {
                 let mut state = self.lock();
                 if state.queue.is_empty() {
-                    return self.drained(state, spare, frames > 1);
+                    return self.drained(state, spare, frames >= BURST);
                 }
                 std::mem::swap(&mut state.queue, spare);
                 state.taken = true;
@@ -237,13 +235,7 @@ impl Outbox {
     /// Writes `frames` until there are none left or the sink would block.
     fn write(&self, frames: &Frames, progress: &mut Progress) -> io::Result<()> {
         while progress.done < frames.len() {
-            let mut slices: [IoSlice<'_>; MAX_SLICES] = std::array::from_fn(|_| IoSlice::new(&[]));
-            let mut count = 0;
-            for (slice, frame) in slices.iter_mut().zip(&frames[progress.done..]) {
-                *slice = IoSlice::new(if count == 0 { &frame[progress.written..] } else { frame });
-                count += 1;
-            }
-            match self.sink.try_write(&slices[..count]) {
+            match gather::write(&*self.sink, &frames[progress.done..], progress.written) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(sent) => progress.advance(frames, sent),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -159,7 +159,7 @@ async fn memory_for_a_queue_stays_only_as_long_as_it_is_needed() {
     outbox.send(frame("one"));
     settle().await;
     assert!(!keeps());
-    for _ in 0..3 {
+    for _ in 0..BURST {
         outbox.send(frame("many"));
     }
     settle().await;
@@ -172,5 +172,5 @@ async fn memory_for_a_queue_stays_only_as_long_as_it_is_needed() {
     }
     settle().await;
     assert!(outbox.lock().queue.capacity() <= KEEP_CAPACITY);
-    assert_eq!(wire.text().len(), 3 + 12 + 3 + 400);
+    assert_eq!(wire.text().len(), 3 + 16 + 3 + 400);
 }
