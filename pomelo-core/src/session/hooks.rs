@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use foldhash::fast::RandomState;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use smallvec::SmallVec;
 
 use super::{Session, SessionId};
 use crate::app::Core;
@@ -17,7 +18,10 @@ pub(crate) type Hook = Box<dyn FnOnce(Session) -> BoxFuture<'static, Result<()>>
 
 /// The hooks registered on one server, by session.
 #[derive(Default)]
-pub(crate) struct Hooks(Mutex<HashMap<SessionId, Vec<Hook>, RandomState>>);
+pub(crate) struct Hooks(Mutex<HashMap<SessionId, OfSession, RandomState>>);
+
+/// Most sessions that have any have one.
+type OfSession = SmallVec<[Hook; 1]>;
 
 impl Hooks {
     /// Registers a hook here, and has the session's frontend tell this server of the closing.
@@ -48,7 +52,7 @@ impl Hooks {
         of_session.len() == 1
     }
 
-    pub(crate) fn take(&self, id: SessionId) -> Vec<Hook> {
+    pub(crate) fn take(&self, id: SessionId) -> OfSession {
         let mut hooks = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         hooks.remove(&id).unwrap_or_default()
     }
