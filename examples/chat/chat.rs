@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use pomelo::{OrErr, Result, Session, handler, remote};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::App;
@@ -15,6 +15,14 @@ pub struct Say {
     route: Option<Value>,
 }
 
+/// What everyone in the room gets, or the one it is for.
+#[derive(Serialize)]
+struct Said<'a> {
+    msg: &'a str,
+    from: &'a str,
+    target: &'a str,
+}
+
 pub struct ChatHandler;
 
 #[handler]
@@ -24,7 +32,7 @@ impl ChatHandler {
         let uid = session.uid().or_err(500, "not in a room")?;
         let rid = session.get::<String>("rid").or_err(500, "not in a room")?;
         let room = app.channels().get(&rid).or_err(500, "no such room")?;
-        let message = json!({ "msg": content, "from": name(&uid), "target": target });
+        let message = Said { msg: &content, from: name(&uid), target: &target };
         if target == "*" {
             room.push("onChat", &message)?;
         } else {

@@ -1,8 +1,7 @@
 //! Lets clients into rooms.
 
 use pomelo::{Result, Session, handler};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::App;
 
@@ -12,12 +11,19 @@ pub struct Enter {
     rid: String,
 }
 
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Entered {
+    Users { users: Vec<String> },
+    Refused { code: u16, error: bool },
+}
+
 pub struct EntryHandler;
 
 #[handler]
 impl EntryHandler {
     /// A client enters a chat room; if it is in another one, it leaves that first.
-    pub async fn enter(app: &App, session: &Session, Enter { username, rid }: Enter) -> Result<Value> {
+    pub async fn enter(app: &App, session: &Session, Enter { username, rid }: Enter) -> Result<Entered> {
         let uid = format!("{username}*{rid}");
         let (old, new) = (session.uid(), session.get::<String>("rid").is_none());
         let again = old.as_deref() == Some(&*uid);
@@ -26,7 +32,7 @@ impl EntryHandler {
             session.unbind(old).await?;
         }
         if again || session.bind_unique(&uid).await.is_err() {
-            return Ok(json!({ "code": 500, "error": true }));
+            return Ok(Entered::Refused { code: 500, error: true });
         }
         session.set("rid", &rid);
         session.push("rid").await?;
@@ -35,7 +41,7 @@ impl EntryHandler {
             session.on_closed(move |session| leave(app, session)).await?;
         }
         let users = app.rpc.chat.chat_remote.add(session, uid, app.server_id(), rid, true).await?;
-        Ok(json!({ "users": users }))
+        Ok(Entered::Users { users })
     }
 }
 

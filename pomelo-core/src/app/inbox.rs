@@ -86,7 +86,7 @@ pub(crate) fn settle(core: &Arc<Core>, waiter: Waiter, result: Result<Answer>) {
                 Answer::Response(Some(body)) => body,
                 _ => Body::json(&b"{}"[..]),
             });
-            session.respond(request.id(), outcome.as_ref().map(|body| Some(body.clone())));
+            session.respond(request.id(), outcome.as_ref().map(Some));
             session.answered();
             if !core.global_filters.is_empty() {
                 let core = core.clone();

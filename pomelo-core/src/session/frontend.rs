@@ -39,7 +39,7 @@ impl Frontend {
     /// Makes a kind of connection known, so that pushes are framed for it.
     pub fn add_format(&self, format: Arc<dyn Format>) -> FormatId {
         self.core.view.add_encoding(&self.core.info.id, format.encoding());
-        self.core.edge.add_format(format)
+        self.core.edge.formats.add(format)
     }
 
     /// The flusher of the server's connections.

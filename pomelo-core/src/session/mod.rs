@@ -6,6 +6,7 @@
 mod backend;
 mod client;
 mod edge;
+mod formats;
 mod frontend;
 mod hooks;
 mod id;
