@@ -1,7 +1,9 @@
 //! Lets clients into rooms.
 
-use pomelo::{Result, Session, handler};
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use pomelo::{Error, Result, Session, handler};
+use serde_json::json;
 
 use crate::App;
 
@@ -10,14 +12,19 @@ pub struct EntryHandler;
 #[handler(fields)]
 impl EntryHandler {
     /// A client enters a chat room; if it is in another one, it leaves that first.
-    pub async fn enter(app: &App, session: &Session, username: String, rid: String) -> Result<Value> {
+    pub async fn enter(
+        app: &App,
+        session: &Session,
+        username: String,
+        rid: String,
+    ) -> Result<BTreeMap<&'static str, Vec<String>>> {
         let (uid, new) = (format!("{username}*{rid}"), session.get::<String>("rid").is_none());
         if let Some(old) = session.uid().filter(|old| **old != *uid) {
             leave(app.clone(), session.clone()).await?;
             session.unbind(old).await?;
         }
         if session.uid().is_some() || session.bind_unique(&uid).await.is_err() {
-            return Ok(json!({ "code": 500, "error": true }));
+            return Err(Error::new(500, "the name is taken").with_body(json!({ "code": 500, "error": true })));
         }
         session.set("rid", &rid);
         session.push("rid").await?;
@@ -26,7 +33,7 @@ impl EntryHandler {
             session.on_closed(move |session| leave(app, session)).await?;
         }
         let users = app.rpc.chat.chat_remote.add(session, uid, app.server_id(), rid, true).await?;
-        Ok(json!({ "users": users }))
+        Ok(BTreeMap::from([("users", users)]))
     }
 }
 

@@ -1,5 +1,9 @@
 //! Bodies to and from serde's types: JSON here, pomelo-protobuf by whoever knows its schemas.
 
+use std::cell::Cell;
+
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use erased_serde::{Deserializer, Serialize};
 use serde::de::DeserializeOwned;
@@ -48,32 +52,34 @@ impl Codecs {
     ///
     /// # Errors
     /// If the value can't be encoded: which field, and why.
-    pub fn encode(&self, accept: Encoding, route: &str, value: &dyn Serialize) -> Result<Body> {
+    pub fn encode<T>(&self, accept: Encoding, route: &str, value: &T) -> Result<Body>
+    where
+        T: serde::Serialize + ?Sized,
+    {
         if let (Encoding::Protobuf, Some(protobuf)) = (accept, &self.protobuf)
-            && let Some(encoded) = protobuf.encode(route, value)
+            && let Some(encoded) = protobuf.encode(route, &value)
         {
             let bytes = encoded.map_err(|e| e.context(route))?;
             return Ok(Body { encoding: Encoding::Protobuf, bytes });
         }
-        let bytes = serde_json::to_vec(value).map_err(|e| bad_message(format_args!("{route}: {e}")))?;
-        Ok(Body::json(bytes))
+        encode_json(value).map(Body::json).map_err(|e| bad_message(format_args!("{route}: {e}")))
     }
 
     /// Makes a response readable: a client that has a schema for the route reads every response by it, an error, too.
     /// Of JSON that was to go there, it gets the fields that the schema has.
-    pub fn fit(&self, accept: Encoding, route: &str, body: Body) -> Body {
+    pub fn fit<'a>(&self, accept: Encoding, route: &str, body: &'a Body) -> Cow<'a, Body> {
         let (Encoding::Protobuf, Encoding::Json, Some(protobuf)) = (accept, body.encoding, &self.protobuf)
         else {
-            return body;
+            return Cow::Borrowed(body);
         };
         let nothing = Map::new();
         if protobuf.encode_known(route, &nothing).is_none() {
-            return body;
+            return Cow::Borrowed(body);
         }
         let fields = serde_json::from_slice(&body.bytes).unwrap_or(nothing);
         match protobuf.encode_known(route, &fields) {
-            Some(bytes) => Body { encoding: Encoding::Protobuf, bytes },
-            None => body,
+            Some(bytes) => Cow::Owned(Body { encoding: Encoding::Protobuf, bytes }),
+            None => Cow::Borrowed(body),
         }
     }
 
@@ -96,6 +102,26 @@ impl Codecs {
             }
         }
     }
+}
+
+/// Memory that a longer body took is not kept.
+const SCRATCH: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Writes to a buffer of the thread first, so that the body takes memory once and no more than it needs.
+fn encode_json<T: serde::Serialize + ?Sized>(value: &T) -> serde_json::Result<Bytes> {
+    // Taken, since serializing a value may encode another one.
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    let written = serde_json::to_writer(&mut buffer, value);
+    let bytes = written.map(|()| Bytes::copy_from_slice(&buffer));
+    if buffer.capacity() <= SCRATCH {
+        BUFFER.set(buffer);
+    }
+    bytes
 }
 
 fn decode_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {

@@ -38,23 +38,22 @@ pub(crate) enum Placed {
 
 impl Answerer {
     fn answer(&self, core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
-        if !request.take_answer() {
-            core.counters.add(Dropped::LateReply);
-            return;
-        }
         match self {
-            Self::Client(session) => {
-                let route = request.route().as_str();
-                session.respond(request.id(), route, outcome.as_ref().map(|body| Some(body.clone())));
+            Self::Client(session) if request.take_answer() => {
+                session.respond(request.id(), request.route().as_str(), outcome.as_ref().map(Some));
             }
-            Self::Frontend { server, seq } => {
-                let response = match outcome {
-                    Ok(body) => Ok(Answer::Response(request.id().map(|_| body.clone()))),
-                    Err(error) => Err(error.clone()),
-                };
-                core.reply(server, *seq, response);
-            }
+            Self::Client(_) => core.counters.add(Dropped::LateReply),
+            Self::Frontend { server, seq } => forward(core, request, server, *seq, outcome.clone()),
         }
+    }
+}
+
+/// Answers the frontend that forwarded the message.
+fn forward(core: &Arc<Core>, request: &Request, server: &ServerId, seq: u64, outcome: Result<Body>) {
+    if request.take_answer() {
+        core.reply(server, seq, outcome.map(|body| Answer::Response(request.id().map(|_| body))));
+    } else {
+        core.counters.add(Dropped::LateReply);
     }
 }
 
@@ -105,6 +104,10 @@ pub(crate) async fn serve(core: &Arc<Core>, request: &Request, answerer: &Answer
     }
     core.tallies.handled(core, request.route(), outcome.is_err(), request.arrived().elapsed());
     let outcome = mend(core.error_handler.as_ref(), request, outcome).await;
+    if let (Answerer::Frontend { server, seq }, true) = (answerer, core.filters.is_empty()) {
+        // Nobody else wants to see the answer, so it needs no copy.
+        return forward(core, request, server, *seq, outcome);
+    }
     answerer.answer(core, request, &outcome);
     for filter in core.filters.iter().rev() {
         filter.after(request, &outcome).await;

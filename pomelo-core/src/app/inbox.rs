@@ -117,7 +117,7 @@ pub(crate) fn settle(core: &Arc<Core>, waiter: Waiter, result: Result<Answer>) {
                 _ => Body::json(&b"{}"[..]),
             });
             let route = request.route().as_str();
-            session.respond(request.id(), route, outcome.as_ref().map(|body| Some(body.clone())));
+            session.respond(request.id(), route, outcome.as_ref().map(Some));
             session.answered();
             if !core.global_filters.is_empty() {
                 let core = core.clone();

@@ -38,11 +38,24 @@ impl Group {
     }
 
     pub(crate) fn add_target(&self, id: SessionId, outbox: &Arc<Outbox>) {
-        self.lock().targets.insert(id, outbox.clone());
+        let targets = &mut self.lock().targets;
+        if targets.is_empty() {
+            // The first of many, or the only one.
+            targets.reserve_exact(1);
+        }
+        targets.insert(id, outbox.clone());
     }
 
     pub(crate) fn remove_target(&self, id: SessionId) {
         self.lock().targets.swap_remove(&id);
+    }
+
+    fn add_member(&self, uid: Uid) {
+        let uids = &mut self.lock().uids;
+        if uids.is_empty() {
+            uids.reserve_exact(1);
+        }
+        uids.insert(uid);
     }
 
     pub(crate) fn take_members(&self) -> Vec<Uid> {
@@ -57,22 +70,30 @@ impl Group {
 
 /// A push's frames, each built when the first connection needs it.
 struct Frames<'a> {
+    core: &'a Core,
     push: &'a Push,
-    formats: Arc<Vec<Arc<dyn Format>>>,
+    /// By the number of the format.
     built: SmallVec<[Option<Result<Bytes, ()>>; 4]>,
 }
 
 impl<'a> Frames<'a> {
-    fn new(core: &Core, push: &'a Push) -> Self {
-        let formats = core.edge.formats();
-        Self { push, built: formats.iter().map(|_| None).collect(), formats }
+    fn new(core: &'a Core, push: &'a Push) -> Self {
+        Self { core, push, built: SmallVec::new() }
+    }
+
+    /// The frame for a connection that is the only one to get the push.
+    fn only(&self, outbox: &Outbox) -> Option<Bytes> {
+        build(&**self.core.edge.formats.get(outbox.format())?, self.push).ok()
     }
 
     fn of(&mut self, outbox: &Outbox) -> Option<&Bytes> {
-        let index = usize::from(outbox.format().0);
-        let (format, slot) = (self.formats.get(index)?, self.built.get_mut(index)?);
-        let push = self.push;
-        slot.get_or_insert_with(|| build(&**format, push)).as_ref().ok()
+        let (id, push) = (outbox.format(), self.push);
+        let format = self.core.edge.formats.get(id)?;
+        let index = usize::from(id.0);
+        if index >= self.built.len() {
+            self.built.resize(index + 1, None);
+        }
+        self.built.get_mut(index)?.get_or_insert_with(|| build(&**format, push)).as_ref().ok()
     }
 }
 
@@ -93,11 +114,16 @@ struct Delivery {
 impl Delivery {
     /// Queues the push for one connection, and says whether it will be sent.
     fn add(&mut self, core: &Core, frames: &mut Frames<'_>, outbox: &Arc<Outbox>) -> bool {
-        let Some(frame) = frames.of(outbox) else {
+        let frame = frames.of(outbox).cloned();
+        self.append(core, frame, outbox, frames.push.volatile)
+    }
+
+    fn append(&mut self, core: &Core, frame: Option<Bytes>, outbox: &Arc<Outbox>, volatile: bool) -> bool {
+        let Some(frame) = frame else {
             core.counters.add(Dropped::Unencodable);
             return false;
         };
-        match outbox.append(frame.clone()) {
+        match outbox.append(frame) {
             Appended::Queued => true,
             Appended::NeedsFlush => {
                 self.dirty.push(outbox.clone());
@@ -109,7 +135,7 @@ impl Delivery {
             }
             Appended::Overflow => {
                 core.counters.add(Dropped::Overflow);
-                if !frames.push.volatile {
+                if !volatile {
                     self.overflowed.extend(outbox.session());
                 }
                 false
@@ -147,7 +173,7 @@ pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version:
                 drop_group(core, &key);
             }
             change(core, from, &key, version, |group| {
-                group.lock().uids.insert(uid.clone());
+                group.add_member(uid.clone());
                 core.edge.tables().join(group, &uid);
             });
         }
@@ -246,11 +272,17 @@ fn push(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, seq: u6
 /// Delivers a push to users by name, and answers who was not reached.
 pub(crate) fn deliver_to_uids(core: &Arc<Core>, from: &ServerId, seq: u64, push: &Push, uids: Vec<Uid>) {
     let (mut frames, mut delivery, mut missing) = (Frames::new(core, push), Delivery::begin(), Vec::new());
-    let tables = core.edge.tables();
+    let (tables, is_only) = (core.edge.tables(), uids.len() == 1);
     for uid in uids {
-        let sessions = tables.sessions_of(&uid);
-        let reached =
-            sessions.iter().filter(|session| delivery.add(core, &mut frames, session.outbox())).count();
+        let reached = match tables.sessions_of(&uid) {
+            [session] if is_only => {
+                let frame = frames.only(session.outbox());
+                usize::from(delivery.append(core, frame, session.outbox(), push.volatile))
+            }
+            sessions => {
+                sessions.iter().filter(|session| delivery.add(core, &mut frames, session.outbox())).count()
+            }
+        };
         if reached == 0 {
             missing.push(uid);
         }

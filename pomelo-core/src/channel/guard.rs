@@ -3,6 +3,7 @@
 use std::sync::MutexGuard;
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
 use super::service::Asked;
 use super::{Inner, Recipient, State};
@@ -30,13 +31,17 @@ impl<'a> ChannelGuard<'a> {
     pub fn add(&mut self, uid: impl Into<Uid>, sid: impl Into<ServerId>) -> Result<()> {
         self.check()?;
         let (uid, sid) = (uid.into(), sid.into());
+        if self.state.members.is_empty() {
+            // The first of many, or the only one.
+            self.state.members.reserve_exact(1);
+        }
         let at = self.state.members.entry(uid.clone()).or_default();
         if at.contains(&sid) {
             return Ok(());
         }
         at.push(sid.clone());
         self.state.len += 1;
-        self.state.frontends.entry(sid.clone()).or_default().members += 1;
+        self.state.frontends.get_or_new(&sid).members += 1;
         self.tell(&sid, GroupOp::Join(uid));
         Ok(())
     }
@@ -95,10 +100,10 @@ impl<'a> ChannelGuard<'a> {
 
     fn push_as(&mut self, route: &str, message: &impl Serialize, volatile: bool) -> Result<()> {
         self.check()?;
-        let push = self.channel.core.encode_push(route, message, volatile, self.state.frontends.keys())?;
-        for index in 0..self.state.frontends.len() {
-            let Some((sid, _)) = self.state.frontends.get_index(index) else { break };
-            let sid = sid.clone();
+        let push =
+            self.channel.core.encode_push(route, message, volatile, self.state.frontends.frontends())?;
+        let frontends: SmallVec<[ServerId; 4]> = self.state.frontends.frontends().cloned().collect();
+        for sid in frontends {
             if !self.tell(&sid, GroupOp::Push { seq: 0, push: push.clone() }) {
                 self.channel.core.counters.add(Dropped::Unreachable);
             }
@@ -110,8 +115,8 @@ impl<'a> ChannelGuard<'a> {
     pub(super) fn push_asking(&mut self, route: &str, message: &impl Serialize) -> Result<Vec<Asked>> {
         self.check()?;
         let core = &self.channel.core;
-        let push: Push = core.encode_push(route, message, false, self.state.frontends.keys())?;
-        let frontends: Vec<_> = self.state.frontends.keys().cloned().collect();
+        let push: Push = core.encode_push(route, message, false, self.state.frontends.frontends())?;
+        let frontends: Vec<_> = self.state.frontends.frontends().cloned().collect();
         let mut asked = Vec::new();
         for sid in frontends {
             let (seq, answer) = core.pending.add_task(sid.clone());
@@ -164,7 +169,7 @@ impl<'a> ChannelGuard<'a> {
             }
         }
         self.state.len -= lost.len();
-        self.state.frontends.shift_remove(sid);
+        self.state.frontends.remove(sid);
         lost
     }
 
@@ -189,8 +194,9 @@ impl<'a> ChannelGuard<'a> {
         self.state.destroyed = true;
         self.state.members.clear();
         self.state.len = 0;
-        for (sid, _) in std::mem::take(&mut self.state.frontends) {
-            self.send(&sid, 0, GroupOp::Drop);
+        let copies = std::mem::take(&mut self.state.frontends);
+        for sid in copies.frontends() {
+            self.send(sid, 0, GroupOp::Drop);
         }
     }
 
@@ -201,7 +207,7 @@ impl<'a> ChannelGuard<'a> {
     /// A frontend without members needs no copy.
     fn drop_unused(&mut self, sid: &ServerId) {
         if self.state.frontends.get(sid).is_some_and(|copy| copy.members == 0) {
-            self.state.frontends.shift_remove(sid);
+            self.state.frontends.remove(sid);
             self.send(sid, 0, GroupOp::Drop);
         }
     }

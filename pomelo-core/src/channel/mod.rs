@@ -3,6 +3,7 @@
 //! A channel belongs to the server that made it. Its members' frontends keep a copy of the membership (a group), so
 //! that a push is one message per frontend, whatever the number of members.
 
+mod copies;
 mod group;
 mod guard;
 mod service;
@@ -19,6 +20,8 @@ pub use service::Channels;
 
 pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids, drop_group};
 pub(crate) use service::Table;
+
+use copies::Copies;
 
 use crate::app::Core;
 use crate::error::Result;
@@ -50,18 +53,9 @@ pub(crate) struct Inner {
 #[derive(Default)]
 pub(crate) struct State {
     members: IndexMap<Uid, SmallVec<[ServerId; 1]>, foldhash::fast::RandomState>,
-    frontends: IndexMap<ServerId, Copy, foldhash::fast::RandomState>,
+    frontends: Copies,
     len: usize,
     destroyed: bool,
-}
-
-/// What a frontend was told of the membership.
-#[derive(Default)]
-struct Copy {
-    members: usize,
-    version: u64,
-    /// Something could not be told: the whole membership goes before anything else.
-    stale: bool,
 }
 
 impl Channel {

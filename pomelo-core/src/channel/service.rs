@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Serialize;
 use serde_json::Value;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::{Channel, ChannelGuard, Recipient};
@@ -171,7 +172,7 @@ impl Channels {
         I: IntoIterator<Item = Recipient>,
     {
         let by_frontend = group(recipients);
-        let push = self.core.encode_push(route, message, false, by_frontend.keys())?;
+        let push = self.core.encode_push(route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
         for (sid, uids) in by_frontend {
             if self.core.send(&sid, Message::PushUids { seq: 0, push: push.clone(), uids }).is_err() {
                 self.core.counters.add(Dropped::Unreachable);
@@ -194,7 +195,7 @@ impl Channels {
         I: IntoIterator<Item = Recipient>,
     {
         let by_frontend = group(to);
-        let push = self.core.encode_push(route, message, false, by_frontend.keys())?;
+        let push = self.core.encode_push(route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
         let mut asked = Vec::new();
         for (sid, uids) in by_frontend {
             let (seq, answer) = self.core.pending.add_task(sid.clone());
@@ -242,10 +243,14 @@ impl Channels {
     }
 }
 
-fn group(recipients: impl IntoIterator<Item = Recipient>) -> HashMap<ServerId, Vec<Uid>> {
-    let mut by_frontend: HashMap<ServerId, Vec<Uid>> = HashMap::new();
+/// Users by frontend; a list sorted by text, since there are few frontends, and mostly one.
+fn group(recipients: impl IntoIterator<Item = Recipient>) -> SmallVec<[(ServerId, Vec<Uid>); 1]> {
+    let mut by_frontend = SmallVec::<[(ServerId, Vec<Uid>); 1]>::new();
     for Recipient { uid, sid } in recipients {
-        by_frontend.entry(sid).or_default().push(uid);
+        match by_frontend.binary_search_by(|(known, _)| (**known).cmp(&*sid)) {
+            Ok(at) => by_frontend[at].1.push(uid),
+            Err(at) => by_frontend.insert(at, (sid, vec![uid])),
+        }
     }
     by_frontend
 }

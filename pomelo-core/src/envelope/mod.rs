@@ -2,7 +2,6 @@
 
 mod codec;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,8 +20,7 @@ use crate::session::{Incarnation, SessionId, Uid};
 #[derive(Debug)]
 pub struct Envelope(pub(crate) Message);
 
-/// A session's settings.
-pub(crate) type Settings = BTreeMap<String, Value>;
+pub(crate) use crate::session::Settings;
 
 /// A session as it is at its frontend at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]

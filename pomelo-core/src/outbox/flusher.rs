@@ -1,12 +1,11 @@
 //! The task that writes dirty outboxes.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::{KEEP_CAPACITY, Outbox};
+use super::{Frames, KEEP_CAPACITY, Outbox};
 
 /// How many connections are written before other tasks get a turn.
 ///
@@ -47,7 +46,7 @@ impl Flusher {
 
     async fn run(&self) {
         let mut batch = Batch { flusher: self, outboxes: Vec::new() };
-        let mut spare = VecDeque::new();
+        let mut spare = Frames::new();
         loop {
             std::mem::swap(&mut batch.outboxes, &mut *self.list());
             if batch.outboxes.is_empty() {
@@ -58,7 +57,7 @@ impl Flusher {
             for outbox in &batch.outboxes {
                 outbox.flush(&mut spare);
                 if spare.capacity() > KEEP_CAPACITY * 64 {
-                    spare = VecDeque::new();
+                    spare = Frames::new();
                 }
                 turn += 1;
                 if turn == CONNECTIONS_PER_TURN {

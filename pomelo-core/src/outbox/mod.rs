@@ -1,28 +1,32 @@
 //! What a connection still has to send, and the flusher that sends it.
 //!
 //! A push appends one shared frame to each recipient's [`Outbox`] and puts it on its [`Flusher`]'s dirty list; the
-//! flusher then writes each dirty connection once, everything queued in one vectored write. No task is woken per
+//! flusher then writes each dirty connection once, everything queued in one write. No task is woken per
 //! recipient.
 
 mod flusher;
+mod gather;
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 pub use flusher::Flusher;
 
 use crate::connector::FormatId;
 use crate::session::SessionId;
 
-/// How many frames go into one vectored write.
-const MAX_SLICES: usize = 64;
-
 /// A drained queue keeps at most this many places, so that a burst doesn't stay as memory.
 const KEEP_CAPACITY: usize = 16;
+
+/// A queue that has a second frame gets room for so many at once, and keeps it if it needed it.
+const BURST: usize = 4;
+
+/// Frames in order. One needs no memory of its own: most connections never have more, most of the time.
+type Frames = SmallVec<[Bytes; 1]>;
 
 /// How long a closing connection may take to accept its last frames, once they have been offered.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
@@ -54,7 +58,7 @@ pub struct Outbox {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Bytes>,
+    queue: Frames,
     /// Bytes queued and not written, those that the flusher has taken out included.
     bytes: usize,
     /// How much of the first frame is written already.
@@ -128,7 +132,10 @@ impl Outbox {
             return Appended::Overflow;
         }
         state.bytes += frame.len();
-        state.queue.push_back(frame);
+        if state.queue.len() == 1 {
+            state.queue.reserve(BURST - 1);
+        }
+        state.queue.push(frame);
         if std::mem::replace(&mut state.claimed, true) { Appended::Queued } else { Appended::NeedsFlush }
     }
 
@@ -162,7 +169,7 @@ impl Outbox {
             state.discard_unstarted();
         }
         state.bytes += last.len();
-        state.queue.push_back(last);
+        state.queue.push(last);
         let unclaimed = !std::mem::replace(&mut state.claimed, true);
         let offered = state.blocked && state.begin_lingering();
         drop(state);
@@ -191,7 +198,7 @@ impl Outbox {
             return;
         }
         state.closing = Closing::Closed;
-        state.queue = VecDeque::new();
+        state.queue = Frames::new();
         state.bytes = 0;
         drop(state);
         self.sink.close();
@@ -214,17 +221,19 @@ impl Outbox {
     /// Writes all that is queued, and on a socket that would block arranges to be called again.
     ///
     /// The queue is swapped with `spare` while it is written, so that appending never waits for a system call.
-    fn flush(self: &Arc<Self>, spare: &mut VecDeque<Bytes>) {
+    fn flush(self: &Arc<Self>, spare: &mut Frames) {
+        let mut frames = 0;
         loop {
             let mut progress = {
                 let mut state = self.lock();
                 if state.queue.is_empty() {
-                    return self.drained(state, spare);
+                    return self.drained(state, spare, frames >= BURST);
                 }
                 std::mem::swap(&mut state.queue, spare);
                 (state.taken, state.blocked) = (true, false);
-                Progress { written: state.written, sent: 0 }
+                Progress { written: state.written, sent: 0, done: 0 }
             };
+            frames += spare.len();
             let result = self.write(spare, &mut progress);
             self.lock().put_back(spare, &progress);
             match result {
@@ -241,15 +250,9 @@ impl Outbox {
     }
 
     /// Writes `frames` until there are none left or the sink would block.
-    fn write(&self, frames: &mut VecDeque<Bytes>, progress: &mut Progress) -> io::Result<()> {
-        while !frames.is_empty() {
-            let mut slices: [IoSlice<'_>; MAX_SLICES] = std::array::from_fn(|_| IoSlice::new(&[]));
-            let mut count = 0;
-            for (slice, frame) in slices.iter_mut().zip(frames.iter()) {
-                *slice = IoSlice::new(if count == 0 { &frame[progress.written..] } else { frame });
-                count += 1;
-            }
-            match self.sink.try_write(&slices[..count]) {
+    fn write(&self, frames: &Frames, progress: &mut Progress) -> io::Result<()> {
+        while progress.done < frames.len() {
+            match gather::write(&*self.sink, &frames[progress.done..], progress.written) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(sent) => progress.advance(frames, sent),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -259,14 +262,15 @@ impl Outbox {
         Ok(())
     }
 
-    fn drained(&self, mut state: MutexGuard<'_, State>, spare: &mut VecDeque<Bytes>) {
+    fn drained(&self, mut state: MutexGuard<'_, State>, spare: &mut Frames, was_burst: bool) {
         state.claimed = false;
         let finished = matches!(state.closing, Closing::Draining | Closing::Cutting);
-        // Leave the emptied queue of the right size where it will be needed.
-        if state.queue.capacity() == 0 && spare.capacity() <= KEEP_CAPACITY {
+        // Memory stays with the connection only if it needed some.
+        if state.queue.spilled() != was_burst && spare.spilled() == was_burst {
             std::mem::swap(&mut state.queue, spare);
-        } else if state.queue.capacity() > KEEP_CAPACITY {
-            state.queue = VecDeque::new();
+        }
+        if state.queue.spilled() && (!was_burst || state.queue.capacity() > KEEP_CAPACITY) {
+            state.queue = Frames::new();
         }
         drop(state);
         if finished {
@@ -283,19 +287,21 @@ impl Outbox {
 struct Progress {
     /// How much of the first frame is written.
     written: usize,
-    /// Bytes written in this flush.
+    /// Bytes written.
     sent: usize,
+    /// Frames written.
+    done: usize,
 }
 
 impl Progress {
-    fn advance(&mut self, frames: &mut VecDeque<Bytes>, sent: usize) {
+    fn advance(&mut self, frames: &Frames, sent: usize) {
         self.sent += sent;
         self.written += sent;
-        while let Some(frame) = frames.front()
+        while let Some(frame) = frames.get(self.done)
             && self.written >= frame.len()
         {
             self.written -= frame.len();
-            frames.pop_front();
+            self.done += 1;
         }
     }
 }
@@ -320,7 +326,7 @@ impl State {
     }
 
     /// Takes back what could not be written, in front of what was appended meanwhile.
-    fn put_back(&mut self, frames: &mut VecDeque<Bytes>, progress: &Progress) {
+    fn put_back(&mut self, frames: &mut Frames, progress: &Progress) {
         self.taken = false;
         if self.closing == Closing::Closed {
             frames.clear();
@@ -328,6 +334,7 @@ impl State {
         }
         self.written = progress.written;
         self.bytes -= progress.sent;
+        frames.drain(..progress.done);
         if self.closing == Closing::Cutting {
             let keep = usize::from(progress.written > 0);
             self.bytes -= frames.iter().skip(keep).map(Bytes::len).sum::<usize>();
@@ -335,8 +342,9 @@ impl State {
             // What is cut is cut: the last frames, queued behind, stay whatever happens next.
             self.closing = Closing::Draining;
         }
-        while let Some(frame) = frames.pop_back() {
-            self.queue.push_front(frame);
+        if !frames.is_empty() {
+            frames.append(&mut self.queue);
+            std::mem::swap(frames, &mut self.queue);
         }
     }
 }

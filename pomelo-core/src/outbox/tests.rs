@@ -192,3 +192,27 @@ async fn a_burst_does_not_stay_as_memory() {
     wire.allow(1).await;
     assert!(outbox.lock().queue.capacity() <= KEEP_CAPACITY);
 }
+
+#[tokio::test]
+async fn memory_for_a_queue_stays_only_as_long_as_it_is_needed() {
+    let (outbox, wire) = outbox(1000);
+    wire.room.store(1000, Ordering::SeqCst);
+    let keeps = || outbox.lock().queue.spilled();
+    outbox.send(frame("one"));
+    settle().await;
+    assert!(!keeps());
+    for _ in 0..BURST {
+        outbox.send(frame("many"));
+    }
+    settle().await;
+    assert!(keeps());
+    outbox.send(frame("one"));
+    settle().await;
+    assert!(!keeps());
+    for _ in 0..100 {
+        outbox.send(frame("more"));
+    }
+    settle().await;
+    assert!(outbox.lock().queue.capacity() <= KEEP_CAPACITY);
+    assert_eq!(wire.text().len(), 3 + 16 + 3 + 400);
+}

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::{Session, SessionId, Uid, hooks};
 use crate::app::{Core, Event};
+use crate::connector::Format;
 use crate::counters::Dropped;
 use crate::envelope::{Message, Settings, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
@@ -98,6 +99,10 @@ impl ClientSession {
         self.peer
     }
 
+    fn format(&self) -> Option<&Arc<dyn Format>> {
+        self.core.edge.formats.get(self.outbox.format())
+    }
+
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
@@ -132,10 +137,12 @@ impl ClientSession {
         state.unanswered += 1;
         let flow =
             if state.unanswered >= self.core.limits.queued_requests { Flow::Pause } else { Flow::Continue };
-        state.waiting.push_back(Incoming { id, route, body });
-        if !std::mem::replace(&mut state.working, true) {
+        let message = Incoming { id, route, body };
+        if std::mem::replace(&mut state.working, true) {
+            state.waiting.push_back(message);
+        } else {
             drop(state);
-            self.start();
+            self.start(Some(message));
         }
         flow
     }
@@ -169,8 +176,7 @@ impl ClientSession {
         if !self.close(reason.unwrap_or("closed")) {
             return;
         }
-        let formats = self.core.edge.formats();
-        match (reason, formats.get(usize::from(self.outbox.format().0))) {
+        match (reason, self.format()) {
             (Some(reason), Some(format)) => self.outbox.cut(format.kick(reason)),
             _ => self.outbox.close(),
         }
@@ -195,40 +201,49 @@ impl ClientSession {
         drop(state);
         self.changed.notify_waiters();
         if idle {
-            self.start();
+            self.start(None);
         }
         true
     }
 
-    fn start(self: &Arc<Self>) {
-        let session = self.clone();
-        self.core.executor.spawn(async move { session.work().await });
+    fn start(self: &Arc<Self>, first: Option<Incoming>) {
+        self.core.executor.spawn(self.clone().work(first));
     }
 
     /// Handles the session's messages one after the other; at the end of a closing session runs its hooks.
-    async fn work(self: Arc<Self>) {
+    async fn work(self: Arc<Self>, first: Option<Incoming>) {
+        let mut next = self.begin(first);
         loop {
-            let next = {
-                let mut state = self.lock();
-                let next = state.waiting.pop_front();
-                if next.is_none() && matches!(state.phase, Phase::Open | Phase::Leaving) {
+            if let Some(message) = next {
+                self.handle(message).await;
+            }
+            let mut state = self.lock();
+            next = state.waiting.pop_front();
+            if next.is_none() {
+                // An idle session keeps no memory for messages.
+                state.waiting = VecDeque::new();
+                if matches!(state.phase, Phase::Open | Phase::Leaving) {
                     state.working = false;
                     return;
                 }
-                next
-            };
-            match next {
-                Some(message) => self.handle(message).await,
-                None => return self.finish().await,
+                break;
             }
         }
+        self.finish().await;
+    }
+
+    /// The message that a worker begins with, unless the session has begun to close meanwhile.
+    fn begin(&self, first: Option<Incoming>) -> Option<Incoming> {
+        if first.is_some() && self.lock().phase != Phase::Open {
+            self.core.counters.add(Dropped::SessionClosed);
+            return None;
+        }
+        first
     }
 
     async fn handle(self: &Arc<Self>, message: Incoming) {
         let Incoming { id, route, body } = message;
-        let formats = self.core.edge.formats();
-        let accept =
-            formats.get(usize::from(self.outbox.format().0)).map(|f| f.encoding()).unwrap_or_default();
+        let accept = self.format().map(|format| format.encoding()).unwrap_or_default();
         let session = Session::new(&self.core, self.snapshot());
         let request = Request::new(route, id, body, accept, session);
         match handling::place(&self.core, &request).await {
@@ -281,16 +296,22 @@ impl ClientSession {
         self: &Arc<Self>,
         id: Option<u64>,
         route: &str,
-        response: Result<Option<Body>, &Error>,
+        response: Result<Option<&Body>, &Error>,
     ) {
         let Some(id) = id else { return };
+        let own;
         let body = match response {
             Ok(Some(body)) => body,
-            Ok(None) => Body::json(&b"{}"[..]),
-            Err(error) => Body::json(error.response(self.core.detailed_errors).to_string()),
+            Ok(None) => {
+                own = Body::json(&b"{}"[..]);
+                &own
+            }
+            Err(error) => {
+                own = Body::json(error.response(self.core.detailed_errors).to_string());
+                &own
+            }
         };
-        let formats = self.core.edge.formats();
-        let Some(format) = formats.get(usize::from(self.outbox.format().0)) else { return };
+        let Some(format) = self.format() else { return };
         let body = self.core.codecs.fit(format.encoding(), route, body);
         match format.response(id, &body) {
             Ok(frame) => {

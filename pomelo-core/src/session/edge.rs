@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use foldhash::fast::RandomState;
 use serde_json::Value;
 use smallvec::SmallVec;
 
+use super::formats::Formats;
 use super::{ClientSession, Incarnation, Session, SessionId, Uid, no_session};
 use crate::app::{Core, Event};
 use crate::channel::Group;
-use crate::connector::{Format, FormatId};
 use crate::envelope::{Answer, GroupKey, SessionOp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outbox::Flusher;
@@ -23,7 +23,7 @@ pub(crate) type BroadcastFilter = Arc<dyn Fn(&Session, &Value) -> bool + Send + 
 /// What a server keeps of its clients.
 #[derive(Default)]
 pub(crate) struct Edge {
-    formats: RwLock<Arc<Vec<Arc<dyn Format>>>>,
+    pub(crate) formats: Formats,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) single_session: bool,
     pub(crate) broadcast_filter: Option<BroadcastFilter>,
@@ -72,17 +72,6 @@ impl Edge {
 
     pub(crate) fn next_serial(&self) -> u64 {
         self.serial.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    pub(crate) fn formats(&self) -> Arc<Vec<Arc<dyn Format>>> {
-        self.formats.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
-    }
-
-    pub(crate) fn add_format(&self, format: Arc<dyn Format>) -> FormatId {
-        let mut formats = self.formats.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let id = u8::try_from(formats.len()).unwrap_or(u8::MAX);
-        Arc::make_mut(&mut formats).push(format);
-        FormatId(id)
     }
 
     pub(crate) fn insert(&self, session: Arc<ClientSession>) {

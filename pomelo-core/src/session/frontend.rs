@@ -42,7 +42,7 @@ impl Frontend {
         if self.core.member().is_some_and(|member| !member.encodings.contains(&encoding)) {
             self.core.change_member(|member| member.encodings.push(encoding));
         }
-        self.core.edge.add_format(format)
+        self.core.edge.formats.add(format)
     }
 
     /// The flusher of the server's connections.

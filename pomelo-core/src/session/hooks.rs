@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use foldhash::fast::RandomState;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use smallvec::SmallVec;
 
 use super::{Incarnation, Session, SessionId};
 use crate::app::Core;
@@ -24,8 +25,11 @@ pub(crate) struct Hooks(Mutex<HashMap<SessionId, Registered, RandomState>>);
 struct Registered {
     /// The session as it was when the last one was registered: what they get if its frontend dies.
     session: Snapshot,
-    hooks: Vec<Hook>,
+    hooks: OfSession,
 }
+
+/// Most sessions that have any have one.
+type OfSession = SmallVec<[Hook; 1]>;
 
 impl Hooks {
     /// Registers a hook here, and has the session's frontend tell this server of the closing.
@@ -51,14 +55,14 @@ impl Hooks {
     /// Adds a hook, and says whether it is the session's first here.
     fn add(&self, session: Snapshot, hook: Hook) -> bool {
         let mut sessions = self.lock();
-        let fresh = || Registered { session: session.clone(), hooks: Vec::new() };
+        let fresh = || Registered { session: session.clone(), hooks: OfSession::new() };
         let registered = sessions.entry(session.id).or_insert_with(fresh);
         registered.hooks.push(hook);
         registered.session = session;
         registered.hooks.len() == 1
     }
 
-    pub(crate) fn take(&self, id: SessionId) -> Vec<Hook> {
+    pub(crate) fn take(&self, id: SessionId) -> OfSession {
         self.lock().remove(&id).map(|registered| registered.hooks).unwrap_or_default()
     }
 

@@ -6,11 +6,13 @@
 mod backend;
 mod client;
 mod edge;
+mod formats;
 mod frontend;
 mod hooks;
 mod id;
 mod queue;
 mod service;
+mod settings;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -31,9 +33,10 @@ pub(crate) use edge::BroadcastFilter;
 pub(crate) use edge::Edge;
 pub(crate) use hooks::{Hook, Hooks, resubscribe};
 pub(crate) use queue::{Forwarded, SessionQueues, turn};
+pub(crate) use settings::Settings;
 
 use crate::app::Core;
-use crate::envelope::{Answer, SessionOp, Settings, Snapshot};
+use crate::envelope::{Answer, SessionOp, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::ServerId;
 

@@ -65,7 +65,7 @@ impl Driver {
         self.alarm.off();
         let reason = end.reason();
         let is_client_gone = matches!(end, End::Gone(_) | End::Silent(_));
-        tracing::debug!(peer = %self.peer, reason, "a connection is over");
+        tracing::debug!(peer = ?self.peer(), reason, "a connection is over");
         match end {
             End::Gone(_) | End::Silent(_) => self.close(),
             End::Overflow => self.overflow(),

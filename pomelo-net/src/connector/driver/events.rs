@@ -70,20 +70,25 @@ impl Driver {
             self.accept(None);
             return Ok(());
         };
-        let decision = hook(Greeting::new(request, self.peer));
+        let Some(peer) = self.peer() else {
+            // It has one until its session opens, and from then on by that.
+            self.connection.refuse(500);
+            return Ok(());
+        };
+        let decision = hook(Greeting::new(request, peer));
         tokio::select! {
             biased;
             () = self.alarm.interrupts() => {
                 if self.alarm.is_closed() {
                     return Err(self.closed());
                 }
-                tracing::warn!(peer = %self.peer, "a handshake hook took longer than the handshake may");
+                tracing::warn!(peer = ?self.peer(), "a handshake hook took longer than the handshake may");
                 self.connection.refuse(500);
             }
             decision = decision => match decision {
                 Ok(user) => self.accept(Some(&user)),
                 Err(error) => {
-                    tracing::debug!(peer = %self.peer, %error, "a handshake was refused");
+                    tracing::debug!(peer = ?self.peer(), %error, "a handshake was refused");
                     self.connection.refuse(500);
                 }
             }
@@ -100,13 +105,13 @@ impl Driver {
 
     fn accept(&mut self, user: Option<&Value>) {
         if let Err(error) = self.connection.accept(user) {
-            tracing::warn!(peer = %self.peer, %error, "the user of a handshake's answer is too long");
+            tracing::warn!(peer = ?self.peer(), %error, "the user of a handshake's answer is too long");
         }
     }
 
     fn open(&mut self) {
         let outbox = self.outbox().clone();
-        self.session = Some(self.port.frontend.open(&outbox, Some(self.peer)));
+        self.session = Some(self.port.frontend.open(&outbox, self.stranger.take().map(|peer| *peer)));
         match self.port.patience {
             Patience::Heartbeats(limit) | Patience::Traffic(limit) => self.set_deadline(limit),
             Patience::Endless => self.alarm.off(),
@@ -147,7 +152,7 @@ impl Driver {
     }
 
     fn ignored(&self, reason: &IgnoredReason) {
-        tracing::debug!(peer = %self.peer, %reason, "a client's package is ignored");
+        tracing::debug!(peer = ?self.peer(), %reason, "a client's package is ignored");
         match reason {
             IgnoredReason::UnknownRouteCode(_)
             | IgnoredReason::NoRoute

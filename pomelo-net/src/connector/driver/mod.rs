@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use pomelo_core::outbox::Outbox;
 use pomelo_core::session::ClientSession;
 use tokio::net::TcpStream;
@@ -36,7 +37,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The state of one connection.
 pub(super) struct Driver {
     port: Arc<Port>,
-    peer: SocketAddr,
+    /// Where it connects from; once there is a session, that knows.
+    stranger: Option<Box<SocketAddr>>,
     connection: Connection,
     input: Input,
     line: Arc<Line>,
@@ -44,7 +46,7 @@ pub(super) struct Driver {
     /// When the alarm rings, unless it is off.
     deadline: Instant,
     /// Since when it is known that the alarm has rung, though input still comes.
-    overdue_since: Option<Instant>,
+    overdue_since: Option<Box<Instant>>,
     /// From the first bytes that are sent.
     outbox: Option<Arc<Outbox>>,
     /// From the client's acknowledgement of the handshake.
@@ -64,7 +66,7 @@ impl Driver {
             input: Input::new(read),
             line: Line::new(write, alarm.clone()),
             port,
-            peer,
+            stranger: Some(Box::new(peer)),
             alarm,
             deadline,
             overdue_since: None,
@@ -81,19 +83,32 @@ impl Driver {
     )]
     pub(super) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
-            let Err(end) = self.serve().await;
-            Box::pin(self.finish(end)).await;
+            let finish = {
+                let Err(end) = self.serve().await;
+                Box::pin(self.finish(*end))
+            };
+            finish.await;
         }
     }
 
     /// What few connections do at any time is on the heap, so that all the others' tasks are small.
-    async fn serve(&mut self) -> Result<Infallible, End> {
+    async fn serve(&mut self) -> Result<Infallible, Box<End>> {
         loop {
-            match self.handle_input()? {
-                Next::Read => poll_fn(|cx| self.poll_read(cx)).await?,
-                Next::Answer(request) => Box::pin(self.answer(*request)).await?,
-                Next::Pause => Box::pin(self.pause()).await?,
-            }
+            let next = poll_fn(|cx| self.poll_next(cx)).await?;
+            let wait: BoxFuture<'_, Result<(), End>> = match next {
+                Next::Read => continue,
+                Next::Answer(request) => Box::pin(self.answer(*request)),
+                Next::Pause => Box::pin(self.pause()),
+            };
+            wait.await?;
+        }
+    }
+
+    /// Handles what was read, and reads, until there is something else to wait for.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Next, End>> {
+        match self.handle_input() {
+            Ok(Next::Read) => self.poll_read(cx).map_ok(|()| Next::Read),
+            next => Poll::Ready(next),
         }
     }
 
@@ -115,7 +130,7 @@ impl Driver {
             self.set_deadline(limit);
         } else if self.alarm.has_rung() {
             let now = Instant::now();
-            if now > *self.overdue_since.get_or_insert(now) + GRACE {
+            if now > **self.overdue_since.get_or_insert_with(|| Box::new(now)) + GRACE {
                 return Err(self.silence());
             }
         }
@@ -134,6 +149,10 @@ impl Driver {
             }
             _ => Poll::Ready(Err(self.silence())),
         }
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.stranger.as_deref().copied().or_else(|| self.session.as_ref()?.peer())
     }
 
     fn silence(&self) -> End {
@@ -179,6 +198,6 @@ mod tests {
             size_of::<F>()
         }
         let (state, task) = (size_of::<Driver>(), future_size(Driver::run));
-        assert!(state <= 320 && task <= 512, "{state} bytes of state in a task of {task}");
+        assert!(state <= 192 && task <= 256, "{state} bytes of state in a task of {task}");
     }
 }

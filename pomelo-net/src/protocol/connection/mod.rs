@@ -19,12 +19,12 @@
 //! heartbeat after that event and after each [`Event::Heartbeat`] (in pomelo, data does not count).
 
 mod event;
+mod outgoing;
 mod settings;
 mod sniff;
 mod stream;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -32,11 +32,12 @@ use serde_json::Value;
 
 use super::handshake::{HandshakeRequest, Known, refusal};
 use super::message::{Message, MessageKind, MessageRoute, RouteName};
-use super::outgoing::{self, Framing};
+use super::outgoing::{self as frames, Framing};
 use super::package::{Package, PackageError, PackageKind};
 use super::{text, websocket};
 
 pub use event::{BodyEncoding, ClientMessage, CloseReason, Event, IgnoredReason};
+use outgoing::Outgoing;
 pub use settings::{MAX_FIRST_PACKAGE, MAX_PACKAGE, Settings};
 pub use sniff::{Sniff, sniff};
 use stream::{Stream, Taken};
@@ -63,9 +64,9 @@ pub struct Connection {
     stream: Stream,
     state: State,
     known: Known,
-    outgoing: VecDeque<Bytes>,
+    outgoing: Outgoing,
     /// Why it closed, until the event was taken.
-    closing: Option<CloseReason>,
+    closing: Option<Box<CloseReason>>,
 }
 
 impl Connection {
@@ -76,7 +77,7 @@ impl Connection {
             stream: Stream::default(),
             state: State::WaitHandshake,
             known: Known::default(),
-            outgoing: VecDeque::new(),
+            outgoing: Outgoing::default(),
             closing: None,
         }
     }
@@ -122,7 +123,7 @@ impl Connection {
                 Err(reason) => self.finish(reason),
             }
         }
-        self.closing.take().map(Event::Closed)
+        self.closing.take().map(|reason| Event::Closed(*reason))
     }
 
     /// The next bytes to send, in order.
@@ -245,13 +246,13 @@ impl Connection {
 
     fn heartbeat(&mut self) {
         if let Some(framing) = self.framing() {
-            self.outgoing.push_back(outgoing::heartbeat(framing));
+            self.outgoing.push_back(frames::heartbeat(framing));
         }
     }
 
     fn send(&mut self, package: Bytes) {
         if let Some(framing) = self.framing() {
-            self.outgoing.push_back(outgoing::frame(framing, package));
+            self.outgoing.push_back(frames::frame(framing, package));
         }
     }
 
@@ -264,13 +265,15 @@ impl Connection {
             || matches!(reason, CloseReason::Kicked { .. });
         if let (true, Some(framing), Some(text)) = (told, self.framing(), reason.kick_text()) {
             // A reason too long for a package is no reason to stay open.
-            self.outgoing.extend(outgoing::kick(framing, &text).ok());
+            if let Ok(kick) = frames::kick(framing, &text) {
+                self.outgoing.push_back(kick);
+            }
         }
         if self.framing() == Some(Framing::WebSocket) {
             self.outgoing.push_back(websocket::close(reason.websocket_code()));
         }
         self.state = State::Closed;
-        self.closing = Some(reason);
+        self.closing = Some(Box::new(reason));
     }
 }
 

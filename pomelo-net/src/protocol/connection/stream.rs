@@ -1,10 +1,8 @@
 //! Packages out of bytes, by whichever framing the first bytes asked for.
 
-use std::collections::VecDeque;
-
 use bytes::{Bytes, BytesMut};
 
-use super::{CloseReason, Settings, Sniff, State, sniff};
+use super::{CloseReason, Outgoing, Settings, Sniff, State, sniff};
 use crate::protocol::outgoing::Framing;
 use crate::protocol::package::Package;
 use crate::protocol::websocket::{self, FrameDecoder, Incoming, Opcode, Upgrade, UpgradeReader};
@@ -20,8 +18,8 @@ pub(super) enum Stream {
     Tcp,
     WebSocket {
         frames: FrameDecoder,
-        /// Packages of the last message that were not taken yet.
-        rest: Bytes,
+        /// Packages of the last message that were not taken yet, if there are any: mostly, a message has one.
+        rest: Option<Box<Bytes>>,
     },
 }
 
@@ -52,7 +50,7 @@ impl Stream {
         input: &mut BytesMut,
         settings: &Settings,
         state: State,
-        outgoing: &mut VecDeque<Bytes>,
+        outgoing: &mut Outgoing,
     ) -> Result<Taken, CloseReason> {
         let limit = settings.limit(state);
         loop {
@@ -78,7 +76,7 @@ impl Stream {
     }
 }
 
-fn upgraded(answer: Upgrade, outgoing: &mut VecDeque<Bytes>) -> Result<Stream, CloseReason> {
+fn upgraded(answer: Upgrade, outgoing: &mut Outgoing) -> Result<Stream, CloseReason> {
     match answer {
         Upgrade::Accepted { response, deflate } => {
             outgoing.push_back(response);
@@ -87,7 +85,7 @@ fn upgraded(answer: Upgrade, outgoing: &mut VecDeque<Bytes>) -> Result<Stream, C
                 true => FrameDecoder::inflating(),
                 _ => FrameDecoder::default(),
             };
-            Ok(Stream::WebSocket { frames, rest: Bytes::new() })
+            Ok(Stream::WebSocket { frames, rest: None })
         }
         Upgrade::Refused { status, response } => {
             outgoing.push_back(response);
@@ -98,20 +96,29 @@ fn upgraded(answer: Upgrade, outgoing: &mut VecDeque<Bytes>) -> Result<Stream, C
 
 fn take_frames(
     frames: &mut FrameDecoder,
-    rest: &mut Bytes,
+    rest: &mut Option<Box<Bytes>>,
     input: &mut BytesMut,
     limit: usize,
-    outgoing: &mut VecDeque<Bytes>,
+    outgoing: &mut Outgoing,
 ) -> Result<Taken, CloseReason> {
     loop {
-        if let Some(package) = Package::decode_whole(rest, limit).map_err(CloseReason::Package)? {
+        if let Some(mut message) = rest.take()
+            && let Some(package) = Package::decode_whole(&mut message, limit).map_err(CloseReason::Package)?
+        {
+            *rest = Some(message).filter(|message| !message.is_empty());
             return Ok(Taken::Package(package));
         }
         let longest = limit.saturating_add(FRAME_SLACK);
         match frames.decode(input, longest).map_err(CloseReason::WebSocket)? {
             None => return Ok(Taken::Nothing),
             Some(Incoming::Message(message)) if message.is_empty() => return Err(CloseReason::EmptyFrame),
-            Some(Incoming::Message(message)) => *rest = message,
+            Some(Incoming::Message(mut message)) => {
+                let package = Package::decode_whole(&mut message, limit).map_err(CloseReason::Package)?;
+                *rest = Some(message).filter(|message| !message.is_empty()).map(Box::new);
+                if let Some(package) = package {
+                    return Ok(Taken::Package(package));
+                }
+            }
             Some(Incoming::Ping(payload)) => {
                 outgoing.push_back(websocket::frame(Opcode::Pong, &payload));
                 return Ok(Taken::Ping);

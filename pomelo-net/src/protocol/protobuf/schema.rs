@@ -1,5 +1,6 @@
 //! Schemas made ready for encoding and decoding: names and tags resolved to positions.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,8 +12,12 @@ use serde_json::{Map, Value};
 use super::definition::{Definition, Definitions, FieldDefinition, FieldOption, ProtosError};
 use super::{DecodeError, Deserializer, EncodeError, decode, encode};
 
-/// Room for a usual body, in bytes, so that it is written without growing.
-const USUAL_BODY: usize = 128;
+/// Memory that a longer body took is not kept for the next.
+const SCRATCH: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,16 +127,21 @@ impl Schema {
     /// # Errors
     /// [`EncodeError`], naming the field.
     pub fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Bytes, EncodeError> {
-        let mut out = Vec::with_capacity(USUAL_BODY);
-        self.encode_into(value, &mut out)?;
-        Ok(Bytes::from(out))
+        // Taken, since serializing a value may encode another one. So a body takes memory once, as much as it needs.
+        let mut out = BUFFER.take();
+        out.clear();
+        let bytes = self.encode_into(value, &mut out).map(|()| Bytes::copy_from_slice(&out));
+        if out.capacity() <= SCRATCH {
+            BUFFER.set(out);
+        }
+        bytes
     }
 
     /// Writes those of `fields` that the message has and that fit; others, and fields that are required and absent, are
     /// left out. For answers that the message is not made for, such as an error: no published client misses a required
     /// field.
     pub fn encode_known(&self, fields: &Map<String, Value>) -> Bytes {
-        let mut out = Vec::with_capacity(USUAL_BODY);
+        let mut out = Vec::new();
         encode::encode_known(&self.shapes, self.index, fields, &mut out);
         Bytes::from(out)
     }
