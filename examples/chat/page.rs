@@ -1,14 +1,15 @@
 //! The web page, on a port of its own, and the table of what listens where.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use pomelo::{Error, Result};
+use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use crate::App;
-
-const ADDRESS: &str = "127.0.0.1:3001";
 
 /// Each file's path, type and text.
 const FILES: &[(&str, &str, &str)] = &[
@@ -38,23 +39,28 @@ const fn script(path: &'static str, text: &'static str) -> (&'static str, &'stat
     (path, "text/javascript; charset=utf-8", text)
 }
 
-/// Serves the page until the process ends, and prints where everything is.
+/// Serves the page on the gate's `pagePort` of servers.json until the process ends, and prints where everything is. A
+/// gate without one has no page.
 ///
 /// # Errors
-/// If the port is taken.
+/// If the port is none, or taken.
 pub async fn serve(app: App) -> Result<()> {
-    let listener = TcpListener::bind(ADDRESS).await.map_err(|error| {
-        Error::from(error).context(format_args!("the page can't have port 3001 ({ADDRESS})"))
+    let Some(port) = app.server().setting("pagePort") else { return Ok(()) };
+    let port =
+        u16::deserialize(port).map_err(|error| Error::from(error).context("servers.json: `pagePort`"))?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Error::from(error).context(format_args!("the page can't have {address} (pagePort)"))
     })?;
     let router = FILES.iter().fold(Router::new(), |router, &(path, kind, text)| {
         router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }))
     });
     tokio::spawn(async move { axum::serve(listener, router).await });
-    print_table(&app);
+    print_table(&app, address);
     Ok(())
 }
 
-fn print_table(app: &App) {
+fn print_table(app: &App, page: SocketAddr) {
     println!("{:<22}{:<22}role", "server", "clients connect to");
     for (server_type, role) in [
         ("gate", "tells a client its connector"),
@@ -67,6 +73,6 @@ fn print_table(app: &App) {
             println!("{:<22}{port:<22}{role}", &*server.id);
         }
     }
-    println!("{:<22}{ADDRESS:<22}the page\n", "(web)");
-    println!("Open http://{ADDRESS}/ in two tabs and chat. Ctrl-C stops.");
+    println!("{:<22}{:<22}the page\n", "(web)", page.to_string());
+    println!("Open http://{page}/ in two tabs and chat. Ctrl-C stops.");
 }

@@ -252,7 +252,13 @@ impl Known {
 
     /// Whether every server that is expected is up.
     pub(crate) fn is_complete(&self) -> bool {
-        self.expected.values().flat_map(|list| list.iter()).all(|info| self.members.contains_key(&info.id))
+        self.all_up(|_| true)
+    }
+
+    /// Whether every server that is expected and that counts is up.
+    pub(crate) fn all_up(&self, counts: impl Fn(&ServerInfo) -> bool) -> bool {
+        let expected = self.expected.values().flat_map(|list| list.iter());
+        expected.filter(|info| counts(info)).all(|info| self.members.contains_key(&info.id))
     }
 }
 

@@ -12,8 +12,8 @@ use crate::session::Incarnation;
 
 /// Knows which servers the cluster is made of.
 ///
-/// It says who is *expected*; who is up is seen by the links of the [`Transport`](crate::transport::Transport). So
-/// servers that know each other go on working while it is away.
+/// It says who is *expected*; who is up is seen by the links of the [`Transport`](crate::transport::Transport), but for
+/// servers that can have no link. So servers that know each other go on working while it is away.
 pub trait Discovery: Send + Sync + 'static {
     /// Makes a server known, and tells `watcher` of the cluster until the registration is left.
     ///
@@ -33,6 +33,12 @@ pub trait Discovery: Send + Sync + 'static {
 pub trait Watcher: Send + Sync + 'static {
     /// The servers that are expected, up or not, this one included: the whole list, each time that it changes.
     fn expect(&self, servers: Vec<Arc<ServerInfo>>);
+
+    /// A server is up, or something of it changed. That is only of use where there can be no link to it, such as a gate
+    /// that sends clients to connectors none of which has a port for servers; links show all others.
+    fn up(&self, server: Member) {
+        let _ = server;
+    }
 
     /// That life of a server is over; another may have begun.
     fn gone(&self, server: &ServerId, incarnation: Incarnation);

@@ -2,7 +2,7 @@
 
 mod master_support;
 
-use master_support::{Home, Serving, admin, all_up, info, member, soon, states, until_listed};
+use master_support::{Home, Serving, Told, admin, all_up, info, member, soon, states, until_listed};
 use pomelo_core::error::ErrorKind;
 use pomelo_net::cluster::master::{Admin, AdminError, Master, ServerState, Which};
 use pomelo_net::cluster::secret::Secret;
@@ -99,6 +99,30 @@ async fn a_server_that_begins_another_life_is_still_up() {
     one.place.update(member(home.info("chat-1")));
     two.watcher.until(|told| told.gone == [("chat-1".into(), one.member.incarnation)]).await;
     assert_eq!(states(&admin(&master).await).await[0].1, ServerState::Up);
+}
+
+#[tokio::test]
+async fn servers_without_a_port_are_told_of_each_other_and_others_see_them_by_their_links() {
+    let home = Home::new(json!({
+        "chat": [{ "id": "chat-1", "port": 1 }],
+        "gate": [{ "id": "gate-1" }, { "id": "gate-2" }],
+    }));
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let chat = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    let one = Serving::start(&monitor, home.info("gate-1")).await.unwrap();
+    let two = Serving::start(&monitor, home.info("gate-2")).await.unwrap();
+    let lives = |told: &Told| -> Vec<_> { told.up.iter().map(|m| (m.incarnation, m.leaving)).collect() };
+    one.watcher.until(|told| lives(told) == [(two.member.incarnation, false)]).await;
+    two.watcher.until(|told| lives(told) == [(one.member.incarnation, false)]).await;
+
+    let later = member(home.info("gate-1"));
+    one.place.update(later.clone());
+    two.watcher.until(|told| lives(told).last() == Some(&(later.incarnation, false))).await;
+    one.crash().await;
+    two.watcher.until(|told| lives(told).last() == Some(&(later.incarnation, true))).await;
+    chat.watcher.until(|told| !told.gone.is_empty()).await;
+    assert!(chat.watcher.told().up.is_empty());
 }
 
 #[tokio::test]

@@ -224,9 +224,18 @@ impl Core {
 
     /// Waits until every server that is expected is up.
     pub(crate) async fn all_up(&self) {
+        self.until_up(|_| true).await;
+    }
+
+    /// Waits until there is a link to every server that is expected and that there can be one to.
+    pub(crate) async fn all_linked(&self) {
+        self.until_up(|info| self.outlet.get().is_none_or(|outlet| outlet.can_reach(info))).await;
+    }
+
+    async fn until_up(&self, counts: impl Fn(&ServerInfo) -> bool) {
         loop {
             let joined = self.membership.joined.notified();
-            if self.view.known().is_complete() {
+            if self.view.known().all_up(&counts) {
                 return;
             }
             joined.await;
@@ -252,6 +261,16 @@ impl Watcher for CoreWatcher {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
         if let Some(core) = self.0.upgrade() {
             core.expect(&servers);
+        }
+    }
+
+    fn up(&self, server: Member) {
+        let Some(core) = self.0.upgrade().filter(|core| !core.owns(&server.info.id)) else { return };
+        if core.outlet.get().is_some_and(|outlet| outlet.can_reach(&server.info)) {
+            return;
+        }
+        if let Err(Outcast(declared)) = core.joined(server) {
+            tracing::debug!(server = %core.info.id, %declared, "late news of a life that is over");
         }
     }
 

@@ -142,7 +142,7 @@ impl<R: Cluster> Running<R> {
     async fn wait_for_links(&self) {
         let all_up = async {
             for server in &self.servers {
-                server.app.all_up().await;
+                server.app.all_linked().await;
             }
         };
         let limit =

@@ -124,6 +124,7 @@ pub fn member(info: Arc<ServerInfo>) -> Member {
 #[derive(Debug, Clone, Default)]
 pub struct Told {
     pub expected: Vec<String>,
+    pub up: Vec<Member>,
     pub gone: Vec<(ServerId, Incarnation)>,
     pub stop: bool,
 }
@@ -161,6 +162,10 @@ impl Watcher for Fake {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
         let ids = servers.iter().map(|info| info.id.to_string()).collect();
         self.told.send_modify(|told| told.expected = ids);
+    }
+
+    fn up(&self, server: Member) {
+        self.told.send_modify(|told| told.up.push(server));
     }
 
     fn gone(&self, server: &ServerId, incarnation: Incarnation) {

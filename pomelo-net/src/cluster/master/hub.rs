@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use pomelo_core::cluster::Member;
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -12,7 +13,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::children::Children;
 use super::config::MasterConfig;
 use super::process::own_rss_bytes;
-use super::registry::{Event, LinkId, Registry};
+use super::registry::{Entry, Event, LinkId, Registry};
 use super::status::{ServerState, ServerStatus};
 use super::wire::server::Status;
 
@@ -20,8 +21,8 @@ use super::wire::server::Status;
 const STATUS: Duration = Duration::from_secs(2);
 /// Orders that a link has not got around to. They are few, and one that waits longer than it may is given up.
 const ORDERS: usize = 64;
-/// Ends of lives that a link has not passed on yet; one that falls behind tells all of them again.
-const GONE: usize = 1024;
+/// Comings and goings that a link has not passed on yet; one that falls behind tells all of them again.
+const MOVES: usize = 1024;
 
 /// What the link of a server is to do.
 pub(super) enum Order {
@@ -39,7 +40,7 @@ pub(super) struct Hub {
     next_link: AtomicU64,
     changed: watch::Sender<()>,
     expected: watch::Sender<Arc<Vec<Arc<ServerInfo>>>>,
-    gone: broadcast::Sender<(ServerId, Incarnation)>,
+    moves: broadcast::Sender<Move>,
     /// An operator wants the master to end.
     pub(super) ending: watch::Sender<bool>,
     pub(super) began: Instant,
@@ -55,7 +56,7 @@ impl Hub {
             next_link: AtomicU64::new(1),
             changed: watch::Sender::new(()),
             expected: watch::Sender::new(Arc::new(registry.expected())),
-            gone: broadcast::Sender::new(GONE),
+            moves: broadcast::Sender::new(MOVES),
             ending: watch::Sender::new(false),
             began: Instant::now(),
             registry: Mutex::new(registry),
@@ -82,8 +83,12 @@ impl Hub {
         while let Some(event) = registry.poll_event() {
             match event {
                 Event::Expected => drop(self.expected.send_replace(Arc::new(registry.expected()))),
-                // It fails when no server is there to be told.
-                Event::Gone(id, incarnation) => drop(self.gone.send((id, incarnation))),
+                // These fail when no server is there to be told.
+                Event::Gone(id, incarnation) => drop(self.moves.send(Move::Gone(id, incarnation))),
+                Event::Up(id) => {
+                    let member = registry.get(&id).and_then(Entry::portless);
+                    drop(member.map(|member| self.moves.send(Move::Up(Arc::new(member)))));
+                }
                 Event::Superseded(link) => self.order(link, Order::Close("another process took its place")),
                 Event::Stop(link) => self.order(link, Order::Stop),
             }
@@ -109,7 +114,7 @@ impl Hub {
 
     /// The lists of expected servers, and the ends of lives, from now on.
     pub(super) fn subscribe(&self) -> News {
-        News { expected: self.expected.subscribe(), gone: self.gone.subscribe() }
+        News { expected: self.expected.subscribe(), moves: self.moves.subscribe() }
     }
 
     /// Makes a link known, and returns what it is ordered to do.
@@ -179,5 +184,14 @@ impl Hub {
 /// What a link passes on to its server.
 pub(super) struct News {
     pub(super) expected: watch::Receiver<Arc<Vec<Arc<ServerInfo>>>>,
-    pub(super) gone: broadcast::Receiver<(ServerId, Incarnation)>,
+    pub(super) moves: broadcast::Receiver<Move>,
+}
+
+/// A server came or went.
+#[derive(Debug, Clone)]
+pub(super) enum Move {
+    /// One without a port is up, or something of it changed.
+    Up(Arc<Member>),
+    /// That life is over.
+    Gone(ServerId, Incarnation),
 }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::hub::{Hub, News, Order};
+use super::hub::{Hub, Move, News, Order};
 use super::process::Process;
 use super::registry::LinkId;
 use super::wire::server::{FromServer, Status, ToServer};
@@ -35,7 +35,8 @@ enum Turn {
     Heard(FromServer),
     Ordered(Order),
     Tell(ToServer),
-    TellAllGone,
+    TellMove(Move),
+    TellAllMoves,
     Beat,
 }
 
@@ -70,7 +71,7 @@ impl Link {
         tracing::info!(server = %self.id, pid, incarnation = %member.incarnation, "registered");
         let expected = self.hub.look(|registry| registry.expected());
         self.wire.send(&ToServer::Expect(expected)).await?;
-        self.tell_all_gone().await
+        self.tell_all_moves().await
     }
 
     fn take(&self, member: &Member, pid: u32, link: LinkId) -> Result<(), String> {
@@ -115,9 +116,9 @@ impl Link {
                 Ok(()) = news.expected.changed() => {
                     Turn::Tell(ToServer::Expect(news.expected.borrow_and_update().to_vec()))
                 }
-                gone = news.gone.recv() => match gone {
-                    Ok((id, incarnation)) => Turn::Tell(ToServer::Gone { id, incarnation }),
-                    Err(RecvError::Lagged(_)) => Turn::TellAllGone,
+                moved = news.moves.recv() => match moved {
+                    Ok(moved) => Turn::TellMove(moved),
+                    Err(RecvError::Lagged(_)) => Turn::TellAllMoves,
                     Err(RecvError::Closed) => return Ok("the master ends"),
                 },
                 _ = beat.tick() => Turn::Beat,
@@ -157,16 +158,33 @@ impl Link {
                     self.refuse(why.into()).await?;
                 }
                 Turn::Tell(message) => self.wire.send(&message).await?,
-                Turn::TellAllGone => self.tell_all_gone().await?,
+                Turn::TellMove(moved) => self.tell_move(moved).await?,
+                Turn::TellAllMoves => self.tell_all_moves().await?,
                 Turn::Beat => self.wire.send(&ToServer::Beat).await?,
             }
         }
     }
 
-    async fn tell_all_gone(&mut self) -> Result<(), WireError> {
-        for (id, incarnation) in self.hub.look(|registry| registry.gone()) {
-            self.wire.send(&ToServer::Gone { id, incarnation }).await?;
+    async fn tell_move(&mut self, moved: Move) -> Result<(), WireError> {
+        match moved {
+            Move::Gone(id, incarnation) => self.wire.send(&ToServer::Gone { id, incarnation }).await,
+            Move::Up(member) if self.has_port() || member.info.id == self.id => Ok(()),
+            Move::Up(member) => self.wire.send(&ToServer::Up { member: Member::clone(&member) }).await,
+        }
+    }
+
+    async fn tell_all_moves(&mut self) -> Result<(), WireError> {
+        let (gone, portless) = self.hub.look(|registry| (registry.gone(), registry.portless()));
+        for (id, incarnation) in gone {
+            self.tell_move(Move::Gone(id, incarnation)).await?;
+        }
+        for member in portless {
+            self.tell_move(Move::Up(Arc::new(member))).await?;
         }
         Ok(())
+    }
+
+    fn has_port(&self) -> bool {
+        self.hub.look(|registry| registry.get(&self.id).is_some_and(|entry| entry.info.port.is_some()))
     }
 }

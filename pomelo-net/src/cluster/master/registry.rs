@@ -23,6 +23,8 @@ pub(super) struct LinkId(pub(super) u64);
 pub(super) enum Event {
     /// The list of expected servers is another one.
     Expected,
+    /// A server without a port is up, or something of it changed; see [`Registry::portless`].
+    Up(ServerId),
     /// That life of a server is over.
     Gone(ServerId, Incarnation),
     /// Another connection has taken that one's place.
@@ -63,6 +65,7 @@ pub(super) struct Entry {
 /// A life of a server that has registered and is not over.
 #[derive(Debug)]
 struct Life {
+    member: Member,
     incarnation: Incarnation,
     pid: u32,
     /// None: nothing is heard of it.
@@ -103,6 +106,11 @@ impl Registry {
     /// The last life of each server that is over.
     pub(super) fn gone(&self) -> Vec<(ServerId, Incarnation)> {
         self.entries().filter_map(|entry| Some((entry.info.id.clone(), entry.gone?))).collect()
+    }
+
+    /// The servers without a port that are up, as those need to know them who have none either and so no link to them.
+    pub(super) fn portless(&self) -> Vec<Member> {
+        self.entries().filter_map(Entry::portless).collect()
     }
 
     /// Expects one server more; false if there is one of that id, or no room.
@@ -183,7 +191,9 @@ impl Registry {
             entry.info = member.info.clone();
             self.events.push_back(Event::Expected);
         }
-        entry.life = Some(Life { incarnation, pid, link: Some(link), since: now, lost: now });
+        let member = member.clone();
+        entry.life = Some(Life { member, incarnation, pid, link: Some(link), since: now, lost: now });
+        entry.tell_up(&mut self.events);
         entry.process = process.or_else(|| entry.process.take());
         entry.trouble = None;
         if !entry.leaving {
@@ -194,11 +204,11 @@ impl Registry {
 
     /// The connection is gone. The life that had it may go on.
     pub(super) fn unlink(&mut self, id: &str, link: LinkId, now: Instant) {
-        if let Some(life) = self.servers.get_mut(id).and_then(|entry| entry.life.as_mut())
-            && life.link == Some(link)
-        {
+        let Some(entry) = self.servers.get_mut(id) else { return };
+        if let Some(life) = entry.life.as_mut().filter(|life| life.link == Some(link)) {
             life.link = None;
             life.lost = now;
+            entry.tell_up(&mut self.events);
         }
     }
 
@@ -278,6 +288,19 @@ impl Entry {
             self.gone = Some(life.incarnation);
             events.push_back(Event::Gone(self.info.id.clone(), life.incarnation));
         }
+    }
+
+    fn tell_up(&self, events: &mut VecDeque<Event>) {
+        if self.portless().is_some() {
+            events.push_back(Event::Up(self.info.id.clone()));
+        }
+    }
+
+    /// What others without a port need to know of this one, if it has none and is up. One of which nothing is heard
+    /// passes for one that leaves: it may well be there, and nothing new should be sent to it.
+    pub(super) fn portless(&self) -> Option<Member> {
+        let life = self.life.as_ref().filter(|life| life.member.info.port.is_none())?;
+        Some(Member { leaving: life.member.leaving || life.link.is_none(), ..life.member.clone() })
     }
 
     fn fail(&mut self, why: &str) {
@@ -479,6 +502,25 @@ mod tests {
         let mut gate = member("chat-9");
         gate.info = Arc::new(ServerInfo { server_type: "gate".into(), ..(*gate.info).clone() });
         assert_eq!(cluster.register(&gate, 8, 2).unwrap_err(), "chat-9 is of type `chat`");
+    }
+
+    #[test]
+    fn a_server_without_a_port_is_told_of_and_passes_for_leaving_while_nothing_is_heard_of_it() {
+        let (mut cluster, mut gate) = (Cluster::new(&[]), member("gate-1"));
+        gate.info = Arc::new(ServerInfo { port: None, ..(*gate.info).clone() });
+        let leaving = |cluster: &Cluster| -> Vec<_> {
+            cluster.0.portless().iter().map(|member| member.leaving).collect()
+        };
+        cluster.register(&member("chat-1"), 7, 1).unwrap();
+        cluster.register(&gate, 8, 2).unwrap();
+        assert_eq!(leaving(&cluster), [false]);
+        assert_eq!(cluster.events(), [Event::Expected, Event::Expected, Event::Up("gate-1".into())]);
+        cluster.0.unlink("gate-1", LinkId(2), Instant::now());
+        assert_eq!((leaving(&cluster), cluster.events()), (vec![true], vec![Event::Up("gate-1".into())]));
+        cluster.register(&gate, 8, 3).unwrap();
+        assert_eq!((leaving(&cluster), cluster.events()), (vec![false], vec![Event::Up("gate-1".into())]));
+        cluster.0.goodbye("gate-1", LinkId(3));
+        assert_eq!((leaving(&cluster), cluster.events().len()), (vec![], 1));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use pomelo_core::session::Incarnation;
 use pomelo_core::transport::{Inbox, Outcast};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::greet::Connection;
 use super::options::TcpOptions;
@@ -69,11 +69,15 @@ impl Reader {
                 return end;
             }
             input.reserve(READ);
+            let silent_at = Instant::now() + self.options.dead_after;
             let bytes = tokio::select! {
-                bytes = timeout(self.options.dead_after, read.read_buf(&mut input)) => bytes,
+                bytes = timeout_at(silent_at, read.read_buf(&mut input)) => bytes,
                 () = self.queue.closed() => return End::Broken,
             };
             match bytes {
+                // This process was suspended: the other side was silent for no longer than usual, and has given up the
+                // link by now, perhaps this server. Clients must not hear what was meant for sessions that count as gone.
+                Ok(Ok(_)) if Instant::now() >= silent_at => return End::Broken,
                 Ok(Ok(1..)) => {}
                 Ok(Ok(0) | Err(_)) => return End::Broken,
                 Err(_) => return End::Silence,
@@ -161,4 +165,64 @@ async fn write_all(queue: Arc<Queue>, mut write: OwnedWriteHalf, options: Arc<Tc
 fn close(queue: &Queue, error: io::Error) -> io::Result<()> {
     queue.close();
     Err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Mutex;
+
+    use pomelo_core::cluster::Member;
+    use pomelo_core::server::ServerId;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Counts how often the other side says what it is.
+    #[derive(Default)]
+    struct Count(Mutex<usize>);
+
+    impl Inbox for Count {
+        fn receive(&self, _: &ServerId, _: Envelope) {}
+
+        fn joined(&self, _: Member) -> Result<(), Outcast> {
+            *self.0.lock().unwrap() += 1;
+            Ok(())
+        }
+
+        fn unlinked(&self, _: &ServerId, _: usize) {}
+
+        fn left(&self, _: &ServerId, _: Incarnation) {}
+
+        fn outcast(&self, _: Outcast) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waited_while_the_process_was_suspended_is_not_handed_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let member: Member = serde_json::from_value(serde_json::json!({
+            "info": { "id": "chat-1" }, "incarnation": Incarnation::begin("chat-1"), "methods": {}, "encodings": []
+        }))
+        .unwrap();
+        let peer = Arc::new(Peer::new(member.info.clone(), true));
+        let inbox = Arc::new(Count::default());
+        let queue = Arc::new(Queue::new(1 << 20, 1 << 20));
+        let options = Arc::new(TcpOptions::default());
+        let link = run(inbox.clone(), peer, queue, Connection::new(stream), options.clone());
+        let link = tokio::spawn(link);
+        let mut frame = BytesMut::new();
+        wire::put_control(&mut frame, &Control::Changed { member });
+
+        far.write_all(&frame).unwrap();
+        while *inbox.0.lock().unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+        // As after a suspension, the data and the time are there at once.
+        far.write_all(&frame).unwrap();
+        tokio::time::advance(options.dead_after * 2).await;
+        let (end, _) = link.await.unwrap();
+        assert_eq!((end, *inbox.0.lock().unwrap()), (End::Broken, 1));
+    }
 }

@@ -155,6 +155,7 @@ impl Watch {
     async fn hear(&mut self, message: ToServer, line: &mut Line) -> Result<(), LineError> {
         match message {
             ToServer::Expect(servers) => self.expect(servers),
+            ToServer::Up { member } => self.watcher.up(member),
             ToServer::Gone { id, incarnation } => self.watcher.gone(&id, incarnation),
             ToServer::Stop => {
                 tracing::info!(server = %self.member.info.id, "the master wants this server to stop");

@@ -41,6 +41,8 @@ pub(in crate::cluster::master) struct Status {
 pub(in crate::cluster::master) enum ToServer {
     /// Who is expected: the whole list.
     Expect(Vec<Arc<ServerInfo>>),
+    /// A server without a port is up, or something of it changed: for those who have none either.
+    Up { member: Member },
     /// That life of a server is over.
     Gone { id: ServerId, incarnation: Incarnation },
     /// What is there to say of it?
