@@ -65,9 +65,14 @@ impl Core {
     }
 
     /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
-    pub(super) async fn begin_leaving(&self) {
+    pub(super) fn begin_leaving(&self) {
         self.membership.leaving.store(true, Ordering::Release);
         self.change_member(|member| member.leaving = true);
+    }
+
+    /// Takes the server out of its discovery. All that it had to say must have been said: on hearing of it, others close
+    /// their links to it.
+    pub(super) async fn leave(&self) {
         if let Some(registration) = self.membership.registration.get() {
             registration.leave().await;
         }

@@ -235,7 +235,7 @@ impl<R: Cluster> Running<R> {
 
     async fn take_down(&self, mut up: Up<R>) {
         let app = up.app.clone();
-        app.begin_leaving().await;
+        app.begin_leaving();
         for listening in up.listening.drain(..) {
             (listening.stop)().await;
         }
@@ -246,6 +246,7 @@ impl<R: Cluster> Running<R> {
         app.close_sessions("the server is stopping").await;
         up.components.stop(&app).await;
         up.end().await;
+        app.leave().await;
     }
 }
 
