@@ -2,12 +2,15 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::future::{BoxFuture, ready};
 use pomelo::core::app::Running;
+use pomelo::core::cluster::Member;
 use pomelo::core::counters::Dropped;
+use pomelo::core::discovery::{Discovery, Registration, Watcher};
 use pomelo::{ErrorKind, Hybrid, Result, handler, remote, to};
 use serde_json::json;
 use support::{Client, soon, until};
@@ -127,5 +130,62 @@ async fn a_frontend_that_stops_answers_what_is_under_way_and_kicks_with_a_reason
         assert_eq!(client.kicked().await, "the server is stopping");
     };
     soon(async { tokio::join!(stopping, watching) }).await;
+    running.stop().await;
+}
+
+/// A discovery that only notes what servers tell it.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+/// A server's place in it.
+struct Noted(Notes);
+
+impl Notes {
+    fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Discovery for Notes {
+    fn register(&self, _: Member, _: Arc<dyn Watcher>) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+        Box::pin(ready(Ok(Arc::new(Noted(self.clone())) as Arc<dyn Registration>)))
+    }
+}
+
+impl Registration for Noted {
+    fn update(&self, member: Member) {
+        self.0.note(if member.leaving { "leaving" } else { "changed" });
+    }
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        self.0.note("left");
+        Box::pin(ready(()))
+    }
+}
+
+#[tokio::test]
+async fn a_server_leaves_its_discovery_when_it_has_ended_what_it_has_begun() {
+    let (door, notes) = (Door::shut(), Notes::default());
+    let builder = App::builder().servers(SERVERS).insert(door.clone()).discovery(Arc::new(notes.clone()));
+    let mut running = builder.start().await.unwrap();
+    let call = running.app("connector-1").unwrap().rpc.chat.chat_remote.wait(to("chat-1"));
+    let call = tokio::spawn(call.into_future());
+    until(|| door.came.load(Ordering::SeqCst) == 1).await;
+    {
+        let stopping = running.stop_server("chat-1");
+        let watching = async {
+            until(|| !notes.all().is_empty()).await;
+            tokio::task::yield_now().await;
+            assert_eq!(notes.all(), ["leaving"]);
+            door.open.add_permits(1);
+        };
+        soon(async { tokio::join!(stopping, watching) }).await;
+    }
+    assert_eq!(call.await.unwrap().unwrap(), 7);
+    assert_eq!(notes.all(), ["leaving", "left"]);
     running.stop().await;
 }

@@ -21,7 +21,7 @@ use super::wire::{self, Control, Frame, Refusal};
 /// How much is read at once.
 const READ: usize = 64 << 10;
 
-/// How long an ending link may take to write what is queued.
+/// How long an ending link may take to write what is queued, and the other side to read it.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How a link ended.
@@ -31,7 +31,9 @@ pub(super) enum End {
     Goodbye(Incarnation),
     /// Nothing came for too long.
     Silence,
-    /// The connection failed, or one side closed it.
+    /// This side closed it.
+    Closed,
+    /// The connection failed, or the other side closed it without a word.
     Broken,
 }
 
@@ -44,15 +46,33 @@ pub(super) async fn run(
     options: Arc<TcpOptions>,
 ) -> (End, usize) {
     let Connection { stream, input } = connection;
-    let (read, write) = stream.into_split();
-    let mut writer = tokio::spawn(write_all(queue.clone(), write, options.clone()));
+    let (mut read, write) = stream.into_split();
+    let writer = tokio::spawn(write_all(queue.clone(), write, options.clone()));
     let reader = Reader { inbox, peer, queue: queue.clone(), options };
-    let end = reader.run(read, input).await;
+    let end = reader.run(&mut read, input).await;
     queue.close();
-    if timeout(LINGER, &mut writer).await.is_err() {
-        writer.abort();
+    let abort = writer.abort_handle();
+    let ended = async {
+        // Why it failed is how the link ended.
+        let _ = writer.await;
+        if end == End::Closed {
+            tokio::select! {
+                () = heard_out(&mut read) => {}
+                () = queue.abandoned() => {}
+            }
+        }
+    };
+    if end == End::Silence || timeout(LINGER, ended).await.is_err() {
+        abort.abort();
     }
     (end, queue.abandon())
+}
+
+/// Waits until the other side has read to the end, and so closed too: what comes after the last word of a link, such as
+/// a master's news that this server is gone, must not overtake that.
+async fn heard_out(read: &mut OwnedReadHalf) {
+    let mut rest = [0; 1 << 10];
+    while read.read(&mut rest).await.is_ok_and(|bytes| bytes > 0) {}
 }
 
 struct Reader {
@@ -63,7 +83,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(&self, mut read: OwnedReadHalf, mut input: BytesMut) -> End {
+    async fn run(&self, read: &mut OwnedReadHalf, mut input: BytesMut) -> End {
         loop {
             if let Some(end) = self.hand_over(&mut input) {
                 return end;
@@ -72,7 +92,7 @@ impl Reader {
             let silent_at = Instant::now() + self.options.dead_after;
             let bytes = tokio::select! {
                 bytes = timeout_at(silent_at, read.read_buf(&mut input)) => bytes,
-                () = self.queue.closed() => return End::Broken,
+                () = self.queue.closed() => return End::Closed,
             };
             match bytes {
                 // This process was suspended: the other side was silent for no longer than usual, and has given up the
@@ -175,6 +195,7 @@ mod tests {
     use pomelo_core::cluster::Member;
     use pomelo_core::server::ServerId;
     use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
 
     use super::*;
 
@@ -197,23 +218,53 @@ mod tests {
         fn outcast(&self, _: Outcast) {}
     }
 
+    /// A link, and the other side of its connection.
+    struct Link {
+        running: JoinHandle<(End, usize)>,
+        queue: Arc<Queue>,
+        inbox: Arc<Count>,
+        far: std::net::TcpStream,
+    }
+
+    impl Link {
+        async fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let (inbox, queue) = (Arc::new(Count::default()), Arc::new(Queue::new(1 << 20, 1 << 20)));
+            let peer = Arc::new(Peer::new(member().info, true));
+            let connection = Connection::new(stream);
+            let running = run(inbox.clone(), peer, queue.clone(), connection, Arc::default());
+            Self { running: tokio::spawn(running), queue, inbox, far }
+        }
+    }
+
+    fn member() -> Member {
+        let incarnation = Incarnation::begin("chat-1");
+        serde_json::from_value(serde_json::json!({
+            "info": { "id": "chat-1" }, "incarnation": incarnation, "methods": {}, "encodings": []
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_that_is_closed_ends_when_the_other_side_has_read_to_the_end() {
+        let Link { running, queue, far, .. } = Link::start().await;
+        queue.say(&Control::Ping);
+        queue.close();
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!running.is_finished());
+        drop(far);
+        assert_eq!(running.await.unwrap(), (End::Closed, 0));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_waited_while_the_process_was_suspended_is_not_handed_over() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let member: Member = serde_json::from_value(serde_json::json!({
-            "info": { "id": "chat-1" }, "incarnation": Incarnation::begin("chat-1"), "methods": {}, "encodings": []
-        }))
-        .unwrap();
-        let peer = Arc::new(Peer::new(member.info.clone(), true));
-        let inbox = Arc::new(Count::default());
-        let queue = Arc::new(Queue::new(1 << 20, 1 << 20));
-        let options = Arc::new(TcpOptions::default());
-        let link = run(inbox.clone(), peer, queue, Connection::new(stream), options.clone());
-        let link = tokio::spawn(link);
+        let Link { running, inbox, mut far, .. } = Link::start().await;
         let mut frame = BytesMut::new();
-        wire::put_control(&mut frame, &Control::Changed { member });
+        wire::put_control(&mut frame, &Control::Changed { member: member() });
 
         far.write_all(&frame).unwrap();
         while *inbox.0.lock().unwrap() == 0 {
@@ -221,8 +272,8 @@ mod tests {
         }
         // As after a suspension, the data and the time are there at once.
         far.write_all(&frame).unwrap();
-        tokio::time::advance(options.dead_after * 2).await;
-        let (end, _) = link.await.unwrap();
+        tokio::time::advance(TcpOptions::default().dead_after * 2).await;
+        let (end, _) = running.await.unwrap();
         assert_eq!((end, *inbox.0.lock().unwrap()), (End::Broken, 1));
     }
 }

@@ -21,7 +21,7 @@ const MAX_SLICES: usize = 32;
 pub(super) struct Queue {
     state: Mutex<State>,
     wake: Notify,
-    /// The link is to end: nothing is queued any more.
+    /// The link is to end, so nothing is queued any more, or what was queued is given up.
     closed: Notify,
     limit: usize,
     max_frame: usize,
@@ -38,6 +38,8 @@ struct State {
     /// Envelopes among them.
     envelopes: usize,
     is_closed: bool,
+    /// What was queued is given up.
+    is_abandoned: bool,
 }
 
 /// What the writer took out.
@@ -114,12 +116,21 @@ impl Queue {
 
     /// Waits until the link is to end.
     pub(super) async fn closed(&self) {
+        self.until(|state| state.is_closed).await;
+    }
+
+    /// Waits until what is queued is given up.
+    pub(super) async fn abandoned(&self) {
+        self.until(|state| state.is_abandoned).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&State) -> bool) {
         loop {
-            let closed = self.closed.notified();
-            if self.is_closed() {
+            let changed = self.closed.notified();
+            if condition(&self.lock()) {
                 return;
             }
-            closed.await;
+            changed.await;
         }
     }
 
@@ -143,7 +154,9 @@ impl Queue {
         let mut state = self.lock();
         state.is_closed = true;
         let lost = state.envelopes;
-        *state = State { is_closed: true, ..State::default() };
+        *state = State { is_closed: true, is_abandoned: true, ..State::default() };
+        drop(state);
+        self.closed.notify_waiters();
         lost
     }
 
