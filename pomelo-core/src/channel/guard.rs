@@ -95,14 +95,16 @@ impl<'a> ChannelGuard<'a> {
         let frontends: Vec<_> = self.state.frontends.keys().cloned().collect();
         let mut asked = Vec::new();
         for sid in frontends {
-            let (seq, answer) = core.pending.add_task(sid.clone());
             let uids = self.members_at(&sid);
+            let Ok((seq, answer)) = core.pending.add_task(&sid) else {
+                asked.push(Asked::unreachable(core, uids));
+                continue;
+            };
             if self.tell(&sid, GroupOp::Push { seq, push: push.clone() }) {
                 asked.push(Asked { seq, answer: Some(answer), uids });
             } else {
                 core.pending.remove(seq);
-                core.counters.add(Dropped::Unreachable);
-                asked.push(Asked { seq, answer: None, uids });
+                asked.push(Asked::unreachable(core, uids));
             }
         }
         Ok(asked)
@@ -171,7 +173,18 @@ impl<'a> ChannelGuard<'a> {
         self.state.members.clear();
         self.state.len = 0;
         for (sid, _) in std::mem::take(&mut self.state.frontends) {
-            self.send(&sid, 0, GroupOp::Drop);
+            self.send_drop(&sid);
+        }
+    }
+
+    pub(super) fn has_copy(&self, sid: &ServerId) -> bool {
+        self.state.frontends.contains_key(sid)
+    }
+
+    /// Has a frontend drop its copy, now or once the link has room. If the link is down, that is made good with the rest.
+    fn send_drop(&self, sid: &ServerId) {
+        if !self.send(sid, 0, GroupOp::Drop) {
+            self.channel.core.channels.untold(sid);
         }
     }
 
@@ -183,7 +196,7 @@ impl<'a> ChannelGuard<'a> {
     fn drop_unused(&mut self, sid: &ServerId) {
         if self.state.frontends.get(sid).is_some_and(|copy| copy.members == 0) {
             self.state.frontends.shift_remove(sid);
-            self.send(sid, 0, GroupOp::Drop);
+            self.send_drop(sid);
         }
     }
 

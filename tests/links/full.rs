@@ -1,0 +1,92 @@
+//! A link whose other side doesn't read.
+
+use pomelo::core::counters::Dropped;
+use pomelo::{ErrorKind, to};
+use serde_json::{Value, json};
+
+use crate::proxy::Mode;
+use crate::support::{soon, until};
+use crate::world::{World, patient};
+
+/// A world in which chat's link to the connector is full, as it also was when ann and bob were in the room.
+async fn full() -> World {
+    let mut options = patient();
+    options.queue_limit = 256 << 10;
+    World::start(options).await
+}
+
+async fn fill(world: &World) {
+    world.proxy.set(Mode::Hold);
+    let noise = world.chat().channels().create("noise");
+    noise.add("nobody", "connector-1").unwrap();
+    let (text, dropped) = ("x".repeat(64 << 10), || world.chat().counters().dropped(Dropped::Unreachable));
+    let before = dropped();
+    until(|| {
+        // The system takes some of it whenever it likes; what is dropped several times in a row is not taken any more.
+        (0..100).for_each(|_| noise.push("noise", &text).unwrap());
+        dropped() > before + 200
+    })
+    .await;
+}
+
+async fn drain(world: &World) {
+    world.proxy.set(Mode::Pass);
+    until(|| world.chat().report().link_bytes == 0).await;
+    soon(world.mended()).await;
+}
+
+#[tokio::test]
+async fn calls_by_a_full_link_are_overloaded_and_pushes_are_dropped_and_counted() {
+    let world = full().await;
+    fill(&world).await;
+    let error = world.chat().rpc.connector.entry_remote.ping(to("connector-1")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Overloaded);
+    assert!(error.message().contains("the link to connector-1 is full"), "{error}");
+    let before = world.chat().counters().dropped(Dropped::Unreachable);
+    world.chat().channels().get("noise").unwrap().push("noise", &json!(1)).unwrap();
+    assert_eq!(world.chat().counters().dropped(Dropped::Unreachable), before + 1);
+    assert!(world.chat().report().link_bytes < (256 << 10) + (128 << 10), "the queue is bounded");
+    assert!(world.is_linked(), "a link that is full is up");
+    drain(&world).await;
+    assert_eq!(world.chat().counters().dropped(Dropped::LinkBroke), 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_left_and_joined_while_the_link_was_full_is_known_once_it_drains() {
+    let world = full().await;
+    let (mut ann, mut bob) = (world.client("ann", true).await, world.client("bob", true).await);
+    let mut eve = world.client("eve", false).await;
+    fill(&world).await;
+    let room = world.chat().channels().get("room").unwrap();
+    assert!(room.leave("ann", "connector-1"));
+    room.add("eve", "connector-1").unwrap();
+    drain(&world).await;
+    room.push("news", &json!(1)).unwrap();
+    assert_eq!(world.news(&mut ann).await, Vec::<Value>::new());
+    assert_eq!(world.news(&mut bob).await, [json!(1)]);
+    assert_eq!(world.news(&mut eve).await, [json!(1)]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_closes_while_its_frontends_link_is_full_is_closed_at_the_backend() {
+    let world = full().await;
+    let ann = world.client("ann", true).await;
+    world.proxy.set(Mode::Hold);
+    let text = "x".repeat(64 << 10);
+    let mut refused = 0;
+    until(|| {
+        for _ in 0..100 {
+            refused += usize::from(world.remote().swallow(to("chat-1"), &text).notify().is_err());
+        }
+        refused > 200
+    })
+    .await;
+    ann.close().await;
+    until(|| world.connector().report().sessions == 0).await;
+    assert!(!world.log.has("ann closed"));
+    world.proxy.set(Mode::Pass);
+    until(|| world.log.has("ann closed")).await;
+    world.stop().await;
+}
