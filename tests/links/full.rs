@@ -1,20 +1,22 @@
-//! A link whose other side doesn't read.
+//! A link whose other side doesn't read, and a server that doesn't answer.
 
+use pomelo::core::app::Configure;
 use pomelo::core::counters::Dropped;
 use pomelo::{ErrorKind, to};
 use serde_json::{Value, json};
 
 use crate::proxy::Mode;
 use crate::support::{soon, until};
-use crate::world::{World, patient};
+use crate::world::{Rpc, World, patient};
 
-/// A world in which chat's link to the connector is full, as it also was when ann and bob were in the room.
+/// A world whose links are full with little.
 async fn full() -> World {
     let mut options = patient();
     options.queue_limit = 256 << 10;
     World::start(options).await
 }
 
+/// Fills chat's link to the connector.
 async fn fill(world: &World) {
     world.proxy.set(Mode::Hold);
     let noise = world.chat().channels().create("noise");
@@ -88,5 +90,35 @@ async fn a_session_that_closes_while_its_frontends_link_is_full_is_closed_at_the
     assert!(!world.log.has("ann closed"));
     world.proxy.set(Mode::Pass);
     until(|| world.log.has("ann closed")).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn more_calls_than_may_be_out_are_overloaded_at_once_and_requests_too() {
+    let few = |app: &mut Configure<Rpc>| app.limits().pending_calls = 3;
+    let world = World::start_with(patient(), patient(), few).await;
+    let mut ann = world.client("ann", false).await;
+    let call = || tokio::spawn(world.remote().wait(to("chat-1")).into_future());
+    let calls = [call(), call()];
+    let request = ann.send("chat.roomHandler.wait", json!({})).await;
+    until(|| world.log.count("a call waits") == 2 && world.log.has("a request waits")).await;
+
+    let error = world.remote().echo(to("chat-1"), 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Overloaded);
+    assert!(error.message().contains("pending_calls"), "{error}");
+    let mut bob = world.client("bob", false).await;
+    let refused = bob.request("chat.roomHandler.ping", json!({})).await;
+    assert_eq!(refused["code"], 500);
+    assert!(refused["message"].as_str().unwrap().contains("pending_calls"), "{refused}");
+    // Calls of the other direction have a limit of their own, and a notify waits for nothing.
+    world.chat().rpc.connector.entry_remote.ping(to("connector-1")).await.unwrap();
+    world.remote().swallow(to("chat-1"), "").notify().unwrap();
+
+    world.gate.0.add_permits(3);
+    for call in calls {
+        soon(call).await.unwrap().unwrap();
+    }
+    assert_eq!(ann.answer(request).await, json!({}));
+    assert_eq!(world.remote().echo(to("chat-1"), 1).await.unwrap(), 1);
     world.stop().await;
 }
