@@ -16,17 +16,28 @@ async fn full() -> World {
     World::start(options).await
 }
 
-/// Fills chat's link to the connector.
-async fn fill(world: &World) {
+/// Sends until nothing has been taken for a while: the system takes some of it whenever it likes.
+async fn fill(mut is_taken: impl FnMut() -> bool) {
+    let mut refused_in_a_row = 0;
+    until(|| {
+        for _ in 0..50 {
+            refused_in_a_row = if is_taken() { 0 } else { refused_in_a_row + 1 };
+        }
+        refused_in_a_row > 1_000
+    })
+    .await;
+}
+
+/// Fills chat's link to the connector with pushes.
+async fn fill_with_pushes(world: &World) {
     world.proxy.set(Mode::Hold);
     let noise = world.chat().channels().create("noise");
     noise.add("nobody", "connector-1").unwrap();
     let (text, dropped) = ("x".repeat(64 << 10), || world.chat().counters().dropped(Dropped::Unreachable));
-    let before = dropped();
-    until(|| {
-        // The system takes some of it whenever it likes; what is dropped several times in a row is not taken any more.
-        (0..100).for_each(|_| noise.push("noise", &text).unwrap());
-        dropped() > before + 200
+    fill(|| {
+        let before = dropped();
+        noise.push("noise", &text).unwrap();
+        dropped() == before
     })
     .await;
 }
@@ -40,7 +51,7 @@ async fn drain(world: &World) {
 #[tokio::test]
 async fn calls_by_a_full_link_are_overloaded_and_pushes_are_dropped_and_counted() {
     let world = full().await;
-    fill(&world).await;
+    fill_with_pushes(&world).await;
     let error = world.chat().rpc.connector.entry_remote.ping(to("connector-1")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Overloaded);
     assert!(error.message().contains("the link to connector-1 is full"), "{error}");
@@ -59,7 +70,7 @@ async fn who_left_and_joined_while_the_link_was_full_is_known_once_it_drains() {
     let world = full().await;
     let (mut ann, mut bob) = (world.client("ann", true).await, world.client("bob", true).await);
     let mut eve = world.client("eve", false).await;
-    fill(&world).await;
+    fill_with_pushes(&world).await;
     let room = world.chat().channels().get("room").unwrap();
     assert!(room.leave("ann", "connector-1"));
     room.add("eve", "connector-1").unwrap();
@@ -77,14 +88,7 @@ async fn a_session_that_closes_while_its_frontends_link_is_full_is_closed_at_the
     let ann = world.client("ann", true).await;
     world.proxy.set(Mode::Hold);
     let text = "x".repeat(64 << 10);
-    let mut refused = 0;
-    until(|| {
-        for _ in 0..100 {
-            refused += usize::from(world.remote().swallow(to("chat-1"), &text).notify().is_err());
-        }
-        refused > 200
-    })
-    .await;
+    fill(|| world.remote().swallow(to("chat-1"), &text).notify().is_ok()).await;
     ann.close().await;
     until(|| world.connector().report().sessions == 0).await;
     assert!(!world.log.has("ann closed"));
