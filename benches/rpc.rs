@@ -1,14 +1,20 @@
-//! Calls between two servers of this process: the whole way but for a socket.
+//! Calls between two servers of this process: over the memory transport, which is the whole way but for a socket, and over
+//! tcp on loopback. `tarpc/` has the same over tcp beside another library, with processor time.
 //!
 //! `one in flight` waits for each answer; `64 in flight` begins that many before it waits for the first.
 
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::join_all;
 use pomelo::core::app::Running;
+use pomelo::core::transport::Transport;
+use pomelo::net::transport::{Memory, Tcp, TcpOptions};
 use pomelo::{Result, key, remote, to};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 pomelo::servers! {
     connector: {},
@@ -27,10 +33,13 @@ impl ChatRemote {
     }
 }
 
-async fn start() -> Result<Running<Rpc>> {
-    let servers =
-        r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#;
-    App::builder().servers(servers).start().await
+async fn start(transport: Arc<dyn Transport>) -> Result<Running<Rpc>> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let servers = format!(
+        r#"{{ "connector": [{{ "id": "connector-1", "frontend": true }}],
+             "chat": [{{ "id": "chat-1", "port": {port} }}] }}"#
+    );
+    App::builder().servers(servers).transport(transport).start().await
 }
 
 async fn one(app: &App) -> usize {
@@ -50,23 +59,38 @@ async fn many(app: &App) {
 fn rpc(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rpc");
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
-    for name in ["one thread", "all cores"] {
-        let mut builder =
-            if name == "one thread" { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-        let runtime = builder.enable_all().build().expect("a runtime");
-        let running = runtime.block_on(start()).expect("two servers");
-        let app = running.app("connector-1").expect("it is up");
-        group.throughput(Throughput::Elements(1));
-        group.bench_function(BenchmarkId::new("one in flight", name), |bencher| {
-            bencher.to_async(&runtime).iter(|| one(app));
-        });
-        group.throughput(Throughput::Elements(IN_FLIGHT as u64));
-        group.bench_function(BenchmarkId::new("64 in flight", name), |bencher| {
-            bencher.to_async(&runtime).iter(|| many(app));
-        });
-        runtime.block_on(running.stop());
+    let transports: [(&str, fn() -> Arc<dyn Transport>); 2] =
+        [("memory", || Arc::new(Memory::new())), ("tcp", || Arc::new(Tcp::new(TcpOptions::default())))];
+    for (transport, make) in transports {
+        for threads in ["one thread", "all cores"] {
+            let mut builder = match threads {
+                "one thread" => Builder::new_current_thread(),
+                _ => Builder::new_multi_thread(),
+            };
+            let runtime = builder.enable_all().build().expect("a runtime");
+            calls(&mut group, &runtime, &format!("{transport}, {threads}"), make());
+        }
     }
     group.finish();
+}
+
+fn calls(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    runtime: &Runtime,
+    name: &str,
+    transport: Arc<dyn Transport>,
+) {
+    let running = runtime.block_on(start(transport)).expect("two servers");
+    let app = running.app("connector-1").expect("it is up");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function(BenchmarkId::new("one in flight", name), |bencher| {
+        bencher.to_async(runtime).iter(|| one(app));
+    });
+    group.throughput(Throughput::Elements(IN_FLIGHT as u64));
+    group.bench_function(BenchmarkId::new("64 in flight", name), |bencher| {
+        bencher.to_async(runtime).iter(|| many(app));
+    });
+    runtime.block_on(running.stop());
 }
 
 criterion_group!(benches, rpc);

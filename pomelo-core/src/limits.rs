@@ -8,6 +8,10 @@ use std::time::Duration;
 pub struct Limits {
     /// How long an RPC call waits for its answer. 30 s, as in pomelo.
     pub rpc_timeout: Duration,
+    /// How many calls, forwarded requests included, may wait for an answer from one server; more are answered
+    /// `Overloaded` at once. 10,000, as pomelo's `pendingSize`: a server that doesn't answer must not cost memory without
+    /// end, nor hold up the calls to others.
+    pub pending_calls: usize,
     /// How long a handler may take; then it is dropped, the client is answered `{"code":500}` and its next message
     /// is handled. 30 s: longer than any RPC call that it makes.
     pub request_timeout: Duration,
@@ -34,6 +38,7 @@ impl Default for Limits {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             rpc_timeout: Duration::from_secs(30),
+            pending_calls: 10_000,
             request_timeout: Duration::from_secs(30),
             queued_requests: 64,
             lane_queue: 16_384,

@@ -326,13 +326,13 @@ impl Core {
         self.ask(frontend, self.limits.rpc_timeout, |seq| Message::Session { seq, op }).await
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         self: &Arc<Self>,
         server: &ServerId,
         timeout: Duration,
         message: impl FnOnce(u64) -> Message,
     ) -> Result<Answer> {
-        let (seq, answer) = self.pending.add_task(server.clone());
+        let (seq, answer) = self.pending.add_task(server)?;
         let _forget = Forget { core: self, seq };
         self.send(server, message(seq)).map_err(|reason| self.unsent(server, reason))?;
         match tokio::time::timeout(timeout, answer).await {

@@ -97,6 +97,7 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
         Message::Broadcast { push, bound_only, filter } => {
             channel::broadcast(core, &push, bound_only, filter.as_ref());
         }
+        Message::Fence { seq } => core.reply(from, seq, Ok(Answer::Done(0))),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use foldhash::fast::RandomState;
+use futures::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -12,6 +13,7 @@ use super::{Core, Event, inbox};
 use crate::cluster::{Joined, Member};
 use crate::counters::Dropped;
 use crate::discovery::{Registration, Watcher};
+use crate::envelope::Message;
 use crate::error::{Error, ErrorKind};
 use crate::report::Report;
 use crate::server::{ServerId, ServerInfo};
@@ -81,8 +83,9 @@ impl Core {
     }
 
     /// Waits until what clients and other servers have asked for is answered, but no longer than `stop_timeout`.
-    pub(super) async fn drain(&self) {
+    pub(super) async fn drain(self: &Arc<Self>) {
         let drained = async {
+            self.heard_by_all().await;
             for session in self.edge.sessions() {
                 session.quiet().await;
             }
@@ -91,6 +94,15 @@ impl Core {
         if timeout(self.limits.stop_timeout, drained).await.is_err() {
             tracing::warn!(server = %self.info.id, "what was under way took too long, and is cut off");
         }
+    }
+
+    /// Waits until every server that is linked has heard what this one announced: what it sent before that is here then.
+    async fn heard_by_all(self: &Arc<Self>) {
+        let known = self.view.known();
+        let others = known.members().map(|member| &member.info.id).filter(|id| !self.owns(id));
+        let fences = others.map(|id| self.ask(id, self.limits.stop_timeout, |seq| Message::Fence { seq }));
+        // One that can't answer sends nothing either.
+        drop(join_all(fences).await);
     }
 
     /// This server as others need to know it; none before it is up.
@@ -142,8 +154,9 @@ impl Core {
     /// and says of which sessions the closing was missed.
     fn relinked(self: &Arc<Self>, peer: &ServerId) {
         self.channels.relinked(self, peer);
-        for session in self.hooks.sessions_at(peer) {
-            self.executor.spawn(resubscribe(self.clone(), session));
+        let sessions = self.hooks.sessions_at(peer);
+        if !sessions.is_empty() {
+            self.executor.spawn(resubscribe(self.clone(), sessions));
         }
     }
 

@@ -283,13 +283,15 @@ async fn run_hooks<R: Cluster>(hooks: &[Lifecycle<R>], app: &App<R>) -> Result<(
     Ok(())
 }
 
-/// Answers clients whose request is out at a server that is up and doesn't answer.
+/// Answers clients whose request is out at a server that is up and doesn't answer, and tells frontends of the end of
+/// channels for which there was no room before.
 fn sweep<R: Cluster>(app: &App<R>) -> JoinHandle<()> {
     let core = Arc::downgrade(app);
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let Some(core) = core.upgrade() else { return };
+            core.channels.tell_untold(&core);
             // The server that handles it answers at the deadline; this is for when it can't.
             let limit = core.limits.request_timeout + Duration::from_secs(2);
             for waiter in core.pending.remove_overdue(limit) {

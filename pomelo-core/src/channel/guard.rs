@@ -119,14 +119,16 @@ impl<'a> ChannelGuard<'a> {
         let frontends: Vec<_> = self.state.frontends.frontends().cloned().collect();
         let mut asked = Vec::new();
         for sid in frontends {
-            let (seq, answer) = core.pending.add_task(sid.clone());
             let uids = self.members_at(&sid);
+            let Ok((seq, answer)) = core.pending.add_task(&sid) else {
+                asked.push(Asked::unreachable(core, uids));
+                continue;
+            };
             if self.tell(&sid, GroupOp::Push { seq, push: push.clone() }) {
                 asked.push(Asked { seq, answer: Some(answer), uids });
             } else {
                 core.pending.remove(seq);
-                core.counters.add(Dropped::Unreachable);
-                asked.push(Asked { seq, answer: None, uids });
+                asked.push(Asked::unreachable(core, uids));
             }
         }
         Ok(asked)
@@ -196,7 +198,18 @@ impl<'a> ChannelGuard<'a> {
         self.state.len = 0;
         let copies = std::mem::take(&mut self.state.frontends);
         for sid in copies.frontends() {
-            self.send(sid, 0, GroupOp::Drop);
+            self.send_drop(sid);
+        }
+    }
+
+    pub(super) fn has_copy(&self, sid: &ServerId) -> bool {
+        self.state.frontends.get(sid).is_some()
+    }
+
+    /// Has a frontend drop its copy, now or once the link has room. If the link is down, that is made good with the rest.
+    fn send_drop(&self, sid: &ServerId) {
+        if !self.send(sid, 0, GroupOp::Drop) {
+            self.channel.core.channels.untold(sid);
         }
     }
 
@@ -208,7 +221,7 @@ impl<'a> ChannelGuard<'a> {
     fn drop_unused(&mut self, sid: &ServerId) {
         if self.state.frontends.get(sid).is_some_and(|copy| copy.members == 0) {
             self.state.frontends.remove(sid);
-            self.send(sid, 0, GroupOp::Drop);
+            self.send_drop(sid);
         }
     }
 

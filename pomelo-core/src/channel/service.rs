@@ -1,6 +1,6 @@
 //! The channels of a server, and pushes without one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -16,12 +16,15 @@ use crate::envelope::{Answer, Message};
 use crate::error::Result;
 use crate::server::ServerId;
 use crate::session::Uid;
+use crate::transport::Unsent;
 
 /// The channels that a server has.
 #[derive(Default)]
 pub(crate) struct Table {
     channels: Mutex<HashMap<Arc<str>, Channel>>,
     serial: AtomicU64,
+    /// Frontends that could not be told of a channel's end, since the link was full.
+    untold: Mutex<HashSet<ServerId>>,
 }
 
 impl Table {
@@ -35,6 +38,31 @@ impl Table {
         if channels.get(name).is_some_and(|known| known.group() == group) {
             channels.remove(name);
         }
+    }
+
+    /// A frontend keeps the copy of a channel that is no more, until it can be told.
+    pub(super) fn untold(&self, frontend: &ServerId) {
+        self.lock_untold().insert(frontend.clone());
+    }
+
+    /// Tells frontends what they could not be told before.
+    pub(crate) fn tell_untold(&self, core: &Arc<Core>) {
+        let untold = std::mem::take(&mut *self.lock_untold());
+        for frontend in untold {
+            let channels: Vec<_> = self.lock().values().cloned().collect();
+            let alive = channels.iter().filter(|channel| channel.guard().has_copy(&frontend));
+            let groups = Message::Groups {
+                incarnation: core.incarnation(),
+                alive: alive.map(Channel::group).collect(),
+            };
+            if core.send(&frontend, groups) == Err(Unsent::Full) {
+                self.untold(&frontend);
+            }
+        }
+    }
+
+    fn lock_untold(&self) -> MutexGuard<'_, HashSet<ServerId>> {
+        self.untold.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Forgets all channels: they hold the server.
@@ -97,6 +125,14 @@ pub(crate) struct Asked {
     /// None if it could not be asked.
     pub(super) answer: Option<oneshot::Receiver<Result<Answer>>>,
     pub(super) uids: Vec<Uid>,
+}
+
+impl Asked {
+    /// A frontend that the push could not be sent to.
+    pub(super) fn unreachable(core: &Core, uids: Vec<Uid>) -> Self {
+        core.counters.add(Dropped::Unreachable);
+        Self { seq: 0, answer: None, uids }
+    }
 }
 
 impl Channels {
@@ -198,14 +234,17 @@ impl Channels {
         let push = self.core.encode_push(route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
         let mut asked = Vec::new();
         for (sid, uids) in by_frontend {
-            let (seq, answer) = self.core.pending.add_task(sid.clone());
-            let sent =
-                self.core.send(&sid, Message::PushUids { seq, push: push.clone(), uids: uids.clone() });
-            if sent.is_err() {
+            let Ok((seq, answer)) = self.core.pending.add_task(&sid) else {
+                asked.push(Asked::unreachable(&self.core, uids));
+                continue;
+            };
+            let push = Message::PushUids { seq, push: push.clone(), uids: uids.clone() };
+            if self.core.send(&sid, push).is_ok() {
+                asked.push(Asked { seq, answer: Some(answer), uids });
+            } else {
                 self.core.pending.remove(seq);
-                self.core.counters.add(Dropped::Unreachable);
+                asked.push(Asked::unreachable(&self.core, uids));
             }
-            asked.push(Asked { seq, answer: sent.is_ok().then_some(answer), uids });
         }
         Ok(missing(&self.core, asked).await)
     }

@@ -90,6 +90,8 @@ pub(crate) enum Message {
     PushUids { seq: u64, push: Push, uids: Vec<Uid> },
     /// A push to all clients of a frontend.
     Broadcast { push: Push, bound_only: bool, filter: Option<Value> },
+    /// Wants an answer, once all that was sent before it is taken in.
+    Fence { seq: u64 },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use super::pending::{Pending, Waiter};
 use crate::cluster::Member;
 use crate::envelope::{Answer, Envelope, Message};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
 use crate::remote::{pack, unpack};
 use crate::server::{ServerId, ServerInfo};
 use crate::session::Incarnation;
@@ -65,7 +66,7 @@ impl Caller {
         let state = Arc::new(State {
             own: Mutex::new(member.clone()),
             outlet: OnceLock::new(),
-            pending: Pending::default(),
+            pending: Pending::new(Limits::default().pending_calls),
             up: Mutex::default(),
             changed: Notify::new(),
         });
@@ -86,8 +87,9 @@ impl Caller {
     /// Calls a remote's method: `args` is a tuple of its arguments.
     ///
     /// # Errors
-    /// The method's own error with its code; or by [`kind`](Error::kind): `NoSuchMethod`, `Refused` if the server leaves
-    /// meanwhile, `Overloaded`, `Deadline`, also if there is no link until then.
+    /// The method's own error with its code; or by [`kind`](Error::kind): `NoSuchMethod`, `Refused` if the server is stopping
+    /// or the link breaks meanwhile, `Overloaded` also with more than 10,000 calls to one server out, `Deadline`, also if
+    /// there is no link until then.
     pub async fn call<T: DeserializeOwned>(
         &self,
         server: &str,
@@ -98,11 +100,14 @@ impl Caller {
         let (args, server) = (pack(args)?, ServerId::from(server));
         let call = async {
             let member = self.linked(&server).await;
+            if member.leaving {
+                return Err(Error::of(ErrorKind::Refused, format_args!("{server} is stopping")));
+            }
             let number = member.methods.number(service, method).ok_or_else(|| {
                 let why = format!("{server} has no remote method {service}.{method}");
                 Error::of(ErrorKind::NoSuchMethod, why)
             })?;
-            let (seq, answer) = self.state.pending.add_task(server.clone());
+            let (seq, answer) = self.state.pending.add_task(&server)?;
             let _forget = Forget { pending: &self.state.pending, seq };
             let message = Message::Call { seq, method: number, lane: 0, args };
             self.outlet.send(&server, Envelope(message)).map_err(|reason| unsent(&server, reason))?;
@@ -177,6 +182,13 @@ impl Inbox for Replies {
                 if let Some(Waiter::Task(task)) = self.0.pending.remove(seq) {
                     // Whoever asked may have stopped waiting.
                     let _ = task.send(result);
+                }
+            }
+            Message::Fence { seq } => {
+                if let Some(outlet) = self.0.outlet.get().and_then(Weak::upgrade) {
+                    let answer = Message::Reply { seq, result: Ok(Answer::Done(0)) };
+                    // Who can't be told hears that the link broke.
+                    let _ = outlet.send(from, Envelope(answer));
                 }
             }
             _ => tracing::debug!(%from, "a caller was sent something other than an answer"),

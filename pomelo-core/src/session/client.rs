@@ -19,6 +19,7 @@ use crate::message::{Body, Request};
 use crate::outbox::{Appended, Outbox};
 use crate::route::Route;
 use crate::server::ServerId;
+use crate::transport::Unsent;
 
 /// Whether a connector may go on reading a client's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,11 +265,17 @@ impl ClientSession {
 
     /// Sends a message on to the server that handles it, without waiting for the answer.
     fn forward(self: &Arc<Self>, request: Request, server: ServerId) {
-        if let Err(error) = self.core.check_working(&server) {
-            self.respond(request.id(), request.route().as_str(), Err(&error));
-            return self.answered();
-        }
-        let seq = self.core.pending.add_client(server.clone(), self.clone(), request.clone());
+        let added = self
+            .core
+            .check_working(&server)
+            .and_then(|()| self.core.pending.add_client(&server, self.clone(), request.clone()));
+        let seq = match added {
+            Ok(seq) => seq,
+            Err(error) => {
+                self.respond(request.id(), request.route().as_str(), Err(&error));
+                return self.answered();
+            }
+        };
         // A change of the session that is not in the snapshot must not be answered before the message is on its way:
         // backends rely on it. Hence the snapshot is taken and the message sent under one lock.
         let sent = {
@@ -370,7 +377,10 @@ impl ClientSession {
             for server in subscribers.into_iter().filter(|server| !self.core.owns(server)) {
                 let closed = Message::SessionClosed { session: snapshot.clone(), reason: reason.clone() };
                 // A server that can't be reached learns of the closing when this frontend's death or return shows.
-                let _ = self.core.send(&server, closed);
+                if self.core.send(&server, closed) == Err(Unsent::Full) {
+                    let (core, snapshot, reason) = (self.core.clone(), snapshot.clone(), reason.clone());
+                    self.core.executor.spawn(hooks::tell_closed(core, server, snapshot, reason));
+                }
             }
         }
         self.core.edge.forget(self);

@@ -2,17 +2,27 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use smallvec::SmallVec;
+use tokio::time::sleep;
 
 use super::{Incarnation, Session, SessionId};
 use crate::app::Core;
-use crate::envelope::{SessionOp, Snapshot};
+use crate::envelope::{Message, SessionOp, Snapshot};
 use crate::error::{ErrorKind, Result};
 use crate::server::ServerId;
+use crate::transport::Unsent;
+
+/// How many sessions of a frontend are asked for at once when the link to it is there again; far fewer than the calls that
+/// may be out.
+const RESUBSCRIPTIONS: usize = 64;
+
+/// How long to wait before something that must not be lost is tried again.
+const BREATHER: Duration = Duration::from_millis(50);
 
 /// A function to run with the session that closed.
 pub(crate) type Hook = Box<dyn FnOnce(Session) -> BoxFuture<'static, Result<()>> + Send>;
@@ -91,12 +101,33 @@ impl Hooks {
     }
 }
 
-/// The link to a session's frontend is there again: has it tell this server of the closing, as before, and closes the
-/// session here if that has happened meanwhile.
-pub(crate) async fn resubscribe(core: Arc<Core>, session: Snapshot) {
-    let asked = core.ask_session(&session.frontend, SessionOp::Subscribe { id: session.id }).await;
-    if asked.is_err_and(|error| error.kind() == ErrorKind::Closed) {
-        core.queues.close(&core, session);
+/// The link to a frontend is there again: has it tell this server of the closing of these sessions, as before, and closes
+/// those here that have closed meanwhile.
+pub(crate) async fn resubscribe(core: Arc<Core>, sessions: Vec<Snapshot>) {
+    let sessions = futures::stream::iter(sessions);
+    sessions.for_each_concurrent(RESUBSCRIPTIONS, |session| resubscribe_to(&core, session)).await;
+}
+
+async fn resubscribe_to(core: &Arc<Core>, session: Snapshot) {
+    loop {
+        let asked = core.ask_session(&session.frontend, SessionOp::Subscribe { id: session.id }).await;
+        match asked.map_err(|error| error.kind()) {
+            Err(ErrorKind::Closed) => return core.queues.close(core, session),
+            Err(ErrorKind::Overloaded | ErrorKind::Deadline) => sleep(BREATHER).await,
+            // If the link broke again, the same happens when it is there again.
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+/// Tells a server that a session is closed, once the link to it has room again: its hooks wait for that.
+pub(crate) async fn tell_closed(core: Arc<Core>, server: ServerId, session: Snapshot, reason: Arc<str>) {
+    loop {
+        sleep(BREATHER).await;
+        let closed = Message::SessionClosed { session: session.clone(), reason: reason.clone() };
+        if core.send(&server, closed) != Err(Unsent::Full) {
+            return;
+        }
     }
 }
 

@@ -125,6 +125,10 @@ impl Names<'_> {
     }
 }
 
+fn other_version(offered: u16) -> Refusal {
+    Refusal::Version { offered, spoken: VERSION }
+}
+
 fn check(
     secret: Option<&Secret>,
     proof: Option<&Proof>,
@@ -152,7 +156,7 @@ pub(super) async fn dial(
     let (peer, peer_nonce, proof) = match connection.hear().await? {
         Control::Challenge { version: VERSION, id, nonce, proof } => (id, nonce, proof),
         Control::Challenge { version, .. } => {
-            return Err(connection.refuse(Refusal::Version(version)).await);
+            return Err(connection.refuse(other_version(version)).await);
         }
         _ => return Err(GreetError::Unexpected),
     };
@@ -189,7 +193,7 @@ pub(super) async fn answer(
     let (peer, peer_nonce) = match connection.hear().await? {
         Control::Hello { id, nudge: true, .. } => return Ok(Caller::Nudge(id)),
         Control::Hello { version: VERSION, id, nonce, .. } => (id, nonce),
-        Control::Hello { version, .. } => return Err(connection.refuse(Refusal::Version(version)).await),
+        Control::Hello { version, .. } => return Err(connection.refuse(other_version(version)).await),
         _ => return Err(GreetError::Unexpected),
     };
     let names = Names { dialer: (&peer, peer_nonce), listener: (own, nonce) };
@@ -212,3 +216,6 @@ pub(super) async fn nudge(stream: TcpStream, own: &ServerId) -> Result<(), Greet
     let hello = Control::Hello { version: VERSION, id: own.clone(), nonce: Nonce::random()?, nudge: true };
     Ok(Connection::new(stream).say(&hello).await?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use bytes::BytesMut;
 use pomelo_core::envelope::Envelope;
 use pomelo_core::session::Incarnation;
 use pomelo_core::transport::{Inbox, Outcast};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::greet::Connection;
@@ -153,7 +153,11 @@ impl Reader {
 }
 
 /// Writes what is queued until the queue is closed and empty; says that it is there when there is nothing to write.
-async fn write_all(queue: Arc<Queue>, mut write: OwnedWriteHalf, options: Arc<TcpOptions>) -> io::Result<()> {
+async fn write_all(
+    queue: Arc<Queue>,
+    mut write: impl AsyncWrite + Unpin,
+    options: Arc<TcpOptions>,
+) -> io::Result<()> {
     let mut batch = Batch::default();
     loop {
         queue.take(&mut batch);
@@ -163,32 +167,151 @@ async fn write_all(queue: Arc<Queue>, mut write: OwnedWriteHalf, options: Arc<Tc
             }
             if timeout(options.keepalive, queue.ready()).await.is_err() {
                 queue.say(&Control::Ping);
-            } else if !options.interval.is_zero() && !queue.is_closed() {
-                sleep(options.interval).await;
+            } else {
+                collect(&queue, options.interval).await;
             }
             continue;
         }
-        while !batch.is_empty() {
-            let written = {
-                let (slices, count) = batch.slices();
-                write.write_vectored(&slices[..count]).await
-            };
-            match written {
-                Ok(0) => return close(&queue, io::ErrorKind::WriteZero.into()),
-                Ok(written) => batch.advance(written),
-                Err(error) => return close(&queue, error),
-            }
+        if let Err(error) = write_batch(&mut write, &mut batch).await {
+            queue.close();
+            return Err(error);
         }
+        collect(&queue, options.interval).await;
     }
 }
 
-fn close(queue: &Queue, error: io::Error) -> io::Result<()> {
-    queue.close();
-    Err(error)
+/// Lets more be queued before the next write; not on a link that ends.
+async fn collect(queue: &Queue, interval: Duration) {
+    if !interval.is_zero() && !queue.is_closed() {
+        sleep(interval).await;
+    }
+}
+
+async fn write_batch(write: &mut (impl AsyncWrite + Unpin), batch: &mut Batch) -> io::Result<()> {
+    while !batch.is_empty() {
+        let written = {
+            let (slices, count) = batch.slices();
+            write.write_vectored(&slices[..count]).await?
+        };
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        batch.advance(written);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
+mod writer_tests {
+    use std::io::IoSlice;
+    use std::pin::Pin;
+    use std::sync::Mutex;
+    use std::task::{Context, Poll};
+
+    use bytes::Bytes;
+    use tokio::task::JoinHandle;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// What was written, one entry a write, and when.
+    #[derive(Clone, Default)]
+    struct Writes(Arc<Mutex<Vec<(Instant, usize)>>>);
+
+    impl Writes {
+        fn all(&self) -> Vec<(Instant, usize)> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl AsyncWrite for Writes {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.lock().unwrap().push((Instant::now(), bytes.len()));
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            self.poll_write(cx, &all)
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// A call of method 0 without arguments, as it is on the wire.
+    fn call() -> Envelope {
+        Envelope::decode(Bytes::from([&[1][..], &[0; 20], &[0x90]].concat())).unwrap()
+    }
+
+    fn writer(interval: Duration) -> (Arc<Queue>, Writes, JoinHandle<io::Result<()>>) {
+        let mut options = TcpOptions::default();
+        (options.interval, options.keepalive) = (interval, Duration::from_secs(3600));
+        let (queue, writes) = (Arc::new(Queue::new(1 << 20, 1 << 20)), Writes::default());
+        let task = tokio::spawn(write_all(queue.clone(), writes.clone(), Arc::new(options)));
+        (queue, writes, task)
+    }
+
+    /// Queues 100 calls, each once the writer has seen the one before.
+    async fn send_100(queue: &Queue) {
+        for _ in 0..100 {
+            queue.send(&call()).unwrap();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn end(queue: &Queue, writes: &Writes, task: JoinHandle<io::Result<()>>) -> usize {
+        queue.close();
+        task.await.unwrap().unwrap();
+        let bytes: usize = writes.all().iter().map(|(_, length)| length).sum();
+        assert_eq!(bytes, 100 * (5 + 22), "something was not written");
+        writes.all().len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_an_interval_100_calls_leave_in_few_writes() {
+        let (queue, writes, task) = writer(Duration::from_millis(30));
+        send_100(&queue).await;
+        sleep(Duration::from_millis(100)).await;
+        assert!(end(&queue, &writes, task).await <= 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_an_interval_no_two_writes_come_closer_than_that() {
+        let interval = Duration::from_millis(30);
+        let (queue, writes, task) = writer(interval);
+        for _ in 0..100 {
+            queue.send(&call()).unwrap();
+            sleep(Duration::from_millis(1)).await;
+        }
+        sleep(interval).await;
+        let seen = writes.all();
+        assert!(seen.len() >= 2 && seen.windows(2).all(|pair| pair[1].0 - pair[0].0 >= interval), "{seen:?}");
+        end(&queue, &writes, task).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_an_interval_nothing_is_delayed() {
+        let (queue, writes, task) = writer(Duration::ZERO);
+        let began = Instant::now();
+        send_100(&queue).await;
+        // The clock stands still unless everything waits for it.
+        assert!(writes.all().iter().all(|(at, _)| *at == began));
+        assert_eq!(end(&queue, &writes, task).await, 100);
+    }
+}
+
+#[cfg(test)]
+mod reader_tests {
     use std::io::Write;
     use std::sync::Mutex;
 

@@ -46,9 +46,9 @@ pub(super) enum Control {
 /// Why there will be no link.
 #[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
 pub(super) enum Refusal {
-    /// It would not understand.
-    #[error("it speaks version {0} of the protocol, and this server version {VERSION}")]
-    Version(u16),
+    /// The two would not understand each other.
+    #[error("version {offered} of the protocol between servers was offered where version {spoken} is spoken")]
+    Version { offered: u16, spoken: u16 },
     /// The other side has another secret, or none.
     #[error("its cluster secret is another one")]
     Secret,
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_control_frame_is_read_as_it_was_written_however_it_arrives() {
         let mut whole = BytesMut::new();
-        put_control(&mut whole, &Control::Refused(Refusal::Version(7)));
+        put_control(&mut whole, &Control::Refused(Refusal::Version { offered: 7, spoken: 1 }));
         put_control(&mut whole, &Control::Ping);
         let (mut input, mut seen) = (BytesMut::new(), Vec::new());
         for byte in whole {
@@ -177,7 +177,7 @@ mod tests {
                 seen.push(format!("{frame:?}"));
             }
         }
-        assert_eq!(seen, ["Control(Refused(Version(7)))", "Control(Ping)"]);
+        assert_eq!(seen, ["Control(Refused(Version { offered: 7, spoken: 1 }))", "Control(Ping)"]);
     }
 
     #[test]

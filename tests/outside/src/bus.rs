@@ -1,0 +1,146 @@
+//! The transport, and what it knows of the servers that are bound.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::BytesMut;
+use futures::future::BoxFuture;
+use pomelo::core::cluster::Member;
+use pomelo::core::envelope::Envelope;
+use pomelo::core::server::{ServerId, ServerInfo};
+use pomelo::core::session::Incarnation;
+use pomelo::core::transport::{Inbox, Outcast, Outlet, Transport, Unsent};
+use tokio::sync::oneshot;
+
+use crate::post::{Item, Post};
+
+/// A bus on which servers of one process meet. Clones are the same bus.
+#[derive(Clone, Default)]
+pub struct Bus(Arc<Mutex<HashMap<ServerId, Stop>>>);
+
+/// A bound server.
+#[derive(Clone)]
+struct Stop {
+    member: Member,
+    inbox: Arc<dyn Inbox>,
+    /// What comes for it, from each of the others.
+    arrivals: HashMap<ServerId, Post>,
+}
+
+impl Bus {
+    fn stops(&self) -> MutexGuard<'_, HashMap<ServerId, Stop>> {
+        self.0.lock().expect("nobody panics while it looks")
+    }
+
+    /// Links a server that is new with one that is there.
+    fn link(stops: &mut HashMap<ServerId, Stop>, new: &ServerId, other: &ServerId) {
+        for (to, from) in [(new, other), (other, new)] {
+            let Some(member) = stops.get(from).map(|stop| stop.member.clone()) else { continue };
+            let Some(stop) = stops.get_mut(to) else { continue };
+            let post = Post::start(from.clone(), stop.inbox.clone());
+            post.put(Item::Joined(member));
+            stop.arrivals.insert(from.clone(), post);
+        }
+    }
+}
+
+impl Transport for Bus {
+    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, pomelo::Result<Arc<dyn Outlet>>> {
+        let id = server.info.id.clone();
+        let mut stops = self.stops();
+        let others: Vec<_> = stops.keys().filter(|other| **other != id).cloned().collect();
+        stops.insert(id.clone(), Stop { member: server, inbox, arrivals: HashMap::new() });
+        for other in others {
+            Self::link(&mut stops, &id, &other);
+        }
+        drop(stops);
+        let outlet: Arc<dyn Outlet> = Arc::new(BusOutlet { id, bus: self.clone() });
+        Box::pin(async { Ok(outlet) })
+    }
+}
+
+struct BusOutlet {
+    id: ServerId,
+    bus: Bus,
+}
+
+impl BusOutlet {
+    /// The queues from this server to the others.
+    fn departures(&self) -> Vec<Post> {
+        let stops = self.bus.stops();
+        stops.values().filter_map(|stop| stop.arrivals.get(&self.id).cloned()).collect()
+    }
+}
+
+impl Outlet for BusOutlet {
+    fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
+        let post = {
+            let stops = self.bus.stops();
+            stops.get(to).and_then(|stop| stop.arrivals.get(&self.id)).cloned()
+        };
+        let post = post.ok_or(Unsent::NoLink)?;
+        let mut bytes = BytesMut::new();
+        let body = envelope.encode(&mut bytes).map_err(|_| Unsent::TooLong)?;
+        bytes.extend_from_slice(&body);
+        if post.put(Item::Envelope(bytes.freeze())) { Ok(()) } else { Err(Unsent::Full) }
+    }
+
+    /// All servers on the bus are linked anyhow.
+    fn expect(&self, _: &[Arc<ServerInfo>]) {}
+
+    fn announce(&self, server: Member) {
+        if let Some(stop) = self.bus.stops().get_mut(&self.id) {
+            stop.member = server.clone();
+        }
+        for post in self.departures() {
+            post.put(Item::Joined(server.clone()));
+        }
+    }
+
+    fn cut(&self, server: &ServerId, _: Incarnation) {
+        if let Some(stop) = self.bus.stops().get_mut(&self.id) {
+            stop.arrivals.remove(server);
+        }
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.departures().iter().map(Post::bytes).sum()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        let own = self.bus.stops().remove(&self.id);
+        let mut arrived = Vec::new();
+        if let Some(own) = own {
+            let mut stops = self.bus.stops();
+            for post in stops.values_mut().filter_map(|stop| stop.arrivals.remove(&self.id)) {
+                let (told, hears) = oneshot::channel();
+                post.put(Item::Left(own.member.incarnation, told));
+                arrived.push(hears);
+            }
+        }
+        Box::pin(async move {
+            // What is queued is delivered first; an error means that the receiver is gone as well.
+            futures::future::join_all(arrived).await;
+        })
+    }
+}
+
+/// Hands one item over to a server.
+pub(crate) fn deliver(inbox: &dyn Inbox, from: &ServerId, item: Item) {
+    match item {
+        Item::Envelope(bytes) => {
+            inbox.receive(from, Envelope::decode(bytes).expect("it was encoded by the same library"));
+        }
+        Item::Joined(member) => {
+            if let Err(Outcast(life)) = inbox.joined(member) {
+                // Nobody is silent on this bus, so nobody is declared gone but who has left it.
+                panic!("{from} was declared gone in {life:?}");
+            }
+        }
+        Item::Left(life, told) => {
+            inbox.left(from, life);
+            // Who left may not wait.
+            let _ = told.send(());
+        }
+    }
+}
