@@ -158,11 +158,14 @@ impl View {
             }
             let guest = member.is_guest();
             known.members.insert(info.id.clone(), member);
-            if !guest {
+            // One that is stopped for good is not expected again because it says that it leaves.
+            if !guest && joined != Joined::Again {
                 let list = known.expected.entry(info.server_type.clone()).or_default();
                 if list.by_id(&info.id).is_none() {
                     *list = list.iter().cloned().chain([info.clone()]).collect();
                 }
+            }
+            if !guest {
                 known.relist(&info.server_type);
             }
             joined
@@ -309,6 +312,17 @@ mod tests {
         let known = view.known();
         assert_eq!((known.live("chat").len(), known.expected("chat").len()), (0, 1));
         assert!(known.member("chat-1").is_some() && known.working("chat-1").is_none());
+    }
+
+    #[test]
+    fn a_server_that_is_not_expected_any_more_is_not_expected_again_until_it_is_new() {
+        let (view, one) = (View::default(), member("chat-1"));
+        view.join(one.clone());
+        view.expect(&[]);
+        assert_eq!(view.join(Member { leaving: true, ..one.clone() }), Joined::Again);
+        assert_eq!(view.known().expected("chat").len(), 0);
+        assert!(matches!(view.join(member("chat-1")), Joined::Reborn(_)));
+        assert_eq!(view.known().expected("chat").len(), 1);
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub trait Outlet: Send + Sync + 'static {
     /// Why it can't; the envelope is dropped.
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent>;
 
-    /// The servers to be linked with, this one included: the whole list, each time that it changes. Links to servers
-    /// that are not in it any more are closed.
+    /// The servers to be linked with, this one included: the whole list, each time that it changes. A server that is not
+    /// in it any more keeps its link until it leaves: it may have to end what it has begun.
     fn expect(&self, servers: &[Arc<ServerInfo>]);
 
     /// Whether there can be a link to a server, once it is up: over tcp, one of the two needs a port.
