@@ -81,6 +81,10 @@ impl Hub {
     fn peer_or_new(self: &Arc<Self>, info: &Arc<ServerInfo>, expected: bool) -> Arc<Peer> {
         let mut peers = self.peers.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(peer) = peers.get(&info.id) {
+            // While nobody can forget it.
+            if expected {
+                peer.expect(info.clone());
+            }
             return peer.clone();
         }
         let peer = Arc::new(Peer::new(info.clone(), expected));
@@ -212,10 +216,10 @@ impl Outlet for TcpOutlet {
     fn expect(&self, servers: &[Arc<ServerInfo>]) {
         let hub = &self.0;
         for info in servers.iter().filter(|info| info.id != *hub.id()) {
-            hub.peer_or_new(info, true).expect(info.clone());
+            hub.peer_or_new(info, true);
         }
         for peer in hub.peers() {
-            if peer.is_expected() && !servers.iter().any(|info| info.id == peer.id) {
+            if !servers.iter().any(|info| info.id == peer.id) {
                 peer.forget();
             }
         }
