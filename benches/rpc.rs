@@ -16,6 +16,9 @@ use pomelo::net::transport::{Memory, Tcp, TcpOptions};
 use pomelo::{Result, key, remote, to};
 use tokio::runtime::{Builder, Runtime};
 
+/// Makes a transport for each process.
+type Make = fn() -> Arc<dyn Transport>;
+
 pomelo::servers! {
     connector: {},
     chat: { remotes: [ChatRemote] },
@@ -59,7 +62,7 @@ async fn many(app: &App) {
 fn rpc(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rpc");
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
-    let transports: [(&str, fn() -> Arc<dyn Transport>); 2] =
+    let transports: [(&str, Make); 2] =
         [("memory", || Arc::new(Memory::new())), ("tcp", || Arc::new(Tcp::new(TcpOptions::default())))];
     for (transport, make) in transports {
         for threads in ["one thread", "all cores"] {
