@@ -7,6 +7,7 @@ use pomelo::to;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::proxy::Proxy;
 use crate::support::{soon, until};
 use crate::world::{World, patient, servers};
 
@@ -19,9 +20,8 @@ fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
 
 /// What a guest says until it is linked, with its name changed to one of the same length.
 async fn greeting(world: &World) -> Vec<u8> {
-    let proxy_port = crate::world::free_port();
-    let proxy = crate::proxy::Proxy::start(proxy_port, world.chat().server().port.unwrap()).await;
-    let servers = Config::from_servers(&servers(proxy_port), "development").unwrap().servers;
+    let proxy = Proxy::start(world.chat().server().port.unwrap()).await;
+    let servers = Config::from_servers(&servers(proxy.port()), "development").unwrap().servers;
     let guest = Caller::join(&Tcp::new(patient()), "guest-1", &servers).await.unwrap();
     guest.call::<u32>("chat-1", "chatRemote", "echo", &(1,)).await.unwrap();
     let said = proxy.said().concat();
@@ -32,17 +32,15 @@ async fn greeting(world: &World) -> Vec<u8> {
         let length = u32::from_be_bytes(said[end..end + 4].try_into().unwrap()) as usize;
         end += 5 + length;
     }
-    let text = said[..end].to_vec();
-    let mut renamed = text.clone();
-    let places = text.windows(7).enumerate().filter(|(_, part)| *part == b"guest-1").map(|(at, _)| at);
-    for at in places {
-        renamed[at..at + 7].copy_from_slice(b"ghost-1");
+    let mut greeting = said[..end].to_vec();
+    while let Some(at) = greeting.windows(7).position(|part| part == b"guest-1") {
+        greeting[at..at + 7].copy_from_slice(b"ghost-1");
     }
-    renamed
+    greeting
 }
 
-/// What becomes of a connection that says this; others must not notice.
-async fn say(world: &World, parts: &[&[u8]]) {
+/// What is answered to a connection that says this; others must not notice.
+async fn say(world: &World, parts: &[&[u8]]) -> Vec<u8> {
     let port = world.chat().server().port.unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     for part in parts {
@@ -53,6 +51,7 @@ async fn say(world: &World, parts: &[&[u8]]) {
     let mut answer = Vec::new();
     let _ = soon(stream.read_to_end(&mut answer)).await;
     assert_eq!(world.remote().echo(to("chat-1"), 7).await.unwrap(), 7, "another link is disturbed");
+    answer
 }
 
 #[tokio::test]
@@ -102,7 +101,8 @@ async fn a_link_that_talks_nonsense_costs_only_itself() {
         frame(CONTROL, &[0xc1]),
         vec![0, 0, 1],
     ] {
-        say(&world, &[&greeting, &nonsense]).await;
+        let answer = say(&world, &[&greeting, &nonsense]).await;
+        assert!(answer.windows(7).any(|part| part == b"Welcome"), "it was not linked: {answer:?}");
     }
     assert_eq!(world.proxy.said().len(), said, "the link was made anew");
     world.stop().await;

@@ -23,17 +23,24 @@ pub enum Mode {
 pub struct Proxy {
     mode: watch::Sender<Mode>,
     said: Arc<Mutex<Vec<Vec<u8>>>>,
+    port: u16,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
-    /// A way from one port to another.
-    pub async fn start(port: u16, to: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    /// A way to that port.
+    pub async fn start(to: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
         let (mode, watched) = watch::channel(Mode::Pass);
         let said = Arc::<Mutex<Vec<_>>>::default();
         let accepting = tokio::spawn(accept(listener, to, watched, said.clone()));
-        Self { mode, said, accepting }
+        Self { mode, said, port, accepting }
+    }
+
+    /// Where the way begins.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Sets what becomes of bytes from now on.

@@ -173,8 +173,9 @@ impl World {
         chat: TcpOptions,
         setup: impl Fn(&mut Configure<Rpc>) + Clone + Send + Sync + 'static,
     ) -> Self {
-        let (way, port) = (free_port(), free_port());
-        let proxy = Proxy::start(way, port).await;
+        let port = free_port();
+        let proxy = Proxy::start(port).await;
+        let way = proxy.port();
         let (log, gate) = (Log::default(), Gate(Arc::new(Semaphore::new(0))));
         let start = |id: &'static str, port: u16, options: TcpOptions| {
             let (seen, setup) = (log.clone(), setup.clone());

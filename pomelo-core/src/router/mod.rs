@@ -1,4 +1,9 @@
 //! Which server of a type handles a message.
+//!
+//! The default, [`ByUid`], and [`pick`] take a hash modulo the number of servers, as pomelo does. So when a server is added
+//! to servers.json or taken out, nearly every user or room belongs elsewhere: of N servers that become N + 1, only one key
+//! in N + 1 stays. A server that is down moves nothing, since it is still expected. Where what a server has in memory must
+//! stay where it is, use [`ConsistentHash`]: a server that is added takes about 1/(N + 1) of the keys, and all others stay.
 
 mod dispatch;
 mod types;

@@ -168,6 +168,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_server_that_comes_takes_about_its_share_of_the_keys_and_a_modulo_moves_nearly_all() {
+        let ring = || ConsistentHash::new(|by| by.key_or(""));
+        let (four, five) = (ring(), ring());
+        let (before, after) = (servers(&[None; 4]), servers(&[None; 5]));
+        let (mut moved_by_ring, mut moved_by_modulo) = (0, 0);
+        for n in 0..10_000 {
+            let key = format!("room{n}");
+            let place = five.pick(&key, &after).unwrap();
+            if four.pick(&key, &before).unwrap() != place {
+                assert_eq!(place, "chat-server-5", "keys move to the new server only");
+                moved_by_ring += 1;
+            }
+            let by_modulo = |servers| super::super::pick(&key, servers).unwrap().id.clone();
+            moved_by_modulo += u32::from(by_modulo(&before) != by_modulo(&after));
+        }
+        assert!((1_000..3_000).contains(&moved_by_ring), "{moved_by_ring}");
+        assert!((7_000..9_000).contains(&moved_by_modulo), "{moved_by_modulo}");
+    }
+
     /// What pomelo-rpc 1.0.7 and pomelo 2.2.7 pick; the file is made of their answers.
     #[test]
     fn picks_what_pomelo_picks() {

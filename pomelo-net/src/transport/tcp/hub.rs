@@ -11,7 +11,7 @@ use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
 use pomelo_core::transport::{Inbox, Outcast, Outlet, Unsent};
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::greet::{Connection, Greeted};
@@ -30,7 +30,8 @@ pub(super) struct Hub {
     id: ServerId,
     own: RwLock<Member>,
     peers: RwLock<HashMap<ServerId, Arc<Peer>>>,
-    listening: Mutex<Option<AbortHandle>>,
+    /// The task that accepts; its end frees the port.
+    listening: Mutex<Option<JoinHandle<()>>>,
     closed: AtomicBool,
 }
 
@@ -56,7 +57,7 @@ impl Hub {
         self.own.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    pub(super) fn set_listening(&self, accepting: AbortHandle) {
+    pub(super) fn set_listening(&self, accepting: JoinHandle<()>) {
         *self.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(accepting);
     }
 
@@ -189,17 +190,18 @@ impl Hub {
 pub(super) struct TcpOutlet(pub(super) Arc<Hub>);
 
 impl TcpOutlet {
-    /// Takes no links any more, and ends those that are there.
-    fn shut(&self) {
+    /// Takes no links any more, and ends those that are there. What is returned ends once the port is free.
+    fn shut(&self) -> Option<JoinHandle<()>> {
         let hub = &self.0;
         hub.closed.store(true, Ordering::Release);
         let accepting = hub.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        accepting.inspect(AbortHandle::abort);
+        accepting.iter().for_each(JoinHandle::abort);
         let own = hub.own();
         for peer in hub.peers() {
             peer.stop_supervisor();
             end(&peer, &own);
         }
+        accepting
     }
 }
 
@@ -259,7 +261,10 @@ impl Outlet for TcpOutlet {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.shut();
+            if let Some(accepting) = self.shut() {
+                // It was aborted, so its end is an error. A server that comes back wants its port.
+                let _ = accepting.await;
+            }
             join_all(self.0.peers().into_iter().map(|peer| async move { peer.unlinked().await })).await;
         })
     }

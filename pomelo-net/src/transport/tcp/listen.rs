@@ -35,8 +35,7 @@ pub(super) async fn start(hub: &Arc<Hub>) -> Result<()> {
             format_args!("{id} cannot listen for other servers on {host}:{port} (port): {error}"),
         )
     })?;
-    let accepting = tokio::spawn(accept(hub.clone(), listener));
-    hub.set_listening(accepting.abort_handle());
+    hub.set_listening(tokio::spawn(accept(hub.clone(), listener)));
     Ok(())
 }
 

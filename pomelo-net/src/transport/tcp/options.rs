@@ -8,8 +8,34 @@ use serde::{Deserialize, Deserializer};
 
 use crate::cluster::secret::Secret;
 
-/// How servers are linked. In cluster.json the names are camelCase and times are in milliseconds; what is left out is
-/// as it is by default.
+/// How servers are linked.
+///
+/// cluster.json, beside servers.json, has the same by these names, bare or by environment as servers.json is. What is left
+/// out is as by default; a name that is not in this table is an error.
+///
+/// | in cluster.json | unit | default | of pomelo's |
+/// |---|---|---|---|
+/// | `secret` | text, or the variable `POMELO_CLUSTER_SECRET`, which wins | none: this machine only | |
+/// | `whitelist` | list of networks, such as `"10.0.0.0/8"` | `[]`: all | `whitelist` |
+/// | `interval` | ms | 0: nothing waits | `bufferMsg` with `interval` |
+/// | `keepalive` | ms | 1000 | `keepalive` |
+/// | `deadAfter` | ms | 3000 | |
+/// | `goneAfter` | ms | 5000 | |
+/// | `connectTimeout` | ms | 2000 | |
+/// | `maxRetry` | ms | 2000 | `retryConnectTime` |
+/// | `queueLimit` | bytes | 67108864 (64 MiB) | |
+/// | `maxFrame` | bytes | 67108864 (64 MiB) | |
+///
+/// ```json
+/// {
+///   "production": { "secret": "a long random text", "whitelist": ["10.0.0.0/8"], "deadAfter": 3000 }
+/// }
+/// ```
+///
+/// `deadAfter` should be several times `keepalive`, and `goneAfter` more than `deadAfter`, or no link can be made again in
+/// time. All servers of a cluster should have the same. How many calls may wait for an answer, pomelo's `pendingSize`, and
+/// for how long, its `timeout`, are bounds of each server: [`Limits`](pomelo_core::limits::Limits)'s `pending_calls` and
+/// `rpc_timeout`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -100,6 +126,27 @@ mod tests {
             assert_eq!(options.admits(address.parse().unwrap()), admitted, "{address}");
         }
         assert!(TcpOptions::default().admits("11.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_documented_names_and_defaults_are_those_that_are_read() {
+        let source = include_str!("options.rs").lines();
+        let rows = source.filter_map(|line| line.strip_prefix("/// | `"));
+        let (mut names, mut written) = (Vec::new(), serde_json::Map::new());
+        for row in rows {
+            let (name, rest) = row.split_once('`').unwrap();
+            let default = rest.split(" | ").nth(2).unwrap();
+            let number = default.split([':', ' ']).next().unwrap().parse::<u64>();
+            names.push(name);
+            if let Ok(number) = number {
+                written.insert(name.to_owned(), number.into());
+            }
+        }
+        let as_documented: TcpOptions = serde_json::from_value(written.into()).unwrap();
+        assert_eq!(format!("{as_documented:?}"), format!("{:?}", TcpOptions::default()));
+        let error = serde_json::from_str::<TcpOptions>(r#"{ "?": 0 }"#).unwrap_err().to_string();
+        let known = error.split('`').skip(3).step_by(2).collect::<Vec<_>>();
+        assert_eq!(names, known, "{error}");
     }
 
     #[test]
