@@ -1,6 +1,7 @@
 //! What the service does when one of its servers dies, so that the others and their users go on.
 
-use pomelo::{Event, Result, Session, remote};
+use pomelo::core::server::Servers;
+use pomelo::{Event, Result, Session, pick, remote};
 use serde_json::json;
 
 use crate::App;
@@ -17,6 +18,14 @@ pub fn recover(app: &App, event: &Event) {
         Event::AddServers(servers) if servers.iter().any(|server| &*server.server_type == "chat") => {
             app.sessions().for_each_bound(|session| enter_again(app, &session));
         }
+        // There is another number of chat servers, so most rooms belong to other ones now.
+        Event::ReplaceServers(servers) => {
+            close_rooms(
+                app,
+                servers.iter().filter(|server| &*server.server_type == "chat").cloned().collect(),
+            );
+            app.sessions().for_each_bound(|session| enter_again(app, &session));
+        }
         _ => {}
     }
 }
@@ -25,6 +34,15 @@ fn tell_room(app: &App, rid: &str, uid: &str) {
     let leave = json!({ "route": "onLeave", "user": name(uid) });
     if let Err(error) = app.channels().update(rid, |room| room.push("onLeave", &leave)) {
         tracing::warn!(%uid, %error, "a room was not told");
+    }
+}
+
+/// On a chat server: closes the rooms that belong to others now, where their users enter them again.
+fn close_rooms(app: &App, chats: Servers) {
+    for room in app.channels().names() {
+        if pick(&room, &chats).is_ok_and(|chat| chat.id != *app.server_id()) {
+            app.channels().destroy(&room);
+        }
     }
 }
 

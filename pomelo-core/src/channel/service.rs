@@ -189,6 +189,11 @@ impl Channels {
         self.get(name).map(|channel| channel.destroy()).is_some()
     }
 
+    /// The names of all channels, in no particular order.
+    pub fn names(&self) -> Vec<Arc<str>> {
+        self.core.channels.lock().keys().cloned().collect()
+    }
+
     /// How many channels there are.
     pub fn len(&self) -> usize {
         self.core.channels.lock().len()
