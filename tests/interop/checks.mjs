@@ -25,6 +25,11 @@ export class Checks {
     this.check(name, error instanceof Error && matches(error), error);
   }
 
+  /** Whether a check has failed. */
+  get failed() {
+    return this.#failed > 0;
+  }
+
   note(text) {
     console.log(`     ${text}`);
   }

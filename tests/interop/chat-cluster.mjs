@@ -1,0 +1,144 @@
+// The chat example as a cluster of processes on free ports of this machine, operated by the pomelo tool. It reads /proc, so it
+// wants Linux.
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sleep } from './checks.mjs';
+
+const CONFIG = new URL('../../examples/chat/config/', import.meta.url);
+const COPIED = ['clientProtos.json', 'serverProtos.json', 'dictionary.json'];
+const TOOL_MS = 60_000;
+
+export class ChatCluster {
+  #programs;
+  #dir;
+  #master;
+  #masterPort;
+  gatePort;
+
+  /**
+   * @param {{chat: string, tool: string}} programs paths of the example's binary and of the pomelo tool
+   * @param {{connectorPorts?: boolean}} [options] without `connectorPorts` no connector has a `port`
+   */
+  static async prepare(programs, { connectorPorts = true } = {}) {
+    const cluster = new ChatCluster();
+    cluster.#programs = programs;
+    cluster.#dir = mkdtempSync(join(tmpdir(), 'pomelo-cluster-'));
+    await cluster.#configure(connectorPorts);
+    return cluster;
+  }
+
+  async #configure(connectorPorts) {
+    const config = join(this.#dir, 'config');
+    mkdirSync(config);
+    for (const file of COPIED) writeFileSync(join(config, file), readFileSync(new URL(file, CONFIG)));
+    const { development: servers } = JSON.parse(readFileSync(new URL('servers.json', CONFIG)));
+    const entries = Object.values(servers).flat();
+    const ports = await freePorts(2 * entries.length + 1);
+    for (const entry of entries) {
+      delete entry.pagePort;
+      for (const key of ['port', 'clientPort']) if (key in entry) entry[key] = ports.pop();
+    }
+    if (!connectorPorts) for (const entry of servers.connector) delete entry.port;
+    this.gatePort = servers.gate[0].clientPort;
+    this.#masterPort = ports.pop();
+    writeFileSync(join(config, 'servers.json'), JSON.stringify({ development: servers }));
+    const master = { id: 'master-server-1', host: '127.0.0.1', port: this.#masterPort };
+    writeFileSync(join(config, 'master.json'), JSON.stringify({ development: master }));
+  }
+
+  /** Runs the command `start`. */
+  start() {
+    const log = openSync(join(this.#dir, 'master.log'), 'a');
+    const env = { ...process.env, CHAT_CONFIG: join(this.#dir, 'config'), POMELO_ENV: 'development' };
+    const master = spawn(this.#programs.chat, ['start'], { env, detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    const ended = new Promise(resolve => master.on('exit', (code, signal) => resolve(code ?? signal)).on('error', resolve));
+    this.#master = { pid: master.pid, ended };
+  }
+
+  /** The exit code of what runs the command `start`, or the signal that ended it. */
+  get ended() {
+    return this.#master.ended;
+  }
+
+  /** Runs the tool against this cluster's master; a failure of it is a result as well. */
+  tool(...args) {
+    const where = ['-P', String(this.#masterPort), '--json'];
+    return new Promise(resolve =>
+      execFile(this.#programs.tool, [...args, ...where], { timeout: TOOL_MS }, (error, stdout, stderr) => resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr })),
+    );
+  }
+
+  /** What `pomelo list` says, by id; nothing if the master doesn't answer. */
+  async list() {
+    const { code, stdout } = await this.tool('list');
+    return code === 0 ? new Map(JSON.parse(stdout).map(server => [server.id, server])) : new Map();
+  }
+
+  /** Sends a signal to the process of a server. */
+  async signal(id, signal) {
+    const { pid } = (await this.list()).get(id);
+    process.kill(pid, signal);
+    return pid;
+  }
+
+  killMaster() {
+    process.kill(this.#master.pid, 'SIGKILL');
+  }
+
+  /** What all of them have said, for when something failed. */
+  logs() {
+    const logs = join(this.#dir, 'logs');
+    const files = existsSync(logs) ? readdirSync(logs).map(file => join(logs, file)) : [];
+    return [join(this.#dir, 'master.log'), ...files].map(file => `-- ${file.split('/').at(-1)}\n${readFileSync(file)}`).join('\n');
+  }
+
+  /** The processes that are of this cluster: they were given its directory. */
+  processes() {
+    return readdirSync('/proc').filter(name => /^\d+$/.test(name) && this.#owns(name)).map(Number);
+  }
+
+  #owns(pid) {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`CHAT_CONFIG=${this.#dir}/`);
+    } catch {
+      return false; // it has ended, or is somebody else's
+    }
+  }
+
+  /** Ends whatever is left of it. */
+  async end() {
+    // The master first, or it starts again what is ended.
+    for (let round = 0; round < 50; round++) {
+      const left = this.processes();
+      if (left.length === 0) break;
+      for (const pid of left.sort((a, b) => (b === this.#master?.pid) - (a === this.#master?.pid))) kill(pid);
+      await sleep(100);
+    }
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It was faster.
+  }
+}
+
+/** Ports that nobody listens on now. */
+async function freePorts(count) {
+  const servers = await Promise.all(Array.from({ length: count }, () => new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject).listen(0, '127.0.0.1', () => resolve(server));
+  })));
+  const ports = servers.map(server => server.address().port);
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
+  return ports;
+}
+
+/** A port that nobody listens on now. */
+export const freePort = async () => (await freePorts(1))[0];
