@@ -130,15 +130,19 @@ function kill(pid) {
   }
 }
 
-/** Ports that nobody listens on now. */
+/** Ports that nobody listens on, and that no outgoing connection takes meanwhile: systems take those from 32768 on. */
 async function freePorts(count) {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject).listen(0, '127.0.0.1', () => resolve(server));
-  })));
-  const ports = servers.map(server => server.address().port);
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
+  const ports = [];
+  for (let port = 10_000 + Math.floor(Math.random() * 15_000); ports.length < count; port++) if (await isFree(port)) ports.push(port);
   return ports;
 }
 
-/** A port that nobody listens on now. */
+function isFree(port) {
+  return new Promise(resolve => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** A port that nobody listens on. */
 export const freePort = async () => (await freePorts(1))[0];
