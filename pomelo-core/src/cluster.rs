@@ -250,6 +250,11 @@ impl Known {
         self.expected.values().find_map(|servers| servers.by_id(id))
     }
 
+    /// All servers that are expected.
+    pub(crate) fn all_expected(&self) -> Vec<Arc<ServerInfo>> {
+        self.expected.values().flat_map(|list| list.iter().cloned()).collect()
+    }
+
     /// Whether every server that is expected is up.
     pub(crate) fn is_complete(&self) -> bool {
         self.all_up(|_| true)

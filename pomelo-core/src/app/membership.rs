@@ -175,6 +175,11 @@ impl Core {
         self.life_over(peer, incarnation);
         if !member.is_guest() {
             self.emit(Event::RemoveServers(vec![peer.clone()]));
+            let known = self.view.known();
+            if known.expects(peer).is_none() {
+                // It was off the list, and expected only as long as it was up.
+                self.emit(Event::ReplaceServers(known.all_expected()));
+            }
         }
     }
 
