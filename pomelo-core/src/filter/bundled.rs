@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::{Filter, FilterFactory, Verdict};
+use super::{Done, Filter, FilterFactory, Verdict};
 use crate::app::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Body, Request};
@@ -48,7 +48,7 @@ impl Filter for Time {
     fn after<'a>(&'a self, request: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()> {
         let time_used_ms = request.arrived().elapsed().as_millis() as u64;
         tracing::info!(target: "pomelo::con_log", route = %request.route(), time_used_ms, ok = outcome.is_ok());
-        Box::pin(std::future::ready(()))
+        Box::pin(Done)
     }
 }
 
@@ -114,7 +114,7 @@ impl Filter for SerialTurns {
             turns.remove(&id);
         }
         drop(turns);
-        Box::pin(std::future::ready(()))
+        Box::pin(Done)
     }
 }
 

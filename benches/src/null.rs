@@ -1,0 +1,70 @@
+//! Connections that lead nowhere.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+use bytes::Bytes;
+use pomelo::core::connector::Format;
+use pomelo::core::message::{Body, Encoding};
+use pomelo::core::outbox::{Outbox, Sink};
+use pomelo::net::protocol::message::RouteRef;
+use pomelo::net::protocol::outgoing::{Framing, push, response};
+
+/// Takes everything at once, and counts the bytes.
+#[derive(Clone, Default)]
+pub struct NullSink(Arc<AtomicUsize>);
+
+impl NullSink {
+    /// How many bytes were written so far, to this one and its clones.
+    pub fn written(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many were written, while others do it. tokio's `yield_now` would do, and allocate.
+    pub async fn reaches(&self, bytes: usize) {
+        poll_fn(|cx| {
+            if self.written() >= bytes {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Sink for NullSink {
+    fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes = frames.iter().map(|frame| frame.len()).sum();
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Ok(bytes)
+    }
+
+    fn wait_writable(&self, _: Arc<Outbox>) {}
+
+    fn close(&self) {}
+}
+
+/// Frames as raw tcp has them, bodies in JSON.
+pub struct Tcp;
+
+impl Format for Tcp {
+    fn encoding(&self) -> Encoding {
+        Encoding::Json
+    }
+
+    fn push(&self, route: &str, body: &Body) -> pomelo::Result<Bytes> {
+        Ok(push(Framing::Tcp, RouteRef::Name(route), &body.bytes)?)
+    }
+
+    fn response(&self, id: u64, body: &Body) -> pomelo::Result<Bytes> {
+        Ok(response(Framing::Tcp, id, &body.bytes)?)
+    }
+
+    fn kick(&self, _: &str) -> Bytes {
+        Bytes::new()
+    }
+}
