@@ -17,7 +17,10 @@ pomelo::servers! {
 async fn main() -> pomelo::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     let is_terminal = std::io::stdout().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .init();
     App::builder()
         .config_dir("config")
         .configure("production|development", "connector", |app| {
