@@ -50,7 +50,7 @@ export class ChatCluster {
   /** Runs the command `start`. */
   start() {
     const log = openSync(join(this.#dir, 'master.log'), 'a');
-    const env = { ...process.env, CHAT_CONFIG: join(this.#dir, 'config'), POMELO_ENV: 'development' };
+    const env = { ...process.env, POMELO_CONFIG: join(this.#dir, 'config'), POMELO_ENV: 'development' };
     const master = spawn(this.#programs.chat, ['start'], { env, detached: true, stdio: ['ignore', log, log] });
     closeSync(log);
     const ended = new Promise(resolve => master.on('exit', (code, signal) => resolve(code ?? signal)).on('error', resolve));
@@ -96,7 +96,7 @@ export class ChatCluster {
 
   /** The processes that are of this cluster: they were given its directory. */
   processes() {
-    return processesWith(`CHAT_CONFIG=${this.#dir}/`);
+    return processesWith(`POMELO_CONFIG=${this.#dir}/`);
   }
 
   /** Ends whatever is left of it. */
