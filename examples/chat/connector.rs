@@ -7,17 +7,15 @@ use serde_json::json;
 
 use crate::App;
 
+/// `{"users": […]}`
+type Users = BTreeMap<&'static str, Vec<String>>;
+
 pub struct EntryHandler;
 
 #[handler(fields)]
 impl EntryHandler {
     /// A client enters a chat room; if it is in another one, it leaves that first.
-    pub async fn enter(
-        app: &App,
-        session: &Session,
-        username: String,
-        rid: String,
-    ) -> Result<BTreeMap<&'static str, Vec<String>>> {
+    pub async fn enter(app: &App, session: &Session, username: String, rid: String) -> Result<Users> {
         let (uid, new) = (format!("{username}*{rid}"), session.get::<String>("rid").is_none());
         if let Some(old) = session.uid().filter(|old| **old != *uid) {
             leave(app.clone(), session.clone()).await?;
@@ -33,7 +31,7 @@ impl EntryHandler {
             session.on_closed(move |session| leave(app, session)).await?;
         }
         let users = app.rpc.chat.chat_remote.add(session, uid, app.server_id(), rid, true).await?;
-        Ok(BTreeMap::from([("users", users)]))
+        Ok(Users::from([("users", users)]))
     }
 }
 

@@ -6,7 +6,6 @@ mod gate;
 mod page;
 mod recovery;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use pomelo::{Hybrid, pick};
@@ -22,7 +21,7 @@ pomelo::servers! {
 async fn main() -> pomelo::Result<()> {
     tracing_subscriber::fmt().with_env_filter(std::env::var("RUST_LOG").unwrap_or("info".into())).init();
     App::builder()
-        .config_dir(config_dir())
+        .config_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/config"))
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
         .configure("production|development", "gate", |app| app.after_start_all(page::serve))
         .configure("production|development", "connector", |app| {
@@ -32,10 +31,4 @@ async fn main() -> pomelo::Result<()> {
         .route("chat", |by, servers| pick(by.key_or("rid")?, servers))
         .run()
         .await
-}
-
-/// The directory that `CHAT_CONFIG` names, or the one of this example.
-fn config_dir() -> PathBuf {
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/config");
-    std::env::var_os("CHAT_CONFIG").map_or_else(|| own.into(), PathBuf::from)
 }

@@ -14,7 +14,8 @@ pub fn recover(app: &App, event: &Event) {
             uids.iter().for_each(|uid| tell_room(app, channel.name(), uid))
         }
         // On a connector: a chat server is up, and knows nothing of the rooms that it had before. Whoever is in one of
-        // them enters it again, without noticing.
+        // them enters it again, without noticing. Each connector does so by itself: who speaks before the last one has
+        // is heard by those who are back.
         Event::AddServers(servers) if servers.iter().any(|server| &*server.server_type == "chat") => {
             app.sessions().for_each_bound(|session| enter_again(app, &session));
         }

@@ -133,9 +133,14 @@ impl fmt::Display for Error {
     }
 }
 
+/// The message and, where they say something, the kind and the code: `main` prints this, to people.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:?}, code {})", self.0.message, self.0.kind, self.0.code)
+        let Inner { code, kind, message, .. } = &*self.0;
+        match (kind, code) {
+            (ErrorKind::Application | ErrorKind::Config, 500) => f.write_str(message),
+            _ => write!(f, "{message} ({kind:?}, code {code})"),
+        }
     }
 }
 
@@ -201,6 +206,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn main_prints_the_message_and_what_else_says_something() {
+        assert_eq!(format!("{:?}", Error::of(ErrorKind::Config, "port taken")), "port taken");
+        assert_eq!(format!("{:?}", Error::new(404, "no room")), "no room (Application, code 404)");
+        assert_eq!(format!("{:?}", Error::of(ErrorKind::Deadline, "late")), "late (Deadline, code 500)");
+    }
 
     #[test]
     fn a_plain_error_is_its_code() {

@@ -350,6 +350,35 @@ async fn a_master_in_the_background_answers_when_its_start_returns_and_is_follow
     assert!(after.into_iter().all(|pid| !is_running(pid)));
 }
 
+#[tokio::test]
+async fn a_start_in_the_background_waits_for_the_servers_and_tells_how_many_failed() {
+    let servers = json!([{ "id": "chat-1", "port": free_port() }, { "id": "chat-2", "mode": "broken" }]);
+    let (home, mut setup) = application(json!({ "chat": servers }));
+    setup.daemon = true;
+    let started = soon(run(setup)).await;
+    let address = pomelo_net::cluster::master::MasterConfig::read(&home.config()).unwrap().address();
+    let admin = soon(Admin::connect(&address, "admin", "admin")).await.unwrap();
+    let list = soon(admin.list()).await.unwrap();
+    let outcomes = soon(admin.started()).await.unwrap();
+    soon(admin.stop(&[])).await.unwrap();
+    until_gone(list[0].pid.unwrap()).await;
+    assert_eq!(started.unwrap_err().message(), "1 of 2 servers failed");
+    assert_eq!([list[1].state, list[2].state], [ServerState::Up, ServerState::Down]);
+    let of_chat_2 = outcomes.iter().find(|outcome| outcome.id == *"chat-2").unwrap();
+    assert!(of_chat_2.message.contains("its log is"), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_master_that_can_not_start_in_the_background_is_told_with_its_last_words() {
+    let (home, mut setup) = chats(json!({}));
+    home.write("config/adminUser.json", r#"[{"username":"ann","password":"a","level":3}]"#);
+    setup.daemon = true;
+    let refused = soon(run(setup)).await.unwrap_err();
+    assert!(refused.message().starts_with("the master ended (exit status: "), "{refused}");
+    let log = home.path().join("logs/master.log");
+    assert!(refused.message().ends_with(&format!("; its log is {}", log.display())), "{refused}");
+}
+
 async fn until_gone(pid: u32) {
     soon(async {
         while is_running(pid) {

@@ -1,11 +1,9 @@
-// The chat example as a cluster of processes on free ports of this machine, operated by the pomelo tool. It reads /proc, so it
-// wants Linux.
+// The chat example as a cluster of processes on free ports of this machine, operated by the pomelo tool.
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sleep } from './checks.mjs';
+import { endAll, freePorts, processesWith } from './processes.mjs';
 
 const CONFIG = new URL('../../examples/chat/config/', import.meta.url);
 const COPIED = ['clientProtos.json', 'serverProtos.json', 'dictionary.json'];
@@ -52,7 +50,7 @@ export class ChatCluster {
   /** Runs the command `start`. */
   start() {
     const log = openSync(join(this.#dir, 'master.log'), 'a');
-    const env = { ...process.env, CHAT_CONFIG: join(this.#dir, 'config'), POMELO_ENV: 'development' };
+    const env = { ...process.env, POMELO_CONFIG: join(this.#dir, 'config'), POMELO_ENV: 'development' };
     const master = spawn(this.#programs.chat, ['start'], { env, detached: true, stdio: ['ignore', log, log] });
     closeSync(log);
     const ended = new Promise(resolve => master.on('exit', (code, signal) => resolve(code ?? signal)).on('error', resolve));
@@ -98,51 +96,12 @@ export class ChatCluster {
 
   /** The processes that are of this cluster: they were given its directory. */
   processes() {
-    return readdirSync('/proc').filter(name => /^\d+$/.test(name) && this.#owns(name)).map(Number);
-  }
-
-  #owns(pid) {
-    try {
-      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`CHAT_CONFIG=${this.#dir}/`);
-    } catch {
-      return false; // it has ended, or is somebody else's
-    }
+    return processesWith(`POMELO_CONFIG=${this.#dir}/`);
   }
 
   /** Ends whatever is left of it. */
   async end() {
-    // The master first, or it starts again what is ended.
-    for (let round = 0; round < 50; round++) {
-      const left = this.processes();
-      if (left.length === 0) break;
-      for (const pid of left.sort((a, b) => (b === this.#master?.pid) - (a === this.#master?.pid))) kill(pid);
-      await sleep(100);
-    }
+    await endAll(() => this.processes(), this.#master?.pid);
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }
-
-function kill(pid) {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It was faster.
-  }
-}
-
-/** Ports that nobody listens on, and that no outgoing connection takes meanwhile: systems take those from 32768 on. */
-async function freePorts(count) {
-  const ports = [];
-  for (let port = 10_000 + Math.floor(Math.random() * 15_000); ports.length < count; port++) if (await isFree(port)) ports.push(port);
-  return ports;
-}
-
-function isFree(port) {
-  return new Promise(resolve => {
-    const server = createServer().once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
-
-/** A port that nobody listens on. */
-export const freePort = async () => (await freePorts(1))[0];

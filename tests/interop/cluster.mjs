@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { ChatCluster, freePort } from './chat-cluster.mjs';
+import { ChatCluster } from './chat-cluster.mjs';
 import { Crowd } from './chat-crowd.mjs';
 import { ChatUser } from './chat-user.mjs';
 import { Checks, sleep, tag } from './checks.mjs';
+import { freePort } from './processes.mjs';
 
 /** A list is complete so soon after a master has died and come back; twice that, since the machine may be busy. */
 const RECOVERY_MS = 2 * 15_000;

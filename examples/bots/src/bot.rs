@@ -39,6 +39,8 @@ pub struct Bot {
     talking: bool,
     /// By a request's number: what was said, and when.
     unanswered: HashMap<u64, Content>,
+    /// When it began to talk, or had an answer that is well since.
+    well_at: u64,
     record: Record,
 }
 
@@ -85,7 +87,7 @@ impl Bot {
         }
         let ledger = Ledger::new(shared.plan.talkers as usize);
         let record = Record { user, said: 0, refused: HashSet::new(), ledger, alive: true };
-        Ok(Self { user, client, shared, talking: false, unanswered: HashMap::new(), record })
+        Ok(Self { user, client, shared, talking: false, unanswered: HashMap::new(), well_at: 0, record })
     }
 
     /// Does what the phase says, until all is over or the connection is.
@@ -94,6 +96,8 @@ impl Bot {
             self.shared.tally.lost.add(1);
             self.shared.tally.fail(error);
             self.record.alive = false;
+        } else {
+            self.shared.tally.unanswered.add(self.unanswered.len() as u64);
         }
         self.record
     }
@@ -122,6 +126,7 @@ impl Bot {
         let plan = &self.shared.plan;
         let (place, pace) = (place(self.user, plan.args.rooms), plan.pace);
         self.talking = place < plan.talkers;
+        self.well_at = self.shared.tally.now();
         if !self.talking {
             return Ok(None);
         }
@@ -179,11 +184,12 @@ impl Bot {
         match serde_json::from_slice(body)? {
             Answer { code: None | Some(200) } => {
                 tally.answered.add(1);
-                tally.answer_took(content.said_at);
+                tally.answer_took(content.said_at, self.well_at);
+                self.well_at = tally.now();
             }
             Answer { code: Some(code) } => {
                 self.record.refused.insert(content.serial);
-                tally.refuse(self.shared.plan.listeners());
+                tally.refuse(content.said_at, self.shared.plan.listeners());
                 tally.fail(format_args!("a message was answered with code {code}"));
             }
         }

@@ -129,7 +129,7 @@ async fn talk(shared: &Shared, report: &mut Report) {
     }
     phase.send_replace(Phase::Listening);
     let talked = Instant::now();
-    while tally.heard.get() < tally.expected() && talked.elapsed() < GRACE {
+    while tally.is_waiting() && talked.elapsed() < GRACE {
         sleep(LOOK).await;
     }
     report.seconds = began.elapsed().as_secs_f64();

@@ -48,6 +48,12 @@ pub struct Report {
     pub refused: u64,
     /// From a request to its answer.
     pub answer_us: Percentiles,
+    /// From a request to the error that answered it.
+    pub refusal_us: Percentiles,
+    /// Requests that no answer came to, of those whose connection held.
+    pub unanswered: u64,
+    /// From one answer that is well to the next, of each who talks: as long as its room didn't chat.
+    pub gap_us: Percentiles,
     /// Connections that ended before their time.
     pub lost_connections: u64,
     /// Pushes that are no message of a bot.
@@ -101,6 +107,9 @@ impl Report {
             answered: 0,
             refused: 0,
             answer_us: Percentiles::default(),
+            refusal_us: Percentiles::default(),
+            unanswered: 0,
+            gap_us: Percentiles::default(),
             lost_connections: 0,
             other_pushes: 0,
             checks: Checks::default(),
@@ -119,16 +128,19 @@ impl Report {
         self.answered = tally.answered.get();
         self.refused = tally.refused.get();
         self.answer_us = tally.answer_times();
+        self.refusal_us = tally.refusal_times();
+        self.unanswered = tally.unanswered.get();
+        self.gap_us = tally.gap_times();
         self.lost_connections = tally.lost.get();
         self.other_pushes = tally.others.get();
         self.errors = tally.errors();
     }
 
-    /// Everyone entered, stayed, and heard everything exactly once and in order.
+    /// Everyone entered, stayed, was answered, and heard everything exactly once and in order.
     pub fn is_well(&self) -> bool {
         let all_in = self.entered == u64::from(self.users);
         let Checks { missing, twice, late, .. } = self.checks;
-        all_in && self.errors.is_empty() && missing + twice + late == 0
+        all_in && self.errors.is_empty() && self.unanswered + missing + twice + late == 0
     }
 
     fn per_second(&self, count: u64) -> String {
@@ -146,6 +158,11 @@ impl Display for Report {
         writeln!(f, "delivered  {delivered}, {} a second", self.per_second(self.delivered))?;
         writeln!(f, "latency    {}", times(self.latency_us))?;
         writeln!(f, "answers    {}; {} refused", times(self.answer_us), grouped(self.refused))?;
+        if self.refused + self.unanswered > 0 {
+            let (unanswered, gap) = (grouped(self.unanswered), ms(self.gap_us.max));
+            writeln!(f, "refusals   {}; {unanswered} never answered", times(self.refusal_us))?;
+            writeln!(f, "gaps       {gap} at most from one good answer to a client to the next")?;
+        }
         if let Some(cpu) = self.server_cpu {
             let each = cpu.as_secs_f64() * 1e6 / self.delivered.max(1) as f64;
             writeln!(f, "server     {:.2} s of CPU time, {each:.2} µs a delivery", cpu.as_secs_f64())?;
@@ -176,8 +193,11 @@ fn verdict(well: bool) -> &'static str {
 
 /// Percentiles, for people.
 pub fn times(times: Percentiles) -> String {
-    let ms = |us: u64| format!("{:.2} ms", us as f64 / 1_000.0);
     format!("p50 {}  p99 {}  max {}", ms(times.p50), ms(times.p99), ms(times.max))
+}
+
+fn ms(us: u64) -> String {
+    format!("{:.2} ms", us as f64 / 1_000.0)
 }
 
 /// A number with commas between its thousands.
@@ -238,7 +258,8 @@ mod tests {
     #[test]
     fn each_fault_makes_it_not_well_and_is_said() {
         type Fault = fn(&mut Report);
-        let faults: [(Fault, &str); 5] = [
+        let faults: [(Fault, &str); 6] = [
+            (|report| report.unanswered = 7, "; 7 never answered"),
             (
                 |report| report.checks.missing = 1,
                 "per member: NO\n           (10,000 of 10,000 heard; 1 missing, 0 twice, as 20 tell)",

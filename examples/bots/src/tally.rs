@@ -47,10 +47,14 @@ pub struct Tally {
     pub answered: Count,
     /// Requests answered with an error.
     pub refused: Count,
+    /// Requests that no answer came to, of those whose connection held.
+    pub unanswered: Count,
     /// Pushes that are no bot's message: onAdd, onLeave, what people say.
     pub others: Count,
     deliveries: Mutex<Latencies>,
     answers: Mutex<Latencies>,
+    refusals: Mutex<Latencies>,
+    gaps: Mutex<Latencies>,
     errors: Mutex<Vec<(String, u64)>>,
 }
 
@@ -104,9 +108,12 @@ impl Tally {
             heard: Count::default(),
             answered: Count::default(),
             refused: Count::default(),
+            unanswered: Count::default(),
             others: Count::default(),
             deliveries: Mutex::new(Latencies::new()),
             answers: Mutex::new(Latencies::new()),
+            refusals: Mutex::new(Latencies::new()),
+            gaps: Mutex::new(Latencies::new()),
             errors: Mutex::default(),
         }
     }
@@ -122,15 +129,33 @@ impl Tally {
         lock(&self.deliveries).record(self.now().saturating_sub(said_at));
     }
 
-    /// A request was answered that was sent at that time.
-    pub fn answer_took(&self, asked_at: u64) {
-        lock(&self.answers).record(self.now().saturating_sub(asked_at));
+    /// A request was answered that was sent at that time; `before` is when its client had such an answer last.
+    pub fn answer_took(&self, asked_at: u64, before: u64) {
+        let now = self.now();
+        lock(&self.answers).record(now.saturating_sub(asked_at));
+        lock(&self.gaps).record(now.saturating_sub(before));
     }
 
-    /// A message was refused, and so many won't hear it.
-    pub fn refuse(&self, listeners: u32) {
+    /// A message was refused that was said at that time, and so many won't hear it.
+    pub fn refuse(&self, said_at: u64, listeners: u32) {
         self.refused.add(1);
         self.unheard.add(u64::from(listeners));
+        lock(&self.refusals).record(self.now().saturating_sub(said_at));
+    }
+
+    /// Whether there is still a message to be heard, or an answer to come.
+    pub fn is_waiting(&self) -> bool {
+        self.heard.get() < self.expected() || self.answered.get() + self.refused.get() < self.said.get()
+    }
+
+    /// How long requests took to be refused.
+    pub fn refusal_times(&self) -> Percentiles {
+        Percentiles::of(&lock(&self.refusals).all)
+    }
+
+    /// How long clients who talked went without a request that was answered well.
+    pub fn gap_times(&self) -> Percentiles {
+        Percentiles::of(&lock(&self.gaps).all)
     }
 
     /// How many times messages should have been heard by the end: all but the refused.

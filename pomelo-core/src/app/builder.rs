@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use tokio::runtime::Handle;
@@ -61,7 +61,8 @@ impl<R: Cluster> Builder<R> {
         }
     }
 
-    /// Reads servers.json and its neighbours from a directory; the default is `config`.
+    /// Reads servers.json and its neighbours from a directory; the default is `config`. The variable `POMELO_CONFIG` names
+    /// another one, so that a program runs unchanged with the configuration of another place.
     #[must_use]
     pub fn config_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.source = Source::Dir(dir.into());
@@ -243,7 +244,7 @@ impl<R: Cluster> Builder<R> {
             .or_else(|| std::env::var("POMELO_ENV").ok())
             .unwrap_or_else(|| "development".into());
         Ok(match &self.source {
-            Source::Dir(dir) => Config::read(dir, &env)?,
+            Source::Dir(dir) => Config::read(configured(dir, std::env::var_os("POMELO_CONFIG")), &env)?,
             Source::Text(text) => Config::from_servers(text, &env)?,
         })
     }
@@ -376,6 +377,11 @@ impl<T: Router> Router for Shared<T> {
     }
 }
 
+/// The directory to read: the one that the application names, unless the environment says another.
+fn configured(own: &Path, other: Option<OsString>) -> PathBuf {
+    other.filter(|other| !other.is_empty()).map_or_else(|| own.into(), PathBuf::from)
+}
+
 /// Whether `name` is in a list like `production|development`, or the list is `all`.
 fn matches(list: &str, name: &str) -> bool {
     list == "all" || list.split('|').any(|item| item.trim() == name)
@@ -412,5 +418,18 @@ fn check_mounted<R: Cluster>(app: &App<R>, mount: &Mount<R>) -> Result<()> {
             );
             Err(Error::of(ErrorKind::Config, why))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_may_name_another_directory() {
+        let own = Path::new("config");
+        assert_eq!(configured(own, None), own);
+        assert_eq!(configured(own, Some("".into())), own);
+        assert_eq!(configured(own, Some("/etc/game".into())), Path::new("/etc/game"));
     }
 }

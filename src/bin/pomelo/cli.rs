@@ -125,7 +125,7 @@ pub struct Start {
     /// The environment; by default the application's own choice: POMELO_ENV, or development.
     #[arg(short, long, value_name = "ENV")]
     pub env: Option<String>,
-    /// Go on in the background.
+    /// Go on in the background, once the servers are up.
     #[arg(short = 'D', long)]
     pub daemon: bool,
     /// The application's directory, in which it runs.

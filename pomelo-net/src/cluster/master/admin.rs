@@ -102,6 +102,15 @@ impl Admin {
     /// # Errors
     /// If there is no master, or it refuses the user.
     pub async fn connect(address: &str, user: &str, password: &str) -> Result<Self, AdminError> {
+        let secret = Secret::new(password).map_err(|_| AdminError::Refused {
+            address: address.to_owned(),
+            user: user.to_owned(),
+            reason: "the password is empty".into(),
+        })?;
+        Self::enter(address, user, &secret).await
+    }
+
+    pub(super) async fn enter(address: &str, user: &str, secret: &Secret) -> Result<Self, AdminError> {
         let unreachable = |source| AdminError::Unreachable { address: address.to_owned(), source };
         let no_master = |problem: String| AdminError::NoMaster { address: address.to_owned(), problem };
         let refused = |reason: String| AdminError::Refused {
@@ -109,13 +118,12 @@ impl Admin {
             user: user.to_owned(),
             reason,
         };
-        let secret = Secret::new(password).map_err(|_| refused("the password is empty".into()))?;
         let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
             Ok(connected) => connected.map_err(unreachable)?,
             Err(_) => return Err(unreachable(io::ErrorKind::TimedOut.into())),
         };
         let mut wire = Wire::new(stream);
-        match enter(&mut wire, Who::Operator { user: user.to_owned() }, Some(&secret)).await {
+        match enter(&mut wire, Who::Operator { user: user.to_owned() }, Some(secret)).await {
             Ok(()) => {}
             Err(LoginError::Refused(reason)) => return Err(refused(reason)),
             Err(error) => return Err(no_master(error.to_string())),
@@ -132,6 +140,14 @@ impl Admin {
             Answer::Servers(servers) => Ok(servers),
             _ => Err(self.misunderstood()),
         }
+    }
+
+    /// What became of each server when the master started, as soon as that is over: none, if it was a master alone.
+    ///
+    /// # Errors
+    /// If the master doesn't answer.
+    pub async fn started(&self) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::Started).await
     }
 
     /// What there is to say of a server now.

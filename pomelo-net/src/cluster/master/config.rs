@@ -79,13 +79,20 @@ impl Level {
     }
 }
 
-/// The operators of adminUser.json.
-///
-/// Without the file there is pomelo's admin/admin, with every right, but only for operators on the master's own host.
+/// The operators of adminUser.json; without the file there is pomelo's admin/admin, with every right.
 #[derive(Debug)]
 pub(super) struct Users {
-    by_name: HashMap<String, (Secret, Level)>,
-    only_from_here: bool,
+    by_name: HashMap<String, User>,
+    is_default: bool,
+}
+
+/// An operator.
+#[derive(Debug)]
+pub(super) struct User {
+    pub(super) password: Secret,
+    pub(super) level: Level,
+    /// The password is the user's name, as those are that pomelo comes with: everybody tries it first.
+    is_guessed: bool,
 }
 
 impl Users {
@@ -102,29 +109,49 @@ impl Users {
                 Some(level) if level == "2" => Level::Look,
                 _ => return Err(wrong(FILE, &at, "`level` is 1 (everything) or 2 (list, show and log)")),
             };
-            if by_name.insert(name.clone(), (secret(FILE, &at, &password)?, level)).is_some() {
+            let is_guessed = password == name;
+            let user = User { password: secret(FILE, &at, &password)?, level, is_guessed };
+            if by_name.insert(name.clone(), user).is_some() {
                 return Err(wrong(FILE, &at, format_args!("the user `{name}` is there twice")));
             }
         }
-        Ok(Self { by_name, only_from_here: false })
+        Ok(Self { by_name, is_default: false })
     }
 
     fn default_admin() -> Self {
-        let admin = Secret::new("admin").map(|secret| ("admin".to_owned(), (secret, Level::Everything)));
-        Self { by_name: admin.into_iter().collect(), only_from_here: true }
+        let user = |password| User { password, level: Level::Everything, is_guessed: true };
+        let admin = Secret::new("admin").map(|password| ("admin".to_owned(), user(password)));
+        Self { by_name: admin.into_iter().collect(), is_default: true }
     }
 
     /// Whether it is the user that everybody knows.
     pub(super) fn is_default(&self) -> bool {
-        self.only_from_here
+        self.is_default
     }
 
-    /// The password and the level of a user who may come from there.
-    pub(super) fn find(&self, name: &str, from_here: bool) -> Option<(&Secret, Level)> {
-        if self.only_from_here && !from_here {
-            return None;
-        }
-        self.by_name.get(name).map(|(secret, level)| (secret, *level))
+    /// Those whose password is their name, sorted.
+    pub(super) fn guessed(&self) -> Vec<&str> {
+        let guessed = self.by_name.iter().filter(|(_, user)| user.is_guessed);
+        let mut names: Vec<_> = guessed.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The user of that name.
+    pub(super) fn find(&self, name: &str) -> Option<&User> {
+        self.by_name.get(name)
+    }
+
+    /// One of them, to look; none if there is none.
+    pub(super) fn any(&self) -> Option<(&str, &Secret)> {
+        self.by_name.iter().next().map(|(name, user)| (name.as_str(), &user.password))
+    }
+}
+
+impl User {
+    /// Whether the user may come from another host than the master's.
+    pub(super) fn may_come_from_afar(&self) -> bool {
+        !self.is_guessed
     }
 }
 

@@ -7,14 +7,16 @@ use pomelo_core::error::{Error, ErrorKind, Result};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use super::children::{Children, is_taken};
-use super::config::MasterConfig;
+use super::admin::Admin;
+use super::children::{Children, is_taken, last_words};
+use super::config::{MasterConfig, Users};
+use super::run::{failures, line};
 use super::setup::{MasterSetup, Only};
 
 /// A master that doesn't answer by then will not.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// Starts this program again, on its own, and returns when it answers.
+/// Starts this program again, on its own, and returns when its servers are up.
 pub(super) async fn start(setup: &MasterSetup) -> Result<()> {
     let config = MasterConfig::read(&setup.config)?;
     let address = config.address();
@@ -36,11 +38,10 @@ pub(super) async fn start(setup: &MasterSetup) -> Result<()> {
     let deadline = Instant::now() + ANSWER;
     while Instant::now() < deadline {
         if answers(&config).await {
-            println!("The application is running in the background now.");
-            return Ok(());
+            return servers_start(setup, &config).await;
         }
         if let Ok(Some(status)) = child.try_wait() {
-            let why = format!("the master ended ({status}); its log is {}", file.display());
+            let why = format!("the master ended ({status}){}", last_words(&file).await);
             return Err(Error::of(ErrorKind::Config, why));
         }
         sleep(Duration::from_millis(100)).await;
@@ -48,6 +49,24 @@ pub(super) async fn start(setup: &MasterSetup) -> Result<()> {
     let why =
         format!("the master doesn't answer on {address} after {ANSWER:?}; its log is {}", file.display());
     Err(Error::of(ErrorKind::Deadline, why))
+}
+
+/// Waits for the servers, and prints what became of each.
+async fn servers_start(setup: &MasterSetup, config: &MasterConfig) -> Result<()> {
+    let outcomes = match Users::read(&setup.config)?.any() {
+        Some((user, password)) => {
+            let admin = Admin::enter(&config.address(), user, password).await?;
+            admin.started().await?
+        }
+        // Then nobody can ask the master anything.
+        None => vec![],
+    };
+    outcomes.iter().for_each(|outcome| print!("{}", line(outcome)));
+    println!("The application is running in the background now.");
+    match failures(&outcomes) {
+        None => Ok(()),
+        Some(failures) => Err(Error::of(ErrorKind::Config, failures)),
+    }
 }
 
 async fn answers(config: &MasterConfig) -> bool {

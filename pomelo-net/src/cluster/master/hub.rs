@@ -14,7 +14,7 @@ use super::children::Children;
 use super::config::MasterConfig;
 use super::process::own_rss_bytes;
 use super::registry::{Entry, Event, LinkId, Registry};
-use super::status::{ServerState, ServerStatus};
+use super::status::{Outcome, ServerState, ServerStatus};
 use super::wire::server::Status;
 
 /// A server that is asked what there is to say of it answers within this, or is left out of a list.
@@ -41,6 +41,8 @@ pub(super) struct Hub {
     changed: watch::Sender<()>,
     expected: watch::Sender<Arc<Vec<Arc<ServerInfo>>>>,
     moves: broadcast::Sender<Move>,
+    /// What became of the start of the servers, once that is over.
+    pub(super) started: watch::Sender<Option<Vec<Outcome>>>,
     /// An operator wants the master to end.
     pub(super) ending: watch::Sender<bool>,
     pub(super) began: Instant,
@@ -57,6 +59,7 @@ impl Hub {
             changed: watch::Sender::new(()),
             expected: watch::Sender::new(Arc::new(registry.expected())),
             moves: broadcast::Sender::new(MOVES),
+            started: watch::Sender::new(None),
             ending: watch::Sender::new(false),
             began: Instant::now(),
             registry: Mutex::new(registry),
@@ -109,6 +112,15 @@ impl Hub {
                 // The sender is in `self`.
                 std::future::pending::<()>().await;
             }
+        }
+    }
+
+    /// Waits until the start of the servers is over, and returns what became of each.
+    pub(super) async fn started(&self) -> Vec<Outcome> {
+        match self.started.subscribe().wait_for(Option::is_some).await {
+            Ok(outcomes) => outcomes.clone().unwrap_or_default(),
+            // The sender is in `self`.
+            Err(_) => vec![],
         }
     }
 

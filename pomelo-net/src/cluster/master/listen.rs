@@ -50,6 +50,9 @@ impl Master {
             tracing::warn!(
                 "there is no adminUser.json: the operator admin/admin is let in, from this host only"
             );
+        } else if !doors.users.guessed().is_empty() {
+            let users = doors.users.guessed().join(", ");
+            tracing::warn!(users, "their passwords are their names: they are let in from this host only");
         }
         if doors.tokens.is_open() {
             tracing::warn!(

@@ -18,7 +18,8 @@
 //! **Who may do what.** Whoever connects proves who it is (see [`secret`](super::secret)), also when it comes back. A
 //! server needs the token that adminServer.json has for its type, and speaks for its own id only. An operator needs the
 //! password of adminUser.json; level 1 may do everything, level 2 may look. Without these files only this host is let
-//! in: servers without a token, and the operator `admin` with the password `admin`; the log says so.
+//! in: servers without a token, and the operator `admin` with the password `admin`; the log says so. From this host only
+//! come operators whose password is their name, too, as in pomelo's own adminUser.json.
 //!
 //! **When the master dies**, the servers go on: they keep the list that they have and see each other by their links. A
 //! new master learns from them what the old one knew, adopts them, and starts only those that are missing.

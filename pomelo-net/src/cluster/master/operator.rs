@@ -68,6 +68,7 @@ async fn answer(
 async fn perform(hub: Arc<Hub>, request: Request) -> Result<Answer, Refusal> {
     Ok(match request {
         Request::List => Answer::Servers(hub.list().await),
+        Request::Started => Answer::Outcomes(hub.started().await),
         Request::Report { id } => report(&hub, &id).await?,
         Request::Log { id, lines } => log(&hub, &id, lines).await?,
         Request::Stop { ids } => Answer::Outcomes(orders::stop(&hub, &ids).await?),
@@ -98,8 +99,12 @@ async fn log(hub: &Hub, id: &str, lines: usize) -> Result<Answer, Refusal> {
     } else {
         return Err(Refusal::UnknownServer(id.into()));
     };
-    let tail = super::children::tail(&file, lines.min(MOST_LINES));
-    tail.await.map(Answer::Lines).map_err(|error| cannot_read(&file, &error))
+    let tail = super::children::tail(&file, lines.min(MOST_LINES)).await;
+    if hub.config.id == id && tail.is_err() {
+        let why = format!("{id} runs in the foreground; its log is what it prints there");
+        return Err(Refusal::Invalid(why));
+    }
+    tail.map(Answer::Lines).map_err(|error| cannot_read(&file, &error))
 }
 
 fn cannot_read(file: &Path, error: &std::io::Error) -> Refusal {

@@ -12,18 +12,20 @@ use super::config::MasterConfig;
 use super::hub::Hub;
 use super::listen::Master;
 use super::setup::MasterSetup;
+use super::status::Outcome;
 use super::table::table;
 use super::{daemon, orders};
 
 /// Runs an application with a master: starts the master, one process per server, prints what came of it, and waits until
 /// the process is asked to stop (Ctrl-C, SIGTERM) or an operator wants it to. Then it stops all servers and returns.
 ///
-/// With [`daemon`](MasterSetup::daemon) it starts itself again in the background, and returns when that one answers.
+/// With [`daemon`](MasterSetup::daemon) it starts itself again in the background, and returns when its servers are up.
 ///
 /// A server that can't be started does not keep the others from it: it is printed, with the place of its log.
 ///
 /// # Errors
-/// As [`Master::start`]; if servers.json has none of the servers to start; in the background, if the master ended or did not answer in time.
+/// As [`Master::start`]; if servers.json has none of the servers to start; in the background, if the master ended or did
+/// not answer in time, and if a server could not be started: the others run all the same.
 pub async fn run(setup: MasterSetup) -> Result<()> {
     let wanted = setup.wanted(&MasterConfig::read(&setup.config)?.id)?;
     if setup.daemon {
@@ -51,18 +53,28 @@ pub async fn run(setup: MasterSetup) -> Result<()> {
 async fn start_servers(hub: &Arc<Hub>, wanted: &[Arc<ServerInfo>]) {
     say(format_args!("{} on {}, starting {} servers\n", hub.config.id, hub.config.address(), wanted.len()));
     let mut starts: FuturesUnordered<_> = wanted.iter().map(|info| orders::begin(hub, &info.id)).collect();
-    let mut failed = Vec::new();
+    let mut outcomes = Vec::new();
     while let Some(outcome) = starts.next().await {
-        let word = if outcome.ok { "" } else { "FAILED: " };
-        say(format_args!("  {}: {word}{}\n", outcome.id, outcome.message));
-        if !outcome.ok {
-            failed.push(outcome.id);
-        }
+        say(format_args!("{}", line(&outcome)));
+        outcomes.push(outcome);
     }
     say(format_args!("\n{}\n", table(&hub.list().await)));
-    if !failed.is_empty() {
-        say(format_args!("{} of {} servers failed\n", failed.len(), wanted.len()));
+    if let Some(failures) = failures(&outcomes) {
+        say(format_args!("{failures}\n"));
     }
+    hub.started.send_replace(Some(outcomes));
+}
+
+/// What became of the start of one server.
+pub(super) fn line(outcome: &Outcome) -> String {
+    let word = if outcome.ok { "" } else { "FAILED: " };
+    format!("  {}: {word}{}\n", outcome.id, outcome.message)
+}
+
+/// How many failed, if any did.
+pub(super) fn failures(outcomes: &[Outcome]) -> Option<String> {
+    let failed = outcomes.iter().filter(|outcome| !outcome.ok).count();
+    (failed > 0).then(|| format!("{failed} of {} servers failed", outcomes.len()))
 }
 
 /// To the terminal, or the log of a master in the background.

@@ -108,14 +108,37 @@ fn farewell(path: &Path, page: bool) -> String {
         "Made a project in {path}.\n\n\
          Start all its servers in one process:\n  cd {game_server}\n  cargo run\n",
         path = path.display(),
-        game_server = path.join("game-server").display(),
+        game_server = in_shell(&path.join("game-server")),
     );
     if page {
         text.push_str("Then open http://127.0.0.1:3001/ and press the button.\n");
     }
     text.push_str(
-        "\nThe default operator of the master is admin, with the password admin. Change that in\n\
-         game-server/config/adminUser.json before anybody else can reach the master.\n",
+        "\nThe operator of the master is admin, with the password admin, and comes in from the master's own\n\
+         host only. To operate it from another, set a password in game-server/config/adminUser.json.\n",
     );
     text
+}
+
+/// A path as a shell reads it.
+fn in_shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+~".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_blanks_can_be_pasted() {
+        for (path, wanted) in [
+            ("HelloWorld/game-server", "HelloWorld/game-server"),
+            ("My Game", "'My Game'"),
+            ("a'b", r"'a'\''b'"),
+        ] {
+            assert_eq!(in_shell(Path::new(path)), wanted);
+        }
+    }
 }

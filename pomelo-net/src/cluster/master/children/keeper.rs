@@ -8,8 +8,8 @@ use pomelo_core::server::{ServerId, ServerInfo};
 use tokio::time::{Instant, timeout};
 
 use super::command::is_set;
+use super::last_words;
 use super::place::taken_port;
-use super::tail;
 use crate::cluster::master::hub::Hub;
 use crate::cluster::master::process::Process;
 use crate::cluster::master::status::ServerState;
@@ -110,18 +110,9 @@ async fn run(hub: &Hub, info: &ServerInfo) {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
-    let why = format!("it ended ({ended}){}", last_words(hub, id).await);
+    let why = format!("it ended ({ended}){}", last_words(&hub.children.logs.of(id)).await);
     if hub.look(|registry| registry.get(id).is_some_and(|entry| entry.is_kept())) {
         tracing::warn!(server = %id, pid = process.pid(), why, "ended");
     }
     hub.change(|registry| registry.exited(id, &process, &why));
-}
-
-/// What a server said last, and where the rest is.
-async fn last_words(hub: &Hub, id: &ServerId) -> String {
-    let log = hub.children.logs.of(id);
-    let lines = tail(&log, 20).await.unwrap_or_default();
-    let last = lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty());
-    let last = last.map(|line| format!(", last saying `{line}`")).unwrap_or_default();
-    format!("{last}; its log is {}", log.display())
 }

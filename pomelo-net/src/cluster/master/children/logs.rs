@@ -85,6 +85,14 @@ pub(in crate::cluster::master) async fn tail(file: &Path, lines: usize) -> io::R
     read.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
+/// What was said last, and where the rest is.
+pub(in crate::cluster::master) async fn last_words(log: &Path) -> String {
+    let lines = tail(log, 20).await.unwrap_or_default();
+    let last = lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty());
+    let last = last.map(|line| format!(", last saying `{line}`")).unwrap_or_default();
+    format!("{last}; its log is {}", log.display())
+}
+
 fn last_lines(file: &Path, lines: usize) -> io::Result<VecDeque<String>> {
     let mut file = File::open(file)?;
     let length = file.metadata()?.len();

@@ -23,7 +23,7 @@ use pomelo_core::server::{ServerId, ServerInfo};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-pub(super) use logs::{Logs, tail};
+pub(super) use logs::{Logs, last_words, tail};
 use place::is_here;
 pub(super) use place::is_taken;
 pub(super) use watch::watch;

@@ -182,10 +182,16 @@ impl Doors {
                 let guest = Guest::Server { id: id.clone(), server_type: server_type.clone() };
                 proof.map(|proof| (guest, proof)).map_err(str::to_owned)
             }
-            Who::Operator { user } => match self.users.find(user, from_here) {
-                Some((password, level)) => check(password, &context)
-                    .map(|proof| (Guest::Operator { user: user.clone(), level }, Some(proof)))
-                    .map_err(str::to_owned),
+            Who::Operator { user: name } => match self.users.find(name) {
+                Some(user) => match check(&user.password, &context) {
+                    Err(reason) => Err(reason.to_owned()),
+                    // Only who knows the password is told that it is such a one.
+                    Ok(_) if !from_here && !user.may_come_from_afar() => Err(format!(
+                        "`{name}` with its name for a password comes in from the master's host only; set \
+                         another in adminUser.json"
+                    )),
+                    Ok(proof) => Ok((Guest::Operator { user: name.clone(), level: user.level }, Some(proof))),
+                },
                 // The same words as for a wrong password: who has an account is nobody's business.
                 None => Err("the user, password or token is wrong".to_owned()),
             },
@@ -265,6 +271,19 @@ mod tests {
             assert_eq!(login(&doors, true, who.clone(), secret).await, [Ok(()), Ok(())]);
             assert!(login(&doors, false, who, secret).await[0].is_err());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_password_that_is_the_users_name_is_good_on_this_host_only() {
+        let users = r#"[{"username":"admin","password":"admin","level":1},{"username":"test","password":"admin","level":1}]"#;
+        let doors = doors(&[("adminUser.json", users)]);
+        assert_eq!(doors.users.guessed(), ["admin"]);
+        assert_eq!(login(&doors, true, operator("admin"), Some("admin")).await, [Ok(()), Ok(())]);
+        assert_eq!(login(&doors, false, operator("test"), Some("admin")).await, [Ok(()), Ok(())]);
+        let [refused, _] = login(&doors, false, operator("admin"), Some("admin")).await;
+        assert!(refused.unwrap_err().contains("adminUser.json"));
+        let [guessing, _] = login(&doors, false, operator("admin"), Some("guess")).await;
+        assert_eq!(guessing.unwrap_err(), "the user, password or token is wrong");
     }
 
     #[tokio::test(start_paused = true)]

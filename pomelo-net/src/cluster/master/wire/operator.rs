@@ -19,19 +19,32 @@ pub(in crate::cluster::master) struct Asked {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::cluster::master) enum Request {
     List,
-    Report { id: String },
-    Log { id: String, lines: usize },
-    Stop { ids: Vec<String> },
+    /// What became of the start of the servers; it is answered when that is over.
+    Started,
+    Report {
+        id: String,
+    },
+    Log {
+        id: String,
+        lines: usize,
+    },
+    Stop {
+        ids: Vec<String>,
+    },
     Kill,
-    Restart { which: Which },
-    Add { entry: Map<String, Value> },
+    Restart {
+        which: Which,
+    },
+    Add {
+        entry: Map<String, Value>,
+    },
 }
 
 impl Request {
     /// The level that it needs. There is no other check, and none is answered without this one.
     pub(in crate::cluster::master) fn level(&self) -> Level {
         match self {
-            Self::List | Self::Report { .. } | Self::Log { .. } => Level::Look,
+            Self::List | Self::Started | Self::Report { .. } | Self::Log { .. } => Level::Look,
             Self::Stop { .. } | Self::Kill | Self::Restart { .. } | Self::Add { .. } => Level::Everything,
         }
     }
@@ -80,7 +93,12 @@ mod tests {
     #[test]
     fn only_who_looks_needs_no_level_1() {
         let id = || "chat-1".to_owned();
-        for request in [Request::List, Request::Report { id: id() }, Request::Log { id: id(), lines: 1 }] {
+        for request in [
+            Request::List,
+            Request::Started,
+            Request::Report { id: id() },
+            Request::Log { id: id(), lines: 1 },
+        ] {
             assert_eq!(request.level(), Level::Look, "{request:?}");
         }
         for request in [

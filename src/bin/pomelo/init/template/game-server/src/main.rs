@@ -3,6 +3,7 @@
 mod connector;
 mod page; @page
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use pomelo::Hybrid;
@@ -15,7 +16,11 @@ pomelo::servers! {
 #[tokio::main]
 async fn main() -> pomelo::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).init();
+    let is_terminal = std::io::stdout().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .init();
     App::builder()
         .config_dir("config")
         .configure("production|development", "connector", |app| {
