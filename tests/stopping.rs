@@ -1,5 +1,8 @@
 //! What a server that stops still does: it takes nothing new, and ends what it has begun.
 
+#[path = "stopping/slow.rs"]
+#[allow(missing_docs, unreachable_pub, reason = "it is seen in these tests only")]
+mod slow;
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +16,7 @@ use pomelo::core::counters::Dropped;
 use pomelo::core::discovery::{Discovery, Registration, Watcher};
 use pomelo::{ErrorKind, Hybrid, Result, handler, remote, to};
 use serde_json::json;
+use slow::Slow;
 use support::{Client, soon, until};
 use tokio::sync::Semaphore;
 
@@ -130,6 +134,47 @@ async fn a_frontend_that_stops_answers_what_is_under_way_and_kicks_with_a_reason
         assert_eq!(client.kicked().await, "the server is stopping");
     };
     soon(async { tokio::join!(stopping, watching) }).await;
+    running.stop().await;
+}
+
+/// The clock stands still while somebody has something to do: the second that a slow client has is none for this machine.
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_gets_its_answer_and_then_the_kick_before_its_frontend_has_stopped() {
+    let (door, slow) = (Door::shut(), Slow::default());
+    let connector = slow.clone();
+    let builder = App::builder().servers(SERVERS).insert(door.clone());
+    let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
+    let mut running = builder.start().await.unwrap();
+    let app = running.app("connector-1").unwrap().clone();
+    let client = slow.connect();
+    client.request("chat.chatHandler.wait");
+    until(|| door.came.load(Ordering::SeqCst) == 1).await;
+    door.open.add_permits(1);
+    // It is answered, and the answer can't leave yet.
+    until(|| app.report().outbox_bytes > 0).await;
+    let stopping = running.stop_server("connector-1");
+    let reading = async {
+        until(|| app.report().sessions == 0).await;
+        assert_eq!(client.got(), (String::new(), false));
+        client.read();
+    };
+    tokio::join!(stopping, reading);
+    assert_eq!(client.got(), ("{}the server is stopping".to_owned(), true));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_does_not_keep_its_frontend_from_stopping() {
+    let (door, slow) = (Door::shut(), Slow::default());
+    let connector = slow.clone();
+    let builder = App::builder().servers(SERVERS).insert(door);
+    let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
+    let mut running = builder.start().await.unwrap();
+    let client = slow.connect();
+    let began = tokio::time::Instant::now();
+    running.stop_server("connector-1").await;
+    assert_eq!(client.got(), (String::new(), true));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     running.stop().await;
 }
 

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Core;
 use crate::envelope::Message;
+
+/// How often to look whether the last frames of clients have left; none has longer than a second or so.
+const LAST_WORDS: Duration = Duration::from_millis(5);
 
 impl Core {
     /// Whether it is about to stop, and takes nothing new.
@@ -54,18 +58,37 @@ impl Core {
         drop(join_all(fences).await);
     }
 
-    /// Kicks all clients, and waits until what runs for them has ended, but no longer than `stop_timeout`.
-    pub(crate) async fn close_sessions(self: &Arc<Self>, reason: &str) {
+    /// Lets all clients go, with a kick after what they are still to be sent, and waits until what runs for them has ended
+    /// and the last of it has left, but no longer than `stop_timeout`.
+    pub(super) async fn dismiss_clients(self: &Arc<Self>, reason: &str) {
         let sessions = self.edge.sessions();
-        for session in &sessions {
-            session.kick(reason);
-        }
-        let all_closed = async {
+        sessions.iter().for_each(|session| session.dismiss(reason));
+        self.until_closed(async {
             for session in &sessions {
                 session.closed().await;
             }
-        };
-        if timeout(self.limits.stop_timeout, all_closed).await.is_err() {
+            // Whoever writes for them ends with this server.
+            while sessions.iter().any(|session| !session.outbox().is_closed()) {
+                sleep(LAST_WORDS).await;
+            }
+        })
+        .await;
+    }
+
+    /// Kicks all clients, and waits until what runs for them has ended, but no longer than `stop_timeout`.
+    pub(super) async fn kick_clients(self: &Arc<Self>, reason: &str) {
+        let sessions = self.edge.sessions();
+        sessions.iter().for_each(|session| session.kick(reason));
+        self.until_closed(async {
+            for session in &sessions {
+                session.closed().await;
+            }
+        })
+        .await;
+    }
+
+    async fn until_closed(&self, closed: impl Future<Output = ()>) {
+        if timeout(self.limits.stop_timeout, closed).await.is_err() {
             tracing::warn!(server = %self.info.id, "sessions took too long to close");
         }
     }

@@ -170,7 +170,7 @@ impl Core {
         self.executor.spawn(async move {
             let incarnation = Incarnation::begin_after(&core.info.id, declared.0);
             core.membership.life.set(incarnation);
-            core.close_sessions("the server was cut off").await;
+            core.kick_clients("the server was cut off").await;
             core.channels.resync_everywhere();
             core.membership.reviving.store(false, Ordering::Release);
             core.change_member(|member| member.incarnation = incarnation);

@@ -241,7 +241,7 @@ impl<R: Cluster> Running<R> {
             tracing::warn!(server = %app.server_id(), %error, "before_shutdown failed");
         }
         app.drain().await;
-        app.close_sessions("the server is stopping").await;
+        app.dismiss_clients("the server is stopping").await;
         up.components.stop(&app).await;
         up.end().await;
     }
