@@ -21,8 +21,16 @@ impl Core {
 
     /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
     pub(super) fn begin_leaving(&self) {
-        self.membership.leaving.store(true, Ordering::Release);
-        self.change_member(|member| member.leaving = true);
+        if !self.membership.leaving.swap(true, Ordering::AcqRel) {
+            self.change_member(|member| member.leaving = true);
+        }
+    }
+
+    /// Whether frontends of other processes may be told to stop at the same moment as this server, as by a system that ends
+    /// a group of processes.
+    pub(super) fn may_have_company(&self) -> bool {
+        let known = self.view.known();
+        !self.is_frontend() && known.members().any(|member| member.info.frontend)
     }
 
     /// Takes this server out of the cluster: others learn that it is gone.
@@ -43,9 +51,26 @@ impl Core {
                 session.quiet().await;
             }
             self.busy.idle().await;
+            self.frontends_gone().await;
+            self.busy.idle().await;
         };
         if timeout(self.limits.stop_timeout, drained).await.is_err() {
             tracing::warn!(server = %self.info.id, "what was under way took too long, and is cut off");
+        }
+    }
+
+    /// On a backend, waits until no frontend is about to stop: where all servers are told to stop at once, what frontends have
+    /// begun, and what runs when their sessions close, still finds this one.
+    async fn frontends_gone(&self) {
+        if self.is_frontend() {
+            return;
+        }
+        loop {
+            let changed = self.membership.changed.notified();
+            if !self.view.known().members().any(|member| member.leaving && member.info.frontend) {
+                return;
+            }
+            changed.await;
         }
     }
 

@@ -22,8 +22,8 @@ pub(crate) struct Membership {
     /// Which of its lives this is.
     life: Life,
     pub(super) registration: OnceLock<Arc<dyn Registration>>,
-    /// Another server is up.
-    joined: Notify,
+    /// Another server is up, or gone, or another one is expected.
+    pub(super) changed: Notify,
     /// The cluster wants this server to stop.
     pub(super) asked_to_stop: Notify,
     /// It is about to stop.
@@ -39,7 +39,7 @@ impl Membership {
         Self {
             life: Life::new(incarnation),
             registration: OnceLock::new(),
-            joined: Notify::new(),
+            changed: Notify::new(),
             asked_to_stop: Notify::new(),
             leaving: AtomicBool::new(false),
             reviving: AtomicBool::new(false),
@@ -96,7 +96,7 @@ impl Core {
         if !guest {
             tracing::info!(server = %self.info.id, peer = %info.id, "up");
             self.emit(Event::AddServers(vec![info]));
-            self.membership.joined.notify_waiters();
+            self.membership.changed.notify_waiters();
         }
         Ok(())
     }
@@ -125,6 +125,7 @@ impl Core {
     pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
         let Some(member) = self.view.leave(peer, incarnation) else { return };
         tracing::info!(server = %self.info.id, %peer, "gone");
+        self.membership.changed.notify_waiters();
         self.life_over(peer, incarnation);
         if !member.is_guest() {
             self.emit(Event::RemoveServers(vec![peer.clone()]));
@@ -189,11 +190,11 @@ impl Core {
 
     async fn until_up(&self, counts: impl Fn(&ServerInfo) -> bool) {
         loop {
-            let joined = self.membership.joined.notified();
+            let changed = self.membership.changed.notified();
             if self.view.known().all_up(&counts) {
                 return;
             }
-            joined.await;
+            changed.await;
         }
     }
 
@@ -202,7 +203,7 @@ impl Core {
         if let Some(outlet) = self.outlet.get() {
             outlet.expect(servers);
         }
-        self.membership.joined.notify_waiters();
+        self.membership.changed.notify_waiters();
         if !changes.added.is_empty() || !changes.removed.is_empty() {
             self.emit(Event::ReplaceServers(servers.to_vec()));
         }
