@@ -116,7 +116,7 @@ impl Core {
     /// The link broke: whoever waits for an answer can't get it any more.
     pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId, lost: usize) {
         self.counters.add_many(Dropped::LinkBroke, lost);
-        tracing::info!(server = %self.info.id, %peer, "the link broke");
+        tracing::info!(server = %self.info.id, %peer, lost, "the link broke");
         self.membership.broken().insert(peer.clone());
         self.edge.tables().stop_fetching(peer);
         self.fail_pending(peer, format_args!("the link to {peer} broke"));
