@@ -8,6 +8,7 @@ use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 
 use super::Core;
+use crate::cluster::Member;
 use crate::envelope::Message;
 
 /// How often to look whether the last frames of clients have left; none has longer than a second or so.
@@ -30,7 +31,13 @@ impl Core {
     /// a group of processes.
     pub(super) fn may_have_company(&self) -> bool {
         let known = self.view.known();
-        !self.is_frontend() && known.members().any(|member| member.info.frontend)
+        !self.is_frontend() && known.members().any(|member| self.serves(member))
+    }
+
+    /// Whether a server is a frontend that can send something to this one.
+    fn serves(&self, member: &Member) -> bool {
+        let can_reach = |info| self.outlet.get().is_some_and(|outlet| outlet.can_reach(info));
+        member.info.frontend && can_reach(&member.info)
     }
 
     /// Takes this server out of the cluster: others learn that it is gone.
@@ -67,7 +74,7 @@ impl Core {
         }
         loop {
             let changed = self.membership.changed.notified();
-            if !self.view.known().members().any(|member| member.leaving && member.info.frontend) {
+            if !self.view.known().members().any(|member| member.leaving && self.serves(member)) {
                 return;
             }
             changed.await;
