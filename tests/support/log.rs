@@ -1,9 +1,10 @@
 //! What a test's servers log.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
 /// Keeps what is logged in the thread of its test, from `INFO` on, so that tests don't see each other's: for a runtime of one
 /// thread, as `#[tokio::test]` has it.
@@ -15,6 +16,10 @@ pub struct Log {
 impl Log {
     /// Begins to keep it.
     pub fn start() -> Self {
+        // Where there is one subscriber only, the thread that first comes by a line decides for all threads whether it is
+        // logged, and that may be one of another test, with none.
+        static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
+        ANOTHER.get_or_init(|| Dispatch::new(NoSubscriber::default()));
         let text = Arc::<Mutex<Vec<u8>>>::default();
         let lines = text.clone();
         let subscriber =
