@@ -36,7 +36,7 @@ pub mod __private {
     pub use pomelo_core::error::{Error, ErrorKind, Result};
     pub use pomelo_core::handler::{FromApp, Handler, HandlerContract, Method};
     pub use pomelo_core::lend::{Cx, Lend};
-    pub use pomelo_core::message::{Body, FromMessage, IntoResponse, Request};
+    pub use pomelo_core::message::{Body, FromField, FromMessage, IntoResponse, Request};
     pub use pomelo_core::remote::{ArgReader, ArgWriter, Contract, Inbound, IntoReply, Proxy, Remote};
     pub use pomelo_core::rpc::{Call, RpcClient, Target};
     pub use pomelo_net::platform;

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use pomelo::core::app::Running;
+use pomelo::core::app::{Builder, Running};
 use pomelo::core::cluster::Member;
 use pomelo::core::discovery::{Discovery, Registration, Watcher};
 use pomelo::core::server::ServerInfo;
 use pomelo::net::transport::{Tcp, TcpOptions};
-use pomelo::{ErrorKind, Result, remote, to};
+use pomelo::{ErrorKind, Event, Result, key, remote, to};
 use support::{soon, until};
 use tokio::sync::Semaphore;
 
@@ -28,6 +28,10 @@ impl ChatRemote {
     pub async fn wait(door: &Arc<Semaphore>) -> Result<u8> {
         door.acquire().await?.forget();
         Ok(7)
+    }
+
+    pub async fn name(app: &App) -> Result<String> {
+        Ok(app.server_id().to_string())
     }
 }
 
@@ -67,10 +71,53 @@ fn free_port() -> u16 {
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
+/// What area-1 was told of others, in order.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Seen {
+    fn note(&self, event: &Event) {
+        let ids = |servers: &[Arc<ServerInfo>]| {
+            let mut ids: Vec<_> = servers.iter().map(|info| info.id.to_string()).collect();
+            ids.sort();
+            ids.join(" ")
+        };
+        self.0.lock().unwrap().push(match event {
+            Event::AddServers(servers) => format!("added {}", ids(servers)),
+            Event::RemoveServers(servers) => {
+                format!("removed {}", servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            }
+            Event::ReplaceServers(servers) => format!("expected {}", ids(servers)),
+            _ => return,
+        });
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    fn has(&self, what: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|seen| seen == what)
+    }
+}
+
+/// Candidates of the routes to a chat server, as the router last saw them.
+#[derive(Clone, Default)]
+struct Candidates(Arc<Mutex<Vec<String>>>);
+
 async fn start(servers: &str, id: &str, told: &Arc<Told>, door: &Arc<Semaphore>) -> Running<Rpc> {
-    let builder = App::builder().servers(servers).insert(door.clone()).discovery(told.clone());
-    let builder = builder.transport(Arc::new(Tcp::new(TcpOptions::default())));
-    builder.start_server(id, None).await.unwrap()
+    run(App::builder().servers(servers).insert(door.clone()), id, None, told).await
+}
+
+/// Runs one server, over tcp; `info` is its entry if servers.json has none.
+async fn run(
+    builder: Builder<Rpc>,
+    id: &str,
+    info: Option<Arc<ServerInfo>>,
+    told: &Arc<Told>,
+) -> Running<Rpc> {
+    let builder = builder.discovery(told.clone()).transport(Arc::new(Tcp::new(TcpOptions::default())));
+    builder.start_server(id, info).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,4 +145,93 @@ async fn a_server_that_is_taken_off_the_list_ends_what_it_has_begun() {
     let gone = app.rpc.chat.chat_remote.wait(to("chat-1")).await.unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::NoServer);
     area.stop().await;
+}
+
+/// area-1, chat-1 of the list, and chat-2, which was added while they ran.
+struct Grown {
+    area: Running<Rpc>,
+    chat: Running<Rpc>,
+    added: Running<Rpc>,
+    told: Arc<Told>,
+    /// What area-1 sees.
+    seen: Seen,
+    candidates: Candidates,
+}
+
+impl Grown {
+    async fn start() -> Self {
+        let servers = format!(
+            r#"{{ "area": [{{ "id": "area-1", "port": {} }}], "chat": [{{ "id": "chat-1", "port": {} }}] }}"#,
+            free_port(),
+            free_port()
+        );
+        let (told, seen, candidates) = (Arc::new(Told::default()), Seen::default(), Candidates::default());
+        let builder = || App::builder().servers(servers.as_str()).insert(Arc::new(Semaphore::new(0)));
+        let (noting, routing) = (seen.clone(), candidates.clone());
+        let area = builder().configure("all", "all", move |app| {
+            let noting = noting.clone();
+            app.on_event(move |_, event| noting.note(event));
+        });
+        let area = area.route("chat", move |_, servers| {
+            *routing.0.lock().unwrap() = servers.iter().map(|info| info.id.to_string()).collect();
+            Ok(servers[servers.len() - 1].id.clone())
+        });
+        let (area, chat) =
+            tokio::join!(run(area, "area-1", None, &told), run(builder(), "chat-1", None, &told));
+        let app = area.app("area-1").unwrap();
+        let entry = serde_json::json!({ "id": "chat-2", "serverType": "chat", "port": free_port() });
+        let entry: Arc<ServerInfo> = Arc::new(serde_json::from_value(entry).unwrap());
+        let more: Vec<_> = app.config().servers.iter().cloned().chain([entry.clone()]).collect();
+        told.expect(&more);
+        let added = run(builder(), "chat-2", Some(entry), &told).await;
+        until(|| app.servers("chat").len() == 2).await;
+        let grown = Self { area, chat, added, told, seen, candidates };
+        assert_eq!(grown.routed().await, "chat-2");
+        grown
+    }
+
+    /// Which server a call by key goes to.
+    async fn routed(&self) -> String {
+        soon(self.app().rpc.chat.chat_remote.name(key("room")).into_future()).await.unwrap()
+    }
+
+    fn app(&self) -> &App {
+        self.area.app("area-1").unwrap()
+    }
+
+    fn candidates(&self) -> Vec<String> {
+        self.candidates.0.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_added_and_is_off_the_list_again_is_forgotten_when_it_leaves() {
+    let mut grown = Grown::start().await;
+    grown.told.expect(&grown.app().config().servers);
+    assert_eq!(grown.routed().await, "chat-2", "it is up, so nobody's room moves");
+    assert_eq!(grown.candidates(), ["chat-1", "chat-2"]);
+    grown.seen.take();
+
+    assert!(grown.added.stop_server("chat-2").await);
+    until(|| grown.seen.has("expected area-1 chat-1")).await;
+    assert_eq!(grown.routed().await, "chat-1");
+    assert_eq!(grown.candidates(), ["chat-1"]);
+    grown.told.expect(&grown.app().config().servers);
+    assert_eq!(grown.seen.take(), ["removed chat-2", "expected area-1 chat-1"], "each is said once");
+    grown.area.stop().await;
+    grown.chat.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_added_and_is_on_the_list_is_expected_after_it_has_left() {
+    let mut grown = Grown::start().await;
+    grown.seen.take();
+    assert!(grown.added.stop_server("chat-2").await);
+    until(|| grown.seen.has("removed chat-2")).await;
+    let error = grown.app().rpc.chat.chat_remote.name(key("room")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(grown.candidates(), ["chat-1", "chat-2"]);
+    assert_eq!(grown.seen.take(), ["removed chat-2"]);
+    grown.area.stop().await;
+    grown.chat.stop().await;
 }

@@ -13,6 +13,9 @@ mod callers;
 mod full;
 #[path = "links/hostile.rs"]
 mod hostile;
+#[path = "support/log.rs"]
+#[allow(missing_docs, unreachable_pub, reason = "it is seen in these tests only")]
+mod log;
 #[path = "links/ports.rs"]
 mod ports;
 #[path = "links/proxy.rs"]

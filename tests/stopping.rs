@@ -1,5 +1,8 @@
 //! What a server that stops still does: it takes nothing new, and ends what it has begun.
 
+#[path = "stopping/slow.rs"]
+#[allow(missing_docs, unreachable_pub, reason = "it is seen in these tests only")]
+mod slow;
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +14,10 @@ use pomelo::core::app::Running;
 use pomelo::core::cluster::Member;
 use pomelo::core::counters::Dropped;
 use pomelo::core::discovery::{Discovery, Registration, Watcher};
+use pomelo::net::transport::Memory;
 use pomelo::{ErrorKind, Hybrid, Result, handler, remote, to};
 use serde_json::json;
+use slow::Slow;
 use support::{Client, soon, until};
 use tokio::sync::Semaphore;
 
@@ -46,6 +51,11 @@ impl EntryHandler {
     pub async fn wait(door: &Door) {
         door.pass().await;
     }
+
+    pub async fn wait_and_call(app: &App, door: &Door) -> Result<u8> {
+        door.pass().await;
+        app.rpc.chat.chat_remote.count(to("chat-1")).await
+    }
 }
 
 struct ChatHandler;
@@ -64,6 +74,15 @@ impl ChatRemote {
     pub async fn wait(door: &Door) -> Result<u8> {
         door.pass().await;
         Ok(7)
+    }
+
+    pub async fn wait_and_call(app: &App, door: &Door) -> Result<u8> {
+        door.pass().await;
+        app.rpc.chat.chat_remote.count(to(app.server_id())).await
+    }
+
+    pub async fn count() -> Result<u8> {
+        Ok(8)
     }
 }
 
@@ -130,6 +149,95 @@ async fn a_frontend_that_stops_answers_what_is_under_way_and_kicks_with_a_reason
         assert_eq!(client.kicked().await, "the server is stopping");
     };
     soon(async { tokio::join!(stopping, watching) }).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_still_calls_itself_for_what_it_has_begun() {
+    let door = Door::shut();
+    let mut running = start(&door).await;
+    let app = running.app("connector-1").unwrap().clone();
+    let call = tokio::spawn(app.rpc.chat.chat_remote.wait_and_call(to("chat-1")).into_future());
+    until(|| door.came.load(Ordering::SeqCst) == 1).await;
+    let stopping = running.stop_server("chat-1");
+    let opening = async {
+        until(|| app.servers("chat").len() == 1).await;
+        door.open.add_permits(1);
+    };
+    soon(async { tokio::join!(stopping, opening) }).await;
+    assert_eq!(call.await.unwrap().unwrap(), 8);
+    running.stop().await;
+}
+
+/// Processes of their own, as far as they know, that are all told to stop at the same moment, as by a system that ends
+/// them as a group.
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_stops_together_with_a_frontend_waits_for_what_that_has_begun() {
+    let (door, slow, memory) = (Door::shut(), Slow::default(), Arc::new(Memory::new()));
+    let start = |id: &'static str| {
+        let connector = slow.clone();
+        let builder = App::builder().servers(SERVERS).insert(door.clone()).transport(memory.clone());
+        let builder = builder.configure("all", "all", |app| app.limits().link_timeout = Duration::ZERO);
+        let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
+        builder.start_only(move |info| info.id == id)
+    };
+    let (connector, chat) = tokio::try_join!(start("connector-1"), start("chat-1")).unwrap();
+    let app = connector.app("connector-1").unwrap().clone();
+    let client = slow.connect();
+    client.read();
+    client.request("connector.entryHandler.waitAndCall");
+    until(|| door.came.load(Ordering::SeqCst) == 1).await;
+    let opening = async {
+        // Nobody has anything to do now but to wait for the frontend.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.request("connector.entryHandler.wait");
+        assert_eq!(app.counters().dropped(Dropped::Stopping), 1);
+        door.open.add_permits(1);
+    };
+    let signal = || Box::pin(ready(()));
+    tokio::join!(chat.until(signal()), connector.until(signal()), opening);
+    let got = client.got().0;
+    assert!(got.ends_with("8the server is stopping"), "{got}");
+}
+
+/// The clock stands still while somebody has something to do: the second that a slow client has is none for this machine.
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_gets_its_answer_and_then_the_kick_before_its_frontend_has_stopped() {
+    let (door, slow) = (Door::shut(), Slow::default());
+    let connector = slow.clone();
+    let builder = App::builder().servers(SERVERS).insert(door.clone());
+    let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
+    let mut running = builder.start().await.unwrap();
+    let app = running.app("connector-1").unwrap().clone();
+    let client = slow.connect();
+    client.request("chat.chatHandler.wait");
+    until(|| door.came.load(Ordering::SeqCst) == 1).await;
+    door.open.add_permits(1);
+    // It is answered, and the answer can't leave yet.
+    until(|| app.report().outbox_bytes > 0).await;
+    let stopping = running.stop_server("connector-1");
+    let reading = async {
+        until(|| app.report().sessions == 0).await;
+        assert_eq!(client.got(), (String::new(), false));
+        client.read();
+    };
+    tokio::join!(stopping, reading);
+    assert_eq!(client.got(), ("{}the server is stopping".to_owned(), true));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_does_not_keep_its_frontend_from_stopping() {
+    let (door, slow) = (Door::shut(), Slow::default());
+    let connector = slow.clone();
+    let builder = App::builder().servers(SERVERS).insert(door);
+    let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
+    let mut running = builder.start().await.unwrap();
+    let client = slow.connect();
+    let began = tokio::time::Instant::now();
+    running.stop_server("connector-1").await;
+    assert_eq!(client.got(), (String::new(), true));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     running.stop().await;
 }
 

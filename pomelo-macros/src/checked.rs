@@ -1,4 +1,4 @@
-//! How a missing attribute becomes one error and not twelve.
+//! How a missing attribute or derive becomes one error and not twelve.
 
 use proc_macro2::TokenStream;
 use quote::quote;

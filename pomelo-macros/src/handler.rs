@@ -1,9 +1,11 @@
 //! What is particular to `#[handler]`: one message in, a body out.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use crate::block::{Block, Method, Wire};
+use crate::checked::checked;
 use crate::names;
 
 /// Reads the message into its variable, or its fields into theirs.
@@ -20,20 +22,25 @@ pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wi
     quote!(#(#reads)*)
 }
 
-/// Reads the fields by a struct of them, named as methods are.
+/// Reads the fields by a struct of them, named as methods are. A type that can't be read is one error, by an alias: derived
+/// code would have one at each place that reads the field.
 fn read_fields<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
     let p = block.private();
     let serde = quote!(#p::serde).to_string();
-    let (mut locals, mut fields) = (Vec::new(), Vec::new());
-    for (local, Wire { ident, ty, optional }) in wires {
+    let (mut types, mut locals, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, (local, Wire { ident, ty, optional })) in wires.enumerate() {
         let (name, default) = (names::lower_camel(ident), optional.then(|| quote!(default,)));
-        fields.push(quote!(#[serde(#default rename = #name)] #local: #ty));
+        let alias = format_ident!("__Field{index}");
+        let type_ = checked(&quote!(#ty), &quote_spanned!(ty.span()=> <#ty as #p::FromField>::COUNT));
+        types.push(quote!(type #alias = #type_;));
+        fields.push(quote!(#[serde(#default rename = #name)] #local: #alias));
         locals.push(local);
     }
     if fields.is_empty() {
         return TokenStream::new();
     }
     quote_spanned! { Span::mixed_site()=>
+        #(#types)*
         #[derive(#p::serde::Deserialize)]
         #[serde(crate = #serde)]
         struct __Fields { #(#fields),* }

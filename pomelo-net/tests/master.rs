@@ -1,7 +1,11 @@
 //! What a master, its servers and its operators have of each other. The servers are in this process.
 
+#[path = "../../tests/support/log.rs"]
+#[allow(unreachable_pub, reason = "it is seen in these tests only")]
+mod log;
 mod master_support;
 
+use log::Log;
 use master_support::{Home, Serving, Told, admin, all_up, info, member, soon, states, until_listed};
 use pomelo_core::error::ErrorKind;
 use pomelo_net::cluster::master::{Admin, AdminError, Master, ServerState, Which};
@@ -229,19 +233,37 @@ async fn what_an_operator_gets_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn a_server_starts_without_a_master_and_finds_it_later() {
-    let home = chats();
+async fn a_server_starts_without_a_master_says_so_and_finds_it_later() {
+    let (log, home) = (Log::start(), chats());
     let master = home.master().await;
     let address = master.address();
     master.close().await;
     let monitor = home.monitor(address);
     let one = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
     assert_eq!(one.watcher.told().expected, ["chat-1", "chat-2"]);
+    let said = ["WARN", "no master; going on without it", "server=chat-1", &address.to_string()];
+    assert_eq!(log.with(&said).len(), 1);
+    assert!(!log.has(&["the master is back"]));
 
     home.master_port(address.port());
     let master = home.master().await;
     let admin = admin(&master).await;
     until_listed(&admin, |list| list[1].state == ServerState::Up).await;
+    assert_eq!(log.with(&said).len(), 1, "once, however often it tried");
+    assert_eq!(log.with(&["INFO", "the master is back", "server=chat-1"]).len(), 1);
+}
+
+#[tokio::test]
+async fn a_master_that_lets_in_whoever_is_on_its_host_says_so() {
+    let (log, home) = (Log::start(), chats());
+    let said = ["there is no adminUser.json", "there is no adminServer.json"];
+    home.master().await.close().await;
+    assert!(said.iter().all(|what| log.with(&["WARN", what, "this host only"]).len() == 1));
+
+    home.write("config/adminUser.json", r#"[{"id":"1","username":"ann","password":"secret","level":1}]"#);
+    home.write("config/adminServer.json", r#"[{"type":"chat","token":"right"}]"#);
+    home.master().await.close().await;
+    assert!(said.iter().all(|what| log.with(&[what]).len() == 1));
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ fn application(servers: Value) -> (Home, MasterSetup) {
     let program = std::env::current_exe().unwrap();
     let script = format!(
         "export TEST_HOME='{0}' TEST_SERVER_ID=\"$2\"\n\
+         echo $$ >> \"$TEST_HOME/pids\"\n\
          test \"$5\" = --server-info && export TEST_SERVER_INFO=\"$6\"\n\
          test \"$1\" = start && exec '{1}' a_master --exact --ignored --nocapture\n\
          exec '{1}' a_server \"$2\" --exact --ignored --nocapture\n",

@@ -12,8 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use crate::log::Log;
 use crate::support::{soon, until};
-use crate::world::{App, Gate, Log, World, free_port, patient, servers};
+use crate::world::{self, App, Gate, World, free_port, patient, servers};
 
 fn knows(secret: Option<&str>) -> TcpOptions {
     let mut options = patient();
@@ -91,6 +92,7 @@ async fn a_guest_must_know_the_secret_too() {
 
 #[tokio::test]
 async fn an_address_off_the_whitelist_is_closed_unread() {
+    let log = Log::start();
     let mut elsewhere = patient();
     elsewhere.whitelist = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
     let world = World::start_apart(patient(), elsewhere, |_| {}).await;
@@ -101,6 +103,30 @@ async fn an_address_off_the_whitelist_is_closed_unread() {
     // Nothing was sent, so an end can only be the server's doing.
     let ended = soon(stream.read_to_end(&mut answer)).await;
     assert!(answer.is_empty(), "{ended:?}: {answer:?}");
+    let address = stream.local_addr().unwrap().to_string();
+    assert!(log.has(&["WARN", "closed unread: the address is not on the whitelist", "chat-1", &address]));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn servers_without_a_secret_say_that_only_those_of_this_machine_can_be_linked() {
+    let log = Log::start();
+    let said = ["WARN", "no cluster secret: only servers of this machine can be linked"];
+    World::start(knows(Some("the secret"))).await.stop().await;
+    assert_eq!(log.with(&said), Vec::<String>::new());
+    World::start(knows(None)).await.stop().await;
+    for server in ["connector-1", "chat-1"] {
+        assert_eq!(log.with(&[&said[..], &[server]].concat()).len(), 1, "{server}");
+    }
+}
+
+#[tokio::test]
+async fn why_there_is_no_link_is_said_once_by_who_dials() {
+    let log = Log::start();
+    let world = World::start_apart(knows(Some("one")), knows(Some("other")), |_| {}).await;
+    tried(&world).await;
+    let said = log.with(&["WARN", "no link: ", "connector-1", "peer=chat-1"]);
+    assert_eq!(said.len(), 1, "{said:?}");
     world.stop().await;
 }
 
@@ -121,7 +147,7 @@ async fn one_transport_serves_several_servers() {
     let running = App::builder()
         .servers(servers(port))
         .transport(Arc::new(transport))
-        .insert(Log::default())
+        .insert(world::Log::default())
         .insert(Gate(Arc::new(Semaphore::new(0))))
         .start()
         .await

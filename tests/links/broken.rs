@@ -65,6 +65,28 @@ async fn who_left_while_the_link_was_down_gets_no_push_and_who_joined_gets_it() 
     world.stop().await;
 }
 
+/// The backend can't see what was lost, since it could send all of it, and the frontend can't either: what it has is of the
+/// version before the next.
+#[tokio::test]
+async fn who_left_and_joined_in_what_a_link_lost_is_known_once_it_is_back() {
+    let world = World::start(patient()).await;
+    let mut ann = world.client("ann", true).await;
+    let (mut bob, mut eve) = (world.client("bob", false).await, world.client("eve", false).await);
+    world.proxy.set(Mode::Hold);
+    let room = world.chat().channels().get("room").unwrap();
+    assert!(room.leave("ann", "connector-1"));
+    room.add("eve", "connector-1").unwrap();
+    world.cut().await;
+    world.proxy.set(Mode::Pass);
+    soon(world.mended()).await;
+    room.add("bob", "connector-1").unwrap();
+    room.push("news", &json!(1)).unwrap();
+    assert_eq!(world.news(&mut ann).await, Vec::<Value>::new());
+    assert_eq!(world.news(&mut bob).await, [json!(1)]);
+    assert_eq!(world.news(&mut eve).await, [json!(1)]);
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_channel_destroyed_while_the_link_was_down_is_forgotten_at_the_frontend() {
     let world = World::start(patient()).await;

@@ -96,6 +96,27 @@ async fn a_server_that_stops_answers_a_callers_calls_first() {
 }
 
 #[tokio::test]
+async fn more_calls_of_a_caller_than_may_be_out_to_one_server_are_overloaded_at_once() {
+    let (world, caller) = world().await;
+    let caller = Arc::new(caller.pending_calls(2));
+    let wait = || {
+        let caller = caller.clone();
+        tokio::spawn(async move { caller.call::<()>("chat-1", "chatRemote", "wait", &()).await })
+    };
+    let calls = [wait(), wait()];
+    until(|| world.log.count("a call waits") == 2).await;
+    let error = caller.call::<u32>("chat-1", "chatRemote", "echo", &(1,)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Overloaded);
+    assert_eq!(error.message(), "2 calls to chat-1 wait for an answer (pending_calls)");
+    world.gate.0.add_permits(2);
+    for call in calls {
+        soon(call).await.unwrap().unwrap();
+    }
+    assert_eq!(caller.call::<u32>("chat-1", "chatRemote", "echo", &(1,)).await.unwrap(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn without_a_link_a_callers_call_ends_at_its_deadline() {
     let caller = join(free_port()).await.timeout(Duration::from_millis(50));
     for server in ["chat-1", "chat-9"] {

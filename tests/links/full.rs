@@ -82,6 +82,25 @@ async fn who_left_and_joined_while_the_link_was_full_is_known_once_it_drains() {
     world.stop().await;
 }
 
+/// The frontend can't see that it has missed something: what it has is of the version before the next.
+#[tokio::test]
+async fn who_came_after_all_had_left_while_the_link_was_full_is_told_before_anything_else() {
+    let world = full().await;
+    let mut ann = world.client("ann", true).await;
+    let (mut bob, mut eve) = (world.client("bob", false).await, world.client("eve", false).await);
+    fill_with_pushes(&world).await;
+    let room = world.chat().channels().get("room").unwrap();
+    assert!(room.leave("ann", "connector-1"));
+    room.add("eve", "connector-1").unwrap();
+    drain(&world).await;
+    room.add("bob", "connector-1").unwrap();
+    room.push("news", &json!(1)).unwrap();
+    assert_eq!(world.news(&mut ann).await, Vec::<Value>::new());
+    assert_eq!(world.news(&mut bob).await, [json!(1)]);
+    assert_eq!(world.news(&mut eve).await, [json!(1)]);
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_session_that_closes_while_its_frontends_link_is_full_is_closed_at_the_backend() {
     let world = full().await;

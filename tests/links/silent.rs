@@ -7,6 +7,7 @@ use pomelo::net::transport::TcpOptions;
 use pomelo::{ErrorKind, to};
 use serde_json::json;
 
+use crate::log::Log;
 use crate::proxy::Mode;
 use crate::support::{soon, until};
 use crate::world::{World, patient};
@@ -33,7 +34,8 @@ async fn a_peer_with_nothing_to_say_is_not_silent() {
 }
 
 #[tokio::test]
-async fn silence_breaks_a_link_and_what_was_queued_is_counted() {
+async fn silence_breaks_a_link_and_what_was_queued_is_counted_and_said() {
+    let log = Log::start();
     let world = World::start(attentive(1_500, 120_000)).await;
     let call = tokio::spawn(world.remote().wait(to("chat-1")).into_future());
     until(|| world.log.has("a call waits")).await;
@@ -49,6 +51,14 @@ async fn silence_breaks_a_link_and_what_was_queued_is_counted() {
     assert_eq!(error.kind(), ErrorKind::Refused);
     until(|| world.connector().counters().dropped(Dropped::LinkBroke) >= 4).await;
     assert!(world.is_linked(), "it is not gone yet");
+    assert!(log.has(&[
+        "WARN",
+        "nothing came for 1.5s: the link is closed",
+        "server=connector-1 peer=chat-1"
+    ]));
+    let lost = world.connector().counters().dropped(Dropped::LinkBroke);
+    assert!(log.has(&["the link broke", "server=connector-1 peer=chat-1", &format!("lost={lost}")]));
+    assert_eq!(world.connector().report().link_bytes, 0);
     world.proxy.set(Mode::Pass);
     soon(world.mended()).await;
     world.gate.0.add_permits(1);

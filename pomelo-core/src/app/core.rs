@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use super::{Busy, CoreInbox, Event, Membership, Node};
 use crate::channel::{Channels, Table as ChannelTable};
-use crate::cluster::View;
+use crate::cluster::{Known, Member, View};
 use crate::codec::Codecs;
 use crate::config::Config;
 use crate::counters::Counters;
@@ -235,7 +235,7 @@ impl Core {
     /// The number of a method at a server that is up.
     pub(crate) fn method(&self, server: &ServerId, service: &str, method: &str) -> Result<u32> {
         let known = self.view.known();
-        let member = known.working(server).ok_or_else(|| self.unreachable(server))?;
+        let member = self.callee(&known, server)?;
         let unknown = || format!("{server} has no remote method {service}.{method}");
         member.methods.number(service, method).ok_or_else(|| Error::of(ErrorKind::NoSuchMethod, unknown()))
     }
@@ -245,7 +245,14 @@ impl Core {
     /// # Errors
     /// Why not.
     pub(crate) fn check_working(&self, server: &ServerId) -> Result<()> {
-        self.view.known().working(server).map(drop).ok_or_else(|| self.unreachable(server))
+        self.callee(&self.view.known(), server).map(drop)
+    }
+
+    /// A server that takes what this one sends. One that is about to stop takes nothing new; but what this server sends
+    /// when it is about to stop itself belongs to what it has begun.
+    fn callee<'a>(&self, known: &'a Known, server: &ServerId) -> Result<&'a Member> {
+        let member = known.member(server).filter(|member| !member.leaving || self.is_leaving());
+        member.ok_or_else(|| self.unreachable(server))
     }
 
     fn unreachable(&self, server: &ServerId) -> Error {

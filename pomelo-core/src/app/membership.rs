@@ -5,15 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use foldhash::fast::RandomState;
-use futures::future::join_all;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 use super::{Core, Event, inbox};
 use crate::cluster::{Joined, Member};
 use crate::counters::Dropped;
 use crate::discovery::{Registration, Watcher};
-use crate::envelope::Message;
 use crate::error::{Error, ErrorKind};
 use crate::report::Report;
 use crate::server::{ServerId, ServerInfo};
@@ -25,12 +22,12 @@ pub(crate) struct Membership {
     /// Which of its lives this is.
     life: Life,
     pub(super) registration: OnceLock<Arc<dyn Registration>>,
-    /// Another server is up.
-    joined: Notify,
+    /// Another server is up, or gone, or another one is expected.
+    pub(super) changed: Notify,
     /// The cluster wants this server to stop.
     pub(super) asked_to_stop: Notify,
     /// It is about to stop.
-    leaving: AtomicBool,
+    pub(super) leaving: AtomicBool,
     /// It was declared gone and has not begun anew yet.
     reviving: AtomicBool,
     /// The peers to which the link broke and is not there again yet.
@@ -42,7 +39,7 @@ impl Membership {
         Self {
             life: Life::new(incarnation),
             registration: OnceLock::new(),
-            joined: Notify::new(),
+            changed: Notify::new(),
             asked_to_stop: Notify::new(),
             leaving: AtomicBool::new(false),
             reviving: AtomicBool::new(false),
@@ -59,50 +56,6 @@ impl Core {
     /// Which of its lives this is.
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.membership.life.now()
-    }
-
-    /// Whether it is about to stop, and takes nothing new.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.membership.leaving.load(Ordering::Acquire)
-    }
-
-    /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
-    pub(super) fn begin_leaving(&self) {
-        self.membership.leaving.store(true, Ordering::Release);
-        self.change_member(|member| member.leaving = true);
-    }
-
-    /// Takes this server out of the cluster: others learn that it is gone.
-    pub(super) async fn leave(&self) {
-        if let Some(outlet) = self.outlet.get() {
-            outlet.close().await;
-        }
-        if let Some(registration) = self.membership.registration.get() {
-            registration.leave().await;
-        }
-    }
-
-    /// Waits until what clients and other servers have asked for is answered, but no longer than `stop_timeout`.
-    pub(super) async fn drain(self: &Arc<Self>) {
-        let drained = async {
-            self.heard_by_all().await;
-            for session in self.edge.sessions() {
-                session.quiet().await;
-            }
-            self.busy.idle().await;
-        };
-        if timeout(self.limits.stop_timeout, drained).await.is_err() {
-            tracing::warn!(server = %self.info.id, "what was under way took too long, and is cut off");
-        }
-    }
-
-    /// Waits until every server that is linked has heard what this one announced: what it sent before that is here then.
-    async fn heard_by_all(self: &Arc<Self>) {
-        let known = self.view.known();
-        let others = known.members().map(|member| &member.info.id).filter(|id| !self.owns(id));
-        let fences = others.map(|id| self.ask(id, self.limits.stop_timeout, |seq| Message::Fence { seq }));
-        // One that can't answer sends nothing either.
-        drop(join_all(fences).await);
     }
 
     /// This server as others need to know it; none before it is up.
@@ -143,7 +96,7 @@ impl Core {
         if !guest {
             tracing::info!(server = %self.info.id, peer = %info.id, "up");
             self.emit(Event::AddServers(vec![info]));
-            self.membership.joined.notify_waiters();
+            self.membership.changed.notify_waiters();
         }
         Ok(())
     }
@@ -163,7 +116,7 @@ impl Core {
     /// The link broke: whoever waits for an answer can't get it any more.
     pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId, lost: usize) {
         self.counters.add_many(Dropped::LinkBroke, lost);
-        tracing::info!(server = %self.info.id, %peer, "the link broke");
+        tracing::info!(server = %self.info.id, %peer, lost, "the link broke");
         self.membership.broken().insert(peer.clone());
         self.edge.tables().stop_fetching(peer);
         self.fail_pending(peer, format_args!("the link to {peer} broke"));
@@ -172,6 +125,7 @@ impl Core {
     pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
         let Some(member) = self.view.leave(peer, incarnation) else { return };
         tracing::info!(server = %self.info.id, %peer, "gone");
+        self.membership.changed.notify_waiters();
         self.life_over(peer, incarnation);
         if !member.is_guest() {
             self.emit(Event::RemoveServers(vec![peer.clone()]));
@@ -217,27 +171,11 @@ impl Core {
         self.executor.spawn(async move {
             let incarnation = Incarnation::begin_after(&core.info.id, declared.0);
             core.membership.life.set(incarnation);
-            core.close_sessions("the server was cut off").await;
+            core.kick_clients("the server was cut off").await;
             core.channels.resync_everywhere();
             core.membership.reviving.store(false, Ordering::Release);
             core.change_member(|member| member.incarnation = incarnation);
         });
-    }
-
-    /// Kicks all clients, and waits until what runs for them has ended, but no longer than `stop_timeout`.
-    pub(crate) async fn close_sessions(self: &Arc<Self>, reason: &str) {
-        let sessions = self.edge.sessions();
-        for session in &sessions {
-            session.kick(reason);
-        }
-        let all_closed = async {
-            for session in &sessions {
-                session.closed().await;
-            }
-        };
-        if timeout(self.limits.stop_timeout, all_closed).await.is_err() {
-            tracing::warn!(server = %self.info.id, "sessions took too long to close");
-        }
     }
 
     /// Waits until every server that is expected is up.
@@ -252,11 +190,11 @@ impl Core {
 
     async fn until_up(&self, counts: impl Fn(&ServerInfo) -> bool) {
         loop {
-            let joined = self.membership.joined.notified();
+            let changed = self.membership.changed.notified();
             if self.view.known().all_up(&counts) {
                 return;
             }
-            joined.await;
+            changed.await;
         }
     }
 
@@ -265,7 +203,7 @@ impl Core {
         if let Some(outlet) = self.outlet.get() {
             outlet.expect(servers);
         }
-        self.membership.joined.notify_waiters();
+        self.membership.changed.notify_waiters();
         if !changes.added.is_empty() || !changes.removed.is_empty() {
             self.emit(Event::ReplaceServers(servers.to_vec()));
         }

@@ -8,6 +8,7 @@ mod component;
 mod configure;
 mod core;
 mod inbox;
+mod leaving;
 mod membership;
 mod node;
 mod reload;

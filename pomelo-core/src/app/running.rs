@@ -21,6 +21,10 @@ use crate::message::Encoding;
 use crate::server::ServerId;
 use crate::session::Frontend;
 
+/// Processes that are told to stop together have all heard of it by then, and said so, even where they are many on few
+/// cores.
+const COMPANY: Duration = Duration::from_millis(250);
+
 /// Ends the thread of a server that runs on one.
 type Thread = Option<oneshot::Sender<()>>;
 
@@ -164,7 +168,18 @@ impl<R: Cluster> Running<R> {
             self.stop_server(&asked.0).await;
         }
         tracing::info!("stopping");
+        self.wait_for_company().await;
         self.stop().await;
+    }
+
+    /// The process was told to stop, and perhaps all others were: what frontends have begun there needs the servers here,
+    /// which wait for frontends that say that they stop.
+    async fn wait_for_company(&self) {
+        let is_frontend = self.servers.iter().any(|up| up.app.is_frontend());
+        if !is_frontend && self.servers.iter().any(|up| up.app.may_have_company()) {
+            self.servers.iter().for_each(|up| up.app.begin_leaving());
+            tokio::time::sleep(COMPANY).await;
+        }
     }
 
     /// Waits until the cluster wants one of the servers to stop, and says which.
@@ -241,7 +256,7 @@ impl<R: Cluster> Running<R> {
             tracing::warn!(server = %app.server_id(), %error, "before_shutdown failed");
         }
         app.drain().await;
-        app.close_sessions("the server is stopping").await;
+        app.dismiss_clients("the server is stopping").await;
         up.components.stop(&app).await;
         up.end().await;
     }

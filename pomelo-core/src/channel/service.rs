@@ -84,7 +84,8 @@ impl Table {
         }
     }
 
-    /// A frontend may have missed anything: it drops what is no more, and is told the rest anew when it is needed.
+    /// A frontend may have missed anything: it drops what is no more, which would only cost it memory, and is told the rest
+    /// anew when it is needed. Gaps in versions don't show all of that: a copy that was begun again has low ones.
     pub(crate) fn relinked(&self, core: &Arc<Core>, frontend: &ServerId) {
         let channels: Vec<_> = self.lock().values().cloned().collect();
         let alive = channels.iter().filter(|channel| channel.guard().mark_stale(Some(frontend)));

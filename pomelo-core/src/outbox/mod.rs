@@ -121,6 +121,11 @@ impl Outbox {
         self.lock().bytes
     }
 
+    /// Whether nothing will be written any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closing == Closing::Closed
+    }
+
     /// Queues a frame without flushing; a caller with many outboxes hands those that need it to
     /// [`Flusher::mark_all`] in one go.
     pub fn append(&self, frame: Bytes) -> Appended {

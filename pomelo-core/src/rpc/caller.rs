@@ -84,12 +84,20 @@ impl Caller {
         self
     }
 
+    /// Sets how many calls may wait for an answer from one server; more are `Overloaded` at once. 10,000 by default, as
+    /// [`Limits::pending_calls`] of a server.
+    #[must_use]
+    pub fn pending_calls(self, limit: usize) -> Self {
+        self.state.pending.set_limit(limit);
+        self
+    }
+
     /// Calls a remote's method: `args` is a tuple of its arguments.
     ///
     /// # Errors
     /// The method's own error with its code; or by [`kind`](Error::kind): `NoSuchMethod`, `Refused` if the server is stopping
-    /// or the link breaks meanwhile, `Overloaded` also with more than 10,000 calls to one server out, `Deadline`, also if
-    /// there is no link until then.
+    /// or the link breaks meanwhile, `Overloaded` also with more than [`pending_calls`](Self::pending_calls) out to that
+    /// server, `Deadline`, also if there is no link until then.
     pub async fn call<T: DeserializeOwned>(
         &self,
         server: &str,

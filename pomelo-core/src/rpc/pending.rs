@@ -1,7 +1,7 @@
 //! What waits for an answer from another server.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::session::ClientSession;
 pub(crate) struct Pending {
     serial: AtomicU64,
     /// How many may wait for one server, so that one which doesn't answer costs only those who ask it.
-    limit: usize,
+    limit: AtomicUsize,
     table: Mutex<Table>,
 }
 
@@ -45,7 +45,12 @@ pub(crate) enum Waiter {
 
 impl Pending {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { serial: AtomicU64::new(0), limit, table: Mutex::default() }
+        Self { serial: AtomicU64::new(0), limit: AtomicUsize::new(limit), table: Mutex::default() }
+    }
+
+    /// What waits already stays, also if it is more.
+    pub(super) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// # Errors
@@ -67,9 +72,10 @@ impl Pending {
     }
 
     fn add(&self, server: &ServerId, waiter: Waiter) -> Result<u64> {
+        let limit = self.limit.load(Ordering::Relaxed);
         let mut table = self.lock();
-        if !table.count(server, self.limit) {
-            let why = format!("{} calls to {server} wait for an answer (pending_calls)", self.limit);
+        if !table.count(server, limit) {
+            let why = format!("{limit} calls to {server} wait for an answer (pending_calls)");
             return Err(Error::of(ErrorKind::Overloaded, why));
         }
         let seq = self.serial.fetch_add(1, Ordering::Relaxed) + 1;

@@ -167,6 +167,17 @@ impl ClientSession {
         self.end(Some(reason));
     }
 
+    /// Sends the client what it is still to be sent and then a kick that says why, and closes the session.
+    pub(crate) fn dismiss(self: &Arc<Self>, reason: &str) {
+        if !self.close(reason) {
+            return;
+        }
+        match self.format() {
+            Some(format) => self.outbox.finish(format.kick(reason)),
+            None => self.outbox.close(),
+        }
+    }
+
     /// The connection is gone.
     pub fn disconnected(self: &Arc<Self>, reason: &str) {
         self.close(reason);

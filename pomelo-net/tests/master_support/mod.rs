@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -22,12 +23,18 @@ pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("it should have happened by now")
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that nobody is given meanwhile: neither by this function, nor by the system, which
+/// takes those from 32768 on for who asks for any and for outgoing connections.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(97);
+    let ports = std::iter::repeat_with(|| 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000);
+    let mut ports = ports.map(|port| port as u16);
+    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
-/// The directory of an application; it is gone when the test is over.
+/// The directory of an application; it is gone when the test is over, and so are the processes that noted their pid in its
+/// file `pids`.
 pub struct Home {
     dir: PathBuf,
     /// Not of one that another process made.
@@ -104,9 +111,30 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         if self.is_own {
+            self.kill_processes();
             // What is left in the system's directory for such things does no harm.
             let _ = std::fs::remove_dir_all(&self.dir);
         }
+    }
+}
+
+impl Home {
+    /// A test that fails leaves what it started, and a server goes on without its master.
+    fn kill_processes(&self) {
+        let pids = std::fs::read_to_string(self.dir.join("pids")).unwrap_or_default();
+        for pid in pids.lines().filter(|pid| self.is_of(pid)) {
+            // It may have ended by itself meanwhile.
+            let _ = std::process::Command::new("kill").args(["-KILL", pid]).stderr(Stdio::null()).status();
+        }
+    }
+
+    /// Whether the process of that pid is one of this application's. One that ended may have left its pid to a stranger.
+    fn is_of(&self, pid: &str) -> bool {
+        let dir = self.dir.as_os_str().as_encoded_bytes();
+        ["environ", "cmdline"].iter().any(|file| {
+            let text = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            text.windows(dir.len()).any(|part| part == dir)
+        })
     }
 }
 

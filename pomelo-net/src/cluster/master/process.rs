@@ -80,14 +80,22 @@ struct Stat {
     began: u64,
 }
 
-/// What proc(5) says of a process. A name in it may hold anything, so the fields are counted from the last `)`.
+/// What proc(5) says of a process.
 fn stat(pid: u32) -> Option<Stat> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace();
-    let is_zombie = fields.next()? == "Z";
-    let threads: u64 = fields.nth(16)?.parse().ok()?;
-    let began = fields.nth(1)?.parse().ok()?;
-    Some(Stat { is_over: is_zombie && threads <= 1, began })
+    Stat::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+impl Stat {
+    /// A name in it may hold anything, also what is no text, so the fields are counted from the last `)`.
+    fn parse(stat: &[u8]) -> Option<Self> {
+        let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+        let fields = std::str::from_utf8(stat.get(name_end + 1..)?).ok()?;
+        let mut fields = fields.split_ascii_whitespace();
+        let is_zombie = fields.next()? == "Z";
+        let threads: u64 = fields.nth(16)?.parse().ok()?;
+        let began = fields.nth(1)?.parse().ok()?;
+        Some(Self { is_over: is_zombie && threads <= 1, began })
+    }
 }
 
 /// Whether the command line of a process names that server.
@@ -115,26 +123,61 @@ pub(super) fn own_rss_bytes() -> Option<u64> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::process::Stdio;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
 
     use super::*;
 
+    /// A process that waits for its input. It ends with the test, also when that fails.
+    struct Waiting(Child);
+
+    impl Waiting {
+        /// Returns when it runs its own program: until then its command line is not there.
+        fn start(name: &str) -> Self {
+            let mut command = Command::new("sh");
+            command.args(["-c", "echo here; read line", "sh", name]);
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let mut line = String::new();
+            BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+            assert_eq!(line, "here\n");
+            Self(child)
+        }
+    }
+
+    impl Drop for Waiting {
+        fn drop(&mut self) {
+            // Both fail when it has ended, and was waited for, before.
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
     #[test]
     fn a_process_is_alive_until_it_has_ended() {
-        let mut child =
-            std::process::Command::new("sleep").arg("1000").stdout(Stdio::null()).spawn().unwrap();
-        let process = Process::new(child.id());
-        // Its command line is there a moment after it was started.
-        while !names(child.id(), &"1000".into()) {
-            assert!(child.try_wait().unwrap().is_none(), "it ended");
-        }
-        assert!(process.is_alive());
+        let mut child = Waiting::start("chat-7");
+        let pid = child.0.id();
+        let process = Process::new(pid);
+        assert!(process.began.is_some() && process.is_alive());
         assert!(!Process { began: process.began.map(|at| at + 1), ..process.clone() }.is_alive());
-        assert!(Process::find(child.id(), &"chat-1".into()).is_none(), "it is a stranger");
-        assert_eq!(Process::find(child.id(), &"1000".into()), Some(process.clone()));
+        assert!(Process::find(pid, &"chat-1".into()).is_none(), "it is a stranger");
+        assert_eq!(Process::find(pid, &"chat-7".into()), Some(process.clone()));
         process.terminate();
-        assert!(!child.wait().unwrap().success());
+        assert!(!child.0.wait().unwrap().success());
         assert!(!process.is_alive());
+    }
+
+    #[test]
+    fn a_process_is_over_when_the_last_of_its_threads_is() {
+        let stat = |name: &[u8], state: &str, threads: u32| {
+            let mut stat = [b"7 (", name, b") "].concat();
+            let numbers = format!("{state} {} {threads} 0 1394309 3133440", ["0"; 16].join(" "));
+            stat.extend_from_slice(numbers.as_bytes());
+            Stat::parse(&stat).map(|stat| (stat.is_over, stat.began))
+        };
+        assert_eq!(stat(b"game", "S", 1), Some((false, 1_394_309)));
+        assert_eq!(stat(b"game", "Z", 3), Some((false, 1_394_309)), "its ports are open");
+        assert_eq!(stat(b"game", "Z", 1), Some((true, 1_394_309)));
+        assert_eq!(stat(b"a) Z (\xff", "S", 1), Some((false, 1_394_309)), "a name may be anything");
     }
 
     #[test]

@@ -155,6 +155,9 @@ impl Hub {
         let (end, lost) = link::run(inbox, peer.clone(), queue, connection, options).await;
         let _turn = peer.turn.lock().await;
         let silence = if end == End::Silence { self.options.dead_after } else { Default::default() };
+        if end == End::Silence {
+            tracing::warn!(server = %self.id, peer = %peer.id, "nothing came for {silence:?}: the link is closed");
+        }
         if let End::Goodbye(life) = end {
             peer.end();
             self.inbox.unlinked(&peer.id, lost);

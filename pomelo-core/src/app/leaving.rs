@@ -1,0 +1,127 @@
+//! How a server stops: it says so, ends what it has begun, lets its clients go, and leaves.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::{sleep, timeout};
+
+use super::Core;
+use crate::cluster::Member;
+use crate::envelope::Message;
+
+/// How often to look whether the last frames of clients have left; none has longer than a second or so.
+const LAST_WORDS: Duration = Duration::from_millis(5);
+
+impl Core {
+    /// Whether it is about to stop, and takes nothing new.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.membership.leaving.load(Ordering::Acquire)
+    }
+
+    /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
+    pub(super) fn begin_leaving(&self) {
+        if !self.membership.leaving.swap(true, Ordering::AcqRel) {
+            self.change_member(|member| member.leaving = true);
+        }
+    }
+
+    /// Whether frontends of other processes may be told to stop at the same moment as this server, as by a system that ends
+    /// a group of processes.
+    pub(super) fn may_have_company(&self) -> bool {
+        let known = self.view.known();
+        !self.is_frontend() && known.members().any(|member| self.serves(member))
+    }
+
+    /// Whether a server is a frontend that can send something to this one.
+    fn serves(&self, member: &Member) -> bool {
+        let can_reach = |info| self.outlet.get().is_some_and(|outlet| outlet.can_reach(info));
+        member.info.frontend && can_reach(&member.info)
+    }
+
+    /// Takes this server out of the cluster: others learn that it is gone.
+    pub(super) async fn leave(&self) {
+        if let Some(outlet) = self.outlet.get() {
+            outlet.close().await;
+        }
+        if let Some(registration) = self.membership.registration.get() {
+            registration.leave().await;
+        }
+    }
+
+    /// Waits until what clients and other servers have asked for is answered, but no longer than `stop_timeout`.
+    pub(super) async fn drain(self: &Arc<Self>) {
+        let drained = async {
+            self.heard_by_all().await;
+            for session in self.edge.sessions() {
+                session.quiet().await;
+            }
+            self.busy.idle().await;
+            self.frontends_gone().await;
+            self.busy.idle().await;
+        };
+        if timeout(self.limits.stop_timeout, drained).await.is_err() {
+            tracing::warn!(server = %self.info.id, "what was under way took too long, and is cut off");
+        }
+    }
+
+    /// On a backend, waits until no frontend is about to stop: where all servers are told to stop at once, what frontends have
+    /// begun, and what runs when their sessions close, still finds this one.
+    async fn frontends_gone(&self) {
+        if self.is_frontend() {
+            return;
+        }
+        loop {
+            let changed = self.membership.changed.notified();
+            if !self.view.known().members().any(|member| member.leaving && self.serves(member)) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until every server that is linked has heard what this one announced: what it sent before that is here then.
+    async fn heard_by_all(self: &Arc<Self>) {
+        let known = self.view.known();
+        let others = known.members().map(|member| &member.info.id).filter(|id| !self.owns(id));
+        let fences = others.map(|id| self.ask(id, self.limits.stop_timeout, |seq| Message::Fence { seq }));
+        // One that can't answer sends nothing either.
+        drop(join_all(fences).await);
+    }
+
+    /// Lets all clients go, with a kick after what they are still to be sent, and waits until what runs for them has ended
+    /// and the last of it has left, but no longer than `stop_timeout`.
+    pub(super) async fn dismiss_clients(self: &Arc<Self>, reason: &str) {
+        let sessions = self.edge.sessions();
+        sessions.iter().for_each(|session| session.dismiss(reason));
+        self.until_closed(async {
+            for session in &sessions {
+                session.closed().await;
+            }
+            // Whoever writes for them ends with this server.
+            while sessions.iter().any(|session| !session.outbox().is_closed()) {
+                sleep(LAST_WORDS).await;
+            }
+        })
+        .await;
+    }
+
+    /// Kicks all clients, and waits until what runs for them has ended, but no longer than `stop_timeout`.
+    pub(super) async fn kick_clients(self: &Arc<Self>, reason: &str) {
+        let sessions = self.edge.sessions();
+        sessions.iter().for_each(|session| session.kick(reason));
+        self.until_closed(async {
+            for session in &sessions {
+                session.closed().await;
+            }
+        })
+        .await;
+    }
+
+    async fn until_closed(&self, closed: impl Future<Output = ()>) {
+        if timeout(self.limits.stop_timeout, closed).await.is_err() {
+            tracing::warn!(server = %self.info.id, "sessions took too long to close");
+        }
+    }
+}

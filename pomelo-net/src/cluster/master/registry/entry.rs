@@ -1,0 +1,156 @@
+//! What is known of one server.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pomelo_core::cluster::Member;
+use pomelo_core::server::ServerInfo;
+use pomelo_core::session::Incarnation;
+
+use super::{Event, LinkId};
+use crate::cluster::master::process::Process;
+use crate::cluster::master::status::{ServerState, ServerStatus};
+
+/// A server, up or not.
+#[derive(Debug)]
+pub(in crate::cluster::master) struct Entry {
+    pub(in crate::cluster::master) info: Arc<ServerInfo>,
+    /// Whether others are told to expect it; an operator's stop ends that.
+    pub(super) listed: bool,
+    /// Whether it should be running.
+    pub(super) keep: bool,
+    pub(super) life: Option<Life>,
+    /// Its process on this host.
+    pub(super) process: Option<Process>,
+    /// The process that this master started for it, and whose end it waits for; mostly the same.
+    pub(super) child: Option<Process>,
+    /// It said goodbye, or was asked to stop.
+    pub(super) leaving: bool,
+    /// The last life that is over.
+    pub(super) gone: Option<Incarnation>,
+    /// How often it ended, or could not be started, without having been asked to.
+    failures: u64,
+    pub(super) trouble: Option<String>,
+}
+
+/// A life of a server that has registered and is not over.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) member: Member,
+    pub(super) incarnation: Incarnation,
+    pub(super) pid: u32,
+    /// None: nothing is heard of it.
+    pub(super) link: Option<LinkId>,
+    pub(super) since: Instant,
+    /// When its link was lost, if it has none.
+    pub(super) lost: Instant,
+}
+
+impl Entry {
+    pub(super) fn new(info: Arc<ServerInfo>) -> Self {
+        Self {
+            info,
+            listed: true,
+            keep: true,
+            life: None,
+            process: None,
+            child: None,
+            leaving: false,
+            gone: None,
+            failures: 0,
+            trouble: None,
+        }
+    }
+
+    pub(super) fn end_life(&mut self, events: &mut VecDeque<Event>) {
+        if let Some(life) = self.life.take() {
+            self.gone = Some(life.incarnation);
+            events.push_back(Event::Gone(self.info.id.clone(), life.incarnation));
+        }
+    }
+
+    pub(super) fn tell_up(&self, events: &mut VecDeque<Event>) {
+        if self.portless().is_some() {
+            events.push_back(Event::Up(self.info.id.clone()));
+        }
+    }
+
+    /// What others without a port need to know of this one, if it has none and is up. One of which nothing is heard
+    /// passes for one that leaves: it may well be there, and nothing new should be sent to it.
+    pub(in crate::cluster::master) fn portless(&self) -> Option<Member> {
+        let life = self.life.as_ref().filter(|life| life.member.info.port.is_none())?;
+        Some(Member { leaving: life.member.leaving || life.link.is_none(), ..life.member.clone() })
+    }
+
+    pub(super) fn fail(&mut self, why: &str) {
+        self.failures += 1;
+        self.trouble = Some(why.to_owned());
+    }
+
+    pub(in crate::cluster::master) fn state(&self) -> ServerState {
+        match (&self.life, &self.process) {
+            (None, None) => ServerState::Down,
+            (None, Some(_)) if self.leaving => ServerState::Stopping,
+            (None, Some(_)) => ServerState::Starting,
+            (Some(life), _) if life.link.is_none() => ServerState::Lost,
+            (Some(_), _) if self.leaving => ServerState::Stopping,
+            (Some(_), _) => ServerState::Up,
+        }
+    }
+
+    /// Whether it should run.
+    pub(in crate::cluster::master) fn is_kept(&self) -> bool {
+        self.keep
+    }
+
+    pub(in crate::cluster::master) fn link(&self) -> Option<LinkId> {
+        self.life.as_ref()?.link
+    }
+
+    pub(in crate::cluster::master) fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// Its process, if nobody is told when that ends.
+    pub(in crate::cluster::master) fn unwatched_process(&self) -> Option<&Process> {
+        self.process.as_ref().filter(|process| self.child.as_ref() != Some(process))
+    }
+
+    /// The pid that it registered with; it may be of another host.
+    pub(in crate::cluster::master) fn registered_pid(&self) -> Option<u32> {
+        self.life.as_ref().map(|life| life.pid)
+    }
+
+    /// The life of which nothing is heard.
+    pub(in crate::cluster::master) fn lost(&self) -> Option<Incarnation> {
+        self.life.as_ref().filter(|life| life.link.is_none()).map(|life| life.incarnation)
+    }
+
+    /// How long nothing has been heard of it, if it is lost.
+    pub(in crate::cluster::master) fn lost_for(&self, now: Instant) -> Option<Duration> {
+        let lost = self.life.as_ref().filter(|life| life.link.is_none());
+        lost.map(|life| now.saturating_duration_since(life.lost))
+    }
+
+    /// How often it has failed, and how it did so last.
+    pub(in crate::cluster::master) fn failures(&self) -> (u64, Option<&str>) {
+        (self.failures, self.trouble.as_deref())
+    }
+
+    pub(in crate::cluster::master) fn status(&self, now: Instant) -> ServerStatus {
+        let since = self.life.as_ref().map(|life| now.saturating_duration_since(life.since).as_millis());
+        ServerStatus {
+            id: self.info.id.clone(),
+            server_type: self.info.server_type.to_string(),
+            host: self.info.host.clone(),
+            port: self.info.port,
+            client_port: self.info.client_port,
+            pid: self.registered_pid().or(self.process.as_ref().map(Process::pid)),
+            uptime_ms: since.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+            rss_bytes: None,
+            connections: None,
+            state: self.state(),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What others must be told of a change.
+
+use pomelo_core::server::ServerId;
+use pomelo_core::session::Incarnation;
+
+/// A connection of a server to this master.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::cluster::master) struct LinkId(pub(in crate::cluster::master) u64);
+
+/// What others must be told of a change.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::cluster::master) enum Event {
+    /// The list of expected servers is another one.
+    Expected,
+    /// A server without a port is up, or something of it changed; see [`Registry::portless`](super::Registry::portless).
+    Up(ServerId),
+    /// That life of a server is over.
+    Gone(ServerId, Incarnation),
+    /// Another connection has taken that one's place.
+    Superseded(LinkId),
+    /// The server at that connection was to stop when nobody could tell it.
+    Stop(LinkId),
+}

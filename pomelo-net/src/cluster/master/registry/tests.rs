@@ -1,0 +1,155 @@
+//! What a master knows, through everything that servers and processes do.
+
+use super::*;
+
+fn info(id: &str) -> Arc<ServerInfo> {
+    Arc::new(
+        serde_json::from_value(serde_json::json!({ "id": id, "serverType": "chat", "port": 1 })).unwrap(),
+    )
+}
+
+fn member(id: &str) -> Member {
+    let member = serde_json::json!({
+        "info": info(id), "incarnation": Incarnation::begin(id), "methods": {}, "encodings": []
+    });
+    serde_json::from_value(member).unwrap()
+}
+
+struct Cluster(Registry);
+
+impl Cluster {
+    fn new(ids: &[&str]) -> Self {
+        Self(Registry::new(ids.iter().map(|id| info(id))))
+    }
+
+    fn register(&mut self, member: &Member, pid: u32, link: u64) -> Result<(), String> {
+        self.0.register(member, pid, Some(Process::new(pid)), LinkId(link), Instant::now())
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.0.poll_event()).collect()
+    }
+
+    fn state(&self, id: &str) -> ServerState {
+        self.0.get(id).unwrap().state()
+    }
+
+    fn expected(&self) -> Vec<ServerId> {
+        self.0.expected().iter().map(|info| info.id.clone()).collect()
+    }
+}
+
+#[test]
+fn a_server_goes_through_its_states() {
+    let (mut cluster, chat) = (Cluster::new(&["chat-1"]), member("chat-1"));
+    assert_eq!(cluster.state("chat-1"), ServerState::Down);
+    cluster.0.started("chat-1", Process::new(7));
+    assert_eq!(cluster.state("chat-1"), ServerState::Starting);
+    cluster.register(&chat, 7, 1).unwrap();
+    assert_eq!(cluster.state("chat-1"), ServerState::Up);
+    cluster.0.unlink("chat-1", LinkId(1), Instant::now());
+    assert_eq!(cluster.state("chat-1"), ServerState::Lost);
+    cluster.register(&chat, 7, 2).unwrap();
+    assert_eq!((cluster.state("chat-1"), cluster.events()), (ServerState::Up, vec![]));
+    cluster.0.goodbye("chat-1", LinkId(2));
+    assert_eq!(cluster.state("chat-1"), ServerState::Stopping);
+    assert_eq!(cluster.events(), [Event::Gone("chat-1".into(), chat.incarnation)]);
+    cluster.0.exited("chat-1", &Process::new(7), "");
+    assert_eq!((cluster.state("chat-1"), cluster.events()), (ServerState::Down, vec![]));
+}
+
+#[test]
+fn what_an_old_life_does_late_never_removes_a_new_one() {
+    let (mut cluster, old) = (Cluster::new(&["chat-1"]), member("chat-1"));
+    cluster.register(&old, 7, 1).unwrap();
+    let new = member("chat-1");
+    cluster.register(&new, 8, 2).unwrap();
+    assert_eq!(
+        cluster.events(),
+        [Event::Superseded(LinkId(1)), Event::Gone("chat-1".into(), old.incarnation)]
+    );
+    cluster.0.goodbye("chat-1", LinkId(1));
+    cluster.0.unlink("chat-1", LinkId(1), Instant::now());
+    cluster.0.exited("chat-1", &Process::new(7), "");
+    cluster.0.vanished("chat-1", old.incarnation);
+    assert_eq!((cluster.state("chat-1"), cluster.events()), (ServerState::Up, vec![]));
+    let refused = cluster.register(&old, 7, 3).unwrap_err();
+    assert_eq!(refused, "that life of chat-1 was declared over");
+    assert_eq!(cluster.0.get("chat-1").unwrap().link(), Some(LinkId(2)));
+}
+
+#[test]
+fn a_process_that_ends_ends_the_life_in_it() {
+    let (mut cluster, chat) = (Cluster::new(&["chat-1"]), member("chat-1"));
+    cluster.register(&chat, 7, 1).unwrap();
+    cluster.0.exited("chat-1", &Process::new(7), "exited with 1");
+    assert_eq!(cluster.events(), [Event::Gone("chat-1".into(), chat.incarnation)]);
+    assert_eq!(cluster.0.get("chat-1").unwrap().failures(), (1, Some("exited with 1")));
+    assert_eq!(cluster.expected(), ["chat-1"], "it is expected all the same");
+}
+
+#[test]
+fn a_server_that_an_operator_stopped_is_no_longer_expected() {
+    let mut cluster = Cluster::new(&["chat-1", "chat-2"]);
+    let chat = member("chat-1");
+    cluster.register(&chat, 7, 1).unwrap();
+    cluster.0.dismiss("chat-1", true);
+    assert_eq!(cluster.events(), [Event::Expected]);
+    assert_eq!(cluster.expected(), ["chat-2"]);
+    assert_eq!(cluster.state("chat-1"), ServerState::Stopping);
+    cluster.0.unlink("chat-1", LinkId(1), Instant::now());
+    cluster.register(&chat, 7, 2).unwrap();
+    assert_eq!(cluster.events(), [Event::Stop(LinkId(2))], "it was away when it was told");
+    cluster.0.exited("chat-1", &Process::new(7), "");
+    assert_eq!(cluster.0.get("chat-1").unwrap().failures(), (0, None), "its end was wanted");
+    cluster.register(&member("chat-1"), 8, 3).unwrap();
+    assert_eq!(cluster.expected(), ["chat-1", "chat-2"], "somebody started it again");
+}
+
+#[test]
+fn a_server_that_is_restarted_is_expected_all_the_time() {
+    let (mut cluster, chat) = (Cluster::new(&["chat-1"]), member("chat-1"));
+    cluster.register(&chat, 7, 1).unwrap();
+    cluster.0.dismiss("chat-1", false);
+    cluster.0.goodbye("chat-1", LinkId(1));
+    cluster.0.exited("chat-1", &Process::new(7), "");
+    cluster.0.keep("chat-1");
+    assert_eq!(cluster.events(), [Event::Gone("chat-1".into(), chat.incarnation)]);
+}
+
+#[test]
+fn a_server_that_nobody_expected_is_taken_in_and_an_id_has_one_type() {
+    let mut cluster = Cluster::new(&[]);
+    cluster.register(&member("chat-9"), 7, 1).unwrap();
+    assert_eq!((cluster.expected(), cluster.events()), (vec!["chat-9".into()], vec![Event::Expected]));
+    let mut gate = member("chat-9");
+    gate.info = Arc::new(ServerInfo { server_type: "gate".into(), ..(*gate.info).clone() });
+    assert_eq!(cluster.register(&gate, 8, 2).unwrap_err(), "chat-9 is of type `chat`");
+}
+
+#[test]
+fn a_server_without_a_port_is_told_of_and_passes_for_leaving_while_nothing_is_heard_of_it() {
+    let (mut cluster, mut gate) = (Cluster::new(&[]), member("gate-1"));
+    gate.info = Arc::new(ServerInfo { port: None, ..(*gate.info).clone() });
+    let leaving =
+        |cluster: &Cluster| -> Vec<_> { cluster.0.portless().iter().map(|member| member.leaving).collect() };
+    cluster.register(&member("chat-1"), 7, 1).unwrap();
+    cluster.register(&gate, 8, 2).unwrap();
+    assert_eq!(leaving(&cluster), [false]);
+    assert_eq!(cluster.events(), [Event::Expected, Event::Expected, Event::Up("gate-1".into())]);
+    cluster.0.unlink("gate-1", LinkId(2), Instant::now());
+    assert_eq!((leaving(&cluster), cluster.events()), (vec![true], vec![Event::Up("gate-1".into())]));
+    cluster.register(&gate, 8, 3).unwrap();
+    assert_eq!((leaving(&cluster), cluster.events()), (vec![false], vec![Event::Up("gate-1".into())]));
+    cluster.0.goodbye("gate-1", LinkId(3));
+    assert_eq!((leaving(&cluster), cluster.events().len()), (vec![], 1));
+}
+
+#[test]
+fn another_life_over_the_same_connection_ends_the_one_before() {
+    let (mut cluster, chat) = (Cluster::new(&["chat-1"]), member("chat-1"));
+    cluster.register(&chat, 7, 1).unwrap();
+    cluster.register(&member("chat-1"), 7, 1).unwrap();
+    assert_eq!(cluster.events(), [Event::Gone("chat-1".into(), chat.incarnation)]);
+    assert_eq!(cluster.state("chat-1"), ServerState::Up);
+}
