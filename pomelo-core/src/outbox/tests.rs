@@ -95,13 +95,20 @@ async fn a_socket_that_would_block_gets_the_rest_later_and_in_order() {
 
 #[tokio::test]
 async fn more_than_the_limit_is_refused() {
-    let (outbox, wire) = outbox(10);
+    let (outbox, wire) = outbox(10 + PLACE);
     assert_eq!(outbox.send(frame("123456")), Appended::NeedsFlush);
     settle().await;
     assert_eq!(outbox.send(frame("78901")), Appended::Overflow);
     assert_eq!(outbox.send(frame("7890")), Appended::Queued);
     wire.allow(100).await;
     assert_eq!((wire.text().as_str(), outbox.queued_bytes()), ("1234567890", 0));
+}
+
+#[tokio::test]
+async fn frames_that_are_all_but_empty_count_their_places() {
+    let (outbox, _) = outbox(1_000);
+    let queued = (0..1_000).take_while(|_| outbox.append(frame("x")) != Appended::Overflow).count();
+    assert_eq!(queued, (1_000 - 1) / (PLACE + 1) + 1);
 }
 
 #[tokio::test]
@@ -195,7 +202,7 @@ async fn a_burst_does_not_stay_as_memory() {
 
 #[tokio::test]
 async fn memory_for_a_queue_stays_only_as_long_as_it_is_needed() {
-    let (outbox, wire) = outbox(1000);
+    let (outbox, wire) = outbox(10_000);
     wire.room.store(1000, Ordering::SeqCst);
     let keeps = || outbox.lock().queue.spilled();
     outbox.send(frame("one"));
