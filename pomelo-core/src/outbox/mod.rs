@@ -50,6 +50,10 @@ pub trait Sink: Send + Sync + 'static {
 }
 
 /// A connection's bounded queue of frames.
+///
+/// A burst doesn't stay as memory. The first frame that waits has a place in the outbox itself; more of them take memory, which
+/// goes as soon as all is written. If four or more had to wait, what the next few would need is kept, at most 512 bytes,
+/// until something is written that needs less.
 pub struct Outbox {
     state: Mutex<State>,
     sink: Box<dyn Sink>,
