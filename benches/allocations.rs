@@ -1,9 +1,15 @@
-//! How many allocations a delivery and a request cost.
+//! How many allocations a delivery and a request cost, and what a burst leaves.
+
+use std::sync::Arc;
 
 use allocation_counter::measure;
+use bytes::Bytes;
+use pomelo::core::outbox::{Appended, Outbox};
 use pomelo_benches::backend::Backend;
+use pomelo_benches::null::{NullSink, Tcp};
 use pomelo_benches::request::{AT_A_BACKEND, Client, HERE};
-use pomelo_benches::room::Room;
+use pomelo_benches::room::Rooms;
+use pomelo_benches::{App, SERVERS};
 use tokio::runtime::{Builder, Runtime};
 
 /// Enough for what is kept from one time to the next to be there.
@@ -23,7 +29,8 @@ fn allocations(mut work: impl FnMut()) -> f64 {
 
 fn of_a_push(members: usize) -> f64 {
     let runtime = runtime();
-    let room = runtime.block_on(Room::new(members)).unwrap();
+    let rooms = runtime.block_on(Rooms::new(1, members)).unwrap();
+    let room = &rooms[0];
     allocations(|| runtime.block_on(room.written(room.push())))
 }
 
@@ -59,4 +66,32 @@ fn a_request_allocates_at_most_fifteen_times() {
     println!("here: {here}, at a backend: {backend}");
     // What grows now and then, such as a table, is a hundredth of an allocation each time.
     assert!(here.round() <= 15.0 && backend.round() <= 15.0, "here {here}, at a backend {backend}");
+}
+
+#[test]
+fn a_burst_of_a_megabyte_leaves_at_most_512_bytes_at_a_connection() {
+    const BURST: usize = 1024 * 1024;
+    let (runtime, sink) = (runtime(), NullSink::default());
+    let running = runtime.block_on(App::builder().servers(SERVERS).start()).unwrap();
+    let frontend = running.app("connector-1").unwrap().frontend();
+    let format = frontend.add_format(Arc::new(Tcp));
+    let frame = Bytes::from_static(&[b'x'; 64]);
+    let burst = |outbox: &Arc<Outbox>| {
+        let goal = sink.written() + BURST;
+        for _ in 0..BURST / frame.len() {
+            assert!(matches!(outbox.send(frame.clone()), Appended::Queued | Appended::NeedsFlush));
+        }
+        runtime.block_on(async {
+            sink.reaches(goal).await;
+            // The flusher puts its things away.
+            tokio::task::yield_now().await;
+        });
+    };
+    let outbox = || Outbox::new(sink.clone(), frontend.flusher(), format, BURST * 2);
+    // What the thread and the flusher keep is there.
+    burst(&outbox());
+    let outbox = outbox();
+    let counted = measure(|| burst(&outbox));
+    println!("of {} bytes at most, {} stayed", counted.bytes_max, counted.bytes_current);
+    assert!(counted.bytes_max > (BURST / 4) as u64 && counted.bytes_current <= 512);
 }

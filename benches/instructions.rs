@@ -12,7 +12,7 @@ use pomelo::net::protocol::protobuf::Protos;
 use pomelo::{Result, to};
 use pomelo_benches::backend::Backend;
 use pomelo_benches::request::{AT_A_BACKEND, Client, HERE};
-use pomelo_benches::room::Room;
+use pomelo_benches::room::Rooms;
 use pomelo_benches::{App, Chat, SERVERS, schema};
 use tokio::runtime::{Builder, Runtime};
 
@@ -45,7 +45,8 @@ fn main() -> Result<()> {
 }
 
 fn push_to_members(runtime: &Runtime, times: usize) -> Result<()> {
-    let room = runtime.block_on(Room::new(1_000))?;
+    let rooms = runtime.block_on(Rooms::new(1, 1_000))?;
+    let room = &rooms[0];
     (0..times).for_each(|_| runtime.block_on(room.written(room.push())));
     Ok(())
 }

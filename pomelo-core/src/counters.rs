@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dropped {
-    /// A push that didn't fit into a client's outbox; unless it was volatile, the client was kicked.
+    /// What didn't fit into a client's outbox; unless it was a volatile push, the client was kicked.
     Overflow,
     /// A push to a client that was closing.
     Closing,
@@ -28,6 +28,8 @@ pub enum Dropped {
     TooManyConnections,
     /// A connection that was closed for what it sent.
     BadInput,
+    /// A connection that was kicked, since its client reads too slowly for what it is sent.
+    TooSlow,
 }
 
 impl Dropped {
@@ -45,11 +47,12 @@ impl Dropped {
             Self::BadRoute => "bad_route",
             Self::TooManyConnections => "too_many_connections",
             Self::BadInput => "bad_input",
+            Self::TooSlow => "too_slow",
         }
     }
 }
 
-const REASONS: [Dropped; 11] = [
+const REASONS: [Dropped; 12] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
@@ -61,6 +64,7 @@ const REASONS: [Dropped; 11] = [
     Dropped::BadRoute,
     Dropped::TooManyConnections,
     Dropped::BadInput,
+    Dropped::TooSlow,
 ];
 
 /// A server's counters of what was dropped, since it started.

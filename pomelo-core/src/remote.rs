@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use rmp_serde::Deserializer;
+use rmp_serde::decode::ReadRefReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -138,7 +140,8 @@ impl ArgWriter {
 
 /// Reads a call's arguments one by one; more than are read are ignored, so that callers can be newer.
 pub struct ArgReader<'a> {
-    rest: &'a [u8],
+    /// One for all: it reads texts where they are, and one over a reader would copy each of them once more.
+    rest: Deserializer<ReadRefReader<'a, [u8]>>,
     left: usize,
 }
 
@@ -153,7 +156,7 @@ impl<'a> ArgReader<'a> {
             [0xdc, a, b, rest @ ..] => (usize::from(u16::from_be_bytes([*a, *b])), rest),
             _ => return Err(bad_message("the arguments are no array")),
         };
-        Ok(Self { rest, left })
+        Ok(Self { rest: Deserializer::from_read_ref(rest), left })
     }
 
     /// The next argument.
@@ -179,8 +182,7 @@ impl<'a> ArgReader<'a> {
         if self.left == 0 {
             return Ok(None);
         }
-        let mut deserializer = rmp_serde::Deserializer::new(&mut self.rest);
-        let value = T::deserialize(&mut deserializer)
+        let value = T::deserialize(&mut self.rest)
             .map_err(|e| bad_message(format_args!("argument `{name}`: {e}")))?;
         self.left -= 1;
         Ok(Some(value))

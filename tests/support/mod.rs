@@ -11,7 +11,7 @@ use pomelo::net::protocol::message::{Message, MessageKind, MessageRoute};
 use pomelo::net::protocol::package::{MAX_BODY, Package, PackageKind};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// How long anything may take before a test is said to hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,7 +44,17 @@ pub struct Client {
 impl Client {
     /// Connects, and does the handshake.
     pub async fn connect(address: SocketAddr) -> Self {
-        let stream = soon(TcpStream::connect(address)).await.unwrap();
+        Self::greet(soon(TcpStream::connect(address)).await.unwrap()).await
+    }
+
+    /// As [`connect`](Self::connect), but the system keeps little for it while it doesn't read.
+    pub async fn narrow(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 * 1024).unwrap();
+        Self::greet(soon(socket.connect(address)).await.unwrap()).await
+    }
+
+    async fn greet(stream: TcpStream) -> Self {
         let mut client = Self {
             stream,
             input: BytesMut::new(),
@@ -127,10 +137,21 @@ impl Client {
         loop {
             let package = self.package().await.expect("a kick");
             if package.kind == PackageKind::Kick {
-                let body: Value = serde_json::from_slice(&package.body).unwrap();
-                return body["reason"].as_str().unwrap_or_default().to_owned();
+                return reason_of(&package);
             }
         }
+    }
+
+    /// Reads until the connection is over; gives the reason of the kick, if that arrives.
+    pub async fn end(&mut self) -> Option<String> {
+        let mut reason = None;
+        while let Some(package) = self.package().await {
+            match package.kind {
+                PackageKind::Kick => reason = Some(reason_of(&package)),
+                _ => self.take(package),
+            }
+        }
+        reason
     }
 
     /// Closes the connection.
@@ -145,6 +166,10 @@ impl Client {
 
     async fn read(&mut self) {
         let package = self.package().await.expect("the connection to be open");
+        self.take(package);
+    }
+
+    fn take(&mut self, package: Package) {
         match package.kind {
             PackageKind::Heartbeat => return,
             PackageKind::Data => {}
@@ -173,6 +198,11 @@ impl Client {
             }
         }
     }
+}
+
+fn reason_of(kick: &Package) -> String {
+    let body: Value = serde_json::from_slice(&kick.body).unwrap();
+    body["reason"].as_str().unwrap_or_default().to_owned()
 }
 
 fn json(body: &[u8]) -> Value {

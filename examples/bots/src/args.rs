@@ -24,6 +24,10 @@ pub struct Args {
     /// How many in each room talk; all of them if not given.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub talkers: Option<u32>,
+    /// How many in a hundred stop reading once they have entered, though their heartbeats go on; none of them talks. A good
+    /// server cuts them off, and nobody else notices.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub stalled: u32,
     /// Messages a second of each one who talks, however fast they come back.
     #[arg(long, default_value_t = 1.0)]
     pub rate: f64,
@@ -97,6 +101,16 @@ pub enum ArgsError {
         /// That follow from users and rooms.
         members: u32,
     },
+    /// Somebody would have to talk and not to listen.
+    #[error("--stalled {stalled} of {members} in a room, and --talkers {talkers}, are more than are in it")]
+    TooManyStalled {
+        /// As given, in a hundred.
+        stalled: u32,
+        /// As given.
+        talkers: u32,
+        /// That follow from users and rooms.
+        members: u32,
+    },
     /// A number is out of its range.
     #[error("--{name} must be more than 0 and at most {most}")]
     Range {
@@ -125,6 +139,8 @@ pub struct Plan {
     pub members: u32,
     /// In each room.
     pub talkers: u32,
+    /// In each room.
+    pub stalled: u32,
     /// Of each who talks.
     pub pace: Pace,
     /// For how long they talk.
@@ -149,10 +165,14 @@ impl Args {
         if talkers > members {
             return Err(ArgsError::TooManyTalkers { talkers, members });
         }
+        let stalled = members * self.stalled / 100;
+        if stalled + talkers > members {
+            return Err(ArgsError::TooManyStalled { stalled: self.stalled, talkers, members });
+        }
         let rate = within("rate", self.rate, 100_000.0)?;
         let pace = self.window.map_or(Pace::Every(Duration::from_secs_f64(1.0 / rate)), Pace::Window);
         let time = Duration::from_secs_f64(within("seconds", self.seconds, 86_400.0)?);
-        Ok(Plan { args: self, members, talkers, pace, time })
+        Ok(Plan { args: self, members, talkers, stalled, pace, time })
     }
 }
 
@@ -160,9 +180,16 @@ impl Plan {
     /// How many hear each message.
     pub fn listeners(&self) -> u32 {
         match self.args.to {
-            To::Room => self.members,
+            To::Room => self.members - self.stalled,
             To::Self_ => 1,
         }
+    }
+
+    /// Whether the one at that place in its room stops reading: they are spread evenly among those who don't talk.
+    pub fn stalls(&self, place: u32) -> bool {
+        let quiet = u64::from(self.members - self.talkers);
+        let before = |place: u64| place * u64::from(self.stalled) / quiet.max(1);
+        place.checked_sub(self.talkers).is_some_and(|nth| before(nth.into()) < before(u64::from(nth) + 1))
     }
 }
 
@@ -193,10 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn who_stops_reading_hears_nothing_and_does_not_talk() {
+        let plan = plan("--users 200 --rooms 2 --talkers 20 --stalled 30").unwrap();
+        let stalled: Vec<u32> = (0..100).filter(|place| plan.stalls(*place)).collect();
+        assert_eq!((plan.listeners(), stalled.len()), (70, 30));
+        assert!(stalled[0] >= 20 && stalled.windows(2).all(|pair| pair[1] - pair[0] <= 3), "{stalled:?}");
+    }
+
+    #[test]
     fn numbers_that_contradict_each_other_are_refused() {
         let refused = |line: &str| plan(line).unwrap_err().to_string();
         assert_eq!(refused("--users 2"), "--rooms 20 is more than --users 2: a room would be empty");
         assert_eq!(refused("--users 201"), "--users 201 can't be spread evenly over --rooms 20");
+        assert_eq!(
+            refused("--talkers 6 --stalled 50"),
+            "--stalled 50 of 10 in a room, and --talkers 6, are more than are in it"
+        );
         assert_eq!(refused("--talkers 11"), "--talkers 11 is more than the 10 in a room");
         for rate in ["0", "NaN", "inf", "1e9"] {
             assert_eq!(refused(&format!("--rate {rate}")), "--rate must be more than 0 and at most 100000");

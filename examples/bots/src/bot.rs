@@ -92,12 +92,25 @@ impl Bot {
 
     /// Does what the phase says, until all is over or the connection is.
     pub async fn live(mut self, mut phase: watch::Receiver<Phase>) -> Record {
+        if self.shared.plan.stalls(place(self.record.user, self.shared.plan.args.rooms)) {
+            return self.stall(phase).await;
+        }
         if let Err(error) = self.listen_and_talk(&mut phase).await {
             self.shared.tally.lost.add(1);
             self.shared.tally.fail(error);
             self.record.alive = false;
         } else {
             self.shared.tally.unanswered.add(self.unanswered.len() as u64);
+        }
+        self.record
+    }
+
+    /// Reads nothing until all is over, or the server has had enough of it.
+    async fn stall(mut self, mut phase: watch::Receiver<Phase>) -> Record {
+        self.record.alive = false;
+        tokio::select! {
+            _ = self.client.stall() => self.shared.tally.cut_off.add(1),
+            _ = phase.wait_for(|phase| *phase == Phase::Over) => {}
         }
         self.record
     }

@@ -129,6 +129,8 @@ async fn talk(shared: &Shared, report: &mut Report) {
     }
     phase.send_replace(Phase::Listening);
     let talked = Instant::now();
+    // Somebody may have been about to say something.
+    sleep(LOOK).await;
     while tally.is_waiting() && talked.elapsed() < GRACE {
         sleep(LOOK).await;
     }

@@ -56,6 +56,10 @@ pub struct Report {
     pub gap_us: Percentiles,
     /// Connections that ended before their time.
     pub lost_connections: u64,
+    /// Clients that stopped reading.
+    pub stalled: u32,
+    /// Of those, the ones that the server cut off.
+    pub cut_off: u64,
     /// Pushes that are no message of a bot.
     pub other_pushes: u64,
     /// What is wrong with what was heard.
@@ -111,6 +115,8 @@ impl Report {
             unanswered: 0,
             gap_us: Percentiles::default(),
             lost_connections: 0,
+            stalled: plan.stalled * args.rooms,
+            cut_off: 0,
             other_pushes: 0,
             checks: Checks::default(),
             server_cpu: None,
@@ -132,6 +138,7 @@ impl Report {
         self.unanswered = tally.unanswered.get();
         self.gap_us = tally.gap_times();
         self.lost_connections = tally.lost.get();
+        self.cut_off = tally.cut_off.get();
         self.other_pushes = tally.others.get();
         self.errors = tally.errors();
     }
@@ -177,6 +184,9 @@ impl Display for Report {
         let ordered = verdict(proven && late == 0);
         writeln!(f, "           in order per sender: {ordered} ({late} late)")?;
         writeln!(f, "lost       {} connections", self.lost_connections)?;
+        if self.stalled > 0 {
+            writeln!(f, "stalled    {}, of which {} were cut off", self.stalled, self.cut_off)?;
+        }
         match &*self.errors {
             [] => write!(f, "errors     none"),
             errors => {

@@ -35,6 +35,8 @@ pub struct Tally {
     pub entered: Count,
     /// Of those, the ones whose connection is over before its time.
     pub lost: Count,
+    /// Clients that had stopped reading and whose connection is over.
+    pub cut_off: Count,
     /// Messages said.
     pub said: Count,
     /// How many listeners the messages that were said have, together.
@@ -102,6 +104,7 @@ impl Tally {
             began: Instant::now(),
             entered: Count::default(),
             lost: Count::default(),
+            cut_off: Count::default(),
             said: Count::default(),
             said_to: Count::default(),
             unheard: Count::default(),

@@ -94,7 +94,8 @@ impl<R: Cluster> Running<R> {
                 components.stop(&app).await;
                 return Err(error.context(app.server_id()));
             }
-            let tasks = vec![app.edge.flusher.spawn(), sweep(&app)];
+            let mut tasks = app.edge.flusher.spawn();
+            tasks.push(sweep(&app));
             connectors.push(own);
             self.servers.push(Up {
                 app,

@@ -15,7 +15,7 @@ use crate::envelope::{Answer, GroupKey, GroupOp, Message, Push};
 use crate::error::{Error, ErrorKind};
 use crate::outbox::{Appended, Outbox};
 use crate::server::ServerId;
-use crate::session::{ClientSession, Session, SessionId, TOO_SLOW, Uid};
+use crate::session::{ClientSession, Session, SessionId, Uid};
 
 /// The copy of a channel's membership at a frontend: users by name, and the connections they have now.
 #[derive(Default)]
@@ -147,7 +147,7 @@ impl Delivery {
     fn finish(mut self, core: &Core) {
         core.edge.flusher.mark_all(&mut self.dirty);
         for session in self.overflowed.drain(..).filter_map(|id| core.edge.session(id)) {
-            session.kick(TOO_SLOW);
+            session.overflowed();
         }
         DIRTY.set(self.dirty);
     }

@@ -1,6 +1,6 @@
-//! The task that writes dirty outboxes.
+//! The tasks that write dirty outboxes.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -14,25 +14,45 @@ use super::{Frames, KEEP_CAPACITY, Outbox};
 /// it is gone.
 const CONNECTIONS_PER_TURN: usize = 64;
 
-/// A dirty list of outboxes, and the waker of the one task that writes them.
-#[derive(Default)]
+/// The dirty lists of outboxes, one for each worker thread, and the tasks that write them.
+///
+/// What a worker has pushed is written by the task that it woke, which mostly runs on the same worker next: what was queued
+/// is in its cache, no other worker is woken, and several write at the same time. An outbox is on one list at most.
 pub struct Flusher {
+    lists: Box<[List]>,
+}
+
+/// A dirty list, and the waker of the one task that writes it. No two of them share a cache line.
+#[derive(Default)]
+#[repr(align(128))]
+struct List {
     dirty: Mutex<Vec<Arc<Outbox>>>,
     wake: Notify,
 }
 
+impl Default for Flusher {
+    fn default() -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { lists: (0..workers).map(|_| List::default()).collect() }
+    }
+}
+
 impl Flusher {
-    /// Starts the task that writes, on the current runtime. It ends when it is aborted, and closes what it had still to
-    /// write.
-    pub fn spawn(self: &Arc<Self>) -> JoinHandle<()> {
-        let flusher = self.clone();
-        tokio::spawn(async move { flusher.run().await })
+    /// Starts the tasks that write, on the current runtime. They end when they are aborted, and close what they had still
+    /// to write.
+    pub fn spawn(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
+        let run = |index: usize| {
+            let flusher = self.clone();
+            tokio::spawn(async move { flusher.lists[index].run().await })
+        };
+        (0..self.lists.len()).map(run).collect()
     }
 
     /// Puts an outbox on the list.
     pub fn mark(&self, outbox: Arc<Outbox>) {
-        self.list().push(outbox);
-        self.wake.notify_one();
+        let list = self.own();
+        list.dirty().push(outbox);
+        list.wake.notify_one();
     }
 
     /// Puts all of them on the list, and empties `outboxes`.
@@ -40,15 +60,23 @@ impl Flusher {
         if outboxes.is_empty() {
             return;
         }
-        self.list().append(outboxes);
-        self.wake.notify_one();
+        let list = self.own();
+        list.dirty().append(outboxes);
+        list.wake.notify_one();
     }
 
+    /// The list of this thread. Threads that are no workers use the first one.
+    fn own(&self) -> &List {
+        &self.lists[tokio::runtime::worker_index().unwrap_or(0) % self.lists.len()]
+    }
+}
+
+impl List {
     async fn run(&self) {
-        let mut batch = Batch { flusher: self, outboxes: Vec::new() };
+        let mut batch = Batch { list: self, outboxes: Vec::new() };
         let mut spare = Frames::new();
         loop {
-            std::mem::swap(&mut batch.outboxes, &mut *self.list());
+            std::mem::swap(&mut batch.outboxes, &mut *self.dirty());
             if batch.outboxes.is_empty() {
                 self.wake.notified().await;
                 continue;
@@ -69,21 +97,21 @@ impl Flusher {
         }
     }
 
-    fn list(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Outbox>>> {
+    fn dirty(&self) -> MutexGuard<'_, Vec<Arc<Outbox>>> {
         self.dirty.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
 /// The outboxes that are being written.
 struct Batch<'a> {
-    flusher: &'a Flusher,
+    list: &'a List,
     outboxes: Vec<Arc<Outbox>>,
 }
 
 impl Drop for Batch<'_> {
     /// Nobody writes them any more: a connection that waits for its last frame to leave would wait for ever.
     fn drop(&mut self) {
-        let marked = std::mem::take(&mut *self.flusher.list());
+        let marked = std::mem::take(&mut *self.list.dirty());
         self.outboxes.drain(..).chain(marked).for_each(|outbox| outbox.close());
     }
 }

@@ -25,6 +25,9 @@ const KEEP_CAPACITY: usize = 16;
 /// A queue that has a second frame gets room for so many at once, and keeps it if it needed it.
 const BURST: usize = 4;
 
+/// What a place in the queue takes; the first one is the outbox's own.
+const PLACE: usize = size_of::<Bytes>();
+
 /// Frames in order. One needs no memory of its own: most connections never have more, most of the time.
 type Frames = SmallVec<[Bytes; 1]>;
 
@@ -47,6 +50,10 @@ pub trait Sink: Send + Sync + 'static {
 }
 
 /// A connection's bounded queue of frames.
+///
+/// A burst doesn't stay as memory. The first frame that waits has a place in the outbox itself; more of them take memory, which
+/// goes as soon as all is written. If four or more had to wait, what the next few would need is kept, at most 512 bytes,
+/// until something is written that needs less.
 pub struct Outbox {
     state: Mutex<State>,
     sink: Box<dyn Sink>,
@@ -99,7 +106,8 @@ pub enum Appended {
 }
 
 impl Outbox {
-    /// An outbox that holds at most `limit` bytes of frames in `format`.
+    /// An outbox that holds at most `limit` bytes of frames in `format`. A frame counts its length, though others may share
+    /// it, and 32 bytes for its place in the queue: many that are all but empty take memory, too.
     pub fn new(sink: impl Sink, flusher: Arc<Flusher>, format: FormatId, limit: usize) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
@@ -133,7 +141,7 @@ impl Outbox {
         if state.closing != Closing::Open {
             return Appended::Closed;
         }
-        if state.bytes + frame.len() > self.limit {
+        if state.bytes + frame.len() + state.queue.len() * PLACE > self.limit {
             return Appended::Overflow;
         }
         state.bytes += frame.len();

@@ -95,13 +95,20 @@ async fn a_socket_that_would_block_gets_the_rest_later_and_in_order() {
 
 #[tokio::test]
 async fn more_than_the_limit_is_refused() {
-    let (outbox, wire) = outbox(10);
+    let (outbox, wire) = outbox(10 + PLACE);
     assert_eq!(outbox.send(frame("123456")), Appended::NeedsFlush);
     settle().await;
     assert_eq!(outbox.send(frame("78901")), Appended::Overflow);
     assert_eq!(outbox.send(frame("7890")), Appended::Queued);
     wire.allow(100).await;
     assert_eq!((wire.text().as_str(), outbox.queued_bytes()), ("1234567890", 0));
+}
+
+#[tokio::test]
+async fn frames_that_are_all_but_empty_count_their_places() {
+    let (outbox, _) = outbox(1_000);
+    let queued = (0..1_000).take_while(|_| outbox.append(frame("x")) != Appended::Overflow).count();
+    assert_eq!(queued, (1_000 - 1) / (PLACE + 1) + 1);
 }
 
 #[tokio::test]
@@ -173,29 +180,34 @@ async fn a_connection_that_stops_taking_its_last_frames_is_closed_a_second_later
 async fn a_flusher_that_ends_closes_what_it_had_still_to_write() {
     let (wire, flusher) = (Arc::new(Wire::default()), Arc::new(Flusher::default()));
     let outbox = Outbox::new(TestSink(wire.clone()), flusher.clone(), FormatId(0), 100);
-    let task = flusher.spawn();
+    let tasks = flusher.spawn();
     settle().await;
     outbox.cut(frame("kick"));
-    task.abort();
+    tasks.iter().for_each(|task| task.abort());
     settle().await;
     assert!(wire.closed.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
 async fn a_burst_does_not_stay_as_memory() {
-    let (outbox, wire) = outbox(100_000);
-    for _ in 0..5_000 {
-        outbox.send(frame("x"));
+    const BURST: usize = 1024 * 1024;
+    let (outbox, wire) = outbox(BURST * 2);
+    let frame = Bytes::from_static(&[b'x'; 64]);
+    (0..BURST / frame.len()).for_each(|_| assert_ne!(outbox.send(frame.clone()), Appended::Overflow));
+    let capacity = || outbox.lock().queue.capacity();
+    // However slowly it leaves.
+    for _ in 0..4 {
+        wire.allow(BURST / 4 - 1).await;
+        assert!(outbox.queued_bytes() > 0 && capacity() > KEEP_CAPACITY);
     }
-    wire.allow(100_000).await;
-    outbox.send(frame("y"));
-    wire.allow(1).await;
-    assert!(outbox.lock().queue.capacity() <= KEEP_CAPACITY);
+    wire.allow(BURST).await;
+    assert_eq!(outbox.queued_bytes(), 0);
+    assert!(capacity() * PLACE <= 512, "{} places are kept", capacity());
 }
 
 #[tokio::test]
 async fn memory_for_a_queue_stays_only_as_long_as_it_is_needed() {
-    let (outbox, wire) = outbox(1000);
+    let (outbox, wire) = outbox(10_000);
     wire.room.store(1000, Ordering::SeqCst);
     let keeps = || outbox.lock().queue.spilled();
     outbox.send(frame("one"));

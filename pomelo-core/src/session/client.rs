@@ -31,7 +31,7 @@ pub enum Flow {
 }
 
 /// What sends a client too slow to take what it is sent.
-pub(crate) const TOO_SLOW: &str = "too slow";
+const TOO_SLOW: &str = "too slow";
 
 /// A connected client, as its connector knows it.
 pub struct ClientSession {
@@ -178,20 +178,28 @@ impl ClientSession {
         }
     }
 
+    /// Kicks a client that doesn't take what it is sent, which is counted.
+    pub fn overflowed(self: &Arc<Self>) {
+        if self.end(Some(TOO_SLOW)) {
+            self.core.counters.add(Dropped::TooSlow);
+        }
+    }
+
     /// The connection is gone.
     pub fn disconnected(self: &Arc<Self>, reason: &str) {
         self.close(reason);
     }
 
-    /// Closes the session and the connection, with a kick if there is a reason.
-    pub(crate) fn end(self: &Arc<Self>, reason: Option<&str>) {
+    /// Closes the session and the connection, with a kick if there is a reason. False if it is closing already.
+    pub(crate) fn end(self: &Arc<Self>, reason: Option<&str>) -> bool {
         if !self.close(reason.unwrap_or("closed")) {
-            return;
+            return false;
         }
         match (reason, self.format()) {
             (Some(reason), Some(format)) => self.outbox.cut(format.kick(reason)),
             _ => self.outbox.close(),
         }
+        true
     }
 
     /// Begins closing: what waits is dropped, what runs ends, then the hooks run. False if it had begun already.
@@ -335,7 +343,7 @@ impl ClientSession {
             Ok(frame) => {
                 if self.outbox.send(frame) == Appended::Overflow {
                     self.core.counters.add(Dropped::Overflow);
-                    self.kick(TOO_SLOW);
+                    self.overflowed();
                 }
             }
             Err(error) => {

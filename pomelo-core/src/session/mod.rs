@@ -28,7 +28,6 @@ pub(crate) use id::Life;
 pub use id::{Incarnation, ParseSessionIdError, SessionId, Uid};
 pub use service::SessionService;
 
-pub(crate) use client::TOO_SLOW;
 pub(crate) use edge::BroadcastFilter;
 pub(crate) use edge::Edge;
 pub(crate) use hooks::{Hook, Hooks, resubscribe};

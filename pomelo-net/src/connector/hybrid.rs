@@ -175,10 +175,12 @@ impl Hybrid {
         self
     }
 
-    /// How many bytes may wait for a client that reads too slowly; then it is kicked.
+    /// How many bytes may wait for a client that reads too slowly; then it is kicked, which is counted
+    /// ([`TooSlow`](pomelo_core::counters::Dropped::TooSlow)), and a second later cut off.
     ///
     /// 1 MiB by default: some seconds of a busy game, and a thousand dead clients hold no more than 1 GiB until their
-    /// heartbeats are missed.
+    /// heartbeats are missed. Each frame counts 32 bytes more than it is long, for its place in the queue. What is pushed to
+    /// many is held once for all of them, so it is mostly these places that slow clients cost.
     #[must_use]
     pub fn outbox_limit(mut self, bytes: usize) -> Self {
         self.options.outbox_limit = bytes;

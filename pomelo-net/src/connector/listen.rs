@@ -17,6 +17,13 @@ use super::port::Port;
 /// How many clients may wait for being accepted: a restart brings all of them back at once.
 const BACKLOG: u32 = 1024;
 
+/// How much of what a client has still to be sent the system may hold, in bytes.
+///
+/// Left alone it holds megabytes for one that has stopped reading: memory that no limit of ours counts, that is taken from all
+/// other connections, and that is in the way of a kick. What a client on a fast line takes in a millisecond fits.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 * 1024;
+
 /// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
 const BREATHER: Duration = Duration::from_millis(50);
 
@@ -49,6 +56,9 @@ async fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
     // A server that is started again takes its port back at once; on Windows the option would mean something else.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
+    // Accepted sockets have it from the one that listens.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -105,6 +115,17 @@ mod tests {
         ] {
             assert_eq!(default_host(&server(entry)), host);
         }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[tokio::test]
+    async fn the_system_queues_little_for_a_client() {
+        let options = Options { port: Some(0), ..Options::default() };
+        let listener = listen(&server(json!({})), &options).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (accepted, _client) = tokio::join!(listener.accept(), client);
+        let unsent = socket2::SockRef::from(&accepted.unwrap().0).tcp_notsent_lowat().unwrap();
+        assert_eq!(unsent, UNSENT);
     }
 
     #[tokio::test]

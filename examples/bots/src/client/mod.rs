@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 pub use error::ClientError;
 pub use protocol::{Event, Protocol};
@@ -18,6 +18,9 @@ pub use wire::{Proto, Wire};
 
 /// How long a server may take to accept a connection, to answer a handshake or an [`ask`](Client::ask).
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a client that is stuck looks whether its connection still holds, if the server wants no heartbeats.
+const STALLED_BEAT: Duration = Duration::from_secs(1);
 
 /// A connected client.
 pub struct Client {
@@ -96,6 +99,17 @@ impl Client {
             }
         };
         timeout(PATIENCE, answer).await.map_err(|_| ClientError::Deadline(route))?
+    }
+
+    /// Reads nothing more, but goes on sending heartbeats, as a program does that is stuck; until the connection is over.
+    pub async fn stall(&mut self) -> ClientError {
+        loop {
+            sleep(self.protocol.heartbeat().unwrap_or(STALLED_BEAT)).await;
+            self.protocol.beat();
+            if let Err(error) = self.flush().await {
+                return error;
+            }
+        }
     }
 
     /// Reads the body of a push.

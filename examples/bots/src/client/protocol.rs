@@ -171,9 +171,19 @@ impl Protocol {
     /// Queues a heartbeat if one is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.beat_at.is_some_and(|due| due <= now) {
-            self.beat_at = None;
-            self.outgoing.push_back(HEARTBEAT);
+            self.beat();
         }
+    }
+
+    /// Queues a heartbeat, due or not.
+    pub fn beat(&mut self) {
+        self.beat_at = None;
+        self.outgoing.push_back(HEARTBEAT);
+    }
+
+    /// How often the server wants one.
+    pub fn heartbeat(&self) -> Option<Duration> {
+        self.heartbeat
     }
 }
 

@@ -88,7 +88,7 @@ impl Driver {
 
     fn overflow(&self) {
         match &self.session {
-            Some(session) => session.kick(OVERFLOW),
+            Some(session) => session.overflowed(),
             None => self.close(),
         }
     }
