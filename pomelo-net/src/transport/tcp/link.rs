@@ -12,6 +12,7 @@ use pomelo_core::session::Incarnation;
 use pomelo_core::transport::{Inbox, Outcast};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::greet::Connection;
@@ -161,6 +162,8 @@ async fn write_all(
     options: Arc<TcpOptions>,
 ) -> io::Result<()> {
     let mut batch = Batch::default();
+    let has_one_worker = Handle::current().metrics().num_workers() == 1;
+    let mut was_burst = false;
     loop {
         queue.take(&mut batch);
         if batch.is_empty() {
@@ -170,11 +173,14 @@ async fn write_all(
             if timeout(options.keepalive, queue.ready()).await.is_err() {
                 queue.say(&Control::Ping);
             } else {
-                ready_tasks().await;
+                if has_one_worker || was_burst {
+                    ready_tasks().await;
+                }
                 collect(&queue, options.interval).await;
             }
             continue;
         }
+        was_burst = batch.envelopes() > 1;
         if let Err(error) = write_batch(&mut write, &mut batch).await {
             queue.close();
             return Err(error);
@@ -186,8 +192,8 @@ async fn write_all(
 /// Lets the tasks run that are ready now: what they send leaves in the same write.
 ///
 /// The runtime runs a task that was just woken before those that have waited for longer, so without this each message of a
-/// burst has a write of its own. [`tokio::task::yield_now`] would also ask the system for more that is ready, which costs a
-/// system call where there is nothing.
+/// burst has a write of its own. On one worker it costs nothing where no other task is ready; of several, another one may be
+/// woken for it. [`tokio::task::yield_now`] would also ask the system for more that is ready: a system call.
 async fn ready_tasks() {
     let mut queued = false;
     poll_fn(|cx| {

@@ -186,6 +186,11 @@ impl Batch {
         self.pieces.is_empty()
     }
 
+    /// How many envelopes are in it.
+    pub(super) fn envelopes(&self) -> usize {
+        self.envelopes
+    }
+
     /// The pieces to be written next.
     pub(super) fn slices(&self) -> ([IoSlice<'_>; MAX_SLICES], usize) {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
