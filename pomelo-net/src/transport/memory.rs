@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
+use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, ready};
 use pomelo_core::cluster::Member;
 use pomelo_core::envelope::Envelope;
@@ -17,7 +18,7 @@ pub struct Memory(Arc<RwLock<Links>>);
 
 #[derive(Default)]
 struct Links {
-    bound: HashMap<ServerId, Bound>,
+    bound: HashMap<ServerId, Bound, RandomState>,
     cut: HashSet<(ServerId, ServerId)>,
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, join_all};
 use pomelo_core::cluster::Member;
 use pomelo_core::envelope::Envelope;
@@ -29,7 +30,7 @@ pub(super) struct Hub {
     pub(super) runtime: Handle,
     id: ServerId,
     own: RwLock<Member>,
-    peers: RwLock<HashMap<ServerId, Arc<Peer>>>,
+    peers: RwLock<HashMap<ServerId, Arc<Peer>, RandomState>>,
     /// The task that accepts; its end frees the port.
     listening: Mutex<Option<JoinHandle<()>>>,
     closed: AtomicBool,
