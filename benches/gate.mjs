@@ -28,22 +28,22 @@ const CELLS = [
   {
     name: 'one room of 1,000, window 1',
     bots: ['--users', '1000', '--rooms', '1', '--talkers', '1', '--window', '1'],
-    limits: { embedded: 1.2, processes: 1.7 },
+    limits: { embedded: 1.2, processes: 1.5 },
   },
   {
     name: 'one room of 1,000, window 8',
     bots: ['--users', '1000', '--rooms', '1', '--talkers', '1', '--window', '8'],
-    limits: { embedded: 0.3, processes: 0.4 },
+    limits: { embedded: 0.25, processes: 0.4 },
   },
   {
     name: '100 rooms of 10, window 1',
     bots: ['--users', '1000', '--rooms', '100', '--talkers', '1', '--window', '1'],
-    limits: { embedded: 1.5, processes: 2.9 },
+    limits: { embedded: 1.5, processes: 2.5 },
   },
   {
     name: 'requests of 100, window 4',
     bots: ['--users', '100', '--rooms', '100', '--window', '4', '--to', 'self'],
-    limits: { embedded: 1, processes: 2.2 },
+    limits: { embedded: 0.9, processes: 1.9 },
   },
 ];
 
