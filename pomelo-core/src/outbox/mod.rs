@@ -1,8 +1,8 @@
 //! What a connection still has to send, and the flusher that sends it.
 //!
-//! A push appends one shared frame to each recipient's [`Outbox`] and puts it on its [`Flusher`]'s dirty list; the
-//! flusher then writes each dirty connection once, everything queued in one write. No task is woken per
-//! recipient.
+//! A push appends one shared frame to each recipient's [`Outbox`] and puts it on a dirty list of its [`Flusher`], that of the
+//! worker which pushes; the flusher then writes each dirty connection once, everything queued in one write. No task is woken
+//! per recipient.
 
 mod flusher;
 mod gather;
