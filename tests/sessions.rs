@@ -317,7 +317,8 @@ async fn kick_closes_every_session_of_a_user() {
     second.bind("ann").await.unwrap();
     let sessions = world.app("connector-1").sessions();
     sessions.kick("ann", None).await;
-    assert_eq!((one.end().await, two.end().await), (None, None));
+    let kick = Some(json!({ "reason": "kick" }));
+    assert_eq!((one.end().await, two.end().await), (kick.clone(), kick));
     assert_eq!(sessions.len(), 1);
     assert!(other.ask("connector.entryHandler.id", json!({})).await.is_string());
 }
@@ -343,7 +344,7 @@ async fn a_reason_is_sent_before_the_close() {
     assert_eq!(client.end().await, Some(json!({ "reason": "enough" })));
     let (mut client, session) = world.client().await;
     session.kick(None).await.unwrap();
-    assert_eq!(client.end().await, None);
+    assert_eq!(client.end().await, Some(json!({ "reason": "kick" })), "as pomelo says without one");
     session.kick(Some("again")).await.unwrap();
 }
 

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::Core;
 use crate::cluster::Member;
 use crate::envelope::Message;
+use crate::session::CloseMode;
 
 /// How often to look whether the last frames of clients have left; none has longer than a second or so.
 const LAST_WORDS: Duration = Duration::from_millis(5);
@@ -94,7 +95,9 @@ impl Core {
     /// and the last of it has left, but no longer than `stop_timeout`.
     pub(super) async fn dismiss_clients(self: &Arc<Self>, reason: &str) {
         let sessions = self.edge.sessions();
-        sessions.iter().for_each(|session| session.dismiss(reason));
+        for session in &sessions {
+            session.close(CloseMode::Drain, reason);
+        }
         self.until_closed(async {
             for session in &sessions {
                 session.closed().await;
@@ -110,7 +113,9 @@ impl Core {
     /// Kicks all clients, and waits until what runs for them has ended, but no longer than `stop_timeout`.
     pub(super) async fn kick_clients(self: &Arc<Self>, reason: &str) {
         let sessions = self.edge.sessions();
-        sessions.iter().for_each(|session| session.kick(reason));
+        for session in &sessions {
+            session.close(CloseMode::Discard, reason);
+        }
         self.until_closed(async {
             for session in &sessions {
                 session.closed().await;

@@ -37,7 +37,7 @@ impl BackendSessionService {
         self.sessions(frontend, SessionOp::GetByUid { uid: uid.into() }).await
     }
 
-    /// Closes a session; with a reason, the client is told. An unknown session is no error.
+    /// Closes a session; the client is told why, without a reason `kick`. An unknown session is no error.
     ///
     /// # Errors
     /// If the frontend can't be reached.
@@ -51,7 +51,7 @@ impl BackendSessionService {
         self.core.ask_session(frontend, op).await.map(drop)
     }
 
-    /// Closes every session of a user at a frontend; with a reason, the clients are told.
+    /// Closes every session of a user at a frontend; the clients are told why, without a reason `kick`.
     ///
     /// # Errors
     /// If the frontend can't be reached.

@@ -30,6 +30,17 @@ pub enum Flow {
     Pause,
 }
 
+/// What becomes of a session's connection when the session closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseMode {
+    /// The client is still sent all that is queued, then the connection closes: the server lets it go.
+    Drain,
+    /// What is queued is discarded, and a kick says why.
+    Discard,
+    /// The connection is gone already, or its connector ends it.
+    Gone,
+}
+
 /// What sends a client too slow to take what it is sent.
 const TOO_SLOW: &str = "too slow";
 
@@ -122,7 +133,7 @@ impl ClientSession {
         };
         if route.method() == "constructor" {
             // pomelo's handlers are JavaScript objects, and every one of them has this method.
-            self.kick("attack");
+            self.close(CloseMode::Discard, "attack");
             return Flow::Continue;
         }
         if self.core.is_leaving() {
@@ -162,48 +173,30 @@ impl ClientSession {
         }
     }
 
-    /// Sends the client a kick that says why, and closes the session.
-    pub fn kick(self: &Arc<Self>, reason: &str) {
-        self.end(Some(reason));
-    }
-
-    /// Sends the client what it is still to be sent and then a kick that says why, and closes the session.
-    pub(crate) fn dismiss(self: &Arc<Self>, reason: &str) {
-        if !self.close(reason) {
-            return;
-        }
-        match self.format() {
-            Some(format) => self.outbox.finish(format.kick(reason)),
-            None => self.outbox.close(),
-        }
-    }
-
-    /// Kicks a client that doesn't take what it is sent, which is counted.
-    pub fn overflowed(self: &Arc<Self>) {
-        if self.end(Some(TOO_SLOW)) {
-            self.core.counters.add(Dropped::TooSlow);
-        }
-    }
-
-    /// The connection is gone.
-    pub fn disconnected(self: &Arc<Self>, reason: &str) {
-        self.close(reason);
-    }
-
-    /// Closes the session and the connection, with a kick if there is a reason. False if it is closing already.
-    pub(crate) fn end(self: &Arc<Self>, reason: Option<&str>) -> bool {
-        if !self.close(reason.unwrap_or("closed")) {
+    /// Closes the session for a reason that its hooks get, and ends its connection as `mode` says. False if it is closing
+    /// already: then neither the first reason nor the first mode changes.
+    pub fn close(self: &Arc<Self>, mode: CloseMode, reason: &str) -> bool {
+        if !self.begin_closing(reason) {
             return false;
         }
-        match (reason, self.format()) {
-            (Some(reason), Some(format)) => self.outbox.cut(format.kick(reason)),
-            _ => self.outbox.close(),
+        match (mode, self.format()) {
+            (CloseMode::Drain, Some(format)) => self.outbox.finish(format.kick(reason)),
+            (CloseMode::Discard, Some(format)) => self.outbox.cut(format.kick(reason)),
+            (CloseMode::Drain | CloseMode::Discard, None) => self.outbox.close(),
+            (CloseMode::Gone, _) => {}
         }
         true
     }
 
+    /// Kicks a client that doesn't take what it is sent, which is counted.
+    pub fn overflowed(self: &Arc<Self>) {
+        if self.close(CloseMode::Discard, TOO_SLOW) {
+            self.core.counters.add(Dropped::TooSlow);
+        }
+    }
+
     /// Begins closing: what waits is dropped, what runs ends, then the hooks run. False if it had begun already.
-    fn close(self: &Arc<Self>, reason: &str) -> bool {
+    fn begin_closing(self: &Arc<Self>, reason: &str) -> bool {
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return false;

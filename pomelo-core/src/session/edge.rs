@@ -9,13 +9,16 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::formats::Formats;
-use super::{ClientSession, Incarnation, Session, SessionId, Uid, no_session};
+use super::{ClientSession, CloseMode, Incarnation, Session, SessionId, Uid, no_session};
 use crate::app::{Core, Event};
 use crate::channel::Group;
 use crate::envelope::{Answer, GroupKey, SessionOp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outbox::Flusher;
 use crate::server::ServerId;
+
+/// What a client is told that is kicked without a reason; pomelo says the same.
+const KICKED: &str = "kick";
 
 /// Decides at a frontend whether a session gets a broadcast, by the parameter that came with it.
 pub(crate) type BroadcastFilter = Arc<dyn Fn(&Session, &Value) -> bool + Send + Sync>;
@@ -187,13 +190,13 @@ impl Edge {
             }
             SessionOp::Kick { id, reason } => {
                 if let Some(session) = self.session(id) {
-                    session.end(reason.as_deref());
+                    session.close(CloseMode::Discard, reason.as_deref().unwrap_or(KICKED));
                 }
                 Ok(Answer::Done(0))
             }
             SessionOp::KickUid { uid, reason } => {
                 for session in self.sessions_of(&uid) {
-                    session.end(reason.as_deref());
+                    session.close(CloseMode::Discard, reason.as_deref().unwrap_or(KICKED));
                 }
                 Ok(Answer::Done(0))
             }

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use backend::BackendSessionService;
-pub use client::{ClientSession, Flow};
+pub use client::{ClientSession, CloseMode, Flow};
 pub use frontend::Frontend;
 pub(crate) use id::Life;
 pub use id::{Incarnation, ParseSessionIdError, SessionId, Uid};
@@ -191,7 +191,7 @@ impl Session {
         Ok(())
     }
 
-    /// Closes the session; with a reason, the client is sent a kick that says it.
+    /// Closes the session; the client is sent a kick that says why, without a reason pomelo's `kick`.
     ///
     /// # Errors
     /// As any call, if the frontend can't be reached. A session that is already closed is no error.

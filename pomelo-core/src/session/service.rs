@@ -81,14 +81,14 @@ impl SessionService {
         Ok(())
     }
 
-    /// Closes every session of a user; with a reason, the clients are told. An unknown user is no error.
+    /// Closes every session of a user; the clients are told why, without a reason `kick`. An unknown user is no error.
     pub async fn kick(&self, uid: impl Into<Uid>, reason: Option<&str>) {
         let op = SessionOp::KickUid { uid: uid.into(), reason: reason.map(str::to_owned) };
         // Kicking fails for no session.
         let _ = self.core.edge.act(&self.core, &self.core.info.id, op).await;
     }
 
-    /// Closes a session; with a reason, the client is told. An unknown session is no error.
+    /// Closes a session; the client is told why, without a reason `kick`. An unknown session is no error.
     pub async fn kick_by_session_id(&self, id: SessionId, reason: Option<&str>) {
         let op = SessionOp::Kick { id, reason: reason.map(str::to_owned) };
         // Kicking fails for no session.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pomelo_core::counters::Dropped;
+use pomelo_core::session::CloseMode;
 
 use super::Driver;
 use crate::protocol::connection::CloseReason;
@@ -73,7 +74,7 @@ impl Driver {
             End::ByServer => {}
         }
         if let Some(session) = self.session.take() {
-            session.disconnected(&reason);
+            session.close(CloseMode::Gone, &reason);
         }
         if self.outbox.is_some() && !is_client_gone {
             self.linger().await;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use pomelo_core::outbox::Outbox;
-use pomelo_core::session::ClientSession;
+use pomelo_core::session::{ClientSession, CloseMode};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -183,7 +183,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.alarm.off();
         if let Some(session) = self.session.take() {
-            session.disconnected("its connection failed");
+            session.close(CloseMode::Gone, "its connection failed");
         }
     }
 }
