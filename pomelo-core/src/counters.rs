@@ -67,9 +67,12 @@ const REASONS: [Dropped; 12] = [
     Dropped::TooSlow,
 ];
 
-/// A server's counters of what was dropped, since it started.
+/// A server's counters of what was dropped and of what panicked, since it started.
 #[derive(Debug, Default)]
-pub struct Counters([AtomicU64; REASONS.len()]);
+pub struct Counters {
+    dropped: [AtomicU64; REASONS.len()],
+    panics: AtomicU64,
+}
 
 impl Counters {
     /// Counts one.
@@ -79,12 +82,22 @@ impl Counters {
 
     /// Counts several.
     pub fn add_many(&self, reason: Dropped, count: usize) {
-        self.0[reason as usize].fetch_add(count as u64, Ordering::Relaxed);
+        self.dropped[reason as usize].fetch_add(count as u64, Ordering::Relaxed);
     }
 
     /// How many were dropped for that reason.
     pub fn dropped(&self, reason: Dropped) -> u64 {
-        self.0[reason as usize].load(Ordering::Relaxed)
+        self.dropped[reason as usize].load(Ordering::Relaxed)
+    }
+
+    /// Counts a panic.
+    pub(crate) fn add_panic(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the application's code panicked. Each cost one call.
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
     }
 
     /// All reasons with their counts.

@@ -1,14 +1,15 @@
 //! A message's way through filters, router and handler to its answer.
 
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
-use futures::FutureExt;
+use futures::future::poll_fn;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::Core;
+use crate::boundary::{self, Site};
 use crate::counters::Dropped;
 use crate::envelope::Answer;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,7 +38,8 @@ pub(crate) enum Placed {
 }
 
 impl Answerer {
-    fn answer(&self, core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
+    /// Answers, unless that has happened.
+    pub(crate) fn answer(&self, core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
         match self {
             Self::Client(session) if request.take_answer() => {
                 session.respond(request.id(), request.route().as_str(), outcome.as_ref().map(Some));
@@ -57,9 +59,58 @@ fn forward(core: &Arc<Core>, request: &Request, server: &ServerId, seq: u64, out
     }
 }
 
-/// On a frontend: the filters that are global, then the router.
+/// What the application's code for one message may take together, of one of two kinds: before filters, router and handler; error
+/// handler and after filters.
+struct Budget {
+    limit: Duration,
+    /// When it is used up. It begins with the first code that has to wait.
+    until: Option<Instant>,
+}
+
+impl Budget {
+    /// For the error handler and the after filters.
+    fn after(core: &Core) -> Self {
+        Self { limit: core.limits.request_timeout, until: None }
+    }
+
+    /// Runs `work` as long as there is time; none if that is over. What is ready at once costs no timer, and runs also when the
+    /// time is over: an after filter that only gives something back always does.
+    async fn spend<F: Future + Unpin>(&mut self, mut work: F) -> Option<F::Output> {
+        if let Poll::Ready(done) = at_once(Pin::new(&mut work)).await {
+            return Some(done);
+        }
+        let until = *self.until.get_or_insert_with(|| Instant::now() + self.limit);
+        timeout_at(until, work).await.ok()
+    }
+}
+
+/// Polls once.
+async fn at_once<F: Future>(mut work: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await
+}
+
+/// Until when before filters, router and handler must be done.
+fn deadline(core: &Core, request: &Request) -> Instant {
+    request.arrived() + core.limits.request_timeout
+}
+
+fn late(request: &Request) -> Error {
+    Error::of(ErrorKind::Deadline, format_args!("{} took too long", request.route()))
+}
+
+/// On a frontend: the filters that are global, then the router, until the deadline.
 pub(crate) async fn place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
-    if let Verdict::Answer(body) = run_before(&core.global_filters, request).await? {
+    let mut work = pin!(find_place(core, request));
+    match at_once(work.as_mut()).await {
+        Poll::Ready(placed) => placed,
+        Poll::Pending => {
+            timeout_at(deadline(core, request), work).await.unwrap_or_else(|_| Err(late(request)))
+        }
+    }
+}
+
+async fn find_place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
+    if let Verdict::Answer(body) = run_before(core, &core.global_filters, request).await? {
         return Ok(Placed::Answered(body));
     }
     let server_type = request.route().server_type();
@@ -72,7 +123,7 @@ pub(crate) async fn place(core: &Arc<Core>, request: &Request) -> Result<Placed>
         subject: Subject::Session(request.session().clone()),
         message: RoutedMessage::Client { route: request.route().clone(), body: request.body().clone() },
     };
-    core.route(server_type, by).await.map(Placed::At)
+    core.route(server_type, by, Site::new(core, "router").on(request)).await.map(Placed::At)
 }
 
 /// Answers a message for a global filter.
@@ -84,101 +135,111 @@ pub(crate) async fn answer(
 ) {
     let outcome = request.encode(&body);
     answerer.answer(core, request, &outcome);
-    finished(core, request, answerer, &outcome).await;
+    after_global(core, request, &outcome).await;
 }
 
 /// Answers a message that reached no handler.
 pub(crate) async fn refuse(core: &Arc<Core>, request: &Request, error: Error, answerer: &Answerer) {
     tracing::debug!(route = %request.route(), %error, "a message reached no handler");
-    let outcome = mend(core.global_error_handler.as_ref(), request, Err(error)).await;
+    let mut budget = Budget::after(core);
+    let outcome = mend(core, core.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
     answerer.answer(core, request, &outcome);
-    finished(core, request, answerer, &outcome).await;
+    run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
 }
 
 /// Handles a message here: filters, handler, error handler, answer, filters.
 pub(crate) async fn serve(core: &Arc<Core>, request: &Request, answerer: &Answerer) {
-    let deadline = request.arrived() + core.limits.request_timeout;
-    let outcome = within(core, request, answerer, deadline).await;
+    let outcome = within(core, request, answerer).await;
     if let Err(error) = &outcome {
         tracing::debug!(route = %request.route(), %error, "a handler failed");
     }
     core.tallies.handled(core, request.route(), outcome.is_err(), request.arrived().elapsed());
-    let outcome = mend(core.error_handler.as_ref(), request, outcome).await;
+    let mut budget = Budget::after(core);
+    let outcome = mend(core, core.error_handler.as_ref(), request, outcome, &mut budget).await;
     if let (Answerer::Frontend { server, seq }, true) = (answerer, core.filters.is_empty()) {
         // Nobody else wants to see the answer, so it needs no copy.
         return forward(core, request, server, *seq, outcome);
     }
     answerer.answer(core, request, &outcome);
-    for filter in core.filters.iter().rev() {
-        filter.after(request, &outcome).await;
+    run_after(core, &core.filters, request, &outcome, &mut budget).await;
+    if let Answerer::Client(_) = answerer {
+        run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
     }
-    finished(core, request, answerer, &outcome).await;
-}
-
-/// What a frontend does once a request of a client of its own is answered.
-async fn finished(core: &Arc<Core>, request: &Request, answerer: &Answerer, outcome: &Result<Body>) {
-    let Answerer::Client(session) = answerer else { return };
-    session.answered();
-    after_global(core, request, outcome).await;
 }
 
 /// Runs the global after filters; the response is queued already.
 pub(crate) async fn after_global(core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
-    for filter in core.global_filters.iter().rev() {
-        filter.after(request, outcome).await;
-    }
+    run_after(core, &core.global_filters, request, outcome, &mut Budget::after(core)).await;
 }
 
 /// Runs filters and handler until the deadline; no timer is made for one that is ready at once.
-async fn within(core: &Arc<Core>, request: &Request, answerer: &Answerer, deadline: Instant) -> Result<Body> {
-    let mut work = pin!(AssertUnwindSafe(run(core, request)).catch_unwind());
-    let first = futures::future::poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
-    let late = || Error::of(ErrorKind::Deadline, format_args!("{} took too long", request.route()));
-    let ended = match (first, request.answer_by().filter(|by| *by < deadline)) {
-        (Poll::Ready(ended), _) => Ok(ended),
-        (Poll::Pending, None) => timeout_at(deadline, work).await,
-        (Poll::Pending, Some(by)) => match timeout_at(by, work.as_mut()).await {
-            Ok(ended) => Ok(ended),
-            Err(_) => {
-                answerer.answer(core, request, &Err(late()));
-                timeout_at(deadline, work).await
-            }
-        },
-    };
-    match ended {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(Error::of(ErrorKind::Panic, format_args!("{} panicked", request.route()))),
-        Err(_) => Err(late()),
+async fn within(core: &Arc<Core>, request: &Request, answerer: &Answerer) -> Result<Body> {
+    let mut work = pin!(run(core, request));
+    if let Poll::Ready(outcome) = at_once(work.as_mut()).await {
+        return outcome;
     }
+    let deadline = deadline(core, request);
+    if let Some(by) = request.answer_by().filter(|by| *by < deadline) {
+        if let Ok(outcome) = timeout_at(by, work.as_mut()).await {
+            return outcome;
+        }
+        answerer.answer(core, request, &Err(late(request)));
+    }
+    timeout_at(deadline, work).await.unwrap_or_else(|_| Err(late(request)))
 }
 
 async fn run(core: &Arc<Core>, request: &Request) -> Result<Body> {
-    if let Verdict::Answer(body) = run_before(&core.filters, request).await? {
+    if let Verdict::Answer(body) = run_before(core, &core.filters, request).await? {
         return request.encode(&body);
     }
     let unknown = || Error::of(ErrorKind::NoSuchMethod, format_args!("no handler for {}", request.route()));
-    core.node().ok_or_else(unknown)?.handle(request).await
+    let node = core.node().ok_or_else(unknown)?;
+    boundary::run(Site::new(core, "handler").on(request), || node.handle(request)).await.flatten()
 }
 
-async fn run_before(filters: &[Arc<dyn Filter>], request: &Request) -> Result<Verdict> {
+async fn run_before(core: &Core, filters: &[Arc<dyn Filter>], request: &Request) -> Result<Verdict> {
     for filter in filters {
-        if let Verdict::Answer(body) = filter.before(request).await? {
+        let site = Site::new(core, "before filter").on(request);
+        if let Verdict::Answer(body) = boundary::run(site, || filter.before(request)).await.flatten()? {
             return Ok(Verdict::Answer(body));
         }
     }
     Ok(Verdict::Continue)
 }
 
+/// Runs all after filters: also where a before filter has failed, and after one of them has.
+async fn run_after(
+    core: &Core,
+    filters: &[Arc<dyn Filter>],
+    request: &Request,
+    outcome: &Result<Body>,
+    budget: &mut Budget,
+) {
+    for filter in filters.iter().rev() {
+        let site = Site::new(core, "after filter").on(request);
+        if budget.spend(boundary::run(site, || filter.after(request, outcome))).await.is_none() {
+            tracing::warn!(route = %request.route(), "an after filter took too long and was dropped");
+        }
+    }
+}
+
 /// Lets the application's error handler replace what a failed request is answered.
-async fn mend(handler: Option<&ErrorHandler>, request: &Request, outcome: Result<Body>) -> Result<Body> {
+async fn mend(
+    core: &Core,
+    handler: Option<&ErrorHandler>,
+    request: &Request,
+    outcome: Result<Body>,
+    budget: &mut Budget,
+) -> Result<Body> {
     let (Err(error), Some(handler)) = (&outcome, handler) else { return outcome };
-    let response = error.body().cloned();
-    let mended = AssertUnwindSafe(handler(error.clone(), request.clone(), response)).catch_unwind().await;
-    match mended {
-        Ok(Some(body)) => request.encode(&body),
-        Ok(None) => outcome,
-        Err(_) => {
-            tracing::error!(route = %request.route(), "the error handler panicked");
+    let site = Site::new(core, "error handler").on(request);
+    let mending = || handler(error.clone(), request.clone(), error.body().cloned());
+    match budget.spend(boundary::run(site, mending)).await {
+        Some(Ok(Some(body))) => request.encode(&body),
+        // The boundary has logged a panic.
+        Some(Ok(None) | Err(_)) => outcome,
+        None => {
+            tracing::warn!(route = %request.route(), "the error handler took too long and was dropped");
             outcome
         }
     }

@@ -15,6 +15,7 @@
 #![warn(unreachable_pub)]
 
 pub mod app;
+mod boundary;
 pub mod channel;
 pub mod cluster;
 pub mod codec;

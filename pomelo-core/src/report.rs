@@ -33,6 +33,9 @@ pub struct Report {
     pub pending_calls: u64,
     /// What was dropped, by reason.
     pub dropped: BTreeMap<String, u64>,
+    /// How often the application's code panicked; each cost one call.
+    #[serde(default)]
+    pub panics: u64,
     /// What its handlers and remotes did, by route, sorted.
     pub routes: Vec<RouteReport>,
     /// The other servers that it knows to be up, sorted.

@@ -12,6 +12,7 @@ use super::configure::Configure;
 use super::node::{Installed, Mounted};
 use super::running::{Running, Server};
 use super::{App, Busy, Cluster, Core, Membership, Mount};
+use crate::boundary;
 use crate::channel::Table as ChannelTable;
 use crate::cluster::{MethodTable, View};
 use crate::codec::Codecs;
@@ -290,6 +291,7 @@ impl<R: Cluster> Builder<R> {
     }
 
     fn assemble(&self, info: &Arc<ServerInfo>, shared: &Shares) -> Result<Server<R>> {
+        boundary::watch();
         let mut setup = Configure::new(info.clone(), &shared.config.env);
         setup.state.extend(&self.state);
         for (envs, types, step) in &self.steps {

@@ -1,7 +1,6 @@
 //! A server, without the type of its app.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::{Busy, CoreInbox, Event, Membership, Node};
+use crate::boundary::{self, Site};
 use crate::channel::{Channels, Table as ChannelTable};
 use crate::cluster::{Known, Member, View};
 use crate::codec::Codecs;
@@ -196,16 +196,20 @@ impl Core {
         *self.node.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = node;
     }
 
-    /// Tells the application; a listener that panics harms only itself.
+    /// Tells the application.
     pub(crate) fn emit(&self, event: Event) {
-        let Some(node) = self.node() else { return };
-        if std::panic::catch_unwind(AssertUnwindSafe(|| node.emit(&event))).is_err() {
-            tracing::error!(server = %self.info.id, "a listener of events panicked");
+        if let Some(node) = self.node() {
+            node.emit(&event);
         }
     }
 
-    /// The server of a type that handles a message.
-    pub(crate) async fn route(self: &Arc<Self>, server_type: &str, by: RouteBy) -> Result<ServerId> {
+    /// The server of a type that handles a message; `site` says for what the router is asked.
+    pub(crate) async fn route(
+        self: &Arc<Self>,
+        server_type: &str,
+        by: RouteBy,
+        site: Site<'_>,
+    ) -> Result<ServerId> {
         let servers = self.view.known().expected(server_type);
         if servers.is_empty() {
             return Err(Error::of(
@@ -214,22 +218,10 @@ impl Core {
             ));
         }
         let router = self.routers.get(server_type).or_else(|| self.routers.get("default"));
-        let routing = match router {
-            Some(router) => router.route(by, servers),
-            None => crate::router::ByUid.route(by, servers),
-        };
-        match routing {
-            Routing::Now(server) => server,
-            Routing::Later(server) => server.await,
+        match router {
+            Some(router) => decide(&**router, by, servers, site).await,
+            None => decide(&crate::router::ByUid, by, servers, site).await,
         }
-    }
-
-    pub(crate) async fn route_owned(
-        self: Arc<Self>,
-        server_type: &'static str,
-        by: RouteBy,
-    ) -> Result<ServerId> {
-        self.route(server_type, by).await
     }
 
     /// The number of a method at a server that is up.
@@ -376,6 +368,13 @@ impl Core {
             }
         }
         Ok(Push { route: route.into(), payload, volatile })
+    }
+}
+
+async fn decide(router: &dyn Router, by: RouteBy, servers: Servers, site: Site<'_>) -> Result<ServerId> {
+    match boundary::call(&site, || router.route(by, servers))? {
+        Routing::Now(server) => server,
+        Routing::Later(server) => boundary::run(site, || server).await.flatten(),
     }
 }
 

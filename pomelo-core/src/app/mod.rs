@@ -103,3 +103,20 @@ pub enum Event {
     /// Every server that is expected is up, for the first time.
     StartAll,
 }
+
+impl Event {
+    /// Its name in logs.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::BindSession(_) => "BindSession",
+            Self::UnbindSession(_) => "UnbindSession",
+            Self::CloseSession(_) => "CloseSession",
+            Self::AddServers(_) => "AddServers",
+            Self::RemoveServers(_) => "RemoveServers",
+            Self::ReplaceServers(_) => "ReplaceServers",
+            Self::MembersLost { .. } => "MembersLost",
+            Self::StartServer => "StartServer",
+            Self::StartAll => "StartAll",
+        }
+    }
+}

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use futures::future::BoxFuture;
 
 use super::{App, Cluster, Core, Event, Table};
+use crate::boundary::{self, Site};
 use crate::cluster::MethodTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::Handler;
@@ -212,8 +213,10 @@ impl<R: Cluster> Node for Mounted<R> {
     }
 
     fn emit(&self, event: &Event) {
+        let site = Site::new(&self.app, "listener").named(event.name());
         for listener in &self.listeners {
-            listener(&self.app, event);
+            // The boundary has logged a panic, and the others are told all the same.
+            let _ = boundary::call(&site, || listener(&self.app, event));
         }
     }
 }

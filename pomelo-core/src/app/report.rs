@@ -26,6 +26,7 @@ impl Core {
             link_bytes: self.outlet.get().map_or(0, |outlet| outlet.queued_bytes() as u64),
             pending_calls: self.pending.len() as u64,
             dropped: self.counters.iter().map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
+            panics: self.counters.panics(),
             routes: self.tallies.reports(),
             peers,
         }

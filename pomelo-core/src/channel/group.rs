@@ -9,6 +9,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::app::Core;
+use crate::boundary::{self, Site};
 use crate::connector::Format;
 use crate::counters::Dropped;
 use crate::envelope::{Answer, GroupKey, GroupOp, Message, Push};
@@ -299,10 +300,13 @@ pub(crate) fn broadcast(core: &Arc<Core>, push: &Push, bound_only: bool, filter:
     let sessions: Vec<Arc<ClientSession>> = core.edge.tables().sessions().cloned().collect();
     let (mut frames, mut delivery) = (Frames::new(core, push), Delivery::begin());
     for session in sessions.iter().filter(|session| !bound_only || session.uid().is_some()) {
-        if let (Some(wanted), Some(parameter)) = (&core.edge.broadcast_filter, filter)
-            && !wanted(&Session::new(core, session.snapshot()), parameter)
-        {
-            continue;
+        if let Some(wanted) = &core.edge.broadcast_filter {
+            let site = Site::new(core, "broadcast filter").delivering(&push.route, session.id());
+            let asking = Session::new(core, session.snapshot());
+            let parameter = filter.unwrap_or(&Value::Null);
+            if !boundary::call(&site, || wanted(&asking, parameter)).unwrap_or(false) {
+                continue;
+            }
         }
         delivery.add(core, &mut frames, session.outbox());
     }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::target::{Destination, Mode, Target};
 use crate::app::Core;
+use crate::boundary::Site;
 use crate::envelope::Message;
 use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{ArgWriter, unpack};
@@ -131,12 +132,17 @@ impl Outgoing {
         RouteBy { core: self.core.clone(), subject, message }
     }
 
+    fn routing(&self) -> Site<'_> {
+        Site::new(&self.core, "router").calling(self.service, self.method)
+    }
+
     /// The one server that the call goes to.
     async fn server(&self, args: &Bytes) -> Result<ServerId> {
         match (&self.destination, self.subject()) {
             (Destination::Server(server), _) => Ok(server.clone()),
             (_, Some(subject)) => {
-                self.core.route(self.server_type, self.route_by(subject, args.clone())).await
+                let by = self.route_by(subject, args.clone());
+                self.core.route(self.server_type, by, self.routing()).await
             }
             (_, None) => Err(Error::of(ErrorKind::NoServer, "a call to all servers has no single one")),
         }
@@ -175,19 +181,20 @@ impl Outgoing {
             (_, None) => self.core.servers(self.server_type).iter().map(|server| server.id.clone()).collect(),
             (_, Some(subject)) => {
                 let by = self.route_by(subject, args.clone());
-                let mut decision = Box::pin(self.core.clone().route_owned(self.server_type, by));
-                match (&mut decision).now_or_never() {
-                    Some(server) => vec![server?],
-                    None => {
-                        self.core.executor.clone().spawn(async move {
-                            match decision.await.and_then(|server| self.tell(&server, args)) {
-                                Ok(()) => {}
-                                Err(error) => tracing::warn!(%error, "a notify was not sent"),
-                            }
-                        });
-                        return Ok(());
-                    }
+                let executor = self.core.executor.clone();
+                let mut sending = Box::pin(async move {
+                    let server = self.core.route(self.server_type, by, self.routing()).await?;
+                    self.tell(&server, args)
+                });
+                if let Some(sent) = (&mut sending).now_or_never() {
+                    return sent;
                 }
+                executor.spawn(async move {
+                    if let Err(error) = sending.await {
+                        tracing::warn!(%error, "a notify was not sent");
+                    }
+                });
+                return Ok(());
             }
         };
         servers.iter().try_for_each(|server| self.tell(server, args.clone()))

@@ -1,17 +1,16 @@
 //! What starts calls and messages in the order in which they arrived.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::app::{Core, Task};
+use crate::boundary::{self, Site};
 use crate::envelope::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::remote::Inbound;
@@ -60,11 +59,7 @@ async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.recv().await {
         let mut work: BoxFuture<'static, ()> = match job {
             Job::Call { from, seq, method, args, task } => {
-                let answer = answer(core.clone(), from, seq, method, args);
-                Box::pin(async move {
-                    answer.await;
-                    drop(task);
-                })
+                Box::pin(serve(core.clone(), from, seq, method, args, task))
             }
             Job::Turn { message, alone } => Box::pin(session::turn(core.clone(), message, alone)),
         };
@@ -75,17 +70,28 @@ async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
-async fn answer(core: Arc<Core>, from: ServerId, seq: u64, method: u32, args: Bytes) {
+/// Runs a call of a remote and answers it; whatever happens meanwhile, the lane goes on.
+async fn serve(core: Arc<Core>, from: ServerId, seq: u64, method: u32, args: Bytes, task: Task) {
+    let answer = answer(&core, &from, seq, method, args);
+    if let (Err(error), 1..) = (boundary::survive(&core, "call", answer).await, seq) {
+        core.reply(&from, seq, Err(error));
+    }
+    drop(task);
+}
+
+async fn answer(core: &Arc<Core>, from: &ServerId, seq: u64, method: u32, args: Bytes) {
     let began = Instant::now();
     let inbound = Inbound { core: core.clone(), from: from.clone(), args };
     let result = match core.node() {
-        Some(node) => AssertUnwindSafe(node.answer(method, &inbound)).catch_unwind().await,
-        None => Ok(Err(Error::of(ErrorKind::Closed, "the server is stopping"))),
+        Some(node) => {
+            let site = Site::new(core, "remote").method(method);
+            boundary::run(site, || node.answer(method, &inbound)).await.flatten()
+        }
+        None => Err(Error::of(ErrorKind::Closed, "the server is stopping")),
     };
-    let result = result.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "the remote's method panicked")));
-    core.tallies.called(&core, method, result.is_err(), began.elapsed());
+    core.tallies.called(core, method, result.is_err(), began.elapsed());
     if seq != 0 {
-        core.reply(&from, seq, result.map(Answer::Returned));
+        core.reply(from, seq, result.map(Answer::Returned));
     } else if let Err(error) = result {
         tracing::warn!(%from, %error, "a notified remote failed");
     }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::{Session, SessionId, Uid, hooks};
 use crate::app::{Core, Event};
+use crate::boundary;
 use crate::connector::Format;
 use crate::counters::Dropped;
 use crate::envelope::{Message, Settings, Snapshot};
@@ -83,6 +84,22 @@ struct Incoming {
     id: Option<u64>,
     route: Route,
     body: Body,
+}
+
+/// A message that is being handled here: unanswered until this is dropped, also by a panic.
+struct Unanswered<'a>(&'a ClientSession);
+
+impl Unanswered<'_> {
+    /// Somebody else counts it off.
+    fn by_another(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
 }
 
 impl ClientSession {
@@ -242,7 +259,9 @@ impl ClientSession {
                 break;
             }
         }
-        self.finish().await;
+        if boundary::survive(&self.core, "closing", self.finish()).await.is_err() {
+            self.let_go();
+        }
     }
 
     /// The message that a worker begins with, unless the session has begun to close meanwhile.
@@ -254,40 +273,55 @@ impl ClientSession {
         first
     }
 
+    /// Handles a message; whatever happens meanwhile, it is answered and counted off, and the worker goes on.
     async fn handle(self: &Arc<Self>, message: Incoming) {
         let Incoming { id, route, body } = message;
         let accept = self.format().map(|format| format.encoding()).unwrap_or_default();
         let session = Session::new(&self.core, self.snapshot());
         let request = Request::new(route, id, body, accept, session);
-        match handling::place(&self.core, &request).await {
-            Ok(Placed::Here { concurrent }) => {
-                let (core, session) = (self.core.clone(), self.clone());
-                let serve = async move { handling::serve(&core, &request, &Answerer::Client(session)).await };
-                if concurrent { drop(self.core.executor.spawn(serve)) } else { serve.await }
+        let handled = boundary::survive(&self.core, "message", self.place(&request)).await;
+        if let Err(error) = handled {
+            Answerer::Client(self.clone()).answer(&self.core, &request, &Err(error));
+        }
+    }
+
+    /// Finds out where a message is handled, and has it handled there.
+    async fn place(self: &Arc<Self>, request: &Request) {
+        let unanswered = Unanswered(self);
+        let (core, answerer) = (&self.core, || Answerer::Client(self.clone()));
+        match handling::place(core, request).await {
+            Ok(Placed::Here { concurrent: false }) => handling::serve(core, request, &answerer()).await,
+            Ok(Placed::Here { concurrent: true }) => {
+                unanswered.by_another();
+                self.core.executor.spawn(self.clone().serve(request.clone()));
             }
-            Ok(Placed::At(server)) => self.forward(request, server),
-            Ok(Placed::Answered(body)) => {
-                handling::answer(&self.core, &request, body, &Answerer::Client(self.clone())).await;
-            }
-            Err(error) => {
-                handling::refuse(&self.core, &request, error, &Answerer::Client(self.clone())).await
-            }
+            Ok(Placed::At(server)) => match self.forward(request, &server) {
+                Ok(()) => unanswered.by_another(),
+                Err(error) => handling::refuse(core, request, error, &answerer()).await,
+            },
+            Ok(Placed::Answered(body)) => handling::answer(core, request, body, &answerer()).await,
+            Err(error) => handling::refuse(core, request, error, &answerer()).await,
+        }
+    }
+
+    /// Handles a message beside others.
+    async fn serve(self: Arc<Self>, request: Request) {
+        let _unanswered = Unanswered(&self);
+        let answerer = Answerer::Client(self.clone());
+        let served =
+            boundary::survive(&self.core, "message", handling::serve(&self.core, &request, &answerer));
+        if let Err(error) = served.await {
+            answerer.answer(&self.core, &request, &Err(error));
         }
     }
 
     /// Sends a message on to the server that handles it, without waiting for the answer.
-    fn forward(self: &Arc<Self>, request: Request, server: ServerId) {
-        let added = self
-            .core
-            .check_working(&server)
-            .and_then(|()| self.core.pending.add_client(&server, self.clone(), request.clone()));
-        let seq = match added {
-            Ok(seq) => seq,
-            Err(error) => {
-                self.respond(request.id(), request.route().as_str(), Err(&error));
-                return self.answered();
-            }
-        };
+    ///
+    /// # Errors
+    /// If it can't be sent: nobody will answer it then.
+    fn forward(self: &Arc<Self>, request: &Request, server: &ServerId) -> Result<()> {
+        self.core.check_working(server)?;
+        let seq = self.core.pending.add_client(server, self.clone(), request.clone())?;
         // A change of the session that is not in the snapshot must not be answered before the message is on its way:
         // backends rely on it. Hence the snapshot is taken and the message sent under one lock.
         let sent = {
@@ -300,13 +334,12 @@ impl ClientSession {
                 body: request.body().clone(),
                 accept: request.accept(),
             };
-            self.core.send(&server, message)
+            self.core.send(server, message)
         };
-        if let Err(reason) = sent {
-            self.core.pending.remove(seq);
-            let error = self.core.unsent(&server, reason);
-            self.respond(request.id(), request.route().as_str(), Err(&error));
-            self.answered();
+        match sent {
+            // If it is out no more, somebody else has answered it: the link broke meanwhile.
+            Err(reason) if self.core.pending.remove(seq).is_some() => Err(self.core.unsent(server, reason)),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
@@ -395,9 +428,15 @@ impl ClientSession {
                 }
             }
         }
+        self.let_go();
+        self.core.emit(Event::CloseSession(Session::new(&self.core, snapshot)));
+    }
+
+    /// The session is closed, and its user may bind again.
+    fn let_go(&self) {
+        self.lock().phase = Phase::Closed;
         self.core.edge.forget(self);
         self.changed.notify_waiters();
-        self.core.emit(Event::CloseSession(Session::new(&self.core, snapshot)));
     }
 
     /// Waits until the session is closed and its hooks have run.

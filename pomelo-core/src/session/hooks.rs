@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use futures::StreamExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
 use smallvec::SmallVec;
 use tokio::time::sleep;
 
 use super::{Incarnation, Session, SessionId};
 use crate::app::Core;
+use crate::boundary::{self, Site};
 use crate::envelope::{Message, SessionOp, Snapshot};
 use crate::error::{ErrorKind, Result};
 use crate::server::ServerId;
@@ -140,11 +141,13 @@ pub(crate) async fn run(core: Arc<Core>, snapshot: Snapshot) {
         }
         for hook in hooks {
             let session = Session::new(&core, snapshot.clone());
-            let run = std::panic::AssertUnwindSafe(async move { hook(session).await }).catch_unwind();
+            let site = Site::new(&core, "on_closed").of(snapshot.id);
+            let run = boundary::run(site, || hook(session));
             match tokio::time::timeout(core.limits.request_timeout, run).await {
                 Ok(Ok(Ok(()))) => {}
                 Ok(Ok(Err(error))) => tracing::warn!(session = %snapshot.id, %error, "on_closed failed"),
-                Ok(Err(_)) => tracing::error!(session = %snapshot.id, "on_closed panicked"),
+                // The boundary has logged it.
+                Ok(Err(_)) => {}
                 Err(_) => tracing::error!(session = %snapshot.id, "on_closed took too long and was dropped"),
             }
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Session, SessionId, Uid, hooks};
 use crate::app::{Core, Task};
+use crate::boundary;
 use crate::counters::Dropped;
 use crate::envelope::{Settings, Snapshot};
 use crate::error::{Error, ErrorKind};
@@ -163,9 +164,14 @@ pub(crate) async fn turn(core: Arc<Core>, first: Forwarded, alone: bool) {
     }
 }
 
+/// Handles a message and answers it; whatever happens meanwhile, the session's queue goes on.
 async fn handle(core: &Arc<Core>, message: Forwarded) {
     let Forwarded { from, seq, session, route, id, body, accept, task } = message;
     let request = Request::new(route, id, body, accept, Session::new(core, session));
-    handling::serve(core, &request, &Answerer::Frontend { server: from, seq }).await;
+    let answerer = Answerer::Frontend { server: from, seq };
+    let served = boundary::survive(core, "message", handling::serve(core, &request, &answerer)).await;
+    if let Err(error) = served {
+        answerer.answer(core, &request, &Err(error));
+    }
     drop(task);
 }

@@ -39,6 +39,7 @@ fn text_of(report: &Report, plain: bool) -> String {
 fn summary(report: &Report) -> comfy_table::Table {
     let (count, bytes) = (units::count, units::bytes);
     let dropped = if report.dropped.values().all(|count| *count == 0) { Tone::Plain } else { Tone::Bad };
+    let panics = if report.panics == 0 { Tone::Plain } else { Tone::Bad };
     let peers: Vec<_> = report.peers.iter().map(|peer| &**peer).collect();
     let rows = [
         (
@@ -55,6 +56,7 @@ fn summary(report: &Report) -> comfy_table::Table {
         ("for servers", format!("{} queued", bytes(report.link_bytes)), Tone::Plain),
         ("calls", format!("{} waiting for an answer", count(report.pending_calls)), Tone::Plain),
         ("dropped", dropped_text(report), dropped),
+        ("panics", if report.panics == 0 { "none".into() } else { count(report.panics) }, panics),
         ("peers", if peers.is_empty() { "none".into() } else { peers.join(", ") }, Tone::Plain),
     ];
     table::headless(rows.map(|(name, text, tone)| [cell(name, Tone::Plain), cell(text, tone)]))
@@ -109,7 +111,7 @@ mod tests {
         json!({
             "id": "chat-server-1", "incarnation": 7, "uptimeMs": 192_000, "sessions": 1_200, "boundSessions": 1_100,
             "channels": 3, "channelMembers": 41, "outboxBytes": 1_234, "linkBytes": 0, "pendingCalls": 2,
-            "dropped": {"slow_client": 3, "stale_push": 2, "closed": 0},
+            "dropped": {"slow_client": 3, "stale_push": 2, "closed": 0}, "panics": 4,
             "routes": [
                 {"route": "chat.chatHandler.send", "requests": 12_345, "errors": 2, "p50Us": 120, "p99Us": 1_234, "maxUs": 30_100},
                 {"route": "chat.chatRemote.add", "requests": 40, "errors": 0, "p50Us": 9, "p99Us": 80, "maxUs": 95},
@@ -130,6 +132,7 @@ for clients  1.2 kB queued
 for servers  0 B queued
 calls        2 waiting for an answer
 dropped      5: slow_client 3, stale_push 2
+panics       4
 peers        connector-server-1, gate-server-1
 
 ROUTE                  REQUESTS  ERRORS     P50     P99      MAX
@@ -146,8 +149,14 @@ chat.chatRemote.add          40       0    9 µs   80 µs    95 µs
             report[empty] = json!([]);
         }
         report["dropped"] = json!({});
+        report["panics"] = json!(0);
         let text = text_of(&serde_json::from_value(report).unwrap(), true);
-        for part in ["dropped      nothing\n", "peers        none\n", "No requests or calls yet."] {
+        for part in [
+            "dropped      nothing\n",
+            "panics       none\n",
+            "peers        none\n",
+            "No requests or calls yet.",
+        ] {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -1,0 +1,262 @@
+//! The boundary around the application's code: a bulkhead, so that one mistake costs one call.
+//!
+//! Filters, routers, handlers, remotes, hooks, listeners, error handlers, components: whatever the application has given the
+//! server to run is run by [`call`] or [`run`]. A panic in there becomes an error of kind [`ErrorKind::Panic`], is logged with
+//! its [`Site`] and counted; the queue, lane, link or lock that came by goes on. Code that keeps its thread for longer than
+//! [`BLOCKED`] is logged by name, since everything else that the thread should do has waited meanwhile.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::app::Core;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::Request;
+use crate::session::SessionId;
+
+/// Synchronous code that takes longer is logged. Far longer than any step of a game should be, and than a busy machine makes of
+/// a short one.
+const BLOCKED: Duration = Duration::from_secs(1);
+
+/// How often the clock of this module ticks: it only has to tell a second from less.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How many ticks can't pass in less than [`BLOCKED`].
+const BLOCKED_TICKS: u64 = BLOCKED.as_millis().div_ceil(TICK.as_millis()) as u64 + 1;
+
+/// Counts [`TICK`]s. Reading it costs an instruction, reading the system's clock as much as a filter.
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
+/// Which code of the application runs, for logs and errors. Nothing is formatted before something goes wrong.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    core: &'a Core,
+    what: &'static str,
+    subject: Subject<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    None,
+    Named(&'a str),
+    Request(&'a Request),
+    Remote(u32),
+    Call { service: &'a str, method: &'a str },
+    Session(SessionId),
+    Delivery { route: &'a str, session: SessionId },
+}
+
+impl<'a> Site<'a> {
+    /// A kind of code, such as `router`, at a server.
+    pub(crate) fn new(core: &'a Core, what: &'static str) -> Self {
+        Self { core, what, subject: Subject::None }
+    }
+
+    /// One of several of its kind.
+    pub(crate) fn named(self, name: &'a str) -> Self {
+        Self { subject: Subject::Named(name), ..self }
+    }
+
+    /// What runs for a client's message.
+    pub(crate) fn on(self, request: &'a Request) -> Self {
+        Self { subject: Subject::Request(request), ..self }
+    }
+
+    /// The remote's method of that number.
+    pub(crate) fn method(self, method: u32) -> Self {
+        Self { subject: Subject::Remote(method), ..self }
+    }
+
+    /// What runs for a call that is on its way out.
+    pub(crate) fn calling(self, service: &'a str, method: &'a str) -> Self {
+        Self { subject: Subject::Call { service, method }, ..self }
+    }
+
+    /// What runs for a session.
+    pub(crate) fn of(self, session: SessionId) -> Self {
+        Self { subject: Subject::Session(session), ..self }
+    }
+
+    /// What decides whether a session gets a push.
+    pub(crate) fn delivering(self, route: &'a str, session: SessionId) -> Self {
+        Self { subject: Subject::Delivery { route, session }, ..self }
+    }
+
+    fn name(&self) -> Option<String> {
+        match self.subject {
+            Subject::None | Subject::Session(_) => None,
+            Subject::Named(name) => Some(name.to_owned()),
+            Subject::Request(request) => Some(request.route().to_string()),
+            Subject::Delivery { route, .. } => Some(route.to_owned()),
+            Subject::Call { service, method } => Some(format!("{service}.{method}")),
+            Subject::Remote(method) => self.core.node()?.names().remotes.get(method as usize).cloned(),
+        }
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        match self.subject {
+            Subject::Request(request) => Some(request.session().id()),
+            Subject::Session(session) | Subject::Delivery { session, .. } => Some(session),
+            Subject::None | Subject::Named(_) | Subject::Remote(_) | Subject::Call { .. } => None,
+        }
+    }
+
+    /// Logs and counts a panic; the error is what the call ends with.
+    fn panicked(&self, panic: Box<dyn Any + Send>) -> Error {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("?");
+        tracing::error!(
+            server = %self.core.info.id,
+            what = self.what,
+            route = self.name(),
+            session = self.session().map(tracing::field::display),
+            panic = text,
+            "the application's code panicked"
+        );
+        self.core.counters.add_panic();
+        let error = Error::of(ErrorKind::Panic, format_args!("{self} panicked"));
+        // What was thrown may itself throw when it is dropped.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(again);
+        }
+        error
+    }
+
+    #[cold]
+    fn blocked(&self, ticks: u64) {
+        tracing::warn!(
+            server = %self.core.info.id,
+            what = self.what,
+            route = self.name(),
+            session = self.session().map(tracing::field::display),
+            seconds = (TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).as_secs(),
+            "synchronous code kept its thread for too long"
+        );
+    }
+}
+
+/// `handler chat.roomHandler.send`.
+impl fmt::Display for Site<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} {name}", self.what),
+            None => f.write_str(self.what),
+        }
+    }
+}
+
+/// Runs synchronous code of the application.
+///
+/// # Errors
+/// [`ErrorKind::Panic`], if it panics.
+pub(crate) fn call<T>(site: &Site<'_>, work: impl FnOnce() -> T) -> Result<T> {
+    let began = TICKS.load(Ordering::Relaxed);
+    let ended = catch_unwind(AssertUnwindSafe(work));
+    let ticks = TICKS.load(Ordering::Relaxed) - began;
+    if ticks >= BLOCKED_TICKS {
+        site.blocked(ticks);
+    }
+    ended.map_err(|panic| site.panicked(panic))
+}
+
+/// Runs asynchronous code of the application: what makes its future, each poll of that, and dropping it.
+///
+/// # Errors
+/// [`ErrorKind::Panic`], if any of them panics.
+pub(crate) fn run<'a, T>(site: Site<'a>, make: impl FnOnce() -> BoxFuture<'a, T>) -> Run<'a, T> {
+    let state = match call(&site, make) {
+        Ok(work) => State::Running(work),
+        Err(error) => State::Failed(error),
+    };
+    Run { site, state }
+}
+
+/// See [`run`].
+#[must_use = "it does nothing unless it is awaited"]
+pub(crate) struct Run<'a, T> {
+    site: Site<'a>,
+    state: State<'a, T>,
+}
+
+enum State<'a, T> {
+    Running(BoxFuture<'a, T>),
+    Failed(Error),
+    Ended,
+}
+
+impl<T> Run<'_, T> {
+    fn end(&mut self) -> Option<Error> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            // It is logged and counted; who dropped it wants nothing more of it.
+            State::Running(work) => drop(call(&self.site, || drop(work))),
+            State::Failed(error) => return Some(error),
+            State::Ended => {}
+        }
+        None
+    }
+}
+
+impl<T> Future for Run<'_, T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let Self { site, state } = &mut *self;
+        let polled = call(site, || match state {
+            State::Running(work) => {
+                let value = std::task::ready!(work.as_mut().poll(cx));
+                *state = State::Ended;
+                Poll::Ready(Some(value))
+            }
+            State::Failed(_) | State::Ended => Poll::Ready(None),
+        });
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Some(value))) => Poll::Ready(Ok(value)),
+            Ok(Poll::Ready(None)) => self.end().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+            Err(error) => {
+                self.end();
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+}
+
+impl<T> Drop for Run<'_, T> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Runs a step of the server itself, so that whoever must go on does, whatever happens in there. All that is the application's
+/// has a boundary of its own inside.
+///
+/// # Errors
+/// [`ErrorKind::Panic`], if it panics, which is logged and counted.
+pub(crate) async fn survive<T>(core: &Core, what: &'static str, step: impl Future<Output = T>) -> Result<T> {
+    let ended = AssertUnwindSafe(step).catch_unwind().await;
+    ended.map_err(|panic| Site::new(core, what).panicked(panic))
+}
+
+/// Starts the clock by which code that blocks is seen; once for the process.
+pub(crate) fn watch() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let ticking = std::thread::Builder::new().name("pomelo-ticks".into()).spawn(|| {
+            loop {
+                std::thread::sleep(TICK);
+                TICKS.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        if let Err(error) = ticking {
+            tracing::warn!(%error, "without another thread, code that blocks is not seen");
+        }
+    });
+}
