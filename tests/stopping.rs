@@ -127,7 +127,7 @@ async fn a_backend_that_stops_ends_the_calls_it_has_begun_and_refuses_new_ones()
 }
 
 #[tokio::test]
-async fn a_frontend_that_stops_answers_what_is_under_way_and_kicks_with_a_reason() {
+async fn a_frontend_that_stops_answers_what_is_under_way_and_closes_without_a_kick() {
     let door = Door::shut();
     let mut running = start(&door).await;
     let app = running.app("connector-1").unwrap().clone();
@@ -146,7 +146,7 @@ async fn a_frontend_that_stops_answers_what_is_under_way_and_kicks_with_a_reason
         for id in ids {
             assert_eq!(client.answer(id).await, json!({}));
         }
-        assert_eq!(client.kicked().await, "the server is stopping");
+        assert_eq!(client.end().await, None);
     };
     soon(async { tokio::join!(stopping, watching) }).await;
     running.stop().await;
@@ -196,13 +196,13 @@ async fn a_backend_that_stops_together_with_a_frontend_waits_for_what_that_has_b
     };
     let signal = || Box::pin(ready(()));
     tokio::join!(chat.until(signal()), connector.until(signal()), opening);
-    let got = client.got().0;
-    assert!(got.ends_with("8the server is stopping"), "{got}");
+    let (got, is_closed) = client.got();
+    assert!(got.ends_with("8bye") && is_closed, "{got}");
 }
 
 /// The clock stands still while somebody has something to do: the second that a slow client has is none for this machine.
 #[tokio::test(start_paused = true)]
-async fn a_slow_client_gets_its_answer_and_then_the_kick_before_its_frontend_has_stopped() {
+async fn a_slow_client_gets_its_answer_and_then_the_last_frame_before_its_frontend_has_stopped() {
     let (door, slow) = (Door::shut(), Slow::default());
     let connector = slow.clone();
     let builder = App::builder().servers(SERVERS).insert(door.clone());
@@ -222,7 +222,7 @@ async fn a_slow_client_gets_its_answer_and_then_the_kick_before_its_frontend_has
         client.read();
     };
     tokio::join!(stopping, reading);
-    assert_eq!(client.got(), ("{}the server is stopping".to_owned(), true));
+    assert_eq!(client.got(), ("{}bye".to_owned(), true));
     running.stop().await;
 }
 

@@ -57,6 +57,13 @@ pub trait Format: Send + Sync + 'static {
 
     /// The last frames of a connection: a kick with its reason, and whatever says that it closes.
     fn kick(&self, reason: &str) -> Bytes;
+
+    /// The last frames of a connection that its client should make again, such as one whose server stops: whatever says
+    /// that it closes, and no kick, after which published clients never come back. By default nothing: the connection
+    /// closes after what is still to be sent.
+    fn restart(&self) -> Bytes {
+        Bytes::new()
+    }
 }
 
 /// The number of a [`Format`] at its frontend.

@@ -127,6 +127,20 @@ async fn a_kick_arrives_before_the_close() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_kicks_nobody_so_that_clients_come_back() {
+    let mut server = Server::start(Hybrid::new()).await;
+    let mut clients = Client::both(server.address).await;
+    for client in &mut clients {
+        client.shake().await;
+    }
+    server.shut_down().await;
+    for client in &mut clients {
+        client.end().await;
+    }
+    assert_eq!(clients.map(|client| client.closed_with), [None, Some(1012)]);
+}
+
+#[tokio::test]
 async fn a_kick_arrives_though_the_client_goes_on_sending() {
     let server = Server::start(Hybrid::new()).await;
     for _ in 0..20 {

@@ -66,7 +66,7 @@ impl SlowClient {
     }
 }
 
-/// A response is its body, a kick its reason.
+/// A response is its body, a kick its reason, and `bye` ends a connection to make again.
 struct Words;
 
 impl Format for Words {
@@ -84,6 +84,10 @@ impl Format for Words {
 
     fn kick(&self, reason: &str) -> Bytes {
         reason.to_owned().into()
+    }
+
+    fn restart(&self) -> Bytes {
+        "bye".into()
     }
 }
 

@@ -91,8 +91,8 @@ impl Core {
         drop(join_all(fences).await);
     }
 
-    /// Lets all clients go, with a kick after what they are still to be sent, and waits until what runs for them has ended
-    /// and the last of it has left, but no longer than `stop_timeout`.
+    /// Lets all clients go after what they are still to be sent, without a kick, so that they connect again, and waits until
+    /// what runs for them has ended and the last of it has left, but no longer than `stop_timeout`.
     pub(super) async fn dismiss_clients(self: &Arc<Self>, reason: &str) {
         let sessions = self.edge.sessions();
         for session in &sessions {

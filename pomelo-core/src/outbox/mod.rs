@@ -161,7 +161,8 @@ impl Outbox {
         appended
     }
 
-    /// Sends `last` after all that is queued, then closes; at the latest a second after the first attempt.
+    /// Sends `last`, which may be empty, after all that is queued, then closes; at the latest a second after the first
+    /// attempt.
     pub fn finish(self: &Arc<Self>, last: Bytes) {
         self.end(last, false);
     }
@@ -181,8 +182,10 @@ impl Outbox {
         if discard {
             state.discard_unstarted();
         }
-        state.bytes += last.len();
-        state.queue.push(last);
+        if !last.is_empty() {
+            state.bytes += last.len();
+            state.queue.push(last);
+        }
         let unclaimed = !std::mem::replace(&mut state.claimed, true);
         let offered = state.blocked && state.begin_lingering();
         drop(state);

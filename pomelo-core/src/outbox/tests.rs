@@ -136,6 +136,21 @@ async fn finishing_sends_all_that_is_queued_first() {
     assert!(wire.closed.load(Ordering::SeqCst));
 }
 
+#[tokio::test]
+async fn finishing_without_last_frames_sends_all_that_is_queued_and_closes() {
+    for text in ["", "queued"] {
+        let (outbox, wire) = outbox(100);
+        if !text.is_empty() {
+            outbox.send(frame(text));
+            wire.allow(2).await;
+        }
+        outbox.finish(Bytes::new());
+        wire.allow(100).await;
+        assert_eq!(wire.text(), text);
+        assert!(wire.closed.load(Ordering::SeqCst));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_is_closed_after_a_second() {
     let (outbox, wire) = outbox(100);

@@ -34,7 +34,8 @@ pub enum Flow {
 /// What becomes of a session's connection when the session closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseMode {
-    /// The client is still sent all that is queued, then the connection closes: the server lets it go.
+    /// The client is still sent all that is queued, then the connection closes, without a kick, so that the client comes
+    /// back: the server lets it go.
     Drain,
     /// What is queued is discarded, and a kick says why.
     Discard,
@@ -197,7 +198,7 @@ impl ClientSession {
             return false;
         }
         match (mode, self.format()) {
-            (CloseMode::Drain, Some(format)) => self.outbox.finish(format.kick(reason)),
+            (CloseMode::Drain, Some(format)) => self.outbox.finish(format.restart()),
             (CloseMode::Discard, Some(format)) => self.outbox.cut(format.kick(reason)),
             (CloseMode::Drain | CloseMode::Discard, None) => self.outbox.close(),
             (CloseMode::Gone, _) => {}

@@ -52,6 +52,14 @@ impl Format for PomeloFormat {
             }
         }
     }
+
+    /// A raw tcp connection just ends.
+    fn restart(&self) -> Bytes {
+        match self.framing {
+            Framing::Tcp => Bytes::new(),
+            Framing::WebSocket => websocket::close(close_code::SERVICE_RESTART),
+        }
+    }
 }
 
 /// The pomelo protocol over a websocket that agreed to permessage-deflate; what is inside is that of raw tcp.
@@ -75,6 +83,10 @@ impl Format for DeflateFormat {
 
     fn kick(&self, reason: &str) -> Bytes {
         PomeloFormat { framing: Framing::WebSocket, ..self.0.clone() }.kick(reason)
+    }
+
+    fn restart(&self) -> Bytes {
+        PomeloFormat { framing: Framing::WebSocket, ..self.0.clone() }.restart()
     }
 }
 
@@ -102,6 +114,14 @@ mod tests {
         assert_eq!(last, &[&b"\x05\0\0\x11"[..], &kick[4..]].concat()[..]);
         let last = format(Framing::WebSocket).kick("spam");
         assert_eq!(last, &[&b"\x82\x15\x05\0\0\x11"[..], &kick[4..], b"\x88\x02\x03\xe8"].concat()[..]);
+    }
+
+    #[test]
+    fn a_connection_to_make_again_ends_without_a_kick() {
+        assert_eq!(format(Framing::Tcp).restart(), &b""[..]);
+        assert_eq!(format(Framing::WebSocket).restart(), &b"\x88\x02\x03\xf4"[..]);
+        #[cfg(feature = "deflate")]
+        assert_eq!(DeflateFormat(format(Framing::Tcp)).restart(), &b"\x88\x02\x03\xf4"[..]);
     }
 
     #[test]

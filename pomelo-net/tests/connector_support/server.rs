@@ -15,7 +15,7 @@ use super::frontend::{self, App, Tests};
 pub struct Server {
     app: App,
     /// Keeps the handlers.
-    _running: Running<Tests>,
+    running: Running<Tests>,
     pub address: SocketAddr,
     listening: Vec<Listening>,
 }
@@ -37,7 +37,7 @@ impl Server {
         for hybrid in hybrids {
             listening.push(Arc::new(hybrid.port(0)).start(frontend.clone()).await?);
         }
-        Ok(Self { app, _running: running, address: listening[0].address, listening })
+        Ok(Self { app, running, address: listening[0].address, listening })
     }
 
     pub fn addresses(&self) -> Vec<SocketAddr> {
@@ -52,6 +52,12 @@ impl Server {
         self.app.sessions().len()
     }
 
+    /// Has the server drain and stop.
+    pub async fn shut_down(&mut self) {
+        assert!(self.running.stop_server("connector-1").await);
+    }
+
+    /// Stops listening.
     pub async fn stop(&mut self) {
         for listening in self.listening.drain(..) {
             (listening.stop)().await;

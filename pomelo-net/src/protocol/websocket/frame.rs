@@ -9,6 +9,8 @@ use crate::protocol::reader::{ReadError, Reader};
 pub mod close_code {
     /// Done. Pomelo closes with it in all cases.
     pub const NORMAL: u16 = 1000;
+    /// The server stops, and another will do: the client may connect again (in the IANA registry since RFC 6455).
+    pub const SERVICE_RESTART: u16 = 1012;
     /// The client broke the websocket protocol.
     pub const PROTOCOL_ERROR: u16 = 1002;
     /// A compressed message is broken.
