@@ -232,6 +232,25 @@ async fn members_are_in_the_order_in_which_they_joined() {
     running.stop().await;
 }
 
+/// What moved all who had joined later took hours of a test like this.
+#[tokio::test]
+async fn a_hundred_thousand_leave_a_channel_one_by_one() {
+    const MEMBERS: usize = 100_000;
+    let running = start().await;
+    let den = channels(&running).create("den");
+    let names: Vec<String> = (0..MEMBERS).map(|n| format!("u{n}")).collect();
+    names.iter().for_each(|uid| den.add(uid.as_str(), "connector-1").unwrap());
+    let began = std::time::Instant::now();
+    for (nth, uid) in names.iter().enumerate() {
+        assert!(den.leave(uid, "connector-1"));
+        if nth % 1_000 == 0 {
+            assert!(den.member(uid).is_none() && began.elapsed().as_secs() < 60, "{nth} have left");
+        }
+    }
+    assert!(den.is_empty());
+    running.stop().await;
+}
+
 /// A transport that counts what the room server sends.
 #[derive(Default)]
 struct Counting {

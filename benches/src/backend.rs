@@ -42,6 +42,11 @@ impl Backend {
         self.channel.push("onChat", &self.message).expect("the channel exists");
     }
 
+    /// The channel itself.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// How many envelopes were sent.
     pub fn sent(&self) -> u64 {
         self.tap.count()

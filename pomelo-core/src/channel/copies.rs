@@ -1,11 +1,13 @@
 //! Which frontends have a copy of a channel's membership.
 
+use super::members::List;
 use crate::server::ServerId;
 
 /// What a frontend was told of the membership.
 #[derive(Default)]
 pub(super) struct Copy {
-    pub(super) members: usize,
+    /// Its members, in order of joining.
+    pub(super) members: List,
     pub(super) version: u64,
     /// Something could not be told: the whole membership goes before anything else.
     pub(super) stale: bool,

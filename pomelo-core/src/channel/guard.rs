@@ -31,34 +31,18 @@ impl<'a> ChannelGuard<'a> {
     pub fn add(&mut self, uid: impl Into<Uid>, sid: impl Into<ServerId>) -> Result<()> {
         self.check()?;
         let (uid, sid) = (uid.into(), sid.into());
-        if self.state.members.is_empty() {
-            // The first of many, or the only one.
-            self.state.members.reserve_exact(1);
+        let State { members, frontends, .. } = &mut *self.state;
+        if members.add(frontends, uid.clone(), &sid) {
+            self.tell(&sid, GroupOp::Join(uid));
         }
-        let at = self.state.members.entry(uid.clone()).or_default();
-        if at.contains(&sid) {
-            return Ok(());
-        }
-        at.push(sid.clone());
-        self.state.len += 1;
-        self.state.frontends.get_or_new(&sid).members += 1;
-        self.tell(&sid, GroupOp::Join(uid));
         Ok(())
     }
 
     /// As [`Channel::leave`](super::Channel::leave).
     pub fn leave(&mut self, uid: &str, sid: &str) -> bool {
-        let Some((index, _, at)) = self.state.members.get_full_mut(uid) else { return false };
-        let Some(place) = at.iter().position(|at| *at == *sid) else { return false };
-        let sid = at.remove(place);
-        if at.is_empty() {
-            self.state.members.shift_remove_index(index);
-        }
-        self.state.len -= 1;
-        if let Some(copy) = self.state.frontends.get_mut(&sid) {
-            copy.members -= 1;
-        }
-        self.tell(&sid, GroupOp::Leave(uid.into()));
+        let State { members, frontends, .. } = &mut *self.state;
+        let Some((uid, sid)) = members.remove(frontends, uid, sid) else { return false };
+        self.tell(&sid, GroupOp::Leave(uid));
         self.drop_unused(&sid);
         true
     }
@@ -86,9 +70,9 @@ impl<'a> ChannelGuard<'a> {
     pub fn push_to(&mut self, uid: &str, route: &str, message: &impl Serialize) -> Result<()> {
         self.check()?;
         let no_member = || Error::new(500, format_args!("{uid} is not in channel {}", self.channel.name));
-        let (uid, at) = self.state.members.get_key_value(uid).ok_or_else(no_member)?;
+        let (uid, at) = self.state.members.get(uid).ok_or_else(no_member)?;
         let core = &self.channel.core;
-        let push = core.encode_push(route, message, false, at.iter())?;
+        let push = core.encode_push(route, message, false, at.clone())?;
         for sid in at {
             let to_one = Message::PushUids { seq: 0, push: push.clone(), uids: vec![uid.clone()] };
             if core.send(sid, to_one).is_err() {
@@ -119,7 +103,7 @@ impl<'a> ChannelGuard<'a> {
         let frontends: Vec<_> = self.state.frontends.frontends().cloned().collect();
         let mut asked = Vec::new();
         for sid in frontends {
-            let uids = self.members_at(&sid);
+            let uids = self.state.members.at(&self.state.frontends, &sid);
             let Ok((seq, answer)) = core.pending.add_task(&sid) else {
                 asked.push(Asked::unreachable(core, uids));
                 continue;
@@ -136,23 +120,27 @@ impl<'a> ChannelGuard<'a> {
 
     /// The users in the channel, in the order in which they joined.
     pub fn members(&self) -> impl Iterator<Item = &str> {
-        self.state.members.iter().flat_map(|(uid, at)| at.iter().map(move |_| uid.as_str()))
+        self.uids().map(Uid::as_str)
     }
 
     /// The member of that user.
     pub fn member(&self, uid: &str) -> Option<Recipient> {
-        let (uid, at) = self.state.members.get_key_value(uid)?;
-        Some(Recipient { uid: uid.clone(), sid: at.last()?.clone() })
+        let (uid, mut at) = self.state.members.get(uid)?;
+        Some(Recipient { uid: uid.clone(), sid: at.next_back()?.clone() })
     }
 
     /// How many members there are.
     pub fn len(&self) -> usize {
-        self.state.len
+        self.state.members.len()
     }
 
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
-        self.state.len == 0
+        self.len() == 0
+    }
+
+    pub(super) fn uids(&self) -> impl Iterator<Item = &Uid> {
+        self.state.members.iter()
     }
 
     pub(super) fn is_destroyed(&self) -> bool {
@@ -161,16 +149,8 @@ impl<'a> ChannelGuard<'a> {
 
     /// Takes all members at a frontend that is gone out, without telling it.
     pub(super) fn lose(&mut self, sid: &ServerId) -> Vec<Uid> {
-        let lost = self.members_at(sid);
-        for uid in &lost {
-            if let Some(at) = self.state.members.get_mut(uid) {
-                at.retain(|at| at != sid);
-                if at.is_empty() {
-                    self.state.members.shift_remove(uid);
-                }
-            }
-        }
-        self.state.len -= lost.len();
+        let State { members, frontends, .. } = &mut *self.state;
+        let lost = members.lose(frontends, sid);
         self.state.frontends.remove(sid);
         lost
     }
@@ -195,7 +175,6 @@ impl<'a> ChannelGuard<'a> {
         self.channel.core.channels.forget(&self.channel.name, self.channel.group);
         self.state.destroyed = true;
         self.state.members.clear();
-        self.state.len = 0;
         let copies = std::mem::take(&mut self.state.frontends);
         for sid in copies.frontends() {
             self.send_drop(sid);
@@ -213,13 +192,9 @@ impl<'a> ChannelGuard<'a> {
         }
     }
 
-    fn members_at(&self, sid: &ServerId) -> Vec<Uid> {
-        self.state.members.iter().filter(|(_, at)| at.contains(sid)).map(|(uid, _)| uid.clone()).collect()
-    }
-
     /// A frontend without members needs no copy.
     fn drop_unused(&mut self, sid: &ServerId) {
-        if self.state.frontends.get(sid).is_some_and(|copy| copy.members == 0) {
+        if self.state.frontends.get(sid).is_some_and(|copy| copy.members.is_empty()) {
             self.state.frontends.remove(sid);
             self.send_drop(sid);
         }
@@ -247,7 +222,7 @@ impl<'a> ChannelGuard<'a> {
     }
 
     fn sync(&mut self, sid: &ServerId) -> bool {
-        let uids = self.members_at(sid);
+        let uids = self.state.members.at(&self.state.frontends, sid);
         let Some(copy) = self.state.frontends.get(sid) else { return false };
         let sent = self.send(sid, copy.version, GroupOp::Sync(uids));
         if let Some(copy) = self.state.frontends.get_mut(sid) {

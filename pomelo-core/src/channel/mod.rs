@@ -6,14 +6,13 @@
 mod copies;
 mod group;
 mod guard;
+mod members;
 mod service;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use indexmap::IndexMap;
 use serde::Serialize;
-use smallvec::SmallVec;
 
 pub use guard::ChannelGuard;
 pub use service::Channels;
@@ -22,6 +21,7 @@ pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids, drop_group};
 pub(crate) use service::Table;
 
 use copies::Copies;
+use members::Members;
 
 use crate::app::Core;
 use crate::error::Result;
@@ -52,9 +52,8 @@ pub(crate) struct Inner {
 
 #[derive(Default)]
 pub(crate) struct State {
-    members: IndexMap<Uid, SmallVec<[ServerId; 1]>, foldhash::fast::RandomState>,
+    members: Members,
     frontends: Copies,
-    len: usize,
     destroyed: bool,
 }
 
@@ -128,7 +127,9 @@ impl Channel {
     /// The users in the channel, in the order in which they joined; one at two frontends is there twice.
     pub fn members(&self) -> Vec<Uid> {
         let guard = self.guard();
-        guard.members().map(Uid::from).collect()
+        let mut uids = Vec::with_capacity(guard.len());
+        uids.extend(guard.uids().cloned());
+        uids
     }
 
     /// The member of that user.
@@ -138,7 +139,7 @@ impl Channel {
 
     /// How many members there are.
     pub fn len(&self) -> usize {
-        self.state().len
+        self.state().members.len()
     }
 
     /// Whether there is no member.
