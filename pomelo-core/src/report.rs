@@ -21,10 +21,16 @@ pub struct Report {
     pub sessions: u64,
     /// Sessions that are bound to a user now.
     pub bound_sessions: u64,
+    /// Users that it knows of as a frontend now: those of its sessions, and members of other servers' channels.
+    #[serde(default)]
+    pub users: u64,
     /// Channels that it has now.
     pub channels: u64,
     /// Members of these channels, all together.
     pub channel_members: u64,
+    /// Channels, of all servers, that it has a copy of as a frontend now.
+    #[serde(default)]
+    pub channel_copies: u64,
     /// Bytes that wait in its clients' outboxes now.
     pub outbox_bytes: u64,
     /// Bytes that wait in its links to other servers now.

@@ -286,6 +286,11 @@ impl Tables {
     pub(crate) fn sessions(&self) -> impl Iterator<Item = &Arc<ClientSession>> {
         self.sessions.values()
     }
+
+    /// How many users there are, and how many copies of channels.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        (self.users.len(), self.groups.len())
+    }
 }
 
 fn refused(why: std::fmt::Arguments<'_>) -> Error {

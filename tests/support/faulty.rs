@@ -1,0 +1,137 @@
+//! The memory transport with faults: envelopes of one direction are lost, held back or refused.
+
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "every test binary uses another part")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::future::BoxFuture;
+use pomelo::Result;
+use pomelo::core::cluster::Member;
+use pomelo::core::envelope::Envelope;
+use pomelo::core::server::{ServerId, ServerInfo};
+use pomelo::core::session::Incarnation;
+use pomelo::core::transport::{Inbox, Outlet, Transport, Unsent};
+use pomelo::net::transport::Memory;
+
+/// What becomes of an envelope.
+#[derive(Clone)]
+pub enum Fault {
+    /// It is taken, and never arrives.
+    Lose,
+    /// It is taken, and arrives when the faults are over.
+    Hold,
+    /// It is refused: the link is full.
+    Full,
+    /// It arrives, after this has run in the sender's thread.
+    After(Arc<dyn Fn() + Send + Sync>),
+}
+
+/// A fault of one direction.
+struct Rule {
+    from: &'static str,
+    to: &'static str,
+    /// A part of the envelope's text, such as `Join`; the empty text stands for every envelope.
+    what: &'static str,
+    fault: Fault,
+    met: AtomicUsize,
+}
+
+/// A transport between servers of one process, with faults that tests set.
+#[derive(Clone, Default)]
+pub struct Faulty {
+    pub memory: Memory,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    rules: Mutex<Vec<Arc<Rule>>>,
+    held: Mutex<Vec<(Arc<dyn Outlet>, ServerId, Envelope)>>,
+}
+
+impl Faulty {
+    /// Sets what becomes of envelopes from one server to another whose text has `what` in it.
+    pub fn set(&self, from: &'static str, to: &'static str, what: &'static str, fault: Fault) {
+        let rule = Rule { from, to, what, fault, met: AtomicUsize::new(0) };
+        self.state.rules.lock().unwrap().push(Arc::new(rule));
+    }
+
+    /// How many envelopes have met a fault since the last [`heal`](Self::heal).
+    pub fn met(&self) -> usize {
+        self.state.rules.lock().unwrap().iter().map(|rule| rule.met.load(Ordering::SeqCst)).sum()
+    }
+
+    /// Ends all faults; what was held back arrives, in order.
+    pub fn heal(&self) {
+        self.state.rules.lock().unwrap().clear();
+        for (outlet, to, envelope) in std::mem::take(&mut *self.state.held.lock().unwrap()) {
+            // A server that has left meanwhile gets nothing.
+            let _ = outlet.send(&to, envelope);
+        }
+    }
+
+    fn rule(&self, from: &ServerId, to: &ServerId, envelope: &Envelope) -> Option<Arc<Rule>> {
+        let rules = self.state.rules.lock().unwrap();
+        let of_pair: Vec<_> = rules.iter().filter(|rule| *from == *rule.from && *to == *rule.to).collect();
+        if of_pair.is_empty() {
+            return None;
+        }
+        let text = format!("{envelope:?}");
+        let rule = of_pair.into_iter().find(|rule| text.contains(rule.what))?;
+        rule.met.fetch_add(1, Ordering::SeqCst);
+        Some(rule.clone())
+    }
+}
+
+impl Transport for Faulty {
+    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>> {
+        Box::pin(async move {
+            let own = server.info.id.clone();
+            let outlet = self.memory.bind(server, inbox).await?;
+            Ok(Arc::new(FaultyOutlet { own, outlet, all: self.clone() }) as Arc<dyn Outlet>)
+        })
+    }
+}
+
+struct FaultyOutlet {
+    own: ServerId,
+    outlet: Arc<dyn Outlet>,
+    all: Faulty,
+}
+
+impl Outlet for FaultyOutlet {
+    fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
+        match self.all.rule(&self.own, to, &envelope).map(|rule| rule.fault.clone()) {
+            Some(Fault::Lose) => return Ok(()),
+            Some(Fault::Full) => return Err(Unsent::Full),
+            Some(Fault::Hold) => {
+                self.all.state.held.lock().unwrap().push((self.outlet.clone(), to.clone(), envelope));
+                return Ok(());
+            }
+            Some(Fault::After(run)) => run(),
+            None => {}
+        }
+        self.outlet.send(to, envelope)
+    }
+
+    fn expect(&self, servers: &[Arc<ServerInfo>]) {
+        self.outlet.expect(servers);
+    }
+
+    fn announce(&self, server: Member) {
+        self.outlet.announce(server);
+    }
+
+    fn cut(&self, server: &ServerId, incarnation: Incarnation) {
+        self.outlet.cut(server, incarnation);
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.outlet.queued_bytes()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.outlet.close()
+    }
+}
