@@ -11,7 +11,7 @@ use crate::handling;
 use crate::message::Body;
 use crate::rpc::{Job, Waiter};
 use crate::server::ServerId;
-use crate::session::{Forwarded, Incarnation};
+use crate::session::{ClosedSession, Forwarded, Incarnation};
 use crate::transport::{Inbox, Outcast};
 
 /// The receiving side of a server. It runs no code of the application, and takes no channel's lock: the sender may
@@ -80,7 +80,7 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
         }
         Message::SessionClosed { session, reason } => {
             tracing::debug!(session = %session.id, reason = &*reason, "a session closed");
-            core.queues.close(core, session);
+            core.queues.close(core, ClosedSession { session, reason });
         }
         Message::Group { key, version, op } => channel::deliver(core, from, key, version, op),
         Message::Groups { incarnation, alive } => {

@@ -14,7 +14,7 @@ use crate::discovery::{Registration, Watcher};
 use crate::error::{Error, ErrorKind};
 use crate::report::Report;
 use crate::server::{ServerId, ServerInfo};
-use crate::session::{Incarnation, Life, resubscribe};
+use crate::session::{ClosedSession, Incarnation, Life, resubscribe};
 use crate::transport::Outcast;
 
 /// A server's own place in the cluster.
@@ -150,7 +150,8 @@ impl Core {
             self.emit(Event::MembersLost { channel, uids });
         }
         for session in self.hooks.sessions_of(incarnation) {
-            self.queues.close(self, session);
+            let reason = format!("its frontend {peer} is gone");
+            self.queues.close(self, ClosedSession::new(session, reason));
         }
     }
 

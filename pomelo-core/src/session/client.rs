@@ -8,7 +8,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use super::{Session, SessionId, Uid, hooks};
+use super::{ClosedSession, Session, SessionId, Uid, hooks};
 use crate::app::{Core, Event};
 use crate::boundary;
 use crate::connector::Format;
@@ -407,12 +407,15 @@ impl ClientSession {
 
     /// Everything of the session has ended: run its hooks, tell the backends that asked, and let its user go.
     async fn finish(self: &Arc<Self>) {
-        let (snapshot, reason) = {
+        let closed = {
             let state = self.lock();
-            (self.snapshot_of(&state), state.reason.clone().unwrap_or_else(|| "closed".into()))
+            ClosedSession::new(
+                self.snapshot_of(&state),
+                state.reason.clone().unwrap_or_else(|| "closed".into()),
+            )
         };
         loop {
-            hooks::run(self.core.clone(), snapshot.clone()).await;
+            hooks::run(self.core.clone(), closed.clone()).await;
             let mut state = self.lock();
             let subscribers = std::mem::take(&mut state.subscribers);
             if subscribers.is_empty() {
@@ -421,16 +424,16 @@ impl ClientSession {
             }
             drop(state);
             for server in subscribers.into_iter().filter(|server| !self.core.owns(server)) {
-                let closed = Message::SessionClosed { session: snapshot.clone(), reason: reason.clone() };
+                let ClosedSession { session, reason } = closed.clone();
                 // A server that can't be reached learns of the closing when this frontend's death or return shows.
-                if self.core.send(&server, closed) == Err(Unsent::Full) {
-                    let (core, snapshot, reason) = (self.core.clone(), snapshot.clone(), reason.clone());
-                    self.core.executor.spawn(hooks::tell_closed(core, server, snapshot, reason));
+                if self.core.send(&server, Message::SessionClosed { session, reason }) == Err(Unsent::Full) {
+                    let (core, closed) = (self.core.clone(), closed.clone());
+                    self.core.executor.spawn(hooks::tell_closed(core, server, closed));
                 }
             }
         }
         self.let_go();
-        self.core.emit(Event::CloseSession(Session::new(&self.core, snapshot)));
+        self.core.emit(Event::CloseSession(Session::closed(&self.core, closed)));
     }
 
     /// The session is closed, and its user may bind again.

@@ -22,8 +22,25 @@ use crate::transport::Unsent;
 /// may be out.
 const RESUBSCRIPTIONS: usize = 64;
 
+/// The reason of a session that closed before anybody here could be told why.
+const CLOSED: &str = "closed";
+
 /// How long to wait before something that must not be lost is tried again.
 const BREATHER: Duration = Duration::from_millis(50);
+
+/// A session that is closed.
+#[derive(Debug, Clone)]
+pub(crate) struct ClosedSession {
+    pub(crate) session: Snapshot,
+    /// Why it closed, for the hooks.
+    pub(crate) reason: Arc<str>,
+}
+
+impl ClosedSession {
+    pub(crate) fn new(session: Snapshot, reason: impl Into<Arc<str>>) -> Self {
+        Self { session, reason: reason.into() }
+    }
+}
 
 /// A function to run with the session that closed.
 pub(crate) type Hook = Box<dyn FnOnce(Session) -> BoxFuture<'static, Result<()>> + Send>;
@@ -53,7 +70,7 @@ impl Hooks {
         match core.ask_session(session.frontend_id(), SessionOp::Subscribe { id }).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::Closed => {
-                run(core.clone(), session.snapshot()).await;
+                run(core.clone(), ClosedSession::new(session.snapshot(), CLOSED)).await;
                 Ok(())
             }
             Err(error) => {
@@ -113,7 +130,10 @@ async fn resubscribe_to(core: &Arc<Core>, session: Snapshot) {
     loop {
         let asked = core.ask_session(&session.frontend, SessionOp::Subscribe { id: session.id }).await;
         match asked.map_err(|error| error.kind()) {
-            Err(ErrorKind::Closed) => return core.queues.close(core, session),
+            Err(ErrorKind::Closed) => {
+                let reason = format!("closed while the link to {} was down", session.frontend);
+                return core.queues.close(core, ClosedSession::new(session, reason));
+            }
             Err(ErrorKind::Overloaded | ErrorKind::Deadline) => sleep(BREATHER).await,
             // If the link broke again, the same happens when it is there again.
             Ok(_) | Err(_) => return,
@@ -122,7 +142,8 @@ async fn resubscribe_to(core: &Arc<Core>, session: Snapshot) {
 }
 
 /// Tells a server that a session is closed, once the link to it has room again: its hooks wait for that.
-pub(crate) async fn tell_closed(core: Arc<Core>, server: ServerId, session: Snapshot, reason: Arc<str>) {
+pub(crate) async fn tell_closed(core: Arc<Core>, server: ServerId, closed: ClosedSession) {
+    let ClosedSession { session, reason } = closed;
     loop {
         sleep(BREATHER).await;
         let closed = Message::SessionClosed { session: session.clone(), reason: reason.clone() };
@@ -133,22 +154,23 @@ pub(crate) async fn tell_closed(core: Arc<Core>, server: ServerId, session: Snap
 }
 
 /// Runs a closed session's hooks, those included that are registered meanwhile. One that fails or panics is logged.
-pub(crate) async fn run(core: Arc<Core>, snapshot: Snapshot) {
+pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
+    let id = closed.session.id;
     loop {
-        let hooks = core.hooks.take(snapshot.id);
+        let hooks = core.hooks.take(id);
         if hooks.is_empty() {
             return;
         }
         for hook in hooks {
-            let session = Session::new(&core, snapshot.clone());
-            let site = Site::new(&core, "on_closed").of(snapshot.id);
+            let session = Session::closed(&core, closed.clone());
+            let site = Site::new(&core, "on_closed").of(id);
             let run = boundary::run(site, || hook(session));
             match tokio::time::timeout(core.limits.request_timeout, run).await {
                 Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => tracing::warn!(session = %snapshot.id, %error, "on_closed failed"),
+                Ok(Ok(Err(error))) => tracing::warn!(session = %id, %error, "on_closed failed"),
                 // The boundary has logged it.
                 Ok(Err(_)) => {}
-                Err(_) => tracing::error!(session = %snapshot.id, "on_closed took too long and was dropped"),
+                Err(_) => tracing::error!(session = %id, "on_closed took too long and was dropped"),
             }
         }
     }

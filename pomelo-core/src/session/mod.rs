@@ -30,7 +30,7 @@ pub use service::SessionService;
 
 pub(crate) use edge::BroadcastFilter;
 pub(crate) use edge::Edge;
-pub(crate) use hooks::{Hook, Hooks, resubscribe};
+pub(crate) use hooks::{ClosedSession, Hook, Hooks, resubscribe};
 pub(crate) use queue::{Forwarded, SessionQueues, turn};
 pub(crate) use settings::Settings;
 
@@ -51,6 +51,8 @@ struct Inner {
     id: SessionId,
     frontend: ServerId,
     view: Mutex<View>,
+    /// Why the session closed, where it is closed.
+    close_reason: Option<Arc<str>>,
 }
 
 #[derive(Clone)]
@@ -64,9 +66,18 @@ struct View {
 
 impl Session {
     pub(crate) fn new(core: &Arc<Core>, snapshot: Snapshot) -> Self {
+        Self::with(core, snapshot, None)
+    }
+
+    /// The session that hooks on its closing get.
+    pub(crate) fn closed(core: &Arc<Core>, closed: ClosedSession) -> Self {
+        Self::with(core, closed.session, Some(closed.reason))
+    }
+
+    fn with(core: &Arc<Core>, snapshot: Snapshot, close_reason: Option<Arc<str>>) -> Self {
         let Snapshot { id, frontend, uid, settings, version } = snapshot;
         let view = Mutex::new(View { uid, settings, version, changed: Vec::new() });
-        Self(Arc::new(Inner { core: core.clone(), id, frontend, view }))
+        Self(Arc::new(Inner { core: core.clone(), id, frontend, view, close_reason }))
     }
 
     /// The session's id, unique in the cluster.
@@ -82,6 +93,13 @@ impl Session {
     /// The user that the session is bound to, if any.
     pub fn uid(&self) -> Option<Uid> {
         self.view().uid.clone()
+    }
+
+    /// Why the session closed, in the sessions that [`on_closed`](Self::on_closed) hooks and
+    /// [`Event::CloseSession`](crate::app::Event::CloseSession) get: the reason that a kick gave (pomelo's `kick` where it
+    /// gave none), or what became of the connection, such as `closed by the client`. None in a session that is open.
+    pub fn close_reason(&self) -> Option<&str> {
+        self.0.close_reason.as_deref()
     }
 
     /// A setting; none if it isn't there or isn't a `T`.
@@ -217,9 +235,15 @@ impl Session {
 
     /// The session by itself: changes to it and to this one no longer touch each other.
     pub(crate) fn detached(&self) -> Self {
-        let Inner { core, id, frontend, .. } = &*self.0;
+        let Inner { core, id, frontend, close_reason, .. } = &*self.0;
         let view = Mutex::new(self.view().clone());
-        Self(Arc::new(Inner { core: core.clone(), id: *id, frontend: frontend.clone(), view }))
+        Self(Arc::new(Inner {
+            core: core.clone(),
+            id: *id,
+            frontend: frontend.clone(),
+            view,
+            close_reason: close_reason.clone(),
+        }))
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

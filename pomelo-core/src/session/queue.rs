@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
-use super::{Session, SessionId, Uid, hooks};
+use super::{ClosedSession, Session, SessionId, Uid, hooks};
 use crate::app::{Core, Task};
 use crate::boundary;
 use crate::counters::Dropped;
@@ -44,7 +44,7 @@ pub(crate) struct SessionQueues([Mutex<HashMap<SessionId, Queue, RandomState>>; 
 struct Queue {
     waiting: VecDeque<Forwarded>,
     overlay: Overlay,
-    closed: Option<Snapshot>,
+    closed: Option<ClosedSession>,
 }
 
 /// Changes to a session made from here, each with the session's version that has it.
@@ -116,21 +116,22 @@ impl SessionQueues {
     }
 
     /// The session is closed: what waits is dropped and counted, and once the running message has ended, the hooks run.
-    pub(crate) fn close(&self, core: &Arc<Core>, session: Snapshot) {
-        let mut shard = self.shard(session.id);
-        if let Some(queue) = shard.get_mut(&session.id) {
+    pub(crate) fn close(&self, core: &Arc<Core>, closed: ClosedSession) {
+        let id = closed.session.id;
+        let mut shard = self.shard(id);
+        if let Some(queue) = shard.get_mut(&id) {
             core.counters.add_many(Dropped::SessionClosed, queue.waiting.len());
             queue.waiting.clear();
-            queue.closed = Some(session);
+            queue.closed = Some(closed);
             return;
         }
         drop(shard);
         let core = core.clone();
-        core.executor.clone().spawn(hooks::run(core, session));
+        core.executor.clone().spawn(hooks::run(core, closed));
     }
 
     /// The next message of a session, with the overlay applied; none ends the session's turn.
-    fn next(&self, id: SessionId) -> Result<Forwarded, Option<Snapshot>> {
+    fn next(&self, id: SessionId) -> Result<Forwarded, Option<ClosedSession>> {
         let mut shard = self.shard(id);
         let Some(queue) = shard.get_mut(&id) else { return Err(None) };
         match queue.waiting.pop_front() {
