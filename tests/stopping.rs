@@ -195,7 +195,8 @@ async fn a_backend_that_stops_together_with_a_frontend_waits_for_what_that_has_b
         door.open.add_permits(1);
     };
     let signal = || Box::pin(ready(()));
-    tokio::join!(chat.until(signal()), connector.until(signal()), opening);
+    let (chat, connector, ()) = tokio::join!(chat.until(signal()), connector.until(signal()), opening);
+    chat.and(connector).unwrap();
     let (got, is_closed) = client.got();
     assert!(got.ends_with("8bye") && is_closed, "{got}");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use crate::cluster::Member;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::server::{ServerId, ServerInfo};
 use crate::session::Incarnation;
@@ -48,6 +48,11 @@ pub trait Watcher: Send + Sync + 'static {
 
     /// What there is to say of the server now; none if it is stopped.
     fn report(&self) -> Option<Report>;
+
+    /// The server can't stay in the cluster: it ends, and whoever runs it is told.
+    fn failed(&self, error: Error) {
+        let _ = error;
+    }
 }
 
 /// A server's place in its [`Discovery`].

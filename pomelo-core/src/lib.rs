@@ -39,6 +39,7 @@ pub mod router;
 pub mod rpc;
 pub mod server;
 pub mod session;
+pub mod supervisor;
 mod tally;
 pub mod transport;
 

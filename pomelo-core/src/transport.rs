@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 
 use crate::cluster::Member;
 use crate::envelope::Envelope;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::server::{ServerId, ServerInfo};
 use crate::session::Incarnation;
 
@@ -81,6 +81,12 @@ pub trait Inbox: Send + Sync + 'static {
     /// Another server has declared this one's present life over. It must begin another, later than what that server
     /// knows, and [announce](Outlet::announce) it.
     fn outcast(&self, declared: Outcast);
+
+    /// The transport can't go on for this server, whatever it tries: the server ends, and whoever runs it is told. What
+    /// reports to it is mostly the [`Supervisor`](crate::supervisor::Supervisor) of the transport's tasks.
+    fn failed(&self, error: Error) {
+        let _ = error;
+    }
 }
 
 /// The incarnation of a server that was declared over, and later than which its next one must be.

@@ -26,6 +26,7 @@ use crate::router::{RouteBy, Router, Routing};
 use crate::rpc::Pending;
 use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{Edge, Incarnation};
+use crate::supervisor::Supervisor;
 use crate::transport::Transport;
 
 type Step<R> = Box<dyn Fn(&mut Configure<R>) + Send + Sync>;
@@ -182,11 +183,11 @@ impl<R: Cluster> Builder<R> {
             Command::Help(text) => println!("{text}"),
             Command::Embedded { env } => {
                 let running = self.set_env(env).start().await?;
-                running.until((platform.stop_signal)()).await;
+                running.until((platform.stop_signal)()).await?;
             }
             Command::Server { env, id, info } => {
                 let running = self.set_env(env).start_server(&id, info).await?;
-                running.until((platform.stop_signal)()).await;
+                running.until((platform.stop_signal)()).await?;
             }
             Command::Start { ref env, .. } => {
                 let builder = self.set_env(env.clone());
@@ -322,6 +323,7 @@ impl<R: Cluster> Builder<R> {
             counters: Counters::default(),
             tallies: Default::default(),
             executor,
+            tasks: Supervisor::new(Handle::current(), &info.id, |_| {}),
             routes: shared.routes.clone(),
             known_routes: shared
                 .routes

@@ -30,6 +30,7 @@ use crate::router::{RouteBy, Router, Routing};
 use crate::rpc::{Lanes, Pending};
 use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{BackendSessionService, Edge, Frontend, Hooks, SessionQueues, SessionService};
+use crate::supervisor::Supervisor;
 use crate::tally::Tallies;
 use crate::transport::{Inbox, Outlet, Unsent};
 
@@ -50,7 +51,10 @@ pub struct Core {
     pub(crate) detailed_errors: bool,
     pub(crate) counters: Counters,
     pub(crate) tallies: Tallies,
+    /// Runs the application's code.
     pub(crate) executor: Handle,
+    /// Runs what must live as long as the server.
+    pub(crate) tasks: Supervisor,
     pub(crate) routes: Arc<Vec<String>>,
     pub(crate) known_routes: HashMap<String, Route, RandomState>,
     pub(crate) settings: RwLock<HashMap<String, Value>>,

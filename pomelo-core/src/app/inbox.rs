@@ -46,6 +46,12 @@ impl Inbox for CoreInbox {
             core.outcast(declared);
         }
     }
+
+    fn failed(&self, error: Error) {
+        if let Some(core) = self.0.upgrade() {
+            core.tasks.fail(error);
+        }
+    }
 }
 
 fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {

@@ -251,4 +251,10 @@ impl Watcher for CoreWatcher {
     fn report(&self) -> Option<Report> {
         self.0.upgrade().map(|core| core.report())
     }
+
+    fn failed(&self, error: Error) {
+        if let Some(core) = self.0.upgrade() {
+            core.tasks.fail(error);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Servers that run in this process.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,20 +158,51 @@ impl<R: Cluster> Running<R> {
         }
     }
 
-    /// Runs until `signal` comes or the cluster has asked every server to stop, and stops what is left.
-    pub async fn until(mut self, mut signal: BoxFuture<'static, ()>) {
+    /// Runs until `signal` comes, the cluster has asked every server to stop or one of them can't go on, and stops what is
+    /// left.
+    ///
+    /// # Errors
+    /// Why a server could not go on: see [`failed`](Self::failed).
+    pub async fn until(mut self, mut signal: BoxFuture<'static, ()>) -> Result<()> {
+        let mut outcome = Ok(());
         while !self.servers.is_empty() {
-            let asked = match select(signal, Box::pin(self.asked_to_stop())).await {
-                Either::Left(_) => break,
-                Either::Right((server, waiting)) => (server, waiting),
+            let asked = {
+                let asked = pin!(self.asked_to_stop());
+                let failed = pin!(self.failed());
+                match select(&mut signal, select(asked, failed)).await {
+                    Either::Left(_) => break,
+                    Either::Right((Either::Left((server, _)), _)) => server,
+                    Either::Right((Either::Right(((_, error), _)), _)) => {
+                        outcome = Err(error);
+                        break;
+                    }
+                }
             };
-            signal = asked.1;
-            tracing::info!(server = %asked.0, "asked to stop");
-            self.stop_server(&asked.0).await;
+            tracing::info!(server = %asked, "asked to stop");
+            self.stop_server(&asked).await;
         }
         tracing::info!("stopping");
         self.wait_for_company().await;
         self.stop().await;
+        outcome
+    }
+
+    /// Waits until one of the servers can't go on, and says which and why.
+    ///
+    /// A server fails when one of the tasks that it needs panics again and again, or when its transport or discovery says that
+    /// it can't stay.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped: a failure is told again.
+    pub async fn failed(&self) -> (ServerId, Error) {
+        let failures = self
+            .servers
+            .iter()
+            .map(|up| Box::pin(async { (up.app.server_id().clone(), up.app.tasks.failed().await) }));
+        match self.servers.is_empty() {
+            true => std::future::pending().await,
+            false => select_all(failures).await.0,
+        }
     }
 
     /// The process was told to stop, and perhaps all others were: what frontends have begun there needs the servers here,

@@ -10,6 +10,7 @@ use crate::connector::{Format, FormatId};
 use crate::counters::Counters;
 use crate::outbox::{Flusher, Outbox};
 use crate::server::ServerInfo;
+use crate::supervisor::Supervisor;
 
 /// The client-facing side of a server.
 pub struct Frontend {
@@ -48,6 +49,11 @@ impl Frontend {
     /// The flusher of the server's connections.
     pub fn flusher(&self) -> Arc<Flusher> {
         self.core.edge.flusher.clone()
+    }
+
+    /// Starts what must live as long as the server: what accepts clients, and what minds their deadlines.
+    pub fn tasks(&self) -> &Supervisor {
+        &self.core.tasks
     }
 
     /// The server's counters.
