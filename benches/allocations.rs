@@ -74,7 +74,7 @@ fn a_burst_of_a_megabyte_leaves_at_most_512_bytes_at_a_connection() {
     let (runtime, sink) = (runtime(), NullSink::default());
     let running = runtime.block_on(App::builder().servers(SERVERS).start()).unwrap();
     let frontend = running.app("connector-1").unwrap().frontend();
-    let format = frontend.add_format(Arc::new(Tcp));
+    let format = frontend.add_format(Arc::new(Tcp)).unwrap();
     let frame = Bytes::from_static(&[b'x'; 64]);
     let burst = |outbox: &Arc<Outbox>| {
         let goal = sink.written() + BURST;

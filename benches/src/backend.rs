@@ -28,7 +28,7 @@ impl Backend {
         let tap = Tap::default();
         let running = App::builder().servers(SERVERS).transport(Arc::new(tap.clone())).start().await?;
         // The frontend says what its clients take; else there is nothing to encode for.
-        running.app("connector-1").or_err(500, "no server")?.frontend().add_format(Arc::new(Tcp));
+        running.app("connector-1").or_err(500, "no server")?.frontend().add_format(Arc::new(Tcp))?;
         tap.close();
         let channel = running.app("chat-1").or_err(500, "no server")?.channels().create("room");
         for member in 0..members {

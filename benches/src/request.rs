@@ -35,7 +35,7 @@ impl Client {
         let running = App::builder().servers(SERVERS).filter(Timeout::default()).filter(Time).start().await?;
         let (frontend, sink) =
             (running.app("connector-1").or_err(500, "no server")?.frontend(), NullSink::default());
-        let format = frontend.add_format(Arc::new(Tcp));
+        let format = frontend.add_format(Arc::new(Tcp))?;
         let outbox = Outbox::new(sink.clone(), frontend.flusher(), format, 1 << 20);
         let body = serde_json::to_vec(&Chat::sample())?.into();
         Ok(Self { session: frontend.open(&outbox, None), sink, body, _running: running })

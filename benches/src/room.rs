@@ -36,7 +36,7 @@ impl Rooms {
     pub async fn new(rooms: usize, members: usize) -> Result<Self> {
         let running = App::builder().servers(SERVERS).start().await?;
         let app = running.app("connector-1").or_err(500, "no server")?;
-        let format = app.frontend().add_format(Arc::new(Tcp));
+        let format = app.frontend().add_format(Arc::new(Tcp))?;
         let mut list = Vec::new();
         for room in 0..rooms {
             list.push(Room::new(&format!("room{room}"), members, app, format).await?);

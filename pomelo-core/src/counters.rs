@@ -20,7 +20,7 @@ pub enum Dropped {
     LinkBroke,
     /// A request that came when its server was about to stop.
     Stopping,
-    /// A handler's reply that came after the client was already answered.
+    /// An answer that nobody waits for any more: the client was already answered, or who asked has given up or is gone.
     LateReply,
     /// A client's message with a route that is none, or a code that is not in the dictionary.
     BadRoute,
@@ -30,6 +30,12 @@ pub enum Dropped {
     BadInput,
     /// A connection that was kicked, since its client reads too slowly for what it is sent.
     TooSlow,
+    /// An answer that could not be sent. If it was too long, or the link full, an error is sent in its place.
+    Unanswered,
+    /// A notify, of a client or a server, that came when its lane was full (`lane_queue`).
+    LaneFull,
+    /// A notify, of a client or a server, that no server could be sent, where the sender isn't told.
+    Undelivered,
 }
 
 impl Dropped {
@@ -48,11 +54,14 @@ impl Dropped {
             Self::TooManyConnections => "too_many_connections",
             Self::BadInput => "bad_input",
             Self::TooSlow => "too_slow",
+            Self::Unanswered => "unanswered",
+            Self::LaneFull => "lane_full",
+            Self::Undelivered => "undelivered",
         }
     }
 }
 
-const REASONS: [Dropped; 12] = [
+const REASONS: [Dropped; 15] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
@@ -65,6 +74,9 @@ const REASONS: [Dropped; 12] = [
     Dropped::TooManyConnections,
     Dropped::BadInput,
     Dropped::TooSlow,
+    Dropped::Unanswered,
+    Dropped::LaneFull,
+    Dropped::Undelivered,
 ];
 
 /// A server's counters of what was dropped and of what panicked, since it started.

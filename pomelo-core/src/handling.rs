@@ -100,7 +100,19 @@ fn late(request: &Request) -> Error {
 
 /// On a frontend: the filters that are global, then the router, until the deadline.
 pub(crate) async fn place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
-    let mut work = pin!(find_place(core, request));
+    in_time(core, request, pin!(find_place(core, request))).await
+}
+
+/// Asks the router again for a message that could not be sent where it said, until the same deadline.
+pub(crate) async fn place_again(core: &Arc<Core>, request: &Request) -> Result<ServerId> {
+    in_time(core, request, pin!(route(core, request))).await
+}
+
+async fn in_time<T>(
+    core: &Core,
+    request: &Request,
+    mut work: Pin<&mut impl Future<Output = Result<T>>>,
+) -> Result<T> {
     match at_once(work.as_mut()).await {
         Poll::Ready(placed) => placed,
         Poll::Pending => {
@@ -118,12 +130,17 @@ async fn find_place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
         let concurrent = core.node().is_some_and(|node| node.is_concurrent(request.route()));
         return Ok(Placed::Here { concurrent });
     }
+    route(core, request).await.map(Placed::At)
+}
+
+/// Asks the router for the server that handles a message.
+async fn route(core: &Arc<Core>, request: &Request) -> Result<ServerId> {
     let by = RouteBy {
         core: core.clone(),
         subject: Subject::Session(request.session().clone()),
         message: RoutedMessage::Client { route: request.route().clone(), body: request.body().clone() },
     };
-    core.route(server_type, by, Site::new(core, "router").on(request)).await.map(Placed::At)
+    core.route(request.route().server_type(), by, Site::new(core, "router").on(request)).await
 }
 
 /// Answers a message for a global filter.
@@ -141,6 +158,9 @@ pub(crate) async fn answer(
 /// Answers a message that reached no handler.
 pub(crate) async fn refuse(core: &Arc<Core>, request: &Request, error: Error, answerer: &Answerer) {
     tracing::debug!(route = %request.route(), %error, "a message reached no handler");
+    if request.id().is_none() && error.kind() != ErrorKind::Closed {
+        core.counters.add(Dropped::Undelivered);
+    }
     let mut budget = Budget::after(core);
     let outcome = mend(core, core.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
     answerer.answer(core, request, &outcome);

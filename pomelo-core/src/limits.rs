@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, ErrorKind, Result};
+
 /// The bounds of one server. Set them in `configure`: `app.limits().rpc_timeout = …`.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -31,6 +33,30 @@ pub struct Limits {
     /// How long a server that starts waits for links to the others before it takes clients; those that are down then
     /// refuse what is sent to them. 2 s: processes that are started together find each other in less.
     pub link_timeout: Duration,
+}
+
+impl Limits {
+    /// A limit of 0 where nothing could go on with it is a mistake that shows at start, not as requests that hang.
+    ///
+    /// # Errors
+    /// Which limit it is.
+    pub(crate) fn check(&self) -> Result<()> {
+        let zeros = [
+            ("rpc_timeout", self.rpc_timeout.is_zero()),
+            ("pending_calls", self.pending_calls == 0),
+            ("request_timeout", self.request_timeout.is_zero()),
+            ("queued_requests", self.queued_requests == 0),
+            ("lane_queue", self.lane_queue == 0),
+            ("lanes", self.lanes == 0),
+        ];
+        match zeros.into_iter().find(|(_, is_zero)| *is_zero) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::of(
+                ErrorKind::Config,
+                format_args!("the limit `{name}` is 0: nothing would be handled"),
+            )),
+        }
+    }
 }
 
 impl Default for Limits {

@@ -21,7 +21,7 @@ impl Memory {
     /// Connects a client to the server that has this connector.
     pub fn connect(&self) -> Client {
         let frontend = self.0.lock().unwrap().clone().expect("the server has started");
-        let format = frontend.add_format(Arc::new(Lines));
+        let format = frontend.add_format(Arc::new(Lines)).unwrap();
         let (sink, frames) = unbounded_channel();
         let outbox = Outbox::new(Frames(sink), frontend.flusher(), format, 1 << 20);
         Client { session: frontend.open(&outbox, None), frames: tokio::sync::Mutex::new(frames) }

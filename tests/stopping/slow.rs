@@ -19,7 +19,7 @@ impl Slow {
     pub fn connect(&self) -> SlowClient {
         let frontend = self.0.lock().unwrap().clone().expect("the server has started");
         let line = Line::default();
-        let format = frontend.add_format(Arc::new(Words));
+        let format = frontend.add_format(Arc::new(Words)).unwrap();
         let outbox = Outbox::new(line.clone(), frontend.flusher(), format, 1 << 20);
         SlowClient { session: frontend.open(&outbox, None), line }
     }

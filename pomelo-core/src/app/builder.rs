@@ -304,6 +304,7 @@ impl<R: Cluster> Builder<R> {
             let why = format!("{} has a connector and is no frontend in servers.json", info.id);
             return Err(Error::of(ErrorKind::Config, why));
         }
+        setup.limits.check().map_err(|error| error.context(&info.id))?;
         let (executor, thread) =
             if setup.one_thread { super::running::one_thread(&info.id)? } else { (Handle::current(), None) };
         let mut core = Core {
@@ -336,10 +337,12 @@ impl<R: Cluster> Builder<R> {
             queues: Default::default(),
             hooks: Default::default(),
             pending: Pending::new(setup.limits.pending_calls),
+            owed: Default::default(),
             limits: setup.limits,
             lanes: OnceLock::new(),
             outlet: OnceLock::new(),
             node: RwLock::default(),
+            reloading: Default::default(),
         };
         core.filters = setup.filters.iter().map(|filter| filter.build(&core)).collect();
         core.global_filters = setup.global_filters.iter().map(|filter| filter.build(&core)).collect();

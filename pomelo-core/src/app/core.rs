@@ -1,10 +1,8 @@
 //! A server, without the type of its app.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use bytes::Bytes;
 use foldhash::fast::RandomState;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,20 +12,19 @@ use tokio::runtime::Handle;
 use super::{Busy, CoreInbox, Event, Membership, Node};
 use crate::boundary::{self, Site};
 use crate::channel::{Channels, Table as ChannelTable};
-use crate::cluster::{Known, Member, View};
+use crate::cluster::View;
 use crate::codec::Codecs;
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::envelope::{Answer, Envelope, Message, Payload, Push, SessionOp};
+use crate::envelope::{Envelope, Message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{ErrorHandler, Filter};
 use crate::lend::State;
 use crate::limits::Limits;
-use crate::message::Encoding;
 use crate::remote::{pack, unpack};
 use crate::route::{Route, RouteError};
 use crate::router::{RouteBy, Router, Routing};
-use crate::rpc::{Lanes, Pending};
+use crate::rpc::{Lanes, Owed, Pending};
 use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{BackendSessionService, Edge, Frontend, Hooks, SessionQueues, SessionService};
 use crate::supervisor::Supervisor;
@@ -63,9 +60,11 @@ pub struct Core {
     pub(crate) queues: SessionQueues,
     pub(crate) hooks: Hooks,
     pub(crate) pending: Pending,
+    pub(crate) owed: Owed,
     pub(super) lanes: OnceLock<Lanes>,
     pub(crate) outlet: OnceLock<Arc<dyn Outlet>>,
     pub(super) node: RwLock<Option<Arc<dyn Node>>>,
+    pub(super) reloading: Mutex<()>,
     pub(crate) busy: Busy,
 }
 
@@ -228,61 +227,6 @@ impl Core {
         }
     }
 
-    /// The number of a method at a server that is up.
-    pub(crate) fn method(&self, server: &ServerId, service: &str, method: &str) -> Result<u32> {
-        let known = self.view.known();
-        let member = self.callee(&known, server)?;
-        let unknown = || format!("{server} has no remote method {service}.{method}");
-        member.methods.number(service, method).ok_or_else(|| Error::of(ErrorKind::NoSuchMethod, unknown()))
-    }
-
-    /// Whether a server takes new work.
-    ///
-    /// # Errors
-    /// Why not.
-    pub(crate) fn check_working(&self, server: &ServerId) -> Result<()> {
-        self.callee(&self.view.known(), server).map(drop)
-    }
-
-    /// A server that takes what this one sends. One that is about to stop takes nothing new; but what this server sends
-    /// when it is about to stop itself belongs to what it has begun.
-    fn callee<'a>(&self, known: &'a Known, server: &ServerId) -> Result<&'a Member> {
-        let member = known.member(server).filter(|member| !member.leaving || self.is_leaving());
-        member.ok_or_else(|| self.unreachable(server))
-    }
-
-    fn unreachable(&self, server: &ServerId) -> Error {
-        let known = self.view.known();
-        if known.member(server).is_some_and(|member| member.leaving) {
-            return Error::of(ErrorKind::Refused, format_args!("{server} is stopping"));
-        }
-        let Some(info) = known.expects(server) else {
-            return Error::of(ErrorKind::NoServer, format_args!("there is no server `{server}`"));
-        };
-        if self.outlet.get().is_some_and(|outlet| !outlet.can_reach(info)) {
-            return Error::of(ErrorKind::NoServer, NoPort { from: &self.info.id, to: server });
-        }
-        Error::of(ErrorKind::Refused, format_args!("{server} is down"))
-    }
-
-    /// What it means that an envelope could not be sent.
-    pub(crate) fn unsent(&self, server: &ServerId, reason: Unsent) -> Error {
-        match reason {
-            Unsent::Full => Error::of(ErrorKind::Overloaded, format_args!("the link to {server} is full")),
-            Unsent::TooLong => {
-                Error::of(ErrorKind::BadMessage, format_args!("what goes to {server} is too long"))
-            }
-            Unsent::NoPort => Error::of(ErrorKind::NoServer, NoPort { from: &self.info.id, to: server }),
-            Unsent::NoLink => match self.unreachable(server) {
-                // It is up, as far as anybody knows, and the link to it is being made again.
-                error if self.view.known().working(server).is_some() => {
-                    Error::of(error.kind(), format_args!("the link to {server} is down"))
-                }
-                error => error,
-            },
-        }
-    }
-
     /// Queues a message for a server; one for this server itself is taken in at once.
     pub(crate) fn send(self: &Arc<Self>, server: &ServerId, message: Message) -> Result<(), Unsent> {
         if self.owns(server) {
@@ -292,118 +236,12 @@ impl Core {
         let outlet = self.outlet.get().ok_or(Unsent::NoLink)?;
         outlet.send(server, Envelope(message))
     }
-
-    pub(crate) fn reply(self: &Arc<Self>, server: &ServerId, seq: u64, result: Result<Answer>) {
-        if let Err(reason) = self.send(server, Message::Reply { seq, result }) {
-            // The asker's own deadline, or its view of the cluster, ends its wait.
-            tracing::warn!(%server, ?reason, "an answer could not be sent");
-        }
-    }
-
-    /// Replies from a task of its own, where the caller may be inside the asker's locks.
-    pub(crate) fn reply_later(self: &Arc<Self>, server: ServerId, seq: u64, result: Result<Answer>) {
-        let core = self.clone();
-        self.executor.spawn(async move { core.reply(&server, seq, result) });
-    }
-
-    /// Calls a remote's method by its number.
-    pub(crate) async fn call(
-        self: &Arc<Self>,
-        server: &ServerId,
-        method: u32,
-        lane: u64,
-        args: Bytes,
-        timeout: Duration,
-    ) -> Result<Bytes> {
-        match self.ask(server, timeout, |seq| Message::Call { seq, method, lane, args }).await? {
-            Answer::Returned(bytes) => Ok(bytes),
-            other => Err(Error::of(ErrorKind::BadMessage, format_args!("unexpected answer {other:?}"))),
-        }
-    }
-
-    /// Asks the frontend that owns a session.
-    pub(crate) async fn ask_session(self: &Arc<Self>, frontend: &ServerId, op: SessionOp) -> Result<Answer> {
-        if self.owns(frontend) {
-            return self.edge.act(self, frontend, op).await;
-        }
-        self.ask(frontend, self.limits.rpc_timeout, |seq| Message::Session { seq, op }).await
-    }
-
-    pub(super) async fn ask(
-        self: &Arc<Self>,
-        server: &ServerId,
-        timeout: Duration,
-        message: impl FnOnce(u64) -> Message,
-    ) -> Result<Answer> {
-        let (seq, answer) = self.pending.add_task(server)?;
-        let _forget = Forget { core: self, seq };
-        self.send(server, message(seq)).map_err(|reason| self.unsent(server, reason))?;
-        match tokio::time::timeout(timeout, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(self.unreachable(server)),
-            Err(_) => {
-                Err(Error::of(ErrorKind::Deadline, format_args!("no answer from {server} in {timeout:?}")))
-            }
-        }
-    }
-
-    /// Encodes a push once in each encoding that one of the frontends needs.
-    pub(crate) fn encode_push<'a>(
-        &self,
-        route: &str,
-        message: &impl Serialize,
-        volatile: bool,
-        frontends: impl Iterator<Item = &'a ServerId>,
-    ) -> Result<Push> {
-        let known = self.view.known();
-        let mut payload = Payload::default();
-        for accept in frontends.filter_map(|server| known.member(server)).flat_map(|member| &member.encodings)
-        {
-            if payload.json.is_some() && (payload.protobuf.is_some() || *accept == Encoding::Json) {
-                continue;
-            }
-            if payload.protobuf.is_some() && *accept == Encoding::Protobuf {
-                continue;
-            }
-            let body = self.codecs.encode(*accept, route, &message)?;
-            match body.encoding {
-                Encoding::Json => payload.json = Some(body.bytes),
-                Encoding::Protobuf => payload.protobuf = Some(body.bytes),
-            }
-        }
-        Ok(Push { route: route.into(), payload, volatile })
-    }
 }
 
 async fn decide(router: &dyn Router, by: RouteBy, servers: Servers, site: Site<'_>) -> Result<ServerId> {
     match boundary::call(&site, || router.route(by, servers))? {
         Routing::Now(server) => server,
         Routing::Later(server) => boundary::run(site, || server).await.flatten(),
-    }
-}
-
-/// There can be no link between two servers.
-struct NoPort<'a> {
-    from: &'a ServerId,
-    to: &'a ServerId,
-}
-
-impl std::fmt::Display for NoPort<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { from, to } = self;
-        write!(f, "{from} can't reach {to}: one of the two needs a `port` in servers.json")
-    }
-}
-
-/// Forgets a question when whoever asked stops waiting.
-struct Forget<'a> {
-    core: &'a Core,
-    seq: u64,
-}
-
-impl Drop for Forget<'_> {
-    fn drop(&mut self) {
-        self.core.pending.remove(self.seq);
     }
 }
 

@@ -2,16 +2,19 @@
 
 use std::sync::{Arc, Weak};
 
+use smallvec::SmallVec;
+
 use super::Core;
 use crate::channel;
 use crate::cluster::Member;
+use crate::counters::Dropped;
 use crate::envelope::{Answer, Envelope, Message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handling;
-use crate::message::Body;
+use crate::message::{Body, Request};
 use crate::rpc::{Job, Waiter};
 use crate::server::ServerId;
-use crate::session::{ClosedSession, Forwarded, Incarnation};
+use crate::session::{ClosedSession, Forwarded, Incarnation, SessionId};
 use crate::transport::{Inbox, Outcast};
 
 /// The receiving side of a server. It runs no code of the application, and takes no channel's lock: the sender may
@@ -58,12 +61,8 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
     match message {
         Message::Call { seq, method, lane, args } => {
             let job = Job::Call { from: from.clone(), seq, method, args, task: core.busy.begin() };
-            if !core.lanes().push(lane, job) && seq != 0 {
-                let error = Error::of(
-                    ErrorKind::Overloaded,
-                    format_args!("{} has too many calls queued", core.info.id),
-                );
-                core.reply_later(from.clone(), seq, Err(error));
+            if !core.lanes().push(lane, job) {
+                refuse_call(core, from, seq);
             }
         }
         Message::Forward { seq, session, route, id, body, accept } => {
@@ -84,6 +83,7 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
                 core.executor.spawn(act);
             }
         }
+        Message::SessionGone { id } => core.queues.drop_waiting(core, id),
         Message::SessionClosed { session, reason } => {
             tracing::debug!(session = %session.id, reason = &*reason, "a session closed");
             core.queues.close(core, ClosedSession { session, reason });
@@ -107,17 +107,32 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
     }
 }
 
+/// A lane is full; who wants no answer can't be told.
+#[cold]
+fn refuse_call(core: &Arc<Core>, from: &ServerId, seq: u64) {
+    if seq == 0 {
+        return core.counters.add(Dropped::LaneFull);
+    }
+    let why = format_args!("{} has too many calls queued", core.info.id);
+    core.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Overloaded, why)));
+}
+
 /// Hands an answer to who waits for it.
 pub(crate) fn complete(core: &Arc<Core>, seq: u64, result: Result<Answer>) {
-    if let Some(waiter) = core.pending.remove(seq) {
-        settle(core, waiter, result);
+    match core.pending.remove(seq) {
+        Some(waiter) => settle(core, seq, waiter, result),
+        None => core.counters.add(Dropped::LateReply),
     }
 }
 
-pub(crate) fn settle(core: &Arc<Core>, waiter: Waiter, result: Result<Answer>) {
+/// Ends an entry that was taken out of the table.
+pub(crate) fn settle(core: &Arc<Core>, seq: u64, waiter: Waiter, result: Result<Answer>) {
     match waiter {
-        // Whoever asked may have stopped waiting.
-        Waiter::Task(task) => drop(task.send(result)),
+        Waiter::Task(task) => {
+            if task.send(result).is_err() {
+                core.counters.add(Dropped::LateReply);
+            }
+        }
         Waiter::Client { session, request } => {
             let outcome = result.map(|answer| match answer {
                 Answer::Response(Some(body)) => body,
@@ -125,13 +140,35 @@ pub(crate) fn settle(core: &Arc<Core>, waiter: Waiter, result: Result<Answer>) {
             });
             let route = request.route().as_str();
             session.respond(request.id(), route, outcome.as_ref().map(Some));
-            session.answered();
-            if !core.global_filters.is_empty() {
-                let core = core.clone();
-                core.executor
-                    .clone()
-                    .spawn(async move { handling::after_global(&core, &request, &outcome).await });
-            }
+            session.ended(seq);
+            after_global(core, request, outcome);
         }
+    }
+}
+
+/// Ends the entries of a session that has closed: nobody is answered, and the servers that were asked stop what they have not
+/// begun.
+pub(crate) fn abandon(core: &Arc<Core>, session: SessionId, seqs: &[u64]) {
+    let mut asked = SmallVec::<[ServerId; 1]>::new();
+    for (server, waiter) in core.pending.remove_all(seqs) {
+        if !asked.contains(&server) {
+            asked.push(server);
+        }
+        if let Waiter::Client { request, .. } = waiter {
+            let why = format_args!("session {session} is closed");
+            after_global(core, request, Err(Error::of(ErrorKind::Closed, why)));
+        }
+    }
+    for server in asked {
+        // One that can't be told does work that nobody waits for, and no harm.
+        let _ = core.send(&server, Message::SessionGone { id: session });
+    }
+}
+
+/// Runs the global after filters, if there are any.
+fn after_global(core: &Arc<Core>, request: Request, outcome: Result<Body>) {
+    if !core.global_filters.is_empty() {
+        let core = core.clone();
+        core.executor.clone().spawn(async move { handling::after_global(&core, &request, &outcome).await });
     }
 }

@@ -118,7 +118,7 @@ impl Core {
         self.counters.add_many(Dropped::LinkBroke, lost);
         tracing::info!(server = %self.info.id, %peer, lost, "the link broke");
         self.membership.broken().insert(peer.clone());
-        self.edge.tables().stop_fetching(peer);
+        self.edge.stop_fetching(peer);
         self.fail_pending(peer, format_args!("the link to {peer} broke"));
     }
 
@@ -156,8 +156,8 @@ impl Core {
     }
 
     fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
-        for waiter in self.pending.remove_server(peer) {
-            inbox::settle(self, waiter, Err(Error::of(ErrorKind::Refused, why)));
+        for (seq, waiter) in self.pending.remove_server(peer) {
+            inbox::settle(self, seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
         }
     }
 

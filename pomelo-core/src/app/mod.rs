@@ -1,5 +1,6 @@
 //! The application: what a server is made of, and how several of them start in one process.
 
+mod asking;
 mod builder;
 mod busy;
 mod cluster;
@@ -7,7 +8,7 @@ mod command;
 mod component;
 mod configure;
 mod core;
-mod inbox;
+pub(crate) mod inbox;
 mod leaving;
 mod membership;
 mod node;
@@ -27,6 +28,7 @@ pub use component::Component;
 pub use configure::Configure;
 pub use running::Running;
 
+pub(crate) use asking::{Unqueued, returned};
 pub(crate) use busy::{Busy, Task};
 pub(crate) use inbox::CoreInbox;
 pub(crate) use membership::Membership;

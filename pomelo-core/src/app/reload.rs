@@ -18,10 +18,12 @@ impl<R: Cluster> App<R> {
     /// If a method wants to be lent something that was not inserted; if the server is stopped. Then all is as before.
     pub fn reload(&self, mount: impl FnOnce(&Self, &mut Mount<R>)) -> Result<()> {
         let stopped = || Error::of(ErrorKind::Closed, "the server is stopped");
-        let before = self.node().ok_or_else(stopped)?;
-        let mounted = before.as_any().downcast_ref::<Mounted<R>>().ok_or_else(stopped)?;
         let mut parts = Mount::new();
         mount(self, &mut parts);
+        // One at a time: two that number the same methods would tell others different numbers.
+        let _turn = self.reloading.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let before = self.node().ok_or_else(stopped)?;
+        let mounted = before.as_any().downcast_ref::<Mounted<R>>().ok_or_else(stopped)?;
         let after =
             Arc::new(Mounted::new(self.clone(), parts.parts, mounted.listeners(), mounted.numbers())?);
         let methods = Arc::new(after.methods());

@@ -339,12 +339,12 @@ fn sweep<R: Cluster>(app: &App<R>) -> JoinHandle<()> {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let Some(core) = core.upgrade() else { return };
-            core.channels.tell_untold(&core);
+            core.send_again();
             // The server that handles it answers at the deadline; this is for when it can't.
             let limit = core.limits.request_timeout + Duration::from_secs(2);
-            for waiter in core.pending.remove_overdue(limit) {
+            for (seq, waiter) in core.pending.remove_overdue(limit) {
                 let error = Error::of(ErrorKind::Deadline, "no answer came");
-                super::inbox::settle(&core, waiter, Err(error));
+                super::inbox::settle(&core, seq, waiter, Err(error));
             }
         }
     })

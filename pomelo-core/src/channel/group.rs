@@ -63,9 +63,11 @@ impl Group {
         std::mem::take(&mut self.lock().uids).into_iter().collect()
     }
 
-    /// What was asked for won't come any more.
-    pub(crate) fn stop_fetching(&self) {
-        self.lock().fetching = false;
+    /// What was asked for won't come any more; true if pushes wait for it.
+    pub(crate) fn stop_fetching(&self) -> bool {
+        let mut state = self.lock();
+        state.fetching = false;
+        state.stash.is_some()
     }
 }
 
@@ -202,10 +204,25 @@ fn change(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, chang
     change(&group);
 }
 
-/// Asks for the membership, unless that is under way; if it can't be sent, the next message of the group tries again.
+/// Asks for the membership, unless that is under way; if it can't be sent, that is [tried again](fetch_again).
 fn fetch(core: &Arc<Core>, from: &ServerId, key: &GroupKey, state: &mut State) {
     if !state.fetching {
         state.fetching = core.send(from, Message::FetchGroup { group: key.group }).is_ok();
+        if !state.fetching {
+            core.edge.fetch_later([key.clone()]);
+        }
+    }
+}
+
+/// Asks for the memberships that could not be asked for before: what waits for them must not wait for the next message of its
+/// channel, which may never come.
+pub(crate) fn fetch_again(core: &Arc<Core>) {
+    for key in core.edge.take_unfetched() {
+        let Some(group) = core.edge.tables().group(&key) else { continue };
+        let mut state = group.lock();
+        if state.stash.is_some() {
+            fetch(core, &key.backend, &key, &mut state);
+        }
     }
 }
 
@@ -214,11 +231,15 @@ pub(crate) fn drop_group(core: &Arc<Core>, key: &GroupKey) {
     let Some(group) = core.edge.tables().drop_group(key) else { return };
     let stash = group.lock().stash.take();
     for (seq, _) in stash.into_iter().flatten() {
-        core.counters.add(Dropped::Unreachable);
-        if seq != 0 {
-            let error = Error::of(ErrorKind::Closed, "the channel is no more");
-            core.reply_later(key.backend.clone(), seq, Err(error));
-        }
+        refuse(core, &key.backend, seq, "the channel is no more");
+    }
+}
+
+/// Drops a push that can't be delivered, and says so to who wants to know.
+fn refuse(core: &Arc<Core>, from: &ServerId, seq: u64, why: &str) {
+    core.counters.add(Dropped::Unreachable);
+    if seq != 0 {
+        core.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Closed, why)));
     }
 }
 
@@ -249,7 +270,12 @@ fn push(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, seq: u6
         if stash.len() < core.limits.stashed_pushes {
             stash.push((seq, push));
         } else {
-            core.counters.add(Dropped::Unreachable);
+            refuse(
+                core,
+                from,
+                seq,
+                "too many pushes wait for the membership of the channel (stashed_pushes)",
+            );
         }
         return fetch(core, from, key, &mut state);
     }

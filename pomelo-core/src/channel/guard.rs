@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::service::Asked;
+use super::confirmed::Asked;
 use super::{Inner, Recipient, State};
 use crate::counters::Dropped;
 use crate::envelope::{GroupKey, GroupOp, Message, Push};
@@ -96,7 +96,7 @@ impl<'a> ChannelGuard<'a> {
     }
 
     /// Pushes, asking each frontend who was not reached.
-    pub(super) fn push_asking(&mut self, route: &str, message: &impl Serialize) -> Result<Vec<Asked>> {
+    pub(super) fn push_asking(&mut self, route: &str, message: &impl Serialize) -> Result<Vec<Asked<'a>>> {
         self.check()?;
         let core = &self.channel.core;
         let push: Push = core.encode_push(route, message, false, self.state.frontends.frontends())?;
@@ -104,16 +104,11 @@ impl<'a> ChannelGuard<'a> {
         let mut asked = Vec::new();
         for sid in frontends {
             let uids = self.state.members.at(&self.state.frontends, &sid);
-            let Ok((seq, answer)) = core.pending.add_task(&sid) else {
-                asked.push(Asked::unreachable(core, uids));
-                continue;
-            };
-            if self.tell(&sid, GroupOp::Push { seq, push: push.clone() }) {
-                asked.push(Asked { seq, answer: Some(answer), uids });
-            } else {
-                core.pending.remove(seq);
-                asked.push(Asked::unreachable(core, uids));
-            }
+            let question = core.pending.add_task(&sid).ok();
+            let question = question.filter(|question| {
+                self.tell(&sid, GroupOp::Push { seq: question.seq(), push: push.clone() })
+            });
+            asked.push(Asked::new(core, question, uids));
         }
         Ok(asked)
     }

@@ -3,7 +3,9 @@
 //! A channel belongs to the server that made it. Its members' frontends keep a copy of the membership (a group), so
 //! that a push is one message per frontend, whatever the number of members.
 
+mod confirmed;
 mod copies;
+mod encode;
 mod group;
 mod guard;
 mod members;
@@ -17,9 +19,10 @@ use serde::Serialize;
 pub use guard::ChannelGuard;
 pub use service::Channels;
 
-pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids, drop_group};
+pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids, drop_group, fetch_again};
 pub(crate) use service::Table;
 
+use confirmed::missing;
 use copies::Copies;
 use members::Members;
 
@@ -93,7 +96,8 @@ impl Channel {
     /// calls. What could not be queued for a frontend is counted as dropped.
     ///
     /// # Errors
-    /// If the channel is destroyed, or the message can't be encoded.
+    /// If the channel is destroyed; if the message can't be encoded; or if no client could be sent it: its route has more than 255
+    /// bytes, or it takes more than 16 MiB.
     pub fn push(&self, route: &str, message: &impl Serialize) -> Result<()> {
         self.guard().push(route, message)
     }
@@ -115,13 +119,16 @@ impl Channel {
     }
 
     /// As [`push`](Self::push), and returns the users that were not reached: those without a connection at their
-    /// frontend, those whose outbox was full, and all at a frontend that failed.
+    /// frontend, those whose outbox was full, and all at a frontend that failed or has not answered within `rpc_timeout`.
     ///
     /// # Errors
     /// As [`push`](Self::push).
+    ///
+    /// # Cancel safety
+    /// The push was sent when this is first polled; a caller that stops waiting only doesn't hear who missed it.
     pub async fn push_confirmed(&self, route: &str, message: &impl Serialize) -> Result<Vec<Uid>> {
         let asked = self.guard().push_asking(route, message)?;
-        Ok(service::missing(&self.0.core, asked).await)
+        Ok(missing(&self.0.core, asked).await)
     }
 
     /// The users in the channel, in the order in which they joined; one at two frontends is there twice.

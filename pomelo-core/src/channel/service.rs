@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde::Serialize;
 use serde_json::Value;
 use smallvec::SmallVec;
-use tokio::sync::oneshot;
 
+use super::confirmed::{Asked, missing};
 use super::{Channel, ChannelGuard, Recipient};
 use crate::app::Core;
 use crate::counters::Dropped;
-use crate::envelope::{Answer, Message};
+use crate::envelope::Message;
 use crate::error::Result;
 use crate::server::ServerId;
 use crate::session::Uid;
@@ -120,22 +120,6 @@ pub struct Channels {
     core: Arc<Core>,
 }
 
-/// A frontend that was asked whom it did not reach.
-pub(crate) struct Asked {
-    pub(super) seq: u64,
-    /// None if it could not be asked.
-    pub(super) answer: Option<oneshot::Receiver<Result<Answer>>>,
-    pub(super) uids: Vec<Uid>,
-}
-
-impl Asked {
-    /// A frontend that the push could not be sent to.
-    pub(super) fn unreachable(core: &Core, uids: Vec<Uid>) -> Self {
-        core.counters.add(Dropped::Unreachable);
-        Self { seq: 0, answer: None, uids }
-    }
-}
-
 impl Channels {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self { core }
@@ -177,11 +161,7 @@ impl Channels {
                 // Somebody was faster. It has left the table, so the next one is another.
                 continue;
             }
-            let result = change(&mut guard);
-            if guard.is_empty() {
-                guard.destroy();
-            }
-            return result;
+            return change(LeftEmpty(&mut guard).0);
         }
     }
 
@@ -208,7 +188,8 @@ impl Channels {
     /// Sends a message to users by name, one message per frontend. It never waits.
     ///
     /// # Errors
-    /// If the message can't be encoded.
+    /// If the message can't be encoded, or no client could be sent it: its route has more than 255 bytes, or it takes more than
+    /// 16 MiB.
     pub fn push_by_uids<I>(&self, route: &str, message: &impl Serialize, recipients: I) -> Result<()>
     where
         I: IntoIterator<Item = Recipient>,
@@ -223,10 +204,14 @@ impl Channels {
         Ok(())
     }
 
-    /// As [`push_by_uids`](Self::push_by_uids), and returns the users that were not reached.
+    /// As [`push_by_uids`](Self::push_by_uids), and returns the users that were not reached, as
+    /// [`Channel::push_confirmed`] does.
     ///
     /// # Errors
-    /// If the message can't be encoded.
+    /// As [`push_by_uids`](Self::push_by_uids).
+    ///
+    /// # Cancel safety
+    /// As [`Channel::push_confirmed`].
     pub async fn push_by_uids_confirmed<I>(
         &self,
         route: &str,
@@ -238,27 +223,19 @@ impl Channels {
     {
         let by_frontend = group(to);
         let push = self.core.encode_push(route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
-        let mut asked = Vec::new();
-        for (sid, uids) in by_frontend {
-            let Ok((seq, answer)) = self.core.pending.add_task(&sid) else {
-                asked.push(Asked::unreachable(&self.core, uids));
-                continue;
-            };
-            let push = Message::PushUids { seq, push: push.clone(), uids: uids.clone() };
-            if self.core.send(&sid, push).is_ok() {
-                asked.push(Asked { seq, answer: Some(answer), uids });
-            } else {
-                self.core.pending.remove(seq);
-                asked.push(Asked::unreachable(&self.core, uids));
-            }
-        }
+        let asked = by_frontend.into_iter().map(|(sid, uids)| {
+            let (push, to) = (push.clone(), uids.clone());
+            let sent = self.core.question(&sid, |seq| Message::PushUids { seq, push, uids: to });
+            Asked::new(&self.core, sent.ok(), uids)
+        });
+        let asked = asked.collect();
         Ok(missing(&self.core, asked).await)
     }
 
     /// Sends a message to all clients of all frontends of a type.
     ///
     /// # Errors
-    /// If the message can't be encoded.
+    /// As [`push_by_uids`](Self::push_by_uids).
     pub fn broadcast(&self, server_type: &str, route: &str, message: &impl Serialize) -> Result<()> {
         self.broadcast_to(server_type, route, message, false, None)
     }
@@ -267,7 +244,7 @@ impl Channels {
     /// frontends' broadcast filter lets through for this parameter.
     ///
     /// # Errors
-    /// If the message can't be encoded.
+    /// As [`push_by_uids`](Self::push_by_uids).
     pub fn broadcast_to(
         &self,
         server_type: &str,
@@ -288,6 +265,17 @@ impl Channels {
     }
 }
 
+/// Destroys a channel that is empty when its change has ended, by a panic or not.
+struct LeftEmpty<'a, 'b>(&'a mut ChannelGuard<'b>);
+
+impl Drop for LeftEmpty<'_, '_> {
+    fn drop(&mut self) {
+        if self.0.is_empty() {
+            self.0.destroy();
+        }
+    }
+}
+
 /// Users by frontend; a list sorted by text, since there are few frontends, and mostly one.
 fn group(recipients: impl IntoIterator<Item = Recipient>) -> SmallVec<[(ServerId, Vec<Uid>); 1]> {
     let mut by_frontend = SmallVec::<[(ServerId, Vec<Uid>); 1]>::new();
@@ -298,23 +286,4 @@ fn group(recipients: impl IntoIterator<Item = Recipient>) -> SmallVec<[(ServerId
         }
     }
     by_frontend
-}
-
-/// Collects the users that frontends did not reach; of one that doesn't answer, all.
-pub(crate) async fn missing(core: &Core, asked: Vec<Asked>) -> Vec<Uid> {
-    let mut missing = Vec::new();
-    for Asked { seq, answer, uids } in asked {
-        let Some(answer) = answer else {
-            missing.extend(uids);
-            continue;
-        };
-        match tokio::time::timeout(core.limits.rpc_timeout, answer).await {
-            Ok(Ok(Ok(Answer::Missing(not_reached)))) => missing.extend(not_reached),
-            _ => {
-                core.pending.remove(seq);
-                missing.extend(uids);
-            }
-        }
-    }
-    missing
 }

@@ -92,6 +92,8 @@ pub(crate) enum Message {
     Broadcast { push: Push, bound_only: bool, filter: Option<Value> },
     /// Wants an answer, once all that was sent before it is taken in.
     Fence { seq: u64 },
+    /// A session whose messages the receiver was sent is closed: those that it has not begun need not be handled.
+    SessionGone { id: SessionId },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,6 +108,18 @@ pub(crate) enum Answer {
     Sessions(Vec<Snapshot>),
     /// Users that were not reached.
     Missing(Vec<Uid>),
+}
+
+impl Answer {
+    /// How many bytes of the application's are in it.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Returned(bytes) => bytes.len(),
+            Self::Response(Some(body)) => body.bytes.len(),
+            Self::Missing(uids) => uids.iter().map(|uid| uid.len()).sum(),
+            Self::Done(_) | Self::Response(None) | Self::Sessions(_) => 0,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

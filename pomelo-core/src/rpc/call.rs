@@ -1,18 +1,24 @@
 //! A call on its way out.
 
-use std::future::IntoFuture;
+use std::future::{IntoFuture, poll_fn};
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
+use super::pending::Question;
+use super::reroute::send_routed;
 use super::target::{Destination, Mode, Target};
-use crate::app::Core;
+use crate::app::{Core, Unqueued, returned};
 use crate::boundary::Site;
+use crate::counters::Dropped;
 use crate::envelope::Message;
 use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{ArgWriter, unpack};
@@ -67,7 +73,8 @@ pub struct Call<O, M> {
 }
 
 impl<O, M> Call<O, M> {
-    /// Sets how long to wait for the answer; the default is the setting `rpc_timeout`, 30 s.
+    /// Sets how long the call may take, a router that has to ask somebody included; the default is the limit `rpc_timeout`,
+    /// 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.outgoing.timeout = Some(timeout);
         self
@@ -79,7 +86,8 @@ impl<O, M> Call<O, M> {
     /// is no longer ordered before later ones.
     ///
     /// # Errors
-    /// If the arguments can't be written, no server is found, or the server can't be reached.
+    /// If the arguments can't be written, no server is found, or the server can't be reached; of a call to
+    /// [`ALL`](crate::rpc::ALL), if one of them can't be, after all others were told.
     pub fn notify(self) -> Result<()> {
         self.outgoing.notify()
     }
@@ -132,75 +140,125 @@ impl Outgoing {
         RouteBy { core: self.core.clone(), subject, message }
     }
 
-    fn routing(&self) -> Site<'_> {
-        Site::new(&self.core, "router").calling(self.service, self.method)
-    }
-
-    /// The one server that the call goes to.
+    /// The server that the router picks.
     async fn server(&self, args: &Bytes) -> Result<ServerId> {
-        match (&self.destination, self.subject()) {
-            (Destination::Server(server), _) => Ok(server.clone()),
-            (_, Some(subject)) => {
-                let by = self.route_by(subject, args.clone());
-                self.core.route(self.server_type, by, self.routing()).await
-            }
-            (_, None) => Err(Error::of(ErrorKind::NoServer, "a call to all servers has no single one")),
-        }
+        let no_subject = || Error::of(ErrorKind::NoServer, "a call to all servers has no single one");
+        let by = self.route_by(self.subject().ok_or_else(no_subject)?, args.clone());
+        let site = Site::new(&self.core, "router").calling(self.service, self.method);
+        self.core.route(self.server_type, by, site).await
     }
 
     pub(super) async fn one<O: DeserializeOwned>(self) -> Result<O> {
         let args = self.args.clone()?;
-        let server = self.server(&args).await?;
-        self.ask(server, args).await
+        let deadline = Instant::now() + self.timeout();
+        let (server, question) =
+            self.sent(&args, deadline, |server| self.question(server, args.clone())).await?;
+        self.answer(&server, question, deadline).await
     }
 
     pub(super) async fn each<O: DeserializeOwned>(self) -> Result<Vec<(ServerId, Result<O>)>> {
         let args = self.args.clone()?;
+        let deadline = Instant::now() + self.timeout();
         let servers = self.core.servers(self.server_type);
-        let calls = servers.iter().map(|server| {
-            let (server, args, outgoing) = (server.id.clone(), args.clone(), &self);
-            async move { (server.clone(), outgoing.ask(server, args).await) }
+        let calls = servers.iter().map(|server| async {
+            let answer = match self.question(&server.id, args.clone()) {
+                Ok(question) => self.answer(&server.id, question, deadline).await,
+                Err(unqueued) => Err(unqueued.error),
+            };
+            (server.id.clone(), answer)
         });
         Ok(join_all(calls).await)
     }
 
-    async fn ask<O: DeserializeOwned>(&self, server: ServerId, args: Bytes) -> Result<O> {
-        let timeout = self.timeout.unwrap_or(self.core.limits.rpc_timeout);
-        let method = self.core.method(&server, self.service, self.method)?;
-        let returned = self.core.call(&server, method, self.lane(), args, timeout).await;
-        let name = || format!("{}.{} at {server}", self.service, self.method);
-        let bytes =
-            returned.map_err(|e| if e.kind() == ErrorKind::Application { e } else { e.context(name()) })?;
-        unpack(&bytes).map_err(|e| e.context(name()))
+    /// Sends the call by `send` where it goes; the deadline covers the router.
+    async fn sent<T>(
+        &self,
+        args: &Bytes,
+        deadline: Instant,
+        send: impl Fn(&ServerId) -> Result<T, Unqueued>,
+    ) -> Result<(ServerId, T)> {
+        if let Destination::Server(server) = &self.destination {
+            return Ok((server.clone(), send(server)?));
+        }
+        let mut sending = pin!(async {
+            let server = self.server(args).await?;
+            send_routed(server, send, || self.server(args)).await
+        });
+        match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => timeout_at(deadline, sending).await.unwrap_or_else(|_| {
+                let why = format_args!("{}.{} was not routed in time", self.service, self.method);
+                Err(Error::of(ErrorKind::Deadline, why))
+            }),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(self.core.limits.rpc_timeout)
+    }
+
+    fn question(&self, server: &ServerId, args: Bytes) -> Result<Question<'_>, Unqueued> {
+        let method = self.core.method(server, self.service, self.method)?;
+        let lane = self.lane();
+        let sent = self.core.question(server, |seq| Message::Call { seq, method, lane, args });
+        sent.map_err(|Unqueued { error, may_move }| Unqueued { error: self.at(server, error), may_move })
+    }
+
+    async fn answer<O: DeserializeOwned>(
+        &self,
+        server: &ServerId,
+        question: Question<'_>,
+        deadline: Instant,
+    ) -> Result<O> {
+        let answer = self.core.answer(server, question, deadline).await;
+        let bytes = answer.and_then(returned).map_err(|error| match error.kind() {
+            ErrorKind::Application => error,
+            _ => self.at(server, error),
+        })?;
+        unpack(&bytes).map_err(|error| self.at(server, error))
+    }
+
+    /// The error with what was called, and where.
+    fn at(&self, server: &ServerId, error: Error) -> Error {
+        error.context(format_args!("{}.{} at {server}", self.service, self.method))
     }
 
     fn notify(self) -> Result<()> {
         let args = self.args.clone()?;
-        let servers = match (&self.destination, self.subject()) {
-            (Destination::Server(server), _) => vec![server.clone()],
-            (_, None) => self.core.servers(self.server_type).iter().map(|server| server.id.clone()).collect(),
-            (_, Some(subject)) => {
-                let by = self.route_by(subject, args.clone());
-                let executor = self.core.executor.clone();
-                let mut sending = Box::pin(async move {
-                    let server = self.core.route(self.server_type, by, self.routing()).await?;
-                    self.tell(&server, args)
-                });
-                if let Some(sent) = (&mut sending).now_or_never() {
-                    return sent;
-                }
-                executor.spawn(async move {
-                    if let Err(error) = sending.await {
-                        tracing::warn!(%error, "a notify was not sent");
-                    }
-                });
-                return Ok(());
+        if let Destination::All = self.destination {
+            return self.tell_all(&args);
+        }
+        let (core, deadline) = (self.core.clone(), Instant::now() + self.timeout());
+        let mut sending = Box::pin(async move {
+            self.sent(&args, deadline, |server| self.tell(server, args.clone())).await.map(drop)
+        });
+        if let Some(sent) = (&mut sending).now_or_never() {
+            return sent;
+        }
+        core.executor.clone().spawn(async move {
+            if let Err(error) = sending.await {
+                core.counters.add(Dropped::Undelivered);
+                tracing::warn!(%error, "a notify was not sent");
             }
-        };
-        servers.iter().try_for_each(|server| self.tell(server, args.clone()))
+        });
+        Ok(())
     }
 
-    fn tell(&self, server: &ServerId, args: Bytes) -> Result<()> {
+    /// Tells every server that can be told.
+    ///
+    /// # Errors
+    /// Who could not be, if anybody.
+    fn tell_all(&self, args: &Bytes) -> Result<()> {
+        let servers = self.core.servers(self.server_type);
+        let errors = servers.iter().filter_map(|server| self.tell(&server.id, args.clone()).err());
+        let errors: Vec<Error> = errors.map(Error::from).collect();
+        let Some(first) = errors.first() else { return Ok(()) };
+        let all = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let why = format!("{} of {} servers were not told: {all}", errors.len(), servers.len());
+        Err(Error::of(first.kind(), why))
+    }
+
+    fn tell(&self, server: &ServerId, args: Bytes) -> Result<(), Unqueued> {
         let method = self.core.method(server, self.service, self.method)?;
         let call = Message::Call { seq: 0, method, lane: self.lane(), args };
         self.core.send(server, call).map_err(|reason| self.core.unsent(server, reason))

@@ -115,14 +115,13 @@ impl Caller {
                 let why = format!("{server} has no remote method {service}.{method}");
                 Error::of(ErrorKind::NoSuchMethod, why)
             })?;
-            let (seq, answer) = self.state.pending.add_task(&server)?;
-            let _forget = Forget { pending: &self.state.pending, seq };
-            let message = Message::Call { seq, method: number, lane: 0, args };
+            let mut question = self.state.pending.add_task(&server)?;
+            let message = Message::Call { seq: question.seq(), method: number, lane: 0, args };
             self.outlet.send(&server, Envelope(message)).map_err(|reason| unsent(&server, reason))?;
-            match answer.await {
-                Ok(Ok(Answer::Returned(bytes))) => unpack(&bytes),
-                Ok(Err(error)) => Err(error),
-                Ok(Ok(_)) | Err(_) => Err(unsent(&server, Unsent::NoLink)),
+            match question.answer().await {
+                Some(Ok(Answer::Returned(bytes))) => unpack(&bytes),
+                Some(Err(error)) => Err(error),
+                Some(Ok(_)) | None => Err(unsent(&server, Unsent::NoLink)),
             }
         };
         let late = || Error::of(ErrorKind::Deadline, format_args!("no answer from {server}"));
@@ -159,18 +158,6 @@ fn unsent(server: &ServerId, reason: Unsent) -> Error {
         Unsent::NoLink | Unsent::NoPort => {
             Error::of(ErrorKind::Refused, format_args!("the link to {server} broke"))
         }
-    }
-}
-
-/// Forgets a question when whoever asked stops waiting.
-struct Forget<'a> {
-    pending: &'a Pending,
-    seq: u64,
-}
-
-impl Drop for Forget<'_> {
-    fn drop(&mut self) {
-        self.pending.remove(self.seq);
     }
 }
 

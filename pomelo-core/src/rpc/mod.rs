@@ -3,7 +3,9 @@
 mod call;
 mod caller;
 mod lanes;
+mod owed;
 mod pending;
+mod reroute;
 mod target;
 
 pub use call::{Call, Outgoing, RpcClient};
@@ -11,4 +13,6 @@ pub use caller::Caller;
 pub use target::{ALL, All, Destination, Each, Key, Mode, One, Target, To, key, to};
 
 pub(crate) use lanes::{Job, Lanes};
-pub(crate) use pending::{Pending, Waiter};
+pub(crate) use owed::Owed;
+pub(crate) use pending::{Pending, Question, Waiter};
+pub(crate) use reroute::send_routed;

@@ -1,4 +1,7 @@
-//! What waits for an answer from another server.
+//! Pending answers: every question that is out, with who waits for its answer.
+//!
+//! Whoever takes an entry out of the table ends it: its answer, its deadline, the loss of the link, the closing of its
+//! session, or the guard of who asked. There is one entry, so exactly one of these happens.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -43,6 +46,72 @@ pub(crate) enum Waiter {
     Client { session: Arc<ClientSession>, request: Request },
 }
 
+/// A task's place in the table, and where its answer arrives. A task that stops waiting drops it, which makes room.
+pub(crate) struct Question<'a> {
+    pending: &'a Pending,
+    seq: u64,
+    answer: oneshot::Receiver<Result<Answer>>,
+    is_over: bool,
+}
+
+impl Question<'_> {
+    /// The number that its answer carries.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Waits for the answer; none if there will be none, since the link is lost.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: the answer can be awaited again.
+    pub(crate) async fn answer(&mut self) -> Option<Result<Answer>> {
+        let answer = (&mut self.answer).await.ok();
+        // Whoever answered has taken the entry out.
+        self.is_over = true;
+        answer
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.pending.remove(self.seq);
+        }
+    }
+}
+
+/// A client's place in the table until its request is on its way; dropped before that, it is taken back.
+#[must_use]
+pub(crate) struct Entry<'a> {
+    pending: &'a Pending,
+    seq: u64,
+}
+
+impl Entry<'_> {
+    /// The number that the answer carries.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The request is on its way: from now on its answer, its deadline, the link or the session ends it.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self);
+    }
+
+    /// The request could not be sent; false if somebody has ended it meanwhile, and so answers it.
+    pub(crate) fn withdraw(self) -> bool {
+        let is_mine = self.pending.remove(self.seq).is_some();
+        std::mem::forget(self);
+        is_mine
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.pending.remove(self.seq);
+    }
+}
+
 impl Pending {
     pub(crate) fn new(limit: usize) -> Self {
         Self { serial: AtomicU64::new(0), limit: AtomicUsize::new(limit), table: Mutex::default() }
@@ -55,9 +124,10 @@ impl Pending {
 
     /// # Errors
     /// `Overloaded`, if too many wait for that server.
-    pub(crate) fn add_task(&self, server: &ServerId) -> Result<(u64, oneshot::Receiver<Result<Answer>>)> {
-        let (sender, receiver) = oneshot::channel();
-        Ok((self.add(server, Waiter::Task(sender))?, receiver))
+    pub(crate) fn add_task(&self, server: &ServerId) -> Result<Question<'_>> {
+        let (sender, answer) = oneshot::channel();
+        let seq = self.add(server, Waiter::Task(sender))?;
+        Ok(Question { pending: self, seq, answer, is_over: false })
     }
 
     /// # Errors
@@ -67,8 +137,9 @@ impl Pending {
         server: &ServerId,
         session: Arc<ClientSession>,
         request: Request,
-    ) -> Result<u64> {
-        self.add(server, Waiter::Client { session, request })
+    ) -> Result<Entry<'_>> {
+        let seq = self.add(server, Waiter::Client { session, request })?;
+        Ok(Entry { pending: self, seq })
     }
 
     fn add(&self, server: &ServerId, waiter: Waiter) -> Result<u64> {
@@ -83,8 +154,9 @@ impl Pending {
         Ok(seq)
     }
 
+    /// Takes an entry out; none if somebody was faster.
     pub(crate) fn remove(&self, seq: u64) -> Option<Waiter> {
-        self.lock().remove(seq)
+        self.lock().remove(seq).map(|waiting| waiting.waiter)
     }
 
     /// How many wait.
@@ -92,13 +164,20 @@ impl Pending {
         self.lock().waiting.len()
     }
 
-    /// All that wait for a server that is gone.
-    pub(crate) fn remove_server(&self, server: &ServerId) -> Vec<Waiter> {
+    /// Those of these entries that are still there, each with the server that was asked.
+    pub(crate) fn remove_all(&self, seqs: &[u64]) -> Vec<(ServerId, Waiter)> {
+        let mut table = self.lock();
+        let removed = seqs.iter().filter_map(|seq| table.remove(*seq));
+        removed.map(|waiting| (waiting.server, waiting.waiter)).collect()
+    }
+
+    /// All that wait for a server that is gone, each with its number.
+    pub(crate) fn remove_server(&self, server: &ServerId) -> Vec<(u64, Waiter)> {
         self.lock().remove_where(|waiting| waiting.server == *server)
     }
 
-    /// Clients that have waited longer than `limit`: the server is up and doesn't answer.
-    pub(crate) fn remove_overdue(&self, limit: Duration) -> Vec<Waiter> {
+    /// Clients that have waited longer than `limit`, each with its number: the server is up and doesn't answer.
+    pub(crate) fn remove_overdue(&self, limit: Duration) -> Vec<(u64, Waiter)> {
         let now = Instant::now();
         self.lock().remove_where(|waiting| match &waiting.waiter {
             Waiter::Client { request, .. } => now.duration_since(request.arrived()) > limit,
@@ -123,17 +202,17 @@ impl Table {
         true
     }
 
-    fn remove(&mut self, seq: u64) -> Option<Waiter> {
-        let Waiting { server, waiter } = self.waiting.remove(&seq)?;
-        self.uncount(&server);
-        Some(waiter)
+    fn remove(&mut self, seq: u64) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&seq)?;
+        self.uncount(&waiting.server);
+        Some(waiting)
     }
 
-    fn remove_where(&mut self, wanted: impl Fn(&Waiting) -> bool) -> Vec<Waiter> {
+    fn remove_where(&mut self, wanted: impl Fn(&Waiting) -> bool) -> Vec<(u64, Waiter)> {
         let removed: Vec<_> = self.waiting.extract_if(|_, waiting| wanted(waiting)).collect();
         removed.iter().for_each(|(_, waiting)| self.uncount(&waiting.server));
         self.out.retain(|_, out| *out > 0);
-        removed.into_iter().map(|(_, waiting)| waiting.waiter).collect()
+        removed.into_iter().map(|(seq, waiting)| (seq, waiting.waiter)).collect()
     }
 
     /// A server that nobody waits for is kept: it will be asked again, and this happens at every call.
@@ -153,14 +232,38 @@ mod tests {
         let (pending, one, two) = (Pending::new(2), ServerId::from("chat-1"), ServerId::from("chat-2"));
         let first = pending.add_task(&one).unwrap();
         let _second = pending.add_task(&one).unwrap();
-        let error = pending.add_task(&one).unwrap_err();
+        let error = pending.add_task(&one).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Overloaded);
         assert!(error.message().contains("chat-1") && error.message().contains("pending_calls"), "{error}");
-        assert!(pending.add_task(&two).is_ok());
-        assert!(pending.remove(first.0).is_some() && pending.remove(first.0).is_none());
-        assert!(pending.add_task(&one).is_ok() && pending.add_task(&one).is_err());
+        let _other = pending.add_task(&two).unwrap();
+        drop(first);
+        let _third = pending.add_task(&one).unwrap();
+        assert!(pending.add_task(&one).is_err());
         assert_eq!(pending.remove_server(&one).len(), 2);
+        assert_eq!(pending.len(), 1);
         assert!(pending.add_task(&one).is_ok());
-        assert_eq!(pending.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_answered_question_is_out_of_the_table_once() {
+        let (pending, one) = (Pending::new(2), ServerId::from("chat-1"));
+        let mut question = pending.add_task(&one).unwrap();
+        let Some(Waiter::Task(task)) = pending.remove(question.seq()) else { panic!("it is there") };
+        assert!(pending.remove(question.seq()).is_none(), "nobody else can end it");
+        let later = pending.add_task(&one).unwrap();
+        task.send(Ok(Answer::Done(7))).unwrap();
+        assert!(matches!(question.answer().await, Some(Ok(Answer::Done(7)))));
+        drop(question);
+        assert_eq!(pending.len(), 1);
+        drop(later);
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_question_whose_entry_is_dropped_gets_no_answer() {
+        let (pending, one) = (Pending::new(2), ServerId::from("chat-1"));
+        let mut question = pending.add_task(&one).unwrap();
+        drop(pending.remove_server(&one));
+        assert!(question.answer().await.is_none());
     }
 }

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use bytes::Bytes;
 use serde_json::Value;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use super::{ClosedSession, Session, SessionId, Uid, hooks};
-use crate::app::{Core, Event};
+use super::{ClosedSession, Session, SessionId, Uid, hooks, no_session};
+use crate::app::{Core, Event, Unqueued, inbox};
 use crate::boundary;
 use crate::connector::Format;
 use crate::counters::Dropped;
@@ -19,6 +20,7 @@ use crate::handling::{self, Answerer, Placed};
 use crate::message::{Body, Request};
 use crate::outbox::{Appended, Outbox};
 use crate::route::Route;
+use crate::rpc::send_routed;
 use crate::server::ServerId;
 use crate::transport::Unsent;
 
@@ -67,6 +69,8 @@ struct State {
     working: bool,
     /// Messages that are waiting, being handled here or out at a backend.
     unanswered: usize,
+    /// The numbers of those that are out.
+    out: SmallVec<[u64; 2]>,
     subscribers: SmallVec<[ServerId; 1]>,
     reason: Option<Arc<str>>,
 }
@@ -79,6 +83,19 @@ enum Phase {
     Leaving,
     Closing,
     Closed,
+}
+
+impl State {
+    /// A message is out no more.
+    fn forget(&mut self, seq: u64) {
+        if let Some(at) = self.out.iter().position(|out| *out == seq) {
+            self.out.swap_remove(at);
+        }
+        if self.out.is_empty() && self.out.spilled() {
+            // An idle session keeps no memory for messages.
+            self.out = SmallVec::new();
+        }
+    }
 }
 
 struct Incoming {
@@ -223,6 +240,7 @@ impl ClientSession {
         state.reason = Some(reason.into());
         self.core.counters.add_many(Dropped::SessionClosed, state.waiting.len());
         state.waiting.clear();
+        let out = std::mem::take(&mut state.out);
         drop(state);
         self.core.edge.begin_closing(self);
         // Only now may a worker finish: what it takes out of the tables has to be there.
@@ -233,6 +251,9 @@ impl ClientSession {
         self.changed.notify_waiters();
         if idle {
             self.start(None);
+        }
+        if !out.is_empty() {
+            inbox::abandon(&self.core, self.id, &out);
         }
         true
     }
@@ -296,10 +317,13 @@ impl ClientSession {
                 unanswered.by_another();
                 self.core.executor.spawn(self.clone().serve(request.clone()));
             }
-            Ok(Placed::At(server)) => match self.forward(request, &server) {
-                Ok(()) => unanswered.by_another(),
-                Err(error) => handling::refuse(core, request, error, &answerer()).await,
-            },
+            Ok(Placed::At(server)) => {
+                let forward = |server: &ServerId| self.forward(request, server);
+                match send_routed(server, forward, || handling::place_again(core, request)).await {
+                    Ok(_) => unanswered.by_another(),
+                    Err(error) => handling::refuse(core, request, error, &answerer()).await,
+                }
+            }
             Ok(Placed::Answered(body)) => handling::answer(core, request, body, &answerer()).await,
             Err(error) => handling::refuse(core, request, error, &answerer()).await,
         }
@@ -320,28 +344,37 @@ impl ClientSession {
     ///
     /// # Errors
     /// If it can't be sent: nobody will answer it then.
-    fn forward(self: &Arc<Self>, request: &Request, server: &ServerId) -> Result<()> {
+    fn forward(self: &Arc<Self>, request: &Request, server: &ServerId) -> Result<(), Unqueued> {
         self.core.check_working(server)?;
-        let seq = self.core.pending.add_client(server, self.clone(), request.clone())?;
         // A change of the session that is not in the snapshot must not be answered before the message is on its way:
         // backends rely on it. Hence the snapshot is taken and the message sent under one lock.
-        let sent = {
-            let state = self.lock();
-            let message = Message::Forward {
-                seq,
-                session: self.snapshot_of(&state),
-                route: request.route().clone(),
-                id: request.id(),
-                body: request.body().clone(),
-                accept: request.accept(),
-            };
-            self.core.send(server, message)
-        };
-        match sent {
-            // If it is out no more, somebody else has answered it: the link broke meanwhile.
-            Err(reason) if self.core.pending.remove(seq).is_some() => Err(self.core.unsent(server, reason)),
-            Ok(()) | Err(_) => Ok(()),
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            self.core.counters.add(Dropped::SessionClosed);
+            return Err(no_session(self.id).into());
         }
+        let entry = self.core.pending.add_client(server, self.clone(), request.clone())?;
+        let seq = entry.seq();
+        state.out.push(seq);
+        let message = Message::Forward {
+            seq,
+            session: self.snapshot_of(&state),
+            route: request.route().clone(),
+            id: request.id(),
+            body: request.body().clone(),
+            accept: request.accept(),
+        };
+        match self.core.send(server, message) {
+            Ok(()) => entry.keep(),
+            Err(reason) if entry.withdraw() => {
+                state.forget(seq);
+                drop(state);
+                return Err(self.core.unsent(server, reason));
+            }
+            // The link broke meanwhile, and who noticed answers.
+            Err(_) => {}
+        }
+        Ok(())
     }
 
     /// Sends the answer to a request; a notify gets none.
@@ -360,29 +393,50 @@ impl ClientSession {
                 &own
             }
             Err(error) => {
-                own = Body::json(error.response(self.core.detailed_errors).to_string());
+                own = self.core.error_body(error);
                 &own
             }
         };
-        let Some(format) = self.format() else { return };
-        let body = self.core.codecs.fit(format.encoding(), route, body);
-        match format.response(id, &body) {
-            Ok(frame) => {
-                if self.outbox.send(frame) == Appended::Overflow {
-                    self.core.counters.add(Dropped::Overflow);
-                    self.overflowed();
-                }
-            }
-            Err(error) => {
-                self.core.counters.add(Dropped::Unencodable);
-                tracing::error!(session = %self.id, %error, "a response can't be sent");
+        let Some(frame) = self.frame(id, route, body) else {
+            return self.core.counters.add(Dropped::Unencodable);
+        };
+        match self.outbox.send(frame) {
+            Appended::Queued | Appended::NeedsFlush => {}
+            Appended::Closed => self.core.counters.add(Dropped::Closing),
+            Appended::Overflow => {
+                self.core.counters.add(Dropped::Overflow);
+                self.overflowed();
             }
         }
     }
 
+    /// The frame of a response; of one that is longer than the protocol allows, an error's, which is counted.
+    fn frame(&self, id: u64, route: &str, body: &Body) -> Option<Bytes> {
+        let format = self.format()?;
+        let frame = |body| format.response(id, &self.core.codecs.fit(format.encoding(), route, body));
+        match frame(body) {
+            Ok(frame) => Some(frame),
+            Err(error) => {
+                self.core.counters.add(Dropped::Unanswered);
+                tracing::error!(session = %self.id, route, %error, "a response can't be sent");
+                frame(&self.core.error_body(&error)).ok()
+            }
+        }
+    }
+
+    /// One message less is unanswered: it was out, under that number.
+    pub(crate) fn ended(&self, seq: u64) {
+        let mut state = self.lock();
+        state.forget(seq);
+        self.count_off(state);
+    }
+
     /// One message less is unanswered.
     pub(crate) fn answered(&self) {
-        let mut state = self.lock();
+        self.count_off(self.lock());
+    }
+
+    fn count_off(&self, mut state: MutexGuard<'_, State>) {
         state.unanswered = state.unanswered.saturating_sub(1);
         let (room, quiet) = (state.unanswered + 1 == self.core.limits.queued_requests, state.unanswered == 0);
         drop(state);

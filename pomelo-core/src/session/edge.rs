@@ -1,6 +1,6 @@
 //! The client side of a server: its sessions, by id and by user, and the channels that they are in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -32,6 +32,8 @@ pub(crate) struct Edge {
     pub(crate) broadcast_filter: Option<BroadcastFilter>,
     tables: Mutex<Tables>,
     serial: AtomicU64,
+    /// Channels whose membership could not be asked for.
+    unfetched: Mutex<HashSet<GroupKey, RandomState>>,
 }
 
 #[derive(Default)]
@@ -95,6 +97,26 @@ impl Edge {
 
     pub(crate) fn session_count(&self) -> usize {
         self.tables().sessions.len()
+    }
+
+    /// The link to a server broke: it won't answer what its channels' copies asked for.
+    pub(crate) fn stop_fetching(&self, backend: &ServerId) {
+        let waiting = self.tables().stop_fetching(backend);
+        self.fetch_later(waiting);
+    }
+
+    /// These memberships are still wanted, and can't be asked for now.
+    pub(crate) fn fetch_later(&self, keys: impl IntoIterator<Item = GroupKey>) {
+        self.lock_unfetched().extend(keys);
+    }
+
+    /// Takes the channels whose membership is to be asked for again.
+    pub(crate) fn take_unfetched(&self) -> HashSet<GroupKey, RandomState> {
+        std::mem::take(&mut *self.lock_unfetched())
+    }
+
+    fn lock_unfetched(&self) -> MutexGuard<'_, HashSet<GroupKey, RandomState>> {
+        self.unfetched.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn try_bind(&self, id: SessionId, uid: &Uid, unique: bool) -> Result<Bind> {
@@ -273,10 +295,14 @@ impl Tables {
         self.groups.keys().filter(of_backend).cloned().collect()
     }
 
-    /// The link to a server broke: it won't answer what its channels' copies asked for.
-    pub(crate) fn stop_fetching(&self, backend: &ServerId) {
+    pub(crate) fn group(&self, key: &GroupKey) -> Option<Arc<Group>> {
+        self.groups.get(key).cloned()
+    }
+
+    /// Nothing that was asked for comes from a server any more; gives the channels that wait for it.
+    fn stop_fetching(&self, backend: &ServerId) -> Vec<GroupKey> {
         let groups = self.groups.iter().filter(|(key, _)| key.backend == *backend);
-        groups.for_each(|(_, group)| group.stop_fetching());
+        groups.filter(|(_, group)| group.stop_fetching()).map(|(key, _)| key.clone()).collect()
     }
 
     pub(crate) fn sessions_of(&self, uid: &str) -> &[Arc<ClientSession>] {

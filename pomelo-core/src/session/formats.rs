@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::connector::{Format, FormatId};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How many formats a frontend may have: two or three for each connector.
 const MAX: usize = 64;
@@ -17,16 +18,21 @@ impl Default for Formats {
 }
 
 impl Formats {
-    /// Adds one. Where there is no room for more, connections get no format, and so nothing that is sent.
-    pub(crate) fn add(&self, mut format: Arc<dyn Format>) -> FormatId {
-        for (id, place) in self.0.iter().enumerate() {
+    /// Adds one.
+    ///
+    /// # Errors
+    /// If there is no room for more.
+    pub(crate) fn add(&self, mut format: Arc<dyn Format>) -> Result<FormatId> {
+        for (id, place) in (0_u8..).zip(&self.0) {
             match place.set(format) {
-                Ok(()) => return FormatId(u8::try_from(id).unwrap_or(u8::MAX)),
+                Ok(()) => return Ok(FormatId(id)),
                 Err(refused) => format = refused,
             }
         }
-        tracing::error!(limit = MAX, "a frontend has too many connectors");
-        FormatId(u8::MAX)
+        Err(Error::of(
+            ErrorKind::Config,
+            format_args!("a frontend has too many connectors: {MAX} formats are all"),
+        ))
     }
 
     pub(crate) fn get(&self, id: FormatId) -> Option<&Arc<dyn Format>> {

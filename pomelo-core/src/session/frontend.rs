@@ -8,6 +8,7 @@ use crate::app::Core;
 use crate::config::Config;
 use crate::connector::{Format, FormatId};
 use crate::counters::Counters;
+use crate::error::Result;
 use crate::outbox::{Flusher, Outbox};
 use crate::server::ServerInfo;
 use crate::supervisor::Supervisor;
@@ -38,12 +39,16 @@ impl Frontend {
     }
 
     /// Makes a kind of connection known, so that pushes are framed for it.
-    pub fn add_format(&self, format: Arc<dyn Format>) -> FormatId {
+    ///
+    /// # Errors
+    /// If the frontend has 64 of them already: its connectors are too many.
+    pub fn add_format(&self, format: Arc<dyn Format>) -> Result<FormatId> {
         let encoding = format.encoding();
+        let id = self.core.edge.formats.add(format)?;
         if self.core.member().is_some_and(|member| !member.encodings.contains(&encoding)) {
             self.core.change_member(|member| member.encodings.push(encoding));
         }
-        self.core.edge.formats.add(format)
+        Ok(id)
     }
 
     /// The flusher of the server's connections.

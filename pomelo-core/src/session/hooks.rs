@@ -1,6 +1,7 @@
 //! What is to run when sessions close.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -47,47 +48,91 @@ pub(crate) type Hook = Box<dyn FnOnce(Session) -> BoxFuture<'static, Result<()>>
 
 /// The hooks registered on one server, by session.
 #[derive(Default)]
-pub(crate) struct Hooks(Mutex<HashMap<SessionId, Registered, RandomState>>);
+pub(crate) struct Hooks {
+    sessions: Mutex<HashMap<SessionId, Registered, RandomState>>,
+    serial: AtomicU64,
+}
 
 /// The hooks of one session.
 struct Registered {
     /// The session as it was when the last one was registered: what they get if its frontend dies.
     session: Snapshot,
     hooks: OfSession,
+    /// The frontend has said that it will tell of the closing.
+    is_confirmed: bool,
 }
 
-/// Most sessions that have any have one.
-type OfSession = SmallVec<[Hook; 1]>;
+/// Each with a number. Most sessions that have any have one.
+type OfSession = SmallVec<[(u64, Hook); 1]>;
+
+/// A hook whose registration is under way. Dropped before it is confirmed, it takes back that hook and no other.
+struct Unconfirmed<'a> {
+    hooks: &'a Hooks,
+    id: SessionId,
+    number: u64,
+    is_over: bool,
+}
+
+impl Drop for Unconfirmed<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.hooks.remove(self.id, self.number);
+        }
+    }
+}
 
 impl Hooks {
     /// Registers a hook here, and has the session's frontend tell this server of the closing.
+    ///
+    /// As long as no registration is confirmed each one asks for itself, so that it fails by itself.
     pub(crate) async fn register(session: &Session, hook: Hook) -> Result<()> {
         let (core, id) = (session.core(), session.id());
-        let first = core.hooks.add(session.snapshot(), hook);
-        if !first && !core.owns(session.frontend_id()) {
+        let (number, is_confirmed) = core.hooks.add(session.snapshot(), hook);
+        if is_confirmed && !core.owns(session.frontend_id()) {
             return Ok(());
         }
-        match core.ask_session(session.frontend_id(), SessionOp::Subscribe { id }).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::Closed => {
-                run(core.clone(), ClosedSession::new(session.snapshot(), CLOSED)).await;
-                Ok(())
-            }
-            Err(error) => {
-                core.hooks.take(id);
-                Err(error)
-            }
+        let mut unconfirmed = Unconfirmed { hooks: &core.hooks, id, number, is_over: false };
+        let asked = core.ask_session(session.frontend_id(), SessionOp::Subscribe { id }).await;
+        let is_closed = asked.as_ref().is_err_and(|error| error.kind() == ErrorKind::Closed);
+        if !is_closed {
+            asked?;
+        }
+        unconfirmed.is_over = true;
+        if is_closed {
+            run(core.clone(), ClosedSession::new(session.snapshot(), CLOSED)).await;
+        } else {
+            core.hooks.confirm(id);
+        }
+        Ok(())
+    }
+
+    /// Adds a hook; gives its number, and whether the frontend has confirmed one of the session before.
+    fn add(&self, session: Snapshot, hook: Hook) -> (u64, bool) {
+        let number = self.serial.fetch_add(1, Ordering::Relaxed);
+        let mut sessions = self.lock();
+        let fresh = || Registered { session: session.clone(), hooks: OfSession::new(), is_confirmed: false };
+        let registered = sessions.entry(session.id).or_insert_with(fresh);
+        registered.hooks.push((number, hook));
+        registered.session = session;
+        (number, registered.is_confirmed)
+    }
+
+    fn confirm(&self, id: SessionId) {
+        if let Some(registered) = self.lock().get_mut(&id) {
+            registered.is_confirmed = true;
         }
     }
 
-    /// Adds a hook, and says whether it is the session's first here.
-    fn add(&self, session: Snapshot, hook: Hook) -> bool {
+    /// Takes one hook out, unless it runs already.
+    fn remove(&self, id: SessionId, number: u64) {
         let mut sessions = self.lock();
-        let fresh = || Registered { session: session.clone(), hooks: OfSession::new() };
-        let registered = sessions.entry(session.id).or_insert_with(fresh);
-        registered.hooks.push(hook);
-        registered.session = session;
-        registered.hooks.len() == 1
+        let Some(registered) = sessions.get_mut(&id) else { return };
+        let at = registered.hooks.iter().position(|(known, _)| *known == number);
+        let hook = at.map(|at| registered.hooks.remove(at));
+        let rest = if registered.hooks.is_empty() { sessions.remove(&id) } else { None };
+        drop(sessions);
+        // What the application has put in there is dropped outside of the lock.
+        drop((hook, rest));
     }
 
     pub(crate) fn take(&self, id: SessionId) -> OfSession {
@@ -115,7 +160,7 @@ impl Hooks {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Registered, RandomState>> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -161,7 +206,7 @@ pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
         if hooks.is_empty() {
             return;
         }
-        for hook in hooks {
+        for (_, hook) in hooks {
             let session = Session::closed(&core, closed.clone());
             let site = Site::new(&core, "on_closed").of(id);
             let run = boundary::run(site, || hook(session));

@@ -203,7 +203,7 @@ impl Session {
         let version = self.ask(SessionOp::Set { id: self.0.id, changes: changes.clone() }).await?;
         let mut view = self.view();
         view.version = version;
-        view.changed.retain(|key| !changes.contains_key(key));
+        view.pushed(&changes);
         drop(view);
         self.0.core.queues.note(self.0.id, |overlay| overlay.set(changes, version));
         Ok(())
@@ -223,7 +223,10 @@ impl Session {
     /// On a backend the frontend is asked to tell it; if the frontend dies, the hook runs as well.
     ///
     /// # Errors
-    /// As any call, if the frontend can't be reached; then the hook is dropped.
+    /// As any call, if the frontend can't be reached; then this hook is dropped.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it takes the hook back.
     pub async fn on_closed<F, Fut>(&self, hook: F) -> Result<()>
     where
         F: FnOnce(Self) -> Fut + Send + 'static,
@@ -274,6 +277,16 @@ impl Session {
 }
 
 impl View {
+    /// Those changes are at the frontend now; what was set meanwhile isn't.
+    fn pushed(&mut self, changes: &Settings) {
+        let Self { settings, changed, .. } = self;
+        let is_there = |key: &String| {
+            let pushed = changes.get(key);
+            pushed.is_some_and(|pushed| settings.get(key).unwrap_or(&Value::Null) == pushed)
+        };
+        changed.retain(|key| !is_there(key));
+    }
+
     fn set(&mut self, key: String, value: Value) {
         if !self.changed.contains(&key) {
             self.changed.push(key.clone());

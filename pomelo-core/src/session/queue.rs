@@ -87,6 +87,7 @@ impl SessionQueues {
     /// Takes a message in: it runs now if its session is idle here, or when those before it have ended.
     pub(crate) fn add(&self, core: &Arc<Core>, message: Forwarded) {
         let (id, from, seq) = (message.session.id, message.from.clone(), message.seq);
+        let answered = message.id.is_some();
         let concurrent = core.node().is_some_and(|node| node.is_concurrent(&message.route));
         if !concurrent {
             let mut shard = self.shard(id);
@@ -97,14 +98,8 @@ impl SessionQueues {
             shard.insert(id, Queue::default());
         }
         if !core.lanes().push(id.serial, Job::Turn { message, alone: concurrent }) {
-            if !concurrent {
-                self.shard(id).remove(&id);
-            }
-            core.reply_later(
-                from,
-                seq,
-                Err(Error::of(ErrorKind::Overloaded, "the server has too many messages queued")),
-            );
+            let rest = if concurrent { None } else { self.shard(id).remove(&id) };
+            refuse(core, from, seq, answered, rest);
         }
     }
 
@@ -130,6 +125,14 @@ impl SessionQueues {
         core.executor.clone().spawn(hooks::run(core, closed));
     }
 
+    /// The session is gone: what waits is dropped and counted. Hooks run when its frontend says that it has closed.
+    pub(crate) fn drop_waiting(&self, core: &Core, id: SessionId) {
+        let waiting = self.shard(id).get_mut(&id).map(|queue| std::mem::take(&mut queue.waiting));
+        if let Some(waiting) = waiting {
+            core.counters.add_many(Dropped::SessionClosed, waiting.len());
+        }
+    }
+
     /// The next message of a session, with the overlay applied; none ends the session's turn.
     fn next(&self, id: SessionId) -> Result<Forwarded, Option<ClosedSession>> {
         let mut shard = self.shard(id);
@@ -145,6 +148,24 @@ impl SessionQueues {
 
     fn shard(&self, id: SessionId) -> MutexGuard<'_, HashMap<SessionId, Queue, RandomState>> {
         self.0[id.serial as usize % SHARDS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The lane of a session is full: its message is refused, and so is what came meanwhile. If the session has closed meanwhile,
+/// its hooks run.
+#[cold]
+fn refuse(core: &Arc<Core>, from: ServerId, seq: u64, wants_answer: bool, rest: Option<Queue>) {
+    let Queue { waiting, closed, .. } = rest.unwrap_or_default();
+    let waiting = waiting.into_iter().map(|message| (message.from, message.seq, message.id.is_some()));
+    for (from, seq, wants_answer) in std::iter::once((from, seq, wants_answer)).chain(waiting) {
+        if !wants_answer {
+            core.counters.add(Dropped::LaneFull);
+        }
+        let error = Error::of(ErrorKind::Overloaded, "the server has too many messages queued");
+        core.reply_later(from, seq, Err(error));
+    }
+    if let Some(session) = closed {
+        core.executor.spawn(hooks::run(core.clone(), session));
     }
 }
 

@@ -20,10 +20,6 @@ impl Settings {
         self.find(key).ok().and_then(|at| self.0.get(at)).map(|(_, value)| value)
     }
 
-    pub(crate) fn contains_key(&self, key: &str) -> bool {
-        self.find(key).is_ok()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -127,7 +123,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&settings).unwrap(), r#"{"a":2,"b":6,"c":4,"rid":3,"z":5}"#);
         settings.remove("a");
         settings.remove("none");
-        assert!(!settings.contains_key("a") && !settings.is_empty());
+        assert!(settings.get("a").is_none() && !settings.is_empty());
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(super) enum OptionError {
     OutboxLimit { limit: usize, answer: usize },
     #[error("servers.json: max-connections must be a whole number, but it is {0}")]
     MaxConnections(Value),
+    #[error("{0}")]
+    Formats(pomelo_core::Error),
     #[error("servers.json gives it no clientPort, and neither does Hybrid::port")]
     NoPort,
     #[error(transparent)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pomelo_core::connector::FormatId;
+use pomelo_core::connector::{Format, FormatId};
 use pomelo_core::counters::Dropped;
 use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::outbox::Flusher;
@@ -48,12 +48,13 @@ impl Port {
         let settings = options.settings(frontend.routes(), frontend.config())?;
         let dictionary = settings.handshake.options().dictionary.clone();
         let encoding = options.encoding();
+        let add = |format: Arc<dyn Format>| frontend.add_format(format).map_err(OptionError::Formats);
         let format = |framing| PomeloFormat { framing, dictionary: dictionary.clone(), encoding };
-        let tcp = frontend.add_format(Arc::new(format(Framing::Tcp)));
-        let websocket = frontend.add_format(Arc::new(format(Framing::WebSocket)));
+        let tcp = add(Arc::new(format(Framing::Tcp)))?;
+        let websocket = add(Arc::new(format(Framing::WebSocket)))?;
         #[cfg(feature = "deflate")]
         let deflate = match options.use_deflate {
-            true => frontend.add_format(Arc::new(DeflateFormat(format(Framing::Tcp)))),
+            true => add(Arc::new(DeflateFormat(format(Framing::Tcp))))?,
             false => websocket,
         };
         #[cfg(not(feature = "deflate"))]

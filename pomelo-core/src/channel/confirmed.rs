@@ -1,0 +1,42 @@
+//! Confirmed pushes: frontends answer whom they did not reach.
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::Core;
+use crate::counters::Dropped;
+use crate::envelope::Answer;
+use crate::rpc::Question;
+use crate::session::Uid;
+
+/// A frontend that was sent a push and asked whom it did not reach. Dropped, it is asked no more.
+pub(super) struct Asked<'a> {
+    /// None if it could not be sent the push.
+    question: Option<Question<'a>>,
+    uids: Vec<Uid>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(core: &Core, question: Option<Question<'a>>, uids: Vec<Uid>) -> Self {
+        if question.is_none() {
+            core.counters.add(Dropped::Unreachable);
+        }
+        Self { question, uids }
+    }
+}
+
+/// Collects the users that frontends did not reach; of one that fails or has not answered by the deadline, which is one for
+/// all, every user.
+pub(super) async fn missing(core: &Core, asked: Vec<Asked<'_>>) -> Vec<Uid> {
+    let (deadline, mut missing) = (Instant::now() + core.limits.rpc_timeout, Vec::new());
+    for Asked { question, uids } in asked {
+        let Some(mut question) = question else {
+            missing.extend(uids);
+            continue;
+        };
+        match timeout_at(deadline, question.answer()).await {
+            Ok(Some(Ok(Answer::Missing(not_reached)))) => missing.extend(not_reached),
+            _ => missing.extend(uids),
+        }
+    }
+    missing
+}

@@ -1,0 +1,71 @@
+//! Encoding of pushes, once for all who receive them.
+
+use serde::Serialize;
+
+use crate::app::Core;
+use crate::envelope::{Payload, Push};
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Body, Encoding};
+use crate::server::ServerId;
+
+/// The longest route of a push, in bytes: its length is one byte on the wire.
+const MAX_ROUTE: usize = 255;
+
+/// The longest package of the client protocol, in bytes: its length has three bytes.
+const MAX_PACKAGE: usize = 0x00ff_ffff;
+
+/// The kind of a message and the length of its route, in bytes.
+const HEAD: usize = 2;
+
+impl Core {
+    /// Encodes a push once in each encoding that one of the frontends needs.
+    ///
+    /// # Errors
+    /// If it can't be encoded, or is longer than any client can be sent.
+    pub(crate) fn encode_push<'a>(
+        &self,
+        route: &str,
+        message: &impl Serialize,
+        volatile: bool,
+        frontends: impl Iterator<Item = &'a ServerId>,
+    ) -> Result<Push> {
+        check_route(route)?;
+        let known = self.view.known();
+        let mut payload = Payload::default();
+        for accept in frontends.filter_map(|server| known.member(server)).flat_map(|member| &member.encodings)
+        {
+            if payload.json.is_some() && (payload.protobuf.is_some() || *accept == Encoding::Json) {
+                continue;
+            }
+            if payload.protobuf.is_some() && *accept == Encoding::Protobuf {
+                continue;
+            }
+            let body = self.codecs.encode(*accept, route, &message)?;
+            check_body(route, &body)?;
+            match body.encoding {
+                Encoding::Json => payload.json = Some(body.bytes),
+                Encoding::Protobuf => payload.protobuf = Some(body.bytes),
+            }
+        }
+        Ok(Push { route: route.into(), payload, volatile })
+    }
+}
+
+/// What no client can be sent is an error to who pushes it.
+fn check_route(route: &str) -> Result<()> {
+    if route.len() <= MAX_ROUTE {
+        return Ok(());
+    }
+    let (length, start) = (route.len(), route.chars().take(32).collect::<String>());
+    let why = format!("the route of a push has at most {MAX_ROUTE} bytes, not {length}: {start}…");
+    Err(Error::of(ErrorKind::BadMessage, why))
+}
+
+fn check_body(route: &str, body: &Body) -> Result<()> {
+    let length = HEAD + route.len() + body.bytes.len();
+    if length <= MAX_PACKAGE {
+        return Ok(());
+    }
+    let why = format!("push {route}: a message takes at most {MAX_PACKAGE} bytes, not {length}");
+    Err(Error::of(ErrorKind::BadMessage, why))
+}
