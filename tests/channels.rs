@@ -46,7 +46,10 @@ impl EntryHandler {
 fn builder() -> Builder<Rpc> {
     App::builder().servers(SERVERS).configure("all", "connector", |app| {
         app.connector(Hybrid::new().address(([127, 0, 0, 1], 0)));
-        app.broadcast_filter(|session, wanted| session.uid().is_some_and(|uid| *wanted == *uid));
+        app.broadcast_filter(|session, wanted| {
+            // It is asked about every broadcast; one without a parameter is for all.
+            wanted.is_null() || session.uid().is_some_and(|uid| *wanted == *uid)
+        });
     })
 }
 

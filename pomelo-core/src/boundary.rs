@@ -20,6 +20,7 @@ use futures::future::BoxFuture;
 use crate::app::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Request;
+use crate::server::ServerId;
 use crate::session::SessionId;
 
 /// Synchronous code that takes longer is logged. Far longer than any step of a game should be, and than a busy machine makes of
@@ -111,22 +112,17 @@ impl<'a> Site<'a> {
 
     /// Logs and counts a panic; the error is what the call ends with.
     fn panicked(&self, panic: Box<dyn Any + Send>) -> Error {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("?");
         tracing::error!(
             server = %self.core.info.id,
             what = self.what,
             route = self.name(),
             session = self.session().map(tracing::field::display),
-            panic = text,
+            panic = text(&*panic),
             "the application's code panicked"
         );
         self.core.counters.add_panic();
         let error = Error::of(ErrorKind::Panic, format_args!("{self} panicked"));
-        // What was thrown may itself throw when it is dropped.
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-            std::mem::forget(again);
-        }
+        discard(panic);
         error
     }
 
@@ -140,6 +136,19 @@ impl<'a> Site<'a> {
             seconds = (TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).as_secs(),
             "synchronous code kept its thread for too long"
         );
+    }
+}
+
+/// What a panic says.
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("?")
+}
+
+/// Drops what was thrown, which may itself throw.
+fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
     }
 }
 
@@ -243,6 +252,19 @@ impl<T> Drop for Run<'_, T> {
 pub(crate) async fn survive<T>(core: &Core, what: &'static str, step: impl Future<Output = T>) -> Result<T> {
     let ended = AssertUnwindSafe(step).catch_unwind().await;
     ended.map_err(|panic| Site::new(core, what).panicked(panic))
+}
+
+/// Runs what the application does to put a server together, before there is a server.
+///
+/// # Errors
+/// What `work` returns; [`ErrorKind::Panic`] with the server and the text, if it panics.
+pub(crate) fn assemble<T>(server: &ServerId, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let why = format!("putting {server} together panicked: {}", text(&*panic));
+        tracing::error!(%server, panic = text(&*panic), "the application's code panicked");
+        discard(panic);
+        Err(Error::of(ErrorKind::Panic, why))
+    })
 }
 
 /// Starts the clock by which code that blocks is seen; once for the process.

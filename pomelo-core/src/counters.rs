@@ -36,6 +36,10 @@ pub enum Dropped {
     LaneFull,
     /// A notify, of a client or a server, that no server could be sent, where the sender isn't told.
     Undelivered,
+    /// A push that came while too many waited for the broadcast filter; or a join or a leave, which is made good.
+    BehindFilter,
+    /// An event that came while too many waited for the listeners.
+    Event,
 }
 
 impl Dropped {
@@ -57,11 +61,13 @@ impl Dropped {
             Self::Unanswered => "unanswered",
             Self::LaneFull => "lane_full",
             Self::Undelivered => "undelivered",
+            Self::BehindFilter => "behind_filter",
+            Self::Event => "event",
         }
     }
 }
 
-const REASONS: [Dropped; 15] = [
+const REASONS: [Dropped; 17] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
@@ -77,6 +83,8 @@ const REASONS: [Dropped; 15] = [
     Dropped::Unanswered,
     Dropped::LaneFull,
     Dropped::Undelivered,
+    Dropped::BehindFilter,
+    Dropped::Event,
 ];
 
 /// A server's counters of what was dropped and of what panicked, since it started.

@@ -14,8 +14,9 @@ pub struct Limits {
     /// `Overloaded` at once. 10,000, as pomelo's `pendingSize`: a server that doesn't answer must not cost memory without
     /// end, nor hold up the calls to others.
     pub pending_calls: usize,
-    /// How long a handler may take; then it is dropped, the client is answered `{"code":500}` and its next message
-    /// is handled. 30 s: longer than any RPC call that it makes.
+    /// How long before filters, router and handler of a message may take together; then what runs is dropped, the client is
+    /// answered `{"code":500}` and its next message is handled. The error handler and the after filters have as long again. 30 s:
+    /// longer than any RPC call that a handler makes.
     pub request_timeout: Duration,
     /// How many messages of one session may be unanswered before its socket is no longer read. 64: enough for any
     /// client that isn't flooding, and it bounds what one client can make the server hold.
@@ -33,6 +34,16 @@ pub struct Limits {
     /// How long a server that starts waits for links to the others before it takes clients; those that are down then
     /// refuse what is sent to them. 2 s: processes that are started together find each other in less.
     pub link_timeout: Duration,
+    /// How many messages of one server may wait at a frontend while its broadcast filter decides on a broadcast of that server;
+    /// further pushes are dropped, and further joins and leaves made good later. 16,384: a filter that takes a microsecond has
+    /// decided on 10,000 sessions before that many come.
+    pub queued_pushes: usize,
+    /// How many events may wait for the listeners before more are dropped. 100,000: as many as when all clients of a large server
+    /// leave at once.
+    pub queued_events: usize,
+    /// How long a component may take to start, and as long again after the start; so may each lifecycle hook. Then the start of
+    /// the server fails. 60 s: longer than anything but loading a large world, and a database that doesn't answer shows.
+    pub component_timeout: Duration,
 }
 
 impl Limits {
@@ -72,6 +83,9 @@ impl Default for Limits {
             stashed_pushes: 1_024,
             stop_timeout: Duration::from_secs(10),
             link_timeout: Duration::from_secs(2),
+            queued_pushes: 16_384,
+            queued_events: 100_000,
+            component_timeout: Duration::from_secs(60),
         }
     }
 }

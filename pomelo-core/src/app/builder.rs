@@ -266,7 +266,7 @@ impl<R: Cluster> Builder<R> {
         };
         let mut servers = Vec::new();
         for info in shared.config.servers.iter().filter(|info| wanted(info)) {
-            servers.push(self.assemble(info, &shared)?);
+            servers.push(boundary::assemble(&info.id, || self.assemble(info, &shared))?);
         }
         let mut network = (platform.network)(&shared.config, reach)?;
         network.transport = self.transport.clone().unwrap_or(network.transport);
@@ -305,8 +305,12 @@ impl<R: Cluster> Builder<R> {
             return Err(Error::of(ErrorKind::Config, why));
         }
         setup.limits.check().map_err(|error| error.context(&info.id))?;
-        let (executor, thread) =
-            if setup.one_thread { super::running::one_thread(&info.id)? } else { (Handle::current(), None) };
+        let (executor, end, thread) = if setup.one_thread {
+            let (executor, end, thread) = super::running::one_thread(&info.id)?;
+            (executor, end, Some(thread))
+        } else {
+            (Handle::current(), None, None)
+        };
         let mut core = Core {
             info: info.clone(),
             config: shared.config.clone(),
@@ -325,6 +329,10 @@ impl<R: Cluster> Builder<R> {
             tallies: Default::default(),
             executor,
             tasks: Supervisor::new(Handle::current(), &info.id, |_| {}),
+            thread,
+            listens: !setup.listeners.is_empty(),
+            events: Default::default(),
+            detours: setup.broadcast_filter.is_some().then(Default::default),
             routes: shared.routes.clone(),
             known_routes: shared
                 .routes
@@ -363,7 +371,7 @@ impl<R: Cluster> Builder<R> {
             connectors: setup.connectors,
             hooks: setup.hooks,
             components: setup.components,
-            thread,
+            thread: end,
         })
     }
 }

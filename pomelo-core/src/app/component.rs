@@ -4,9 +4,9 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::task::JoinHandle;
 
 use super::{App, Cluster};
+use crate::boundary::{self, Site};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A part of a server that starts and stops with it, such as a database pool, a clock or a game world; `A` is the
@@ -31,7 +31,8 @@ pub trait Component<A>: Send + Sync + 'static {
         std::any::type_name::<Self>()
     }
 
-    /// Runs before its server joins the cluster: nothing can be called yet, and no message comes in.
+    /// Runs before its server joins the cluster: nothing can be called yet, and no message comes in. It has
+    /// [`component_timeout`](crate::limits::Limits::component_timeout).
     ///
     /// # Errors
     /// An error ends the start.
@@ -41,7 +42,7 @@ pub trait Component<A>: Send + Sync + 'static {
     }
 
     /// Runs when all components of all servers of this process have started and other servers can be called, before
-    /// the server takes clients.
+    /// the server takes clients. It has [`component_timeout`](crate::limits::Limits::component_timeout), too.
     ///
     /// # Errors
     /// An error ends the start.
@@ -141,22 +142,25 @@ impl<R: Cluster> Components<R> {
     }
 }
 
-/// Runs a step where the server's code runs; an error says whose it is.
+/// Runs a step where the server's code runs, for as long as it may take; an error says whose it is.
 async fn run<R: Cluster>(component: &Arc<dyn Part<R>>, step: Step, app: &App<R>) -> Result<()> {
-    let mut task = app.executor.spawn(component.clone().run(step, app.clone()));
-    let outcome = match step {
-        Step::Start | Step::AfterStart => settled(&mut task).await,
-        Step::Stop => {
-            let limit = app.limits.stop_timeout;
-            tokio::time::timeout(limit, settled(&mut task)).await.unwrap_or_else(|_| {
-                task.abort();
-                Err(Error::of(ErrorKind::Deadline, format_args!("took longer than {limit:?}")))
-            })
+    let limit = match step {
+        Step::Start | Step::AfterStart => app.limits.component_timeout,
+        Step::Stop => app.limits.stop_timeout,
+    };
+    let (own, part) = (app.clone(), component.clone());
+    let mut task = app.executor.spawn(async move {
+        let name = part.name().to_owned();
+        let site = Site::new(&own, "component").named(&name);
+        let run = boundary::run(site, || part.run(step, own.clone())).await;
+        run.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "panicked")))
+    });
+    let outcome = match tokio::time::timeout(limit, &mut task).await {
+        Ok(ended) => ended.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "panicked"))),
+        Err(_) => {
+            task.abort();
+            Err(Error::of(ErrorKind::Deadline, format_args!("took longer than {limit:?}")))
         }
     };
     outcome.map_err(|error| error.context(format_args!("component {} ({step:?})", component.name())))
-}
-
-async fn settled(task: &mut JoinHandle<Result<()>>) -> Result<()> {
-    task.await.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "panicked")))
 }

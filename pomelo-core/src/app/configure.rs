@@ -158,13 +158,15 @@ impl<R: Cluster> Configure<R> {
         self.single_session = true;
     }
 
-    /// Sets what decides at this frontend whether a session gets a broadcast that came with a parameter.
+    /// Sets what decides at this frontend whether a session gets a broadcast, by its parameter, which is `null` where it came
+    /// with none. Where one has to be decided on, what the same server sends to clients later waits for it, in order, up to
+    /// [`queued_pushes`](Limits::queued_pushes).
     pub fn broadcast_filter(&mut self, filter: impl Fn(&Session, &Value) -> bool + Send + Sync + 'static) {
         self.broadcast_filter = Some(Arc::new(filter));
     }
 
-    /// Runs this server's handlers, remotes and hooks on one thread, so that nothing else of it runs between two
-    /// awaits: pomelo's model, for ported game logic.
+    /// Runs all code of this server that is the application's on one thread: handlers, remotes, filters, routers, hooks, those of
+    /// connectors, too, listeners, components. Nothing else of it runs between two awaits: pomelo's model, for ported game logic.
     pub fn one_thread(&mut self) {
         self.one_thread = true;
     }
@@ -197,7 +199,8 @@ impl<R: Cluster> Configure<R> {
         Ok(())
     }
 
-    /// Sets what is told of events on this server. It must not wait.
+    /// Sets what is told of events on this server, one after the other, in the order in which they happened. It must not wait.
+    /// Who binds a session goes on when the listeners have been told.
     pub fn on_event(&mut self, listener: impl Fn(&App<R>, &Event) + Send + Sync + 'static) {
         self.listeners.push(Arc::new(listener));
     }

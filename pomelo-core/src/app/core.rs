@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::thread::ThreadId;
 
 use foldhash::fast::RandomState;
 use serde::Serialize;
@@ -9,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::{Busy, CoreInbox, Event, Membership, Node};
+use super::{Busy, CoreInbox, Events, Membership, Node};
 use crate::boundary::{self, Site};
-use crate::channel::{Channels, Table as ChannelTable};
+use crate::channel::{Channels, Detours, Table as ChannelTable};
 use crate::cluster::View;
 use crate::codec::Codecs;
 use crate::config::Config;
@@ -52,11 +53,18 @@ pub struct Core {
     pub(crate) executor: Handle,
     /// Runs what must live as long as the server.
     pub(crate) tasks: Supervisor,
+    /// The one thread on which the application's code runs, if there is one.
+    pub(crate) thread: Option<ThreadId>,
+    /// Whether anybody is told of events.
+    pub(crate) listens: bool,
+    pub(crate) events: Events,
     pub(crate) routes: Arc<Vec<String>>,
     pub(crate) known_routes: HashMap<String, Route, RandomState>,
     pub(crate) settings: RwLock<HashMap<String, Value>>,
     pub(crate) edge: Edge,
     pub(crate) channels: ChannelTable,
+    /// At a frontend with a broadcast filter.
+    pub(crate) detours: Option<Detours>,
     pub(crate) queues: SessionQueues,
     pub(crate) hooks: Hooks,
     pub(crate) pending: Pending,
@@ -199,13 +207,6 @@ impl Core {
         *self.node.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = node;
     }
 
-    /// Tells the application.
-    pub(crate) fn emit(&self, event: Event) {
-        if let Some(node) = self.node() {
-            node.emit(&event);
-        }
-    }
-
     /// The server of a type that handles a message; `site` says for what the router is asked.
     pub(crate) async fn route(
         self: &Arc<Self>,
@@ -222,6 +223,14 @@ impl Core {
         }
         let router = self.routers.get(server_type).or_else(|| self.routers.get("default"));
         match router {
+            Some(router) if self.is_elsewhere() => {
+                let (core, router, server_type) = (self.clone(), router.clone(), server_type.to_owned());
+                let decision = async move {
+                    let site = Site::new(&core, "router").named(&server_type);
+                    decide(&*router, by, servers, site).await
+                };
+                self.at_home(decision).await.flatten()
+            }
             Some(router) => decide(&**router, by, servers, site).await,
             None => decide(&crate::router::ByUid, by, servers, site).await,
         }

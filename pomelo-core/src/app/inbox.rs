@@ -58,6 +58,14 @@ impl Inbox for CoreInbox {
 }
 
 fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
+    match &core.detours {
+        Some(detours) => detours.receive(core, from, message),
+        None => take_in_directly(core, from, message),
+    }
+}
+
+/// Takes a message in whose turn it is: if there is a broadcast filter, it has decided on all before.
+pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Message) {
     match message {
         Message::Call { seq, method, lane, args } => {
             let job = Job::Call { from: from.clone(), seq, method, args, task: core.busy.begin() };
@@ -100,9 +108,7 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
             core.executor.clone().spawn(async move { core.channels.resync(&from, group) });
         }
         Message::PushUids { seq, push, uids } => channel::deliver_to_uids(core, from, seq, &push, uids),
-        Message::Broadcast { push, bound_only, filter } => {
-            channel::broadcast(core, &push, bound_only, filter.as_ref());
-        }
+        Message::Broadcast { push, bound_only, .. } => channel::broadcast(core, &push, bound_only),
         Message::Fence { seq } => core.reply(from, seq, Ok(Answer::Done(0))),
     }
 }

@@ -142,13 +142,13 @@ impl Core {
     fn life_over(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
         self.fail_pending(peer, format_args!("{peer} is gone"));
         self.membership.broken().remove(peer);
+        let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(peer));
+        self.counters.add_many(Dropped::LinkBroke, waiting);
         let groups = self.edge.tables().groups_of(peer, incarnation);
         for key in groups {
             crate::channel::drop_group(self, &key);
         }
-        for (channel, uids) in self.channels.lose(peer) {
-            self.emit(Event::MembersLost { channel, uids });
-        }
+        self.channels.lose(self, peer);
         for session in self.hooks.sessions_of(incarnation) {
             let reason = format!("its frontend {peer} is gone");
             self.queues.close(self, ClosedSession::new(session, reason));
@@ -199,7 +199,7 @@ impl Core {
         }
     }
 
-    fn expect(&self, servers: &[Arc<ServerInfo>]) {
+    fn expect(self: &Arc<Self>, servers: &[Arc<ServerInfo>]) {
         let changes = self.view.expect(servers);
         if let Some(outlet) = self.outlet.get() {
             outlet.expect(servers);

@@ -1,6 +1,7 @@
 //! The application: what a server is made of, and how several of them start in one process.
 
 mod asking;
+mod backlog;
 mod builder;
 mod busy;
 mod cluster;
@@ -8,6 +9,8 @@ mod command;
 mod component;
 mod configure;
 mod core;
+mod events;
+mod home;
 pub(crate) mod inbox;
 mod leaving;
 mod membership;
@@ -29,8 +32,10 @@ pub use configure::Configure;
 pub use running::Running;
 
 pub(crate) use asking::{Unqueued, returned};
+pub(crate) use backlog::{Added, Backlog};
 pub(crate) use busy::{Busy, Task};
-pub(crate) use inbox::CoreInbox;
+pub(crate) use events::Events;
+pub(crate) use inbox::{CoreInbox, take_in_directly};
 pub(crate) use membership::Membership;
 pub(crate) use node::{Names, Node};
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, select, select_all};
@@ -15,6 +16,7 @@ use super::configure::{Lifecycle, LifecycleHooks};
 use super::membership::CoreWatcher;
 use super::node::Installed;
 use super::{App, Cluster, CoreInbox, Event, Network};
+use crate::boundary::{self, Site};
 use crate::cluster::{Member, MethodTable};
 use crate::connector::{Connector, Listening};
 use crate::error::{Error, ErrorKind, Result};
@@ -56,6 +58,8 @@ impl<R: Cluster> Up<R> {
     async fn end(self) {
         let app = &self.app;
         app.leave().await;
+        // A listener that doesn't return was logged by its name.
+        let _ = tokio::time::timeout(app.limits.stop_timeout, app.heard()).await;
         app.lanes().stop();
         self.tasks.iter().for_each(JoinHandle::abort);
         app.hooks.clear();
@@ -82,7 +86,9 @@ impl<R: Cluster> Running<R> {
         let mut connectors = Vec::new();
         for server in servers {
             let Server { app, node, methods, connectors: own, hooks, mut components, thread } = server;
-            run_hooks(&hooks.before_startup, &app).await.map_err(|e| e.context(app.server_id()))?;
+            run_hooks("before_startup", &hooks.before_startup, &app, app.limits.component_timeout)
+                .await
+                .map_err(|e| e.context(app.server_id()))?;
             let mut encodings: Vec<Encoding> = own.iter().map(|connector| connector.encoding()).collect();
             encodings.dedup();
             let (info, incarnation) = (app.info.clone(), app.incarnation());
@@ -121,10 +127,16 @@ impl<R: Cluster> Running<R> {
             }
         }
         for server in &self.servers {
-            run_hooks(&server.hooks.after_startup, &server.app)
-                .await
-                .map_err(|e| e.context(server.app.server_id()))?;
+            run_hooks(
+                "after_startup",
+                &server.hooks.after_startup,
+                &server.app,
+                server.app.limits.component_timeout,
+            )
+            .await
+            .map_err(|e| e.context(server.app.server_id()))?;
             server.app.emit(Event::StartServer);
+            server.app.heard().await;
         }
         for server in &self.servers {
             register(&server.app, network).await.map_err(|e| e.context(server.app.server_id()))?;
@@ -285,7 +297,9 @@ impl<R: Cluster> Running<R> {
         for listening in up.listening.drain(..) {
             (listening.stop)().await;
         }
-        if let Err(error) = run_hooks(&up.hooks.before_shutdown, &app).await {
+        if let Err(error) =
+            run_hooks("before_shutdown", &up.hooks.before_shutdown, &app, app.limits.stop_timeout).await
+        {
             tracing::warn!(server = %app.server_id(), %error, "before_shutdown failed");
         }
         app.drain().await;
@@ -318,15 +332,38 @@ async fn register<R: Cluster>(app: &App<R>, network: &Network) -> Result<()> {
 /// Runs the hooks that wait for all servers, once all are up.
 async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Result<()> {
     app.all_up().await;
-    run_hooks(&hooks, &app).await.map_err(|error| error.context(app.server_id()))?;
+    run_hooks("after_start_all", &hooks, &app, app.limits.component_timeout)
+        .await
+        .map_err(|error| error.context(app.server_id()))?;
     app.emit(Event::StartAll);
+    app.heard().await;
     Ok(())
 }
 
-async fn run_hooks<R: Cluster>(hooks: &[Lifecycle<R>], app: &App<R>) -> Result<()> {
+/// Runs hooks where the server's code runs, one after the other; each may take `limit`.
+async fn run_hooks<R: Cluster>(
+    what: &'static str,
+    hooks: &[Lifecycle<R>],
+    app: &App<R>,
+    limit: Duration,
+) -> Result<()> {
     for hook in hooks {
-        let run = app.executor.spawn(hook(app.clone()));
-        run.await.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "a lifecycle hook panicked")))?;
+        let (hook, own) = (hook.clone(), app.clone());
+        let run = async move { boundary::run(Site::new(&own, what), || hook(own.clone())).await.flatten() };
+        let mut task = app.executor.spawn(run);
+        match tokio::time::timeout(limit, &mut task).await {
+            Ok(ended) => {
+                let stopped = |_| Err(Error::of(ErrorKind::Closed, format_args!("{what} was cut off")));
+                ended.unwrap_or_else(stopped)?;
+            }
+            Err(_) => {
+                task.abort();
+                return Err(Error::of(
+                    ErrorKind::Deadline,
+                    format_args!("{what} took longer than {limit:?}"),
+                ));
+            }
+        }
     }
     Ok(())
 }
@@ -351,13 +388,13 @@ fn sweep<R: Cluster>(app: &App<R>) -> JoinHandle<()> {
 }
 
 /// A thread with a runtime of its own, which ends when the sender is dropped.
-pub(super) fn one_thread(server: &ServerId) -> Result<(Handle, Thread)> {
+pub(super) fn one_thread(server: &ServerId) -> Result<(Handle, Thread, ThreadId)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let (end, ended) = oneshot::channel();
-    std::thread::Builder::new().name(server.to_string()).spawn(move || {
+    let thread = std::thread::Builder::new().name(server.to_string()).spawn(move || {
         // An error means that the sender was dropped, which is how the thread is told.
         let _ = runtime.block_on(ended);
     })?;
-    Ok((handle, Some(end)))
+    Ok((handle, Some(end), thread.thread().id()))
 }

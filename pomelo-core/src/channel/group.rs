@@ -5,18 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use indexmap::{IndexMap, IndexSet};
-use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::app::Core;
-use crate::boundary::{self, Site};
 use crate::connector::Format;
 use crate::counters::Dropped;
 use crate::envelope::{Answer, GroupKey, GroupOp, Message, Push};
 use crate::error::{Error, ErrorKind};
 use crate::outbox::{Appended, Outbox};
 use crate::server::ServerId;
-use crate::session::{ClientSession, Session, SessionId, Uid};
+use crate::session::{ClientSession, SessionId, Uid};
 
 /// The copy of a channel's membership at a frontend: users by name, and the connections they have now.
 #[derive(Default)]
@@ -72,7 +70,7 @@ impl Group {
 }
 
 /// A push's frames, each built when the first connection needs it.
-struct Frames<'a> {
+pub(super) struct Frames<'a> {
     core: &'a Core,
     push: &'a Push,
     /// By the number of the format.
@@ -80,7 +78,7 @@ struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    fn new(core: &'a Core, push: &'a Push) -> Self {
+    pub(super) fn new(core: &'a Core, push: &'a Push) -> Self {
         Self { core, push, built: SmallVec::new() }
     }
 
@@ -109,14 +107,14 @@ fn build(format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
 
 /// What delivery to several connections leaves to be done.
 #[derive(Default)]
-struct Delivery {
+pub(super) struct Delivery {
     dirty: Vec<Arc<Outbox>>,
     overflowed: Vec<SessionId>,
 }
 
 impl Delivery {
     /// Queues the push for one connection, and says whether it will be sent.
-    fn add(&mut self, core: &Core, frames: &mut Frames<'_>, outbox: &Arc<Outbox>) -> bool {
+    pub(super) fn add(&mut self, core: &Core, frames: &mut Frames<'_>, outbox: &Arc<Outbox>) -> bool {
         let frame = frames.of(outbox).cloned();
         self.append(core, frame, outbox, frames.push.volatile)
     }
@@ -147,7 +145,7 @@ impl Delivery {
     }
 
     /// Wakes the flusher, and kicks the clients that are too slow.
-    fn finish(mut self, core: &Core) {
+    pub(super) fn finish(mut self, core: &Core) {
         core.edge.flusher.mark_all(&mut self.dirty);
         for session in self.overflowed.drain(..).filter_map(|id| core.edge.session(id)) {
             session.overflowed();
@@ -155,7 +153,7 @@ impl Delivery {
         DIRTY.set(self.dirty);
     }
 
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         Self { dirty: DIRTY.take(), overflowed: Vec::new() }
     }
 }
@@ -321,19 +319,11 @@ pub(crate) fn deliver_to_uids(core: &Arc<Core>, from: &ServerId, seq: u64, push:
     }
 }
 
-/// Delivers a push to all clients of this frontend that the filter lets through.
-pub(crate) fn broadcast(core: &Arc<Core>, push: &Push, bound_only: bool, filter: Option<&Value>) {
+/// Delivers a push to all clients of this frontend, which has no broadcast filter.
+pub(crate) fn broadcast(core: &Arc<Core>, push: &Push, bound_only: bool) {
     let sessions: Vec<Arc<ClientSession>> = core.edge.tables().sessions().cloned().collect();
     let (mut frames, mut delivery) = (Frames::new(core, push), Delivery::begin());
     for session in sessions.iter().filter(|session| !bound_only || session.uid().is_some()) {
-        if let Some(wanted) = &core.edge.broadcast_filter {
-            let site = Site::new(core, "broadcast filter").delivering(&push.route, session.id());
-            let asking = Session::new(core, session.snapshot());
-            let parameter = filter.unwrap_or(&Value::Null);
-            if !boundary::call(&site, || wanted(&asking, parameter)).unwrap_or(false) {
-                continue;
-            }
-        }
         delivery.add(core, &mut frames, session.outbox());
     }
     delivery.finish(core);

@@ -1,11 +1,12 @@
 //! A channel while nobody else can touch it.
 
-use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::confirmed::Asked;
+use super::lock::Held;
 use super::{Inner, Recipient, State};
 use crate::counters::Dropped;
 use crate::envelope::{GroupKey, GroupOp, Message, Push};
@@ -16,11 +17,11 @@ use crate::session::Uid;
 /// A channel within [`Channel::update`](super::Channel::update).
 pub struct ChannelGuard<'a> {
     channel: &'a Inner,
-    state: MutexGuard<'a, State>,
+    state: Held<'a, State>,
 }
 
 impl<'a> ChannelGuard<'a> {
-    pub(super) fn new(channel: &'a Inner, state: MutexGuard<'a, State>) -> Self {
+    pub(super) fn new(channel: &'a Inner, state: Held<'a, State>) -> Self {
         Self { channel, state }
     }
 
@@ -244,5 +245,12 @@ impl<'a> ChannelGuard<'a> {
             ));
         }
         Ok(())
+    }
+}
+
+impl Drop for ChannelGuard<'_> {
+    /// Its length is read without the lock.
+    fn drop(&mut self) {
+        self.channel.len.store(self.state.members.len(), Ordering::Relaxed);
     }
 }

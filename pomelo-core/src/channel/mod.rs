@@ -5,25 +5,31 @@
 
 mod confirmed;
 mod copies;
+mod detour;
 mod encode;
+mod entry;
 mod group;
 mod guard;
+mod lock;
 mod members;
 mod service;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
 pub use guard::ChannelGuard;
 pub use service::Channels;
 
+pub(crate) use detour::Detours;
 pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids, drop_group, fetch_again};
 pub(crate) use service::Table;
 
 use confirmed::missing;
 use copies::Copies;
+use lock::Lock;
 use members::Members;
 
 use crate::app::Core;
@@ -50,7 +56,9 @@ pub(crate) struct Inner {
     core: Arc<Core>,
     name: Arc<str>,
     group: u64,
-    state: Mutex<State>,
+    state: Lock<State>,
+    /// As it was after the last step.
+    len: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -62,7 +70,13 @@ pub(crate) struct State {
 
 impl Channel {
     pub(crate) fn new(core: &Arc<Core>, name: &str, group: u64) -> Self {
-        Self(Arc::new(Inner { core: core.clone(), name: name.into(), group, state: Mutex::default() }))
+        Self(Arc::new(Inner {
+            core: core.clone(),
+            name: name.into(),
+            group,
+            state: Lock::default(),
+            len: AtomicUsize::new(0),
+        }))
     }
 
     /// The channel's name.
@@ -70,26 +84,30 @@ impl Channel {
         &self.0.name
     }
 
-    /// Runs `change` as one step: nobody joins, leaves or pushes in between. It must not use the channel other than by
-    /// its argument. [`Channels::update`] is the same for a channel that comes and goes with its members.
+    /// Runs `change` as one step: nobody joins, leaves or pushes in between. Within it the channel is used by its argument
+    /// only, and other channels may be used; where that is done, in one order. [`Channels::update`] is the same for a channel
+    /// that comes and goes with its members.
     ///
     /// # Errors
-    /// What `change` returns.
+    /// What `change` returns. At once, if it is called within another step of this channel; as
+    /// [`Deadline`](crate::ErrorKind::Deadline), if another thread's step takes longer than a second, as where two steps nest
+    /// two channels in opposite order. Both are so for all methods.
     pub fn update<T>(&self, change: impl FnOnce(&mut ChannelGuard<'_>) -> Result<T>) -> Result<T> {
-        change(&mut self.guard())
+        change(&mut self.guard()?)
     }
 
     /// Adds a user at a frontend; one that is a member already is left alone.
     ///
     /// # Errors
-    /// If the channel is destroyed.
+    /// If the channel is destroyed, or as [`update`](Self::update).
     pub fn add(&self, uid: impl Into<Uid>, sid: impl Into<ServerId>) -> Result<()> {
-        self.guard().add(uid, sid)
+        self.guard()?.add(uid, sid)
     }
 
-    /// Takes a user at a frontend out; false if it was no member.
+    /// Takes a user at a frontend out; false if it was no member, and, with an error in the log, where
+    /// [`update`](Self::update) would fail.
     pub fn leave(&self, uid: &str, sid: &str) -> bool {
-        self.guard().leave(uid, sid)
+        self.guard_or_log("leave").is_some_and(|mut guard| guard.leave(uid, sid))
     }
 
     /// Sends a message to all members. It never waits: the message is encoded and queued, and its order is that of the
@@ -97,9 +115,9 @@ impl Channel {
     ///
     /// # Errors
     /// If the channel is destroyed; if the message can't be encoded; or if no client could be sent it: its route has more than 255
-    /// bytes, or it takes more than 16 MiB.
+    /// bytes, or it takes more than 16 MiB. Or as [`update`](Self::update).
     pub fn push(&self, route: &str, message: &impl Serialize) -> Result<()> {
-        self.guard().push(route, message)
+        self.guard()?.push(route, message)
     }
 
     /// As [`push`](Self::push), but a client whose outbox is full just misses it and isn't kicked.
@@ -107,15 +125,15 @@ impl Channel {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn push_volatile(&self, route: &str, message: &impl Serialize) -> Result<()> {
-        self.guard().push_volatile(route, message)
+        self.guard()?.push_volatile(route, message)
     }
 
     /// Sends a message to one member, in the same order as those to all.
     ///
     /// # Errors
-    /// If that user is no member, the channel is destroyed, or the message can't be encoded.
+    /// If that user is no member, the channel is destroyed, or the message can't be encoded; or as [`update`](Self::update).
     pub fn push_to(&self, uid: &str, route: &str, message: &impl Serialize) -> Result<()> {
-        self.guard().push_to(uid, route, message)
+        self.guard()?.push_to(uid, route, message)
     }
 
     /// As [`push`](Self::push), and returns the users that were not reached: those without a connection at their
@@ -127,26 +145,27 @@ impl Channel {
     /// # Cancel safety
     /// The push was sent when this is first polled; a caller that stops waiting only doesn't hear who missed it.
     pub async fn push_confirmed(&self, route: &str, message: &impl Serialize) -> Result<Vec<Uid>> {
-        let asked = self.guard().push_asking(route, message)?;
+        let asked = self.guard()?.push_asking(route, message)?;
         Ok(missing(&self.0.core, asked).await)
     }
 
-    /// The users in the channel, in the order in which they joined; one at two frontends is there twice.
+    /// The users in the channel, in the order in which they joined; one at two frontends is there twice. None, with an error
+    /// in the log, where [`update`](Self::update) would fail.
     pub fn members(&self) -> Vec<Uid> {
-        let guard = self.guard();
+        let Some(guard) = self.guard_or_log("members") else { return Vec::new() };
         let mut uids = Vec::with_capacity(guard.len());
         uids.extend(guard.uids().cloned());
         uids
     }
 
-    /// The member of that user.
+    /// The member of that user. None, with an error in the log, where [`update`](Self::update) would fail.
     pub fn member(&self, uid: &str) -> Option<Recipient> {
-        self.guard().member(uid)
+        self.guard_or_log("member")?.member(uid)
     }
 
-    /// How many members there are.
+    /// How many members there are; while a step is under way, how many there were before. It never waits.
     pub fn len(&self) -> usize {
-        self.state().members.len()
+        self.0.len.load(Ordering::Relaxed)
     }
 
     /// Whether there is no member.
@@ -154,21 +173,16 @@ impl Channel {
         self.len() == 0
     }
 
-    /// Removes the channel. It delivers nothing any more, also if one of the same name is made again.
+    /// Removes the channel. It delivers nothing any more, also if one of the same name is made again. It stays, with an error
+    /// in the log, where [`update`](Self::update) would fail.
     pub fn destroy(&self) {
-        self.guard().destroy();
-    }
-
-    pub(crate) fn guard(&self) -> ChannelGuard<'_> {
-        ChannelGuard::new(&self.0, self.state())
+        if let Some(mut guard) = self.guard_or_log("destroy") {
+            guard.destroy();
+        }
     }
 
     pub(crate) fn group(&self) -> u64 {
         self.0.group
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -9,8 +9,9 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::confirmed::{Asked, missing};
+use super::entry::Step;
 use super::{Channel, ChannelGuard, Recipient};
-use crate::app::Core;
+use crate::app::{Core, Event};
 use crate::counters::Dropped;
 use crate::envelope::Message;
 use crate::error::Result;
@@ -32,6 +33,10 @@ impl Table {
         self.channels.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    pub(super) fn all(&self) -> Vec<Channel> {
+        self.lock().values().cloned().collect()
+    }
+
     /// Forgets a channel, unless its name belongs to another one by now.
     pub(super) fn forget(&self, name: &str, group: u64) {
         let mut channels = self.lock();
@@ -49,8 +54,12 @@ impl Table {
     pub(crate) fn tell_untold(&self, core: &Arc<Core>) {
         let untold = std::mem::take(&mut *self.lock_untold());
         for frontend in untold {
-            let channels: Vec<_> = self.lock().values().cloned().collect();
-            let alive = channels.iter().filter(|channel| channel.guard().has_copy(&frontend));
+            let channels = self.all();
+            let alive = channels.iter().filter(|channel| {
+                let frontend = frontend.clone();
+                // Of one that the application keeps to itself, a copy may be there.
+                channel.surely(move |guard| guard.has_copy(&frontend), drop).unwrap_or(true)
+            });
             let groups = Message::Groups {
                 incarnation: core.incarnation(),
                 alive: alive.map(Channel::group).collect(),
@@ -72,7 +81,7 @@ impl Table {
 
     /// How many channels there are, and how many members in all of them.
     pub(crate) fn count(&self) -> (usize, usize) {
-        let channels: Vec<_> = self.lock().values().cloned().collect();
+        let channels = self.all();
         (channels.len(), channels.iter().map(Channel::len).sum())
     }
 
@@ -80,15 +89,20 @@ impl Table {
     pub(crate) fn resync(&self, frontend: &ServerId, group: u64) {
         let channel = self.lock().values().find(|channel| channel.group() == group).cloned();
         if let Some(channel) = channel {
-            channel.guard().resync(frontend);
+            let frontend = frontend.clone();
+            channel.surely(move |guard| guard.resync(&frontend), drop);
         }
     }
 
     /// A frontend may have missed anything: it drops what is no more, which would only cost it memory, and is told the rest
     /// anew when it is needed. Gaps in versions don't show all of that: a copy that was begun again has low ones.
     pub(crate) fn relinked(&self, core: &Arc<Core>, frontend: &ServerId) {
-        let channels: Vec<_> = self.lock().values().cloned().collect();
-        let alive = channels.iter().filter(|channel| channel.guard().mark_stale(Some(frontend)));
+        let channels = self.all();
+        let alive = channels.iter().filter(|channel| {
+            let frontend = frontend.clone();
+            // Of one that the application keeps to itself, a copy may be there.
+            channel.surely(move |guard| guard.mark_stale(Some(&frontend)), drop).unwrap_or(true)
+        });
         let alive = alive.map(Channel::group).collect();
         let groups = Message::Groups { incarnation: core.incarnation(), alive };
         // If this can't be sent, the link is down again, and the same will happen when it is up.
@@ -97,20 +111,24 @@ impl Table {
 
     /// All frontends have forgotten all channels.
     pub(crate) fn resync_everywhere(&self) {
-        let channels: Vec<_> = self.lock().values().cloned().collect();
-        for channel in channels {
-            channel.guard().mark_stale(None);
+        for channel in self.all() {
+            channel.surely(|guard| guard.mark_stale(None), drop);
         }
     }
 
-    /// A frontend is gone: its members are out of every channel. Returns who was lost where.
-    pub(crate) fn lose(&self, frontend: &ServerId) -> Vec<(Channel, Vec<Uid>)> {
-        let channels: Vec<_> = self.lock().values().cloned().collect();
-        let lost = channels.into_iter().map(|channel| {
-            let uids = channel.guard().lose(frontend);
-            (channel, uids)
-        });
-        lost.filter(|(_, uids)| !uids.is_empty()).collect()
+    /// A frontend is gone: its members are out of every channel, and the application is told who was lost where.
+    pub(crate) fn lose(&self, core: &Arc<Core>, frontend: &ServerId) {
+        for channel in self.all() {
+            let (core, of, frontend) = (core.clone(), channel.clone(), frontend.clone());
+            let tell = move |uids: Vec<Uid>| {
+                if !uids.is_empty() {
+                    core.emit(Event::MembersLost { channel: of, uids });
+                }
+            };
+            if let Some(uids) = channel.surely(move |guard| guard.lose(&frontend), tell.clone()) {
+                tell(uids);
+            }
+        }
     }
 }
 
@@ -148,7 +166,7 @@ impl Channels {
     /// being destroyed.
     ///
     /// # Errors
-    /// What `change` returns.
+    /// What `change` returns, or as [`Channel::update`].
     pub fn update<T>(
         &self,
         name: &str,
@@ -156,12 +174,11 @@ impl Channels {
     ) -> Result<T> {
         loop {
             let channel = self.create(name);
-            let mut guard = channel.guard();
-            if guard.is_destroyed() {
-                // Somebody was faster. It has left the table, so the next one is another.
-                continue;
+            let mut step = Step(channel.guard()?);
+            if !step.0.is_destroyed() {
+                return change(&mut step.0);
             }
-            return change(LeftEmpty(&mut guard).0);
+            // Somebody was faster. It has left the table, so the next one is another.
         }
     }
 
@@ -262,17 +279,6 @@ impl Channels {
             }
         }
         Ok(())
-    }
-}
-
-/// Destroys a channel that is empty when its change has ended, by a panic or not.
-struct LeftEmpty<'a, 'b>(&'a mut ChannelGuard<'b>);
-
-impl Drop for LeftEmpty<'_, '_> {
-    fn drop(&mut self) {
-        if self.0.is_empty() {
-            self.0.destroy();
-        }
     }
 }
 

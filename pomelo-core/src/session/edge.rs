@@ -181,13 +181,13 @@ impl Edge {
 
     /// Acts on a session for a handler, here or on a backend.
     ///
-    /// Ready at once, but for binding a user whose last session is still closing.
+    /// Ready at once, but for binding: the last session of that user may still be closing, and listeners may have to be told.
     pub(crate) async fn act(&self, core: &Arc<Core>, from: &ServerId, op: SessionOp) -> Result<Answer> {
         match op {
             SessionOp::Bind { id, uid, unique } => loop {
                 match self.try_bind(id, &uid, unique)? {
                     Bind::Done(version) => {
-                        self.tell(core, id, Event::BindSession);
+                        self.tell(core, id, Event::BindSession).await;
                         return Ok(Answer::Done(version));
                     }
                     Bind::Wait(closing) => closing.closed().await,
@@ -195,7 +195,7 @@ impl Edge {
             },
             SessionOp::Unbind { id, uid } => {
                 let version = self.unbind(id, &uid)?;
-                self.tell(core, id, Event::UnbindSession);
+                self.tell(core, id, Event::UnbindSession).await;
                 Ok(Answer::Done(version))
             }
             SessionOp::Set { id, changes } => {
@@ -235,9 +235,11 @@ impl Edge {
         self.tables().closing.get(&id).cloned()
     }
 
-    fn tell(&self, core: &Arc<Core>, id: SessionId, event: fn(Session) -> Event) {
-        if let Some(session) = self.session(id) {
+    /// Tells the listeners before the handler goes on, as pomelo does.
+    async fn tell(&self, core: &Arc<Core>, id: SessionId, event: fn(Session) -> Event) {
+        if let (true, Some(session)) = (core.listens, self.session(id)) {
             core.emit(event(Session::new(core, session.snapshot())));
+            core.heard().await;
         }
     }
 }

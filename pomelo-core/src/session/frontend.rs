@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use super::ClientSession;
 use crate::app::Core;
 use crate::config::Config;
@@ -64,6 +66,22 @@ impl Frontend {
     /// The server's counters.
     pub fn counters(&self) -> &Counters {
         &self.core.counters
+    }
+
+    /// Runs a hook of the application for a connector: where the server's code runs, which with `one_thread` is one thread, and
+    /// so that a panic in it costs no more than this. `what` names the hook in logs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Panic`](crate::ErrorKind::Panic), logged and counted, if it panics.
+    ///
+    /// # Cancel safety
+    /// Dropping it drops the hook.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        hook: impl FnOnce() -> BoxFuture<'static, T> + Send + 'static,
+    ) -> Result<T> {
+        self.core.host(what, hook).await
     }
 
     /// Opens a session for a connection whose handshake is done.

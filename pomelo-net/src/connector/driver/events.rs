@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use pomelo_core::counters::Dropped;
 use pomelo_core::message::{Body, Encoding};
 use pomelo_core::outbox::{Appended, Outbox};
@@ -62,7 +63,7 @@ impl Driver {
 
     /// Decides on a handshake: the check of the client, then the application's hook.
     pub(super) async fn answer(&mut self, request: HandshakeRequest) -> Result<(), End> {
-        if !self.is_served(&request) {
+        if !self.is_served(&request).await {
             self.connection.refuse(501);
             return Ok(());
         }
@@ -75,7 +76,8 @@ impl Driver {
             self.connection.refuse(500);
             return Ok(());
         };
-        let decision = hook(Greeting::new(request, peer));
+        let (hook, greeting) = (hook.clone(), Greeting::new(request, peer));
+        let decision = self.port.frontend.run("handshake hook", move || hook(greeting));
         tokio::select! {
             biased;
             () = self.alarm.interrupts() => {
@@ -85,7 +87,7 @@ impl Driver {
                 tracing::warn!(peer = ?self.peer(), "a handshake hook took longer than the handshake may");
                 self.connection.refuse(500);
             }
-            decision = decision => match decision {
+            decision = decision => match decision.flatten() {
                 Ok(user) => self.accept(Some(&user)),
                 Err(error) => {
                     tracing::debug!(peer = ?self.peer(), %error, "a handshake was refused");
@@ -96,11 +98,13 @@ impl Driver {
         Ok(())
     }
 
-    fn is_served(&self, request: &HandshakeRequest) -> bool {
-        let HandshakeRequest { client_type, client_version, .. } = request;
+    /// A check that panics refuses the client.
+    async fn is_served(&self, request: &HandshakeRequest) -> bool {
+        let Some(check) = self.port.options.check_client.clone() else { return true };
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let check = self.port.options.check_client.as_ref();
-        check.is_none_or(|check| check(&text(client_type), &text(client_version)))
+        let (client_type, version) = (text(&request.client_type), text(&request.client_version));
+        let checking = move || async move { check(&client_type, &version) }.boxed();
+        self.port.frontend.run("check_client", checking).await.unwrap_or(false)
     }
 
     fn accept(&mut self, user: Option<&Value>) {

@@ -1,0 +1,55 @@
+//! Where a server's code runs: anywhere, or, with `one_thread`, on the thread that it has for itself.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::task::JoinHandle;
+
+use super::Core;
+use crate::boundary::{self, Site};
+use crate::error::{Error, ErrorKind, Result};
+
+impl Core {
+    /// Whether the application's code must not run in this thread.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.thread.is_some_and(|thread| thread != std::thread::current().id())
+    }
+
+    /// Runs `work` where the server's code runs, until this is dropped.
+    ///
+    /// # Errors
+    /// If the server has ended meanwhile.
+    pub(crate) async fn at_home<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        if !self.is_elsewhere() {
+            return Ok(work.await);
+        }
+        let mut task = Guest(self.executor.spawn(work));
+        (&mut task.0).await.map_err(|_| Error::of(ErrorKind::Closed, "the server is stopping"))
+    }
+
+    /// Runs the application's code for something that isn't the server's own, such as a connector.
+    pub(crate) async fn host<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: &'static str,
+        make: impl FnOnce() -> BoxFuture<'static, T> + Send + 'static,
+    ) -> Result<T> {
+        let core = self.clone();
+        let run = async move {
+            let site = Site::new(&core, what);
+            boundary::run(site, || -> BoxFuture<'_, T> { make() }).await
+        };
+        self.at_home(run).await.flatten()
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct Guest<T>(JoinHandle<T>);
+
+impl<T> Drop for Guest<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
