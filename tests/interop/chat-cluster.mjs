@@ -15,31 +15,34 @@ export class ChatCluster {
   #master;
   #masterPort;
   gatePort;
+  pagePort;
 
   /**
    * @param {{chat: string, tool: string}} programs paths of the example's binary and of the pomelo tool
-   * @param {{connectorPorts?: boolean}} [options] without `connectorPorts` no connector has a `port`
+   * @param {{connectorPorts?: boolean, page?: boolean}} [options] without `connectorPorts` no connector has a `port`; with `page`
+   *   the gate serves it
    */
-  static async prepare(programs, { connectorPorts = true } = {}) {
+  static async prepare(programs, { connectorPorts = true, page = false } = {}) {
     const cluster = new ChatCluster();
     cluster.#programs = programs;
     cluster.#dir = mkdtempSync(join(tmpdir(), 'pomelo-cluster-'));
-    await cluster.#configure(connectorPorts);
+    await cluster.#configure(connectorPorts, page);
     return cluster;
   }
 
-  async #configure(connectorPorts) {
+  async #configure(connectorPorts, page) {
     const config = join(this.#dir, 'config');
     mkdirSync(config);
     for (const file of COPIED) writeFileSync(join(config, file), readFileSync(new URL(file, CONFIG)));
     const { development: servers } = JSON.parse(readFileSync(new URL('servers.json', CONFIG)));
     const entries = Object.values(servers).flat();
-    const ports = await freePorts(2 * entries.length + 1);
+    const ports = await freePorts(2 * entries.length + 2);
     for (const entry of entries) {
       delete entry.pagePort;
       for (const key of ['port', 'clientPort']) if (key in entry) entry[key] = ports.pop();
     }
     if (!connectorPorts) for (const entry of servers.connector) delete entry.port;
+    if (page) this.pagePort = servers.gate[0].pagePort = ports.pop();
     this.gatePort = servers.gate[0].clientPort;
     this.#masterPort = ports.pop();
     writeFileSync(join(config, 'servers.json'), JSON.stringify({ development: servers }));

@@ -1,11 +1,11 @@
 // The chat example as a cluster of processes, under failures: servers are killed, suspended, added and restarted while users talk.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { ChatCluster } from './chat-cluster.mjs';
 import { Crowd } from './chat-crowd.mjs';
 import { ChatUser } from './chat-user.mjs';
 import { Checks, sleep, tag } from './checks.mjs';
+import { nameAt, nameWhere, pick } from './names.mjs';
 import { freePort } from './processes.mjs';
 
 /** A list is complete so soon after a master has died and come back; twice that, since the machine may be busy. */
@@ -30,17 +30,6 @@ const checks = new Checks();
 const run = tag();
 const clusters = [];
 let crowd = new Crowd(checks, []);
-
-/** pomelo's dispatcher: which of so many servers a key belongs to. */
-const pick = (key, count) => Math.abs(crc32(key) | 0) % count;
-
-/** A name for which that holds. */
-function nameWhere(prefix, holds) {
-  for (let n = 1; ; n++) if (holds(`${prefix}-${n}`)) return `${prefix}-${n}`;
-}
-
-/** A name of a user of that connector. */
-const nameAt = (prefix, connector) => nameWhere(prefix, name => pick(name, CONNECTORS) === connector);
 
 async function start(options) {
   const cluster = await ChatCluster.prepare(programs, options);
@@ -82,7 +71,7 @@ function users() {
       const room = nameWhere(`room-${run}-${chat}${r}`, name => pick(name, CHATS) === chat && (pick(name, CHATS + 1) === CHATS) === moves);
       for (let connector = 0; connector < CONNECTORS; connector++) {
         for (let u = 0; u < USERS_PER_ROOM_AND_CONNECTOR; u++) {
-          const name = nameAt(`u-${run}-${chat}${r}${connector}${u}`, connector);
+          const name = nameAt(`u-${run}-${chat}${r}${connector}${u}`, connector, CONNECTORS);
           // The first connector will be suspended.
           users.push(Object.assign(new ChatUser(name, room, { patient: connector === 0 }), { chat, connector }));
         }
@@ -95,7 +84,7 @@ function users() {
 async function withoutPorts() {
   const what = 'connectors without a port';
   const cluster = await start({ connectorPorts: false });
-  crowd = new Crowd(checks, [0, 1, 2].map(connector => new ChatUser(nameAt(`p-${run}`, connector), `ports-${run}`)));
+  crowd = new Crowd(checks, [0, 1, 2].map(connector => new ChatUser(nameAt(`p-${run}`, connector, CONNECTORS), `ports-${run}`)));
   await crowd.login(cluster.gatePort);
   checks.equal(`${what}: the gate sends users to all of them`, new Set(crowd.users.map(user => user.port)).size, CONNECTORS);
   crowd.talk();

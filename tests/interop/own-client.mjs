@@ -175,6 +175,13 @@ async function manners() {
   const textClosed = new Promise(resolve => text.on('close', resolve));
   server.socket.send('text');
   checks.equal('a text frame ends the connection', (await checks.within('close', textClosed)).reason, 'protocol');
+  const restarted = client();
+  await restarted.connect(server.url);
+  const restart = new Promise(resolve => restarted.on('close', resolve));
+  const cut = restarted.request('a.b.c', {});
+  server.socket.close(1012);
+  checks.equal('a server that restarts says so', (await checks.within('close', restart)).reason, 'restart');
+  await checks.rejects('and open requests are rejected', cut, e => e instanceof ClosedError && e.reason === 'restart');
 }
 
 async function refusals() {

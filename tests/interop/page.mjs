@@ -1,27 +1,23 @@
 // The chat page in headless Chromium: people who join, talk, whisper and leave; both languages; a phone; lines that break.
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join as path } from 'node:path';
 import { chromium } from 'playwright-core';
 import { Checks, arguments_, tag } from './checks.mjs';
 import { FrontendProxy } from './frontend-proxy.mjs';
+import { CHROMIUM, FLAGS, needBrowser } from './project-page.mjs';
 
 const require = createRequire(import.meta.url);
 const { Package } = require('pomelo-protocol');
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
 const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
 const gate = arguments_('page.mjs', 'page url', '[screenshot folder]');
 const pageUrl = new URL(gate.rest[0]);
 const folder = gate.rest[1];
-if (!existsSync(CHROMIUM)) {
-  console.error(`no ${CHROMIUM}: install chromium, or name one in the environment variable CHROMIUM`);
-  process.exit(2);
-}
+needBrowser();
 if (folder) mkdirSync(folder, { recursive: true });
 
 const checks = new Checks();

@@ -35,9 +35,10 @@ export { ProtocolError } from './pomelo-protocol.js';
 /**
  * Why a connection is over, as `reason` of the `close` event and of {@link ClosedError}:
  * `client` we closed it, `kick` the server did and said why, `heartbeat` nothing came for too long,
- * `handshake` it was refused or took too long, `protocol` the server sent nonsense, `connection` it broke or the server closed it.
+ * `handshake` it was refused or took too long, `protocol` the server sent nonsense, `connection` it broke or the server closed it,
+ * `restart` the server stops, or has lost what it knew of us. After all but `client` and `kick` a client may connect again.
  *
- * @typedef {'client' | 'kick' | 'heartbeat' | 'handshake' | 'protocol' | 'connection'} CloseReason
+ * @typedef {'client' | 'kick' | 'heartbeat' | 'handshake' | 'protocol' | 'connection' | 'restart'} CloseReason
  */
 
 /** The connection is over, so there will be no answer. */
@@ -58,6 +59,8 @@ export class TimeoutError extends Error {
 
 const EVENTS = new Set(['push', 'kick', 'close', 'error']);
 const MAX_REQUEST_ID = 0x7fffffff;
+/** The websocket code of a server that clients should come back to. */
+const SERVICE_RESTART = 1012;
 
 /** One connection to one frontend server. */
 export class PomeloClient {
@@ -106,7 +109,7 @@ export class PomeloClient {
       socket.binaryType = 'arraybuffer';
       socket.onopen = () => this.#send(PackageType.HANDSHAKE, encodeJson(handshake.request(this.#options)));
       socket.onmessage = event => this.#frame(event.data);
-      socket.onclose = event => this.#end('connection', new Error(`websocket code ${event.code}`));
+      socket.onclose = event => this.#end(event.code === SERVICE_RESTART ? 'restart' : 'connection', new Error(`websocket code ${event.code}`));
       socket.onerror = () => {}; // onclose follows and tells as much
     });
   }

@@ -1,0 +1,252 @@
+// The scenarios of scenarios.mjs in one world; it runs on the host `clients`.
+import { WebSocket } from 'ws';
+import { ChatRoom } from '../../examples/chat/web/chat-room.js';
+import { Checks, sleep, tag } from './checks.mjs';
+import { Hosts } from './hosts.mjs';
+import { nameAt, nameWhere, pick } from './names.mjs';
+import { Resident } from './resident.mjs';
+import { HOSTS, ScatteredChat, idsOf } from './scattered-chat.mjs';
+import { Village } from './village.mjs';
+
+const [prefix, worldName, chat, tool, ...only] = process.argv.slice(2);
+const [[GATE], CONNECTORS, CHATS] = [idsOf('gate'), idsOf('connector'), idsOf('chat')];
+const BACKENDS = [...CHATS, 'master-server-1'];
+const ROOMS = 8;
+/** A user of each connector in each room. */
+const USERS = ROOMS * CONNECTORS.length;
+/** All is as it was so soon after lines are whole, and after the disk has space. */
+const HEAL_MS = 8_000;
+const SPACE_MS = 5_000;
+const START_MS = 30_000;
+/** A server that finds its place taken tries for 5 s. */
+const OCCUPIED_MS = 15_000;
+/** For what nothing is promised. */
+const SOON_MS = 20_000;
+
+const checks = new Checks();
+const run = tag();
+const world = new ScatteredChat({ chat, tool }, new Hosts(prefix, HOSTS), worldName === 'with a master');
+const { hosts } = world;
+let village;
+
+/** One line a scenario: what it is, whether all held, and the figures. */
+function verdict(letter, what, figures, conditions) {
+  const broken = Object.entries(conditions).filter(([, holds]) => !holds).map(([condition]) => condition);
+  checks.check(`${letter} ${worldName}: ${what}: ${figures}`, broken.length === 0, `it does not hold that ${broken.join('; ')}`);
+}
+
+/** Residents of every connector in rooms of every chat server. */
+function settlers() {
+  return Array.from({ length: ROOMS }, (_, r) => nameWhere(`room-${run}-${r}`, name => pick(name, CHATS.length) === r % CHATS.length)).flatMap((room, r) =>
+    CONNECTORS.map((id, connector) => Object.assign(new Resident(nameAt(`u-${run}-${r}`, connector, CONNECTORS.length), room, world.gateUrl), { connector: id })),
+  );
+}
+
+/** How long it takes from now until all are complete; the figure for a verdict, and whether it was in time. */
+async function completion(ms) {
+  const took = await village.complete(ms);
+  return { text: took === undefined ? `NOT complete ${ms / 1000} s later (${village.incomplete()})` : `complete ${(took / 1000).toFixed(1)} s later`, inTime: took !== undefined };
+}
+
+/** How often a server has given up a life of its own, so far; see their logs. */
+const livesLost = () => world.ids.reduce((sum, id) => sum + (world.log(id).match(/begins anew/g) ?? []).length, 0);
+
+/** From now on. */
+const sinceNow = () => ({ ...village.now(), livesLost: livesLost() });
+
+async function cutFor(ms, some, others) {
+  hosts.cut(some, others);
+  await sleep(ms);
+  hosts.heal();
+}
+
+async function gateCutOff() {
+  const now = sinceNow();
+  await cutFor(8_000, [GATE], CONNECTORS);
+  const { text, inTime } = await completion(HEAL_MS);
+  const lost = village.lost(now);
+  verdict('a', 'the gate is cut off from all connectors for 8 s', `${lost.length} of ${USERS} clients lost, ${text}`, {
+    'no client is lost': lost.length === 0,
+    'nobody seems to come or go': village.moves(now) === 0,
+    'every message is taken': village.refused(now) === 0,
+    'all is complete in time': inTime,
+    'no server begins anew': livesLost() === now.livesLost,
+  });
+}
+
+async function connectorCutOff() {
+  const now = sinceNow();
+  const [id] = CONNECTORS;
+  await cutFor(8_000, [id], world.ids);
+  const { text, inTime } = await completion(HEAL_MS);
+  const theirs = village.lost(now, user => user.connector === id);
+  const others = village.lost(now, user => user.connector !== id);
+  verdict('b', 'a connector is cut off from all servers for 8 s', `${theirs.length} of ${ROOMS} of its own and ${others.length} of ${USERS - ROOMS} other clients lost, ${text}`, {
+    'no other client is lost': others.length === 0,
+    'its own keep their connections, too': theirs.length === 0,
+    'who was seen to leave is seen to come once': village.unbalanced(now).length === 0 && village.oddities(now).length === 0,
+    'nobody else seems to come or go': village.moves(now, user => user.connector !== id) === 0,
+    'all is complete in time': inTime,
+    'no server begins anew': livesLost() === now.livesLost,
+  });
+}
+
+async function connectorCutOffFromClientsToo() {
+  const now = sinceNow();
+  const [, id] = CONNECTORS;
+  await cutFor(8_000, [id], [...world.ids, ...BACKENDS, 'clients']);
+  const { text, inTime } = await completion(HEAL_MS);
+  const others = village.lost(now, user => user.connector !== id);
+  verdict('b', 'a connector is cut off from everyone, its clients too, for 8 s', `${others.length} of ${USERS - ROOMS} other clients lost, ${text}`, {
+    'no other client is lost': others.length === 0,
+    'nobody is put out': village.kicked(now) === 0,
+    'nobody else seems to come or go': village.moves(now, user => user.connector !== id) === 0,
+    'nobody is seen to come twice': village.oddities(now).length === 0,
+    'all is complete in time': inTime,
+    'no server begins anew': livesLost() === now.livesLost,
+  });
+}
+
+async function hole() {
+  const now = sinceNow();
+  await cutFor(4_000, [GATE, ...CONNECTORS], BACKENDS);
+  const { text, inTime } = await completion(HEAL_MS);
+  const lost = village.lost(now);
+  verdict('c', 'a hole of 4 s between the hosts of frontends and of backends', `${lost.length} of ${USERS} clients lost, ${text}`, {
+    'no client is lost': lost.length === 0,
+    'nobody seems to come or go': village.moves(now) === 0,
+    'all is complete in time': inTime,
+    'no server begins anew': livesLost() === now.livesLost,
+  });
+}
+
+/** Where the older one of a duplicate runs, as an operator must be told. */
+const names = (log, id) => log.includes(hosts.address(id)) && log.includes(String(world.process(id).pid));
+
+async function duplicates() {
+  const now = sinceNow();
+  const ids = [CONNECTORS[2], CHATS[2], GATE];
+  const copies = ids.map(id => ({ id, as: `copy of ${id}` })).map(copy => ({ ...copy, ...world.startServer(copy.id, { host: 'stray', as: copy.as }) }));
+  const codes = await Promise.all(copies.map(({ ended }) => Promise.race([ended, sleep(OCCUPIED_MS)])));
+  for (const { as } of copies) if (!world.process(as).isOver) world.signal(as, 'SIGKILL');
+  const { text, inTime } = await completion(HEAL_MS);
+  const lost = village.lost(now);
+  verdict('d', 'second processes of a connector, a chat server and the gate', `${lost.length} of ${USERS} clients lost, the second ones end with ${codes.map(code => code ?? 'nothing')}, ${text}`, {
+    'no client is lost': lost.length === 0,
+    'nobody seems to come or go': village.moves(now) === 0,
+    'every message is taken': village.refused(now) === 0,
+    'each ends with an error': codes.every(code => Number.isInteger(code) && code !== 0),
+    'and says where the first one runs': copies.every(({ id, as }) => names(world.log(as), id)),
+    'all is complete in time': inTime,
+    'no server begins anew': livesLost() === now.livesLost,
+  });
+}
+
+async function duplicateOfAnotherCluster() {
+  const now = sinceNow();
+  const [id] = CONNECTORS;
+  const as = `${id} of another secret`;
+  const copy = world.startServer(id, { host: 'stray', as, env: { POMELO_CLUSTER_SECRET: 'another' } });
+  const code = await Promise.race([copy.ended, sleep(OCCUPIED_MS)]);
+  if (!copy.isOver) world.signal(as, 'SIGKILL');
+  const { text, inTime } = await completion(HEAL_MS);
+  const lost = village.lost(now);
+  verdict('d', 'a second process that has another secret, and a token', `${lost.length} of ${USERS} clients lost, it ends with ${code ?? 'nothing'}, ${text}`, {
+    'no client is lost': lost.length === 0,
+    'nobody seems to come or go': village.moves(now) === 0,
+    'the first one is still up': !world.process(id).isOver && (!world.hasMaster || (await world.list()).get(id) === 'up'),
+    'with a master it ends with an error': !world.hasMaster || (Number.isInteger(code) && code !== 0),
+    'all is complete in time': inTime,
+  });
+}
+
+async function suspended() {
+  const now = sinceNow();
+  const [, id] = CONNECTORS;
+  world.signal(id, 'SIGSTOP');
+  await sleep(20_000);
+  world.signal(id, 'SIGCONT');
+  const { text, inTime } = await completion(HEAL_MS);
+  const others = village.lost(now, user => user.connector !== id);
+  verdict('e', 'a connector is stopped for 20 s by SIGSTOP', `${others.length} of ${USERS - ROOMS} other clients lost, ${text}`, {
+    'no other client is lost': others.length === 0,
+    'nobody is put out': village.kicked(now) === 0,
+    'nobody else seems to come or go': village.moves(now, user => user.connector !== id) === 0,
+    'nobody is seen to come twice': village.oddities(now).length === 0,
+    'all is complete in time': inTime,
+    'no server begins anew': livesLost() === now.livesLost,
+  });
+}
+
+async function fullDisk() {
+  const now = sinceNow();
+  world.fillDisk();
+  for (let n = 0; n < 2; n++) {
+    await cutFor(3_500, CONNECTORS, BACKENDS);
+    await sleep(1_500);
+  }
+  world.freeDisk();
+  const { text, inTime } = await completion(SPACE_MS);
+  const strangers = settlers().map((user, n) => new Resident(nameAt(`s-${run}-${n}`, CONNECTORS.indexOf(user.connector), CONNECTORS.length), user.room, world.gateUrl));
+  const refused = (await Promise.allSettled(strangers.map(stranger => stranger.arrive()))).filter(({ status }) => status === 'rejected');
+  strangers.forEach(stranger => stranger.goHome());
+  const up = world.hasMaster ? [...(await world.list()).values()].filter(state => state === 'up').length : undefined;
+  verdict('g', 'the logs have a full disk for 10 s, and lines break', `${village.lost(now).length} of ${USERS} clients lost, ${text}, ${refused.length} of ${USERS} new users refused${up === undefined ? '' : `, ${up} listed as up`}`, {
+    'no client is lost': village.lost(now).length === 0,
+    'every room serves in time': inTime,
+    'new users are let in, too': refused.length === 0,
+    'what can’t be reached isn’t called up': up === undefined || (inTime && refused.length === 0) || up < world.ids.length + 1,
+    'no process has ended': world.ids.every(id => !world.process(id).isOver),
+  });
+}
+
+async function politeRestart() {
+  const now = sinceNow();
+  const id = CONNECTORS[2];
+  const page = new ChatRoom({ gateUrl: world.gateUrl, client: { WebSocket }, backoff: { firstMs: 300, maxMs: 1_500 } });
+  let ended;
+  page.on('ended', error => (ended = error.kind));
+  await page.join(nameAt(`page-${run}`, 2, CONNECTORS.length), `lobby-${run}`);
+  world.signal(id, 'SIGTERM');
+  const code = await checks.within(`the end of ${id}`, world.process(id).ended, SOON_MS);
+  world.startServer(id);
+  const { text, inTime } = await completion(HEAL_MS);
+  const [theirs, others] = [village.lost(now, user => user.connector === id), village.lost(now, user => user.connector !== id)];
+  verdict('h', 'a connector is restarted politely', `${theirs.length} of its clients come back, ${others.length} of ${USERS - ROOMS} others lost, ${text}`, {
+    'it ends in order': code === 0,
+    'nobody is put out': village.kicked(now) === 0,
+    'the client of the page comes back by itself': page.state === 'in' && ended === undefined,
+    'no other client is lost': others.length === 0,
+    'each is seen to leave and to come once': village.unbalanced(now).length === 0 && village.oddities(now).length === 0,
+    'all is complete in time': inTime,
+  });
+  page.leave();
+}
+
+/** What a scenario has broken must not be held against the next one. */
+async function mend() {
+  hosts.heal();
+  for (const id of world.ids) if (world.process(id).isOver) world.startServer(id);
+  if (village.isComplete) return;
+  await village.comeBack();
+  if ((await village.complete(SOON_MS)) === undefined) checks.note(`${worldName}: never complete again: ${village.incomplete()}`);
+}
+
+const SCENARIOS = { gateCutOff, hole, connectorCutOff, connectorCutOffFromClientsToo, duplicates, duplicateOfAnotherCluster, fullDisk, politeRestart, suspended };
+
+await checks.run(230_000, async () => {
+  world.start();
+  village = new Village(settlers());
+  await checks.until('logins', () => village.arrive(), START_MS);
+  village.talk();
+  await checks.until('the rooms to be complete', async () => (await village.complete(SOON_MS)) !== undefined, SOON_MS);
+  for (const [name, scenario] of Object.entries(SCENARIOS)) {
+    if (only.length > 0 && !only.includes(name)) continue;
+    await scenario().catch(error => checks.check(`${name} ${worldName}`, false, error));
+    await mend();
+  }
+}, async () => {
+  village?.goHome();
+  if (checks.failed && process.env.LOGS) console.log(world.logs());
+  await world.end();
+});
