@@ -117,7 +117,7 @@ async fn who_stops_reading_is_kicked_and_the_others_hear_everything_once_and_in_
         assert!(room.said < MOST / SIZE, "{} bytes wait", room.waiting());
         room.say(false).await;
         // All others have read what they were sent.
-        until(|| room.waiting() <= (STALLED * LIMIT) as u64).await;
+        until(|| room.waiting() <= (STALLED * LIMIT * 16) as u64).await;
     }
     until(|| *closed.lock().unwrap() == names).await;
     for _ in 0..10 {
@@ -134,7 +134,8 @@ async fn who_stops_reading_is_kicked_and_the_others_hear_everything_once_and_in_
     until(|| room.waiting() == 0).await;
     let report = room.report();
     assert_eq!(report.sessions, READERS as u64);
-    assert_eq!((report.dropped["too_slow"], report.dropped["overflow"]), (STALLED as u64, STALLED as u64));
+    // Nobody missed a push before it was kicked.
+    assert_eq!((report.dropped["too_slow"], report.dropped["overflow"]), (STALLED as u64, 0));
     assert_eq!(*closed.lock().unwrap(), names);
 
     room.say(true).await;

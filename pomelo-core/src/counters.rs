@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dropped {
-    /// What didn't fit into a client's outbox; unless it was a volatile push, the client was kicked.
+    /// What didn't fit into a client's outbox: a volatile push to one beyond its limit, or anything to one that is behind by 16
+    /// times as much.
     Overflow,
     /// A push to a client that was closing.
     Closing,
@@ -28,7 +29,7 @@ pub enum Dropped {
     TooManyConnections,
     /// A connection that was closed for what it sent.
     BadInput,
-    /// A connection that was kicked, since its client reads too slowly for what it is sent.
+    /// A connection that was kicked: too much waited for its client, and its socket took nothing for a second.
     TooSlow,
     /// An answer that could not be sent. If it was too long, or the link full, an error is sent in its place.
     Unanswered,
@@ -40,6 +41,13 @@ pub enum Dropped {
     BehindFilter,
     /// An event that came while too many waited for the listeners.
     Event,
+    /// What is longer than all that may ever wait in a client's outbox.
+    TooLong,
+    /// What would have gone to a client whose socket takes nothing, when all such clients of the server together had too much
+    /// waiting.
+    OutboxesFull,
+    /// A connection that was refused, since there were too many from its address.
+    TooManyFromAddress,
 }
 
 impl Dropped {
@@ -63,11 +71,14 @@ impl Dropped {
             Self::Undelivered => "undelivered",
             Self::BehindFilter => "behind_filter",
             Self::Event => "event",
+            Self::TooLong => "too_long",
+            Self::OutboxesFull => "outboxes_full",
+            Self::TooManyFromAddress => "too_many_from_address",
         }
     }
 }
 
-const REASONS: [Dropped; 17] = [
+const REASONS: [Dropped; 20] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
@@ -85,6 +96,9 @@ const REASONS: [Dropped; 17] = [
     Dropped::Undelivered,
     Dropped::BehindFilter,
     Dropped::Event,
+    Dropped::TooLong,
+    Dropped::OutboxesFull,
+    Dropped::TooManyFromAddress,
 ];
 
 /// A server's counters of what was dropped and of what panicked, since it started.

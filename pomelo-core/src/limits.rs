@@ -44,6 +44,15 @@ pub struct Limits {
     /// How long a component may take to start, and as long again after the start; so may each lifecycle hook. Then the start of
     /// the server fails. 60 s: longer than anything but loading a large world, and a database that doesn't answer shows.
     pub component_timeout: Duration,
+    /// How many bytes may wait in all outboxes of a server together for clients whose sockets take nothing at the moment. From
+    /// seven eighths of it on, those of them are kicked as too slow that hold most, if their sockets have taken nothing for a
+    /// second; beyond it, what goes to clients that are blocked is dropped and counted (`outboxes_full`). Who reads doesn't
+    /// count.
+    ///
+    /// 256 MiB: a quarter of a small machine's memory, or 256 clients that are each at their own limit. It counts the length
+    /// of each frame in each outbox, and the places of the queues. What is pushed to many is held once, so the memory that is
+    /// taken is at most this, and mostly far less.
+    pub outboxes: usize,
 }
 
 impl Limits {
@@ -86,6 +95,7 @@ impl Default for Limits {
             queued_pushes: 16_384,
             queued_events: 100_000,
             component_timeout: Duration::from_secs(60),
+            outboxes: 256 * 1024 * 1024,
         }
     }
 }

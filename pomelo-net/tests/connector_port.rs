@@ -189,6 +189,36 @@ async fn over_the_limit_of_connections_they_are_closed_as_they_come() {
 }
 
 #[tokio::test]
+async fn over_the_limit_of_an_address_connections_are_closed_as_they_come() {
+    let server = Server::start(Hybrid::new().max_connections_per_address(2)).await;
+    let from = |host: u8| async move {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, host], 0).into()).unwrap();
+        soon(socket.connect(server.address)).await.unwrap()
+    };
+    let (first, _second) = (from(2).await, from(2).await);
+    assert_eq!(rest(&mut from(2).await).await, b"");
+    assert_eq!(server.dropped(Dropped::TooManyFromAddress), 1);
+    let mut other = Client::tcp(server.address).await;
+    other.shake().await;
+
+    drop(first);
+    // The place is free once the server has seen the end.
+    soon(async {
+        let hello = Package::encode(PackageKind::Handshake, SHAKE.as_bytes()).unwrap();
+        loop {
+            let mut next = from(2).await;
+            let mut byte = [0];
+            if next.write_all(&hello).await.is_ok() && matches!(next.read(&mut byte).await, Ok(1)) {
+                return;
+            }
+        }
+    })
+    .await;
+    other.ask(1, "echo", "{}").await;
+}
+
+#[tokio::test]
 async fn a_frontend_may_have_two_connectors() {
     let plain = Hybrid::new();
     let short = Hybrid::new().use_dict().heartbeat(millis(1000));

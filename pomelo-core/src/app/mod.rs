@@ -15,6 +15,7 @@ pub(crate) mod inbox;
 mod leaving;
 mod membership;
 mod node;
+mod relief;
 mod reload;
 mod report;
 mod running;

@@ -15,7 +15,7 @@ use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
 use super::membership::CoreWatcher;
 use super::node::Installed;
-use super::{App, Cluster, CoreInbox, Event, Network};
+use super::{App, Cluster, CoreInbox, Event, Network, relief};
 use crate::boundary::{self, Site};
 use crate::cluster::{Member, MethodTable};
 use crate::connector::{Connector, Listening};
@@ -103,6 +103,8 @@ impl<R: Cluster> Running<R> {
             }
             let mut tasks = app.edge.flusher.spawn();
             tasks.push(sweep(&app));
+            let core = Arc::downgrade(&app);
+            app.tasks.spawn("relief of outboxes", move || relief::run(core.clone()));
             connectors.push(own);
             self.servers.push(Up {
                 app,

@@ -109,7 +109,6 @@ fn build(format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
 #[derive(Default)]
 pub(super) struct Delivery {
     dirty: Vec<Arc<Outbox>>,
-    overflowed: Vec<SessionId>,
 }
 
 impl Delivery {
@@ -124,37 +123,27 @@ impl Delivery {
             core.counters.add(Dropped::Unencodable);
             return false;
         };
-        match outbox.append(frame) {
-            Appended::Queued => true,
-            Appended::NeedsFlush => {
-                self.dirty.push(outbox.clone());
-                true
-            }
-            Appended::Closed => {
-                core.counters.add(Dropped::Closing);
-                false
-            }
-            Appended::Overflow => {
-                core.counters.add(Dropped::Overflow);
-                if !volatile {
-                    self.overflowed.extend(outbox.session());
-                }
+        let appended = if volatile { outbox.append_volatile(frame) } else { outbox.append(frame) };
+        if appended == Appended::NeedsFlush {
+            self.dirty.push(outbox.clone());
+        }
+        match appended.dropped() {
+            None => true,
+            Some(reason) => {
+                core.counters.add(reason);
                 false
             }
         }
     }
 
-    /// Wakes the flusher, and kicks the clients that are too slow.
+    /// Wakes the flusher.
     pub(super) fn finish(mut self, core: &Core) {
         core.edge.flusher.mark_all(&mut self.dirty);
-        for session in self.overflowed.drain(..).filter_map(|id| core.edge.session(id)) {
-            session.overflowed();
-        }
         DIRTY.set(self.dirty);
     }
 
     pub(super) fn begin() -> Self {
-        Self { dirty: DIRTY.take(), overflowed: Vec::new() }
+        Self { dirty: DIRTY.take() }
     }
 }
 

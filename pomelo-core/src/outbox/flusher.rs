@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::backlog::Backlog;
 use super::{Frames, KEEP_CAPACITY, Outbox};
+use crate::limits::Limits;
 
 /// How many connections are written before other tasks get a turn.
 ///
@@ -20,6 +22,7 @@ const CONNECTIONS_PER_TURN: usize = 64;
 /// is in its cache, no other worker is woken, and several write at the same time. An outbox is on one list at most.
 pub struct Flusher {
     lists: Box<[List]>,
+    pub(super) backlog: Backlog,
 }
 
 /// A dirty list, and the waker of the one task that writes it. No two of them share a cache line.
@@ -32,12 +35,27 @@ struct List {
 
 impl Default for Flusher {
     fn default() -> Self {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { lists: (0..workers).map(|_| List::default()).collect() }
+        Self::new(Limits::default().outboxes)
     }
 }
 
 impl Flusher {
+    /// A flusher of outboxes that together hold at most so many bytes for clients that take nothing at the moment.
+    pub(crate) fn new(outboxes: usize) -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { lists: (0..workers).map(|_| List::default()).collect(), backlog: Backlog::new(outboxes) }
+    }
+
+    /// Waits until the outboxes hold so much that somebody should look who is [too slow](Self::too_slow).
+    pub(crate) async fn pressed(&self) {
+        self.backlog.pressed().await;
+    }
+
+    /// The outboxes of clients that are too slow for what waits for them, to be kicked.
+    pub(crate) fn too_slow(&self) -> Vec<Arc<Outbox>> {
+        self.backlog.too_slow()
+    }
+
     /// Starts the tasks that write, on the current runtime. They end when they are aborted, and close what they had still
     /// to write.
     pub fn spawn(self: &Arc<Self>) -> Vec<JoinHandle<()>> {

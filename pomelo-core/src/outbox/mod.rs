@@ -4,6 +4,7 @@
 //! worker which pushes; the flusher then writes each dirty connection once, everything queued in one write. No task is woken
 //! per recipient.
 
+mod backlog;
 mod flusher;
 mod gather;
 
@@ -16,7 +17,10 @@ use smallvec::SmallVec;
 
 pub use flusher::Flusher;
 
+use backlog::Stall;
+
 use crate::connector::FormatId;
+use crate::counters::Dropped;
 use crate::session::SessionId;
 
 /// A drained queue keeps at most this many places, so that a burst doesn't stay as memory.
@@ -31,6 +35,9 @@ const PLACE: usize = size_of::<Bytes>();
 /// Frames in order. One needs no memory of its own: most connections never have more, most of the time.
 type Frames = SmallVec<[Bytes; 1]>;
 
+/// How many times its limit a connection may have queued while it reads, before what is pushed to it is dropped.
+const CEILING: usize = 16;
+
 /// How long a closing connection may take to accept its last frames, once they have been offered.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
@@ -42,6 +49,15 @@ pub trait Sink: Send + Sync + 'static {
     /// [`io::ErrorKind::WouldBlock`] if nothing can be written now; any other error ends the connection.
     fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// As [`try_write`](Self::try_write), but asks the system even if it is known to have had no room a moment ago: before a
+    /// client is said to be too slow.
+    ///
+    /// # Errors
+    /// As [`try_write`](Self::try_write).
+    fn write_now(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write(frames)
+    }
+
     /// Arranges for [`Outbox::resume`] to be called once the connection can be written again.
     fn wait_writable(&self, outbox: Arc<Outbox>);
 
@@ -50,6 +66,11 @@ pub trait Sink: Send + Sync + 'static {
 }
 
 /// A connection's bounded queue of frames.
+///
+/// A client is too slow if more than the limit waits for it and its socket has taken nothing for a second; then it is kicked. One
+/// that reads may be behind by up to 16 times the limit; what is pushed to it then is dropped. All outboxes of a server
+/// together have a bound of their own, [`Limits::outboxes`](crate::limits::Limits::outboxes). An outbox counts the length of
+/// each frame, though others may share it, and what the queue's places take.
 ///
 /// A burst doesn't stay as memory. The first frame that waits has a place in the outbox itself; more of them take memory, which
 /// goes as soon as all is written. If four or more had to wait, what the next few would need is kept, at most 512 bytes,
@@ -76,6 +97,10 @@ struct State {
     taken: bool,
     /// The sink would block, and calls when it no longer does.
     blocked: bool,
+    /// From the first time that the sink would block until all is written.
+    stall: Option<Box<Stall>>,
+    /// On the list of blocked outboxes.
+    listed: bool,
     /// The time in which the last frames must leave has begun.
     lingering: bool,
     closing: Closing,
@@ -99,15 +124,42 @@ pub enum Appended {
     Queued,
     /// It is queued, and the outbox must be put on its flusher's list.
     NeedsFlush,
-    /// It doesn't fit and was dropped.
+    /// Too much waits for this client already; it was dropped.
     Overflow,
+    /// Too much waits for all clients of the server that take nothing at the moment, of which this is one; it was dropped.
+    OutboxesFull,
+    /// It is longer than all that may ever wait for a client; it was dropped.
+    TooLong,
     /// The connection is closing; it was dropped.
     Closed,
 }
 
+impl Appended {
+    /// Why the frame was dropped, if it was.
+    pub fn dropped(self) -> Option<Dropped> {
+        match self {
+            Self::Queued | Self::NeedsFlush => None,
+            Self::Overflow => Some(Dropped::Overflow),
+            Self::OutboxesFull => Some(Dropped::OutboxesFull),
+            Self::TooLong => Some(Dropped::TooLong),
+            Self::Closed => Some(Dropped::Closing),
+        }
+    }
+}
+
+/// When a frame is dropped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// If more than the limit waits.
+    Volatile,
+    /// If so much waits as may wait for a client that reads.
+    Normal,
+    /// Never: it is small, and there are few of its kind.
+    Must,
+}
+
 impl Outbox {
-    /// An outbox that holds at most `limit` bytes of frames in `format`. A frame counts its length, though others may share
-    /// it, and 32 bytes for its place in the queue: many that are all but empty take memory, too.
+    /// An outbox of frames in `format`, whose client is too slow if more than `limit` bytes wait for it and it reads nothing.
     pub fn new(sink: impl Sink, flusher: Arc<Flusher>, format: FormatId, limit: usize) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
@@ -137,12 +189,23 @@ impl Outbox {
     /// Queues a frame without flushing; a caller with many outboxes hands those that need it to
     /// [`Flusher::mark_all`] in one go.
     pub fn append(&self, frame: Bytes) -> Appended {
+        self.put(frame, Weight::Normal)
+    }
+
+    /// As [`append`](Self::append), but the frame is dropped as soon as more than the limit waits.
+    pub fn append_volatile(&self, frame: Bytes) -> Appended {
+        self.put(frame, Weight::Volatile)
+    }
+
+    fn put(&self, frame: Bytes, weight: Weight) -> Appended {
         let mut state = self.lock();
         if state.closing != Closing::Open {
             return Appended::Closed;
         }
-        if state.bytes + frame.len() + state.queue.len() * PLACE > self.limit {
-            return Appended::Overflow;
+        if (state.blocked || state.held() + frame.len() > self.limit)
+            && let Err(refused) = self.admit(&mut state, frame.len(), weight)
+        {
+            return refused;
         }
         state.bytes += frame.len();
         if state.queue.len() == 1 {
@@ -152,9 +215,50 @@ impl Outbox {
         if std::mem::replace(&mut state.claimed, true) { Appended::Queued } else { Appended::NeedsFlush }
     }
 
+    /// Whether a frame may be queued though its outbox is blocked or beyond its limit.
+    #[cold]
+    fn admit(&self, state: &mut State, length: usize, weight: Weight) -> Result<(), Appended> {
+        let (held, ceiling) = (state.held() + length, self.limit.saturating_mul(CEILING));
+        let most = match weight {
+            Weight::Volatile => self.limit,
+            Weight::Normal => ceiling,
+            Weight::Must => usize::MAX,
+        };
+        if length > ceiling {
+            return Err(Appended::TooLong);
+        }
+        if held > most {
+            return Err(Appended::Overflow);
+        }
+        if state.blocked && !self.charge_more(state, held) && weight != Weight::Must {
+            return Err(Appended::OutboxesFull);
+        }
+        Ok(())
+    }
+
+    /// Whether so much waits that nothing is pushed any more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().held() > self.limit.saturating_mul(CEILING / 2)
+    }
+
     /// Queues a frame and sees to it that it is written.
     pub fn send(self: &Arc<Self>, frame: Bytes) -> Appended {
-        let appended = self.append(frame);
+        self.put_and_flush(frame, Weight::Normal)
+    }
+
+    /// As [`send`](Self::send), but the frame is dropped as soon as more than the limit waits.
+    pub fn send_volatile(self: &Arc<Self>, frame: Bytes) -> Appended {
+        self.put_and_flush(frame, Weight::Volatile)
+    }
+
+    /// As [`send`](Self::send), for a short frame that takes the place of one that did not fit: only a connection that closes
+    /// doesn't get it. The caller sees to it that there are few.
+    pub(crate) fn send_instead(self: &Arc<Self>, frame: Bytes) -> Appended {
+        self.put_and_flush(frame, Weight::Must)
+    }
+
+    fn put_and_flush(self: &Arc<Self>, frame: Bytes, weight: Weight) -> Appended {
+        let appended = self.put(frame, weight);
         if appended == Appended::NeedsFlush {
             self.flusher.mark(self.clone());
         }
@@ -181,6 +285,7 @@ impl Outbox {
         state.closing = if discard && state.taken { Closing::Cutting } else { Closing::Draining };
         if discard {
             state.discard_unstarted();
+            self.charge(&mut state);
         }
         if !last.is_empty() {
             state.bytes += last.len();
@@ -216,6 +321,7 @@ impl Outbox {
         state.closing = Closing::Closed;
         state.queue = Frames::new();
         state.bytes = 0;
+        self.unstall(&mut state);
         drop(state);
         self.sink.close();
     }
@@ -255,7 +361,11 @@ impl Outbox {
             match result {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.lock().block() {
+                    let mut state = self.lock();
+                    let begins = state.block();
+                    self.stall(&mut state, progress.sent > 0);
+                    drop(state);
+                    if begins {
                         self.close_in_time();
                     }
                     return self.sink.wait_writable(self.clone());
@@ -278,8 +388,25 @@ impl Outbox {
         Ok(())
     }
 
+    /// Offers a blocked sink the first frame once more, and says whether it takes any of it.
+    ///
+    /// Under the lock, which is held for the length of a system call: so much only a client costs that has stalled for long.
+    fn probe(&self, state: &mut State) -> bool {
+        let Some(first) = state.queue.first() else { return true };
+        let Ok(sent @ 1..) = self.sink.write_now(&[IoSlice::new(&first[state.written..])]) else {
+            return false;
+        };
+        let mut progress = Progress { written: state.written, sent: 0, done: 0 };
+        progress.advance(&state.queue, sent);
+        state.written = progress.written;
+        state.bytes -= sent;
+        state.queue.drain(..progress.done);
+        true
+    }
+
     fn drained(&self, mut state: MutexGuard<'_, State>, spare: &mut Frames, was_burst: bool) {
         state.claimed = false;
+        self.unstall(&mut state);
         let finished = matches!(state.closing, Closing::Draining | Closing::Cutting);
         // Memory stays with the connection only if it needed some.
         if state.queue.spilled() != was_burst && spare.spilled() == was_burst {
@@ -323,11 +450,18 @@ impl Progress {
 }
 
 impl State {
+    /// What it counts for: frames and places.
+    fn held(&self) -> usize {
+        // The first place is the outbox's own.
+        self.bytes + if self.queue.spilled() { self.queue.capacity() * PLACE } else { 0 }
+    }
+
     /// Drops every frame that isn't half-written; those that are taken, the flusher drops.
     fn discard_unstarted(&mut self) {
         let keep = usize::from(self.written > 0 && !self.taken);
         let dropped: usize = self.queue.iter().skip(keep).map(Bytes::len).sum();
         self.queue.truncate(keep);
+        self.queue.shrink_to_fit();
         self.bytes -= dropped;
     }
 
@@ -362,6 +496,15 @@ impl State {
             frames.append(&mut self.queue);
             std::mem::swap(frames, &mut self.queue);
         }
+    }
+}
+
+impl Drop for Outbox {
+    /// A connector may let go of one that was never closed.
+    fn drop(&mut self) {
+        let state = std::mem::take(self.state.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let mut state = state;
+        self.unstall(&mut state);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::backlog::STALL;
 use super::*;
 
 #[derive(Default)]
@@ -94,21 +95,141 @@ async fn a_socket_that_would_block_gets_the_rest_later_and_in_order() {
 }
 
 #[tokio::test]
-async fn more_than_the_limit_is_refused() {
-    let (outbox, wire) = outbox(10 + PLACE);
+async fn only_volatile_frames_are_refused_beyond_the_limit() {
+    let (outbox, wire) = outbox(10);
     assert_eq!(outbox.send(frame("123456")), Appended::NeedsFlush);
     settle().await;
-    assert_eq!(outbox.send(frame("78901")), Appended::Overflow);
-    assert_eq!(outbox.send(frame("7890")), Appended::Queued);
+    assert_eq!(outbox.send_volatile(frame("78901")), Appended::Overflow);
+    assert_eq!(outbox.send_volatile(frame("7890")), Appended::Queued);
+    assert_eq!(outbox.send(frame("12345")), Appended::Queued);
     wire.allow(100).await;
-    assert_eq!((wire.text().as_str(), outbox.queued_bytes()), ("1234567890", 0));
+    assert_eq!((wire.text().as_str(), outbox.queued_bytes()), ("123456789012345", 0));
 }
 
 #[tokio::test]
-async fn frames_that_are_all_but_empty_count_their_places() {
-    let (outbox, _) = outbox(1_000);
-    let queued = (0..1_000).take_while(|_| outbox.append(frame("x")) != Appended::Overflow).count();
-    assert_eq!(queued, (1_000 - 1) / (PLACE + 1) + 1);
+async fn nothing_but_an_error_in_its_place_is_queued_beyond_sixteen_times_the_limit() {
+    let (outbox, wire) = outbox(10);
+    assert_eq!(outbox.send(Bytes::from(vec![b'x'; 161])), Appended::TooLong);
+    assert_eq!(outbox.send(Bytes::from(vec![b'x'; 160])), Appended::NeedsFlush);
+    settle().await;
+    assert_eq!(outbox.send(frame("1")), Appended::Overflow);
+    assert_eq!(outbox.send_instead(frame("1")), Appended::Queued);
+    wire.allow(1_000).await;
+    assert_eq!(wire.text().len(), 161);
+}
+
+#[tokio::test]
+async fn places_count_what_they_take() {
+    let (outbox, _) = outbox(10_000);
+    let queued = (0..1_000).take_while(|_| outbox.append_volatile(frame("x")) != Appended::Overflow).count();
+    let taken = outbox.lock().queue.capacity() * PLACE;
+    assert!(queued < 1_000 && taken + queued + 1 > 10_000, "{queued} in {taken} bytes");
+    assert!(taken <= 2 * 10_000, "{taken}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_too_slow_if_its_socket_takes_nothing_for_a_second() {
+    let (outbox, wire) = outbox(10);
+    let is_too_slow = || !outbox.flusher.too_slow().is_empty();
+    outbox.send(frame("more than the limit"));
+    settle().await;
+    for _ in 0..5 {
+        tokio::time::sleep(STALL * 9 / 10).await;
+        assert!(!is_too_slow());
+        wire.allow(1).await;
+    }
+    tokio::time::sleep(STALL * 9 / 10).await;
+    assert!(!is_too_slow());
+    tokio::time::sleep(STALL / 5).await;
+    assert!(is_too_slow());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_within_the_limit_may_read_nothing_for_as_long_as_it_likes() {
+    let (outbox, _wire) = outbox(100);
+    outbox.send(frame("less than the limit"));
+    settle().await;
+    tokio::time::sleep(STALL * 60).await;
+    assert!(outbox.flusher.too_slow().is_empty());
+}
+
+/// The system tells of room only when there is much.
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_takes_something_when_it_is_asked_is_not_too_slow() {
+    let (outbox, wire) = outbox(10);
+    outbox.send(frame("more than the limit"));
+    settle().await;
+    tokio::time::sleep(STALL * 2).await;
+    wire.room.store(4, Ordering::SeqCst);
+    assert!(outbox.flusher.too_slow().is_empty());
+    assert_eq!(wire.text(), "more");
+    tokio::time::sleep(STALL / 2).await;
+    assert!(outbox.flusher.too_slow().is_empty());
+    tokio::time::sleep(STALL).await;
+    assert_eq!(outbox.flusher.too_slow().len(), 1);
+    wire.allow(100).await;
+    assert_eq!(wire.text(), "more than the limit");
+    assert!(outbox.flusher.too_slow().is_empty());
+}
+
+/// Outboxes that share a bound, and what each may write.
+fn outboxes(count: usize, bound: usize) -> Vec<(Arc<Outbox>, Arc<Wire>)> {
+    let flusher = Arc::new(Flusher::new(bound));
+    flusher.spawn();
+    let one = |_| {
+        let wire = Arc::new(Wire::default());
+        (Outbox::new(TestSink(wire.clone()), flusher.clone(), FormatId(0), 1_000_000), wire)
+    };
+    (0..count).map(one).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn together_they_take_the_slowest_clients_that_hold_most_first() {
+    const KIB: usize = 1024;
+    let all = outboxes(4, 80 * KIB);
+    let flusher = all[0].0.flusher.clone();
+    let send = |nth: usize, size: usize| all[nth].0.send(Bytes::from(vec![b'x'; size]));
+    for (nth, size) in [(0, 10 * KIB), (1, 40 * KIB), (2, 15 * KIB)] {
+        assert_eq!(send(nth, size), Appended::NeedsFlush);
+    }
+    settle().await;
+    tokio::time::sleep(STALL / 2).await;
+    assert!(flusher.too_slow().is_empty());
+    // One that began to wait later, and is nearly full.
+    assert_eq!(send(3, 14 * KIB), Appended::NeedsFlush);
+    settle().await;
+    tokio::time::sleep(STALL / 2).await;
+    let slow = flusher.too_slow();
+    assert!(slow.len() == 1 && Arc::ptr_eq(&slow[0], &all[1].0), "the one that holds most");
+    // Until it is gone, what goes to those that are blocked is dropped; who reads gets all.
+    assert_eq!(send(0, 10 * KIB), Appended::OutboxesFull);
+    all[3].1.allow(1_000_000).await;
+    assert_eq!(send(3, 100 * KIB), Appended::NeedsFlush);
+    settle().await;
+    assert_eq!(all[3].1.text().len(), 114 * KIB);
+    all[1].0.close();
+    assert_eq!(send(0, 10 * KIB), Appended::Queued);
+    assert!(flusher.too_slow().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_written_closed_or_forgotten_counts_no_more() {
+    let all = outboxes(3, 100_000);
+    let flusher = all[0].0.flusher.clone();
+    for (outbox, _) in &all {
+        for _ in 0..100 {
+            outbox.send(frame("x"));
+        }
+    }
+    settle().await;
+    let held = || flusher.backlog.held();
+    assert!(held() >= 3 * 100 * PLACE, "{}", held());
+    all[0].1.allow(1_000).await;
+    all[1].0.close();
+    assert!(held() >= 100 * PLACE && held() < 2 * 100 * PLACE, "{}", held());
+    all[2].1.waiting.lock().unwrap().take();
+    drop(all);
+    assert_eq!(held(), 0);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -18,7 +19,7 @@ use crate::envelope::{Message, Settings, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handling::{self, Answerer, Placed};
 use crate::message::{Body, Request};
-use crate::outbox::{Appended, Outbox};
+use crate::outbox::Outbox;
 use crate::route::Route;
 use crate::rpc::send_routed;
 use crate::server::ServerId;
@@ -44,6 +45,9 @@ pub enum CloseMode {
     /// The connection is gone already, or its connector ends it.
     Gone,
 }
+
+/// How long to wait before looking again whether a client has read what waits for it.
+const BREATHER: Duration = Duration::from_millis(50);
 
 /// What sends a client too slow to take what it is sent.
 const TOO_SLOW: &str = "too slow";
@@ -73,6 +77,8 @@ struct State {
     out: SmallVec<[u64; 2]>,
     subscribers: SmallVec<[ServerId; 1]>,
     reason: Option<Arc<str>>,
+    /// A response did not fit into its outbox, and most of what is in there has still to be read.
+    is_behind: bool,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -182,8 +188,8 @@ impl ClientSession {
             return Flow::Continue;
         }
         state.unanswered += 1;
-        let flow =
-            if state.unanswered >= self.core.limits.queued_requests { Flow::Pause } else { Flow::Continue };
+        let is_full = state.unanswered >= self.core.limits.queued_requests || state.is_behind;
+        let flow = if is_full { Flow::Pause } else { Flow::Continue };
         let message = Incoming { id, route, body };
         if std::mem::replace(&mut state.working, true) {
             state.waiting.push_back(message);
@@ -194,17 +200,24 @@ impl ClientSession {
         flow
     }
 
-    /// Waits until there is room for more messages, or the session closes.
+    /// Waits until there is room for more messages and their responses, or the session closes.
     pub async fn room(&self) {
         loop {
             let changed = self.changed.notified();
-            {
-                let state = self.lock();
-                if state.phase != Phase::Open || state.unanswered < self.core.limits.queued_requests {
+            let is_behind = {
+                let mut state = self.lock();
+                state.is_behind = state.is_behind && self.outbox.is_full();
+                let has_room = state.unanswered < self.core.limits.queued_requests && !state.is_behind;
+                if state.phase != Phase::Open || has_room {
                     return;
                 }
+                state.is_behind
+            };
+            if is_behind {
+                tokio::time::sleep(BREATHER).await;
+            } else {
+                changed.await;
             }
-            changed.await;
         }
     }
 
@@ -400,13 +413,26 @@ impl ClientSession {
         let Some(frame) = self.frame(id, route, body) else {
             return self.core.counters.add(Dropped::Unencodable);
         };
-        match self.outbox.send(frame) {
-            Appended::Queued | Appended::NeedsFlush => {}
-            Appended::Closed => self.core.counters.add(Dropped::Closing),
-            Appended::Overflow => {
-                self.core.counters.add(Dropped::Overflow);
-                self.overflowed();
+        if let Some(reason) = self.outbox.send(frame).dropped() {
+            self.core.counters.add(reason);
+            if reason != Dropped::Closing {
+                self.respond_instead(id, route, reason);
             }
+        }
+    }
+
+    /// Sends an error in place of a response that doesn't fit into the outbox; then the client isn't read until it has read.
+    fn respond_instead(&self, id: u64, route: &str, reason: Dropped) {
+        self.lock().is_behind = true;
+        let error = match reason {
+            Dropped::TooLong => {
+                Error::of(ErrorKind::BadMessage, "the response is longer than may wait for a client")
+            }
+            _ => Error::of(ErrorKind::Overloaded, "too much waits for the client"),
+        };
+        if let Some(frame) = self.frame(id, route, &self.core.error_body(&error)) {
+            // It is refused only if the connection closes; what could not be sent is counted already.
+            let _ = self.outbox.send_instead(frame);
         }
     }
 

@@ -67,8 +67,13 @@ enum Bind {
 }
 
 impl Edge {
-    pub(crate) fn new(single_session: bool, broadcast_filter: Option<BroadcastFilter>) -> Self {
-        Self { single_session, broadcast_filter, ..Self::default() }
+    pub(crate) fn new(
+        single_session: bool,
+        broadcast_filter: Option<BroadcastFilter>,
+        outboxes: usize,
+    ) -> Self {
+        let flusher = Arc::new(Flusher::new(outboxes));
+        Self { single_session, broadcast_filter, flusher, ..Self::default() }
     }
 
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {

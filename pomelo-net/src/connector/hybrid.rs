@@ -175,12 +175,29 @@ impl Hybrid {
         self
     }
 
-    /// How many bytes may wait for a client that reads too slowly; then it is kicked, which is counted
-    /// ([`TooSlow`](pomelo_core::counters::Dropped::TooSlow)), and a second later cut off.
+    /// How many connections one address may have; more are closed as they come, and counted
+    /// ([`TooManyFromAddress`](pomelo_core::counters::Dropped::TooManyFromAddress)). Of IPv6 all addresses of a network (/64)
+    /// count as one.
     ///
-    /// 1 MiB by default: some seconds of a busy game, and a thousand dead clients hold no more than 1 GiB until their
-    /// heartbeats are missed. Each frame counts 32 bytes more than it is long, for its place in the queue. What is pushed to
-    /// many is held once for all of them, so it is mostly these places that slow clients cost.
+    /// Off by default: behind one address may be a school, a mobile provider's translation, or a proxy of your own that
+    /// brings all clients.
+    #[must_use]
+    pub fn max_connections_per_address(mut self, count: usize) -> Self {
+        self.options.max_connections_per_address = Some(count);
+        self
+    }
+
+    /// How many bytes may wait for a client that doesn't read. If more do, and its socket has taken nothing for a second, it
+    /// is kicked, which is counted ([`TooSlow`](pomelo_core::counters::Dropped::TooSlow)), and a second later cut off.
+    ///
+    /// A client that reads, however slowly, is never kicked for what it is sent. It may be behind by 16 times as much; what
+    /// is pushed to it then is dropped and counted ([`Overflow`](pomelo_core::counters::Dropped::Overflow)), a request gets an
+    /// error in place of its response, and no further one is read until it has caught up. What by itself is longer than that
+    /// can't be sent at all ([`TooLong`](pomelo_core::counters::Dropped::TooLong)).
+    ///
+    /// 1 MiB by default: some seconds of a busy game. Each frame counts as long as it is, and the places of the queue 32
+    /// bytes each. What is pushed to many is held once for all of them, so it is mostly these places that slow clients cost.
+    /// All clients that don't read together have a bound, too: [`Limits::outboxes`](pomelo_core::limits::Limits::outboxes).
     #[must_use]
     pub fn outbox_limit(mut self, bytes: usize) -> Self {
         self.options.outbox_limit = bytes;

@@ -1,6 +1,6 @@
 //! The writing side of a connection.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
@@ -66,6 +66,13 @@ impl Line {
         result
     }
 
+    /// Writes whatever tokio knows of the socket.
+    fn write_now(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = (&*SockRef::from(self.write.as_ref())).write_vectored(frames)?;
+        self.wrote.store(true, Ordering::Relaxed);
+        Ok(written)
+    }
+
     /// Says that nothing more will be written, and wakes the driver. Errors mean that the connection is gone already.
     fn close(&self) {
         let socket = SockRef::from(self.write.as_ref());
@@ -86,6 +93,10 @@ pub(super) struct LineSink(pub(super) Weak<Line>);
 impl Sink for LineSink {
     fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.upgrade().ok_or(io::ErrorKind::NotConnected)?.try_write(frames)
+    }
+
+    fn write_now(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.upgrade().ok_or(io::ErrorKind::NotConnected)?.write_now(frames)
     }
 
     fn wait_writable(&self, outbox: Arc<Outbox>) {

@@ -82,9 +82,9 @@ pub(super) async fn accept(listener: TcpListener, port: Arc<Port>) {
     }
 }
 
-/// Over the limit of connections, the socket is closed at once.
+/// Over a limit of connections, the socket is closed at once.
 fn welcome(port: &Arc<Port>, stream: TcpStream, peer: SocketAddr) {
-    let Some(seat) = port.take_seat() else { return };
+    let Some(seat) = port.take_seat(peer.ip()) else { return };
     if port.options.no_delay {
         // It fails only on a connection that is gone already, as the first read will show.
         let _ = stream.set_nodelay(true);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `hybrid` | the connector that users configure |
 //! | `options`, `greeting`, `error` | what was configured, what a handshake hook gets, what can be wrong with it |
-//! | `listen`, `port` | accepting; what the connections of a port share |
+//! | `listen`, `port`, `origin` | accepting; what the connections of a port share; how many each address has |
 //! | `driver` | the one task of a connection: reads, drives the protocol, hands messages to the session |
 //! | `line`, `format` | the writing side: the socket for an [`Outbox`](pomelo_core::outbox::Outbox), the frames |
 //! | `wheel`, `alarm` | deadlines of all connections |
@@ -25,6 +25,7 @@ mod hybrid;
 mod line;
 mod listen;
 mod options;
+mod origin;
 mod port;
 mod wheel;
 

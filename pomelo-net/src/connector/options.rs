@@ -47,6 +47,7 @@ pub(super) struct Options {
     pub(super) handshake_deadline: Duration,
     pub(super) max_connections: Option<usize>,
     pub(super) outbox_limit: usize,
+    pub(super) max_connections_per_address: Option<usize>,
 }
 
 impl Default for Options {
@@ -68,6 +69,7 @@ impl Default for Options {
             handshake_deadline: Duration::from_secs(10),
             max_connections: None,
             outbox_limit: 1024 * 1024,
+            max_connections_per_address: None,
         }
     }
 }
@@ -100,6 +102,9 @@ impl Options {
             && timeout <= heartbeat
         {
             return Err(OptionError::Timeout { timeout, heartbeat });
+        }
+        if self.max_connections_per_address == Some(0) {
+            return Err(OptionError::Zero { option: "max_connections_per_address" });
         }
         match self.max_package {
             0 => Err(OptionError::Zero { option: "max_package" }),
@@ -184,6 +189,8 @@ mod tests {
         assert_eq!(refused(zero), "Hybrid::handshake_deadline is zero");
         let short = Options { heartbeat: Some(SECOND), timeout: Some(SECOND), ..Options::default() };
         assert!(refused(short).starts_with("Hybrid::timeout of 1s drops every client"));
+        let none = Options { max_connections_per_address: Some(0), ..Options::default() };
+        assert_eq!(refused(none), "Hybrid::max_connections_per_address is zero");
         let long = Options { max_package: 1 << 24, ..Options::default() };
         assert!(refused(long).starts_with("Hybrid::max_package of 16777216 bytes"));
     }

@@ -1,5 +1,6 @@
 //! What the connections of one port share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,6 +15,7 @@ use super::error::OptionError;
 use super::format::DeflateFormat;
 use super::format::PomeloFormat;
 use super::options::{Options, Patience};
+use super::origin::{Origin, Origins};
 use super::wheel::Wheel;
 use crate::protocol::connection::{Connection, Settings};
 use crate::protocol::outgoing::Framing;
@@ -32,6 +34,7 @@ pub(super) struct Port {
     deflate: FormatId,
     max_connections: usize,
     connections: AtomicUsize,
+    origins: Option<Origins>,
 }
 
 impl Port {
@@ -76,6 +79,7 @@ impl Port {
             deflate,
             max_connections,
             connections: AtomicUsize::new(0),
+            origins: options.max_connections_per_address.map(Origins::new),
         }))
     }
 
@@ -88,22 +92,38 @@ impl Port {
         }
     }
 
-    /// A place for one more connection; none if there are as many as are allowed, which is counted.
-    pub(super) fn take_seat(self: &Arc<Self>) -> Option<Seat> {
-        if self.connections.fetch_add(1, Ordering::AcqRel) < self.max_connections {
-            return Some(Seat(self.clone()));
+    /// A place for one more connection; none if there are as many as are allowed, of all or of its address, which is counted.
+    pub(super) fn take_seat(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+        let count = self.connections.fetch_add(1, Ordering::AcqRel);
+        let mut seat = Seat { port: self.clone(), origin: None };
+        if count >= self.max_connections {
+            self.frontend.counters().add(Dropped::TooManyConnections);
+            return None;
         }
-        self.connections.fetch_sub(1, Ordering::AcqRel);
-        self.frontend.counters().add(Dropped::TooManyConnections);
-        None
+        if let Some(origins) = &self.origins {
+            let origin = Origin::from(address);
+            if !origins.add(origin) {
+                self.frontend.counters().add(Dropped::TooManyFromAddress);
+                return None;
+            }
+            seat.origin = Some(Box::new(origin));
+        }
+        Some(seat)
     }
 }
 
 /// A connection's place among those that are allowed, until it is dropped.
-pub(super) struct Seat(Arc<Port>);
+pub(super) struct Seat {
+    port: Arc<Port>,
+    /// Where its address is counted, too.
+    origin: Option<Box<Origin>>,
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+        self.port.connections.fetch_sub(1, Ordering::AcqRel);
+        if let (Some(origins), Some(origin)) = (&self.port.origins, &self.origin) {
+            origins.remove(**origin);
+        }
     }
 }

@@ -125,6 +125,8 @@ impl Handler<App> for EntryHandler {
                             break;
                         }
                         app.channels().push_by_uids("onText", &text, [client.clone()])?;
+                        // The others want to be served meanwhile.
+                        tokio::task::yield_now().await;
                     }
                 }
                 _ => session.kick(Some(text("reason")?)).await?,

@@ -12,14 +12,14 @@ use pomelo_core::session::CloseMode;
 use super::Driver;
 use crate::protocol::connection::CloseReason;
 
-/// How long a connection may still take once its end is decided: a second in which the outbox gets rid of its last
-/// frames, and one in which the client reads them and closes.
+/// How long a client may take to read the last frames and close, once its outbox has got rid of them.
 ///
 /// A socket that is closed while it has unread input is reset, and the client would lose a kick that is on its way.
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(1);
 
-/// What a client is told whose outbox is full.
-const OVERFLOW: &str = "too slow";
+/// How long the outbox may take for that. It gives up by itself a second after it had its first turn, which may come late where
+/// every worker is busy with something else; this is for when it never comes.
+const LAST_FRAMES: Duration = Duration::from_secs(10);
 
 /// Why a connection is over.
 #[derive(Debug)]
@@ -28,8 +28,6 @@ pub(super) enum End {
     Gone(io::Error),
     /// The client let a deadline pass.
     Silent(&'static str),
-    /// The client reads too slowly for what its own packages are answered with.
-    Overflow,
     /// The protocol closed it, and may have something left to send.
     Protocol(CloseReason),
     /// The outbox closed it: after a kick, or because it could not be written.
@@ -54,7 +52,6 @@ impl End {
             }
             Self::Gone(error) => error.to_string(),
             Self::Silent(why) => (*why).into(),
-            Self::Overflow => OVERFLOW.into(),
             Self::Protocol(reason) => reason.to_string(),
             Self::ByServer => "closed by the server".into(),
         }
@@ -69,7 +66,6 @@ impl Driver {
         tracing::debug!(peer = ?self.peer(), reason, "a connection is over");
         match end {
             End::Gone(_) | End::Silent(_) => self.close(),
-            End::Overflow => self.overflow(),
             End::Protocol(reason) => self.say_last(&reason),
             End::ByServer => {}
         }
@@ -84,13 +80,6 @@ impl Driver {
     fn close(&self) {
         if let Some(outbox) = &self.outbox {
             outbox.close();
-        }
-    }
-
-    fn overflow(&self) {
-        match &self.session {
-            Some(session) => session.overflowed(),
-            None => self.close(),
         }
     }
 
@@ -111,20 +100,29 @@ impl Driver {
 
     /// Waits until the client has closed, too, so that it can read all that was sent.
     async fn linger(&mut self) {
-        let closed = poll_fn(|cx| {
+        let sent = self.discard_until(|driver| driver.alarm.is_closed());
+        if let Ok(false) = tokio::time::timeout(LAST_FRAMES, sent).await {
+            // Whether it closes or not, this is the end.
+            let read = self.discard_until(|driver| driver.alarm.is_closed() && driver.line.is_blocked());
+            let _ = tokio::time::timeout(LINGER, read).await;
+        }
+    }
+
+    /// Reads and forgets until `is_over` or the client has closed; true if it has.
+    async fn discard_until(&mut self, is_over: impl Fn(&Self) -> bool) -> bool {
+        poll_fn(|cx| {
             self.alarm.register(cx.waker());
-            if self.alarm.is_closed() && self.line.is_blocked() {
-                return Poll::Ready(());
+            if is_over(self) {
+                return Poll::Ready(false);
             }
             while let Poll::Ready(at_end) = self.input.poll_discard(cx) {
                 if at_end {
-                    return Poll::Ready(());
+                    return Poll::Ready(true);
                 }
             }
             Poll::Pending
-        });
-        // Whether it closes or not, this is the end.
-        let _ = tokio::time::timeout(LINGER, closed).await;
+        })
+        .await
     }
 }
 

@@ -170,10 +170,16 @@ impl Driver {
     /// Queues what the protocol has to say.
     fn transmit(&mut self) -> Result<(), End> {
         while let Some(bytes) = self.connection.poll_transmit() {
-            match self.outbox().send(bytes) {
+            let is_stranger = self.session.is_none();
+            let outbox = self.outbox();
+            // A stranger has nothing to wait for but the answers to its own packages.
+            match if is_stranger { outbox.send_volatile(bytes) } else { outbox.send(bytes) } {
                 Appended::Queued | Appended::NeedsFlush => {}
-                Appended::Overflow => return Err(End::Overflow),
                 Appended::Closed => return Err(self.closed()),
+                refused => {
+                    let counters = self.port.frontend.counters();
+                    refused.dropped().into_iter().for_each(|reason| counters.add(reason));
+                }
             }
         }
         Ok(())
