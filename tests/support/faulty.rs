@@ -2,6 +2,7 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "every test binary uses another part")]
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -23,6 +24,10 @@ pub enum Fault {
     Hold,
     /// It is refused: the link is full.
     Full,
+    /// It is refused: it is longer than the transport carries.
+    TooLong,
+    /// It is refused, since there is no link any more, after this has run in the sender's thread.
+    Broken(Arc<dyn Fn() + Send + Sync>),
     /// It arrives, after this has run in the sender's thread.
     After(Arc<dyn Fn() + Send + Sync>),
 }
@@ -48,6 +53,7 @@ pub struct Faulty {
 struct State {
     rules: Mutex<Vec<Arc<Rule>>>,
     held: Mutex<Vec<(Arc<dyn Outlet>, ServerId, Envelope)>>,
+    inboxes: Mutex<HashMap<ServerId, Arc<dyn Inbox>>>,
 }
 
 impl Faulty {
@@ -71,6 +77,17 @@ impl Faulty {
         }
     }
 
+    /// Ends all faults; what was held back is lost.
+    pub fn forget(&self) {
+        self.state.rules.lock().unwrap().clear();
+        self.state.held.lock().unwrap().clear();
+    }
+
+    /// What a server is told by its transport.
+    pub fn inbox(&self, server: &str) -> Arc<dyn Inbox> {
+        self.state.inboxes.lock().unwrap()[server].clone()
+    }
+
     fn rule(&self, from: &ServerId, to: &ServerId, envelope: &Envelope) -> Option<Arc<Rule>> {
         let rules = self.state.rules.lock().unwrap();
         let of_pair: Vec<_> = rules.iter().filter(|rule| *from == *rule.from && *to == *rule.to).collect();
@@ -88,6 +105,7 @@ impl Transport for Faulty {
     fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>> {
         Box::pin(async move {
             let own = server.info.id.clone();
+            self.state.inboxes.lock().unwrap().insert(own.clone(), inbox.clone());
             let outlet = self.memory.bind(server, inbox).await?;
             Ok(Arc::new(FaultyOutlet { own, outlet, all: self.clone() }) as Arc<dyn Outlet>)
         })
@@ -105,6 +123,11 @@ impl Outlet for FaultyOutlet {
         match self.all.rule(&self.own, to, &envelope).map(|rule| rule.fault.clone()) {
             Some(Fault::Lose) => return Ok(()),
             Some(Fault::Full) => return Err(Unsent::Full),
+            Some(Fault::TooLong) => return Err(Unsent::TooLong),
+            Some(Fault::Broken(run)) => {
+                run();
+                return Err(Unsent::NoLink);
+            }
             Some(Fault::Hold) => {
                 self.all.state.held.lock().unwrap().push((self.outlet.clone(), to.clone(), envelope));
                 return Ok(());

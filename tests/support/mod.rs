@@ -79,7 +79,7 @@ impl Client {
         for (route, body) in requests {
             self.last_id += 1;
             ids.push(self.last_id);
-            bytes.extend_from_slice(&request(self.last_id, route, body));
+            bytes.extend_from_slice(&message(MessageKind::Request, self.last_id, route, body));
         }
         self.write(&bytes).await;
         ids
@@ -89,6 +89,11 @@ impl Client {
     pub async fn send(&mut self, route: &str, body: Value) -> u64 {
         self.send_all(&[(route, body)]).await;
         self.last_id
+    }
+
+    /// Sends a notify.
+    pub async fn notify(&mut self, route: &str, body: Value) {
+        self.write(&message(MessageKind::Notify, 0, route, &body)).await;
     }
 
     /// The answer to a request that was sent.
@@ -209,9 +214,9 @@ fn json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or(Value::Null)
 }
 
-fn request(id: u64, route: &str, body: &Value) -> Bytes {
+fn message(kind: MessageKind, id: u64, route: &str, body: &Value) -> Bytes {
     let route = Some(MessageRoute::Name(route.into()));
     let body = Bytes::from(body.to_string());
-    let message = Message { kind: MessageKind::Request, id, route, body, gzip: false };
+    let message = Message { kind, id, route, body, gzip: false };
     Package::encode(PackageKind::Data, &message.encode().unwrap()).unwrap()
 }

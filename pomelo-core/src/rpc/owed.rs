@@ -15,8 +15,11 @@ use crate::transport::Unsent;
 const MAX_OWED: usize = 1 << 16;
 
 /// By the server that asked: the numbers of its questions, with what they are answered as soon as the link has room.
+type Errors = HashMap<ServerId, Vec<(u64, Error)>, RandomState>;
+
+/// What this server owes others.
 #[derive(Default)]
-pub(crate) struct Owed(Mutex<HashMap<ServerId, Vec<(u64, Error)>, RandomState>>);
+pub(crate) struct Owed(Mutex<Errors>);
 
 impl Owed {
     pub(crate) fn add(&self, server: &ServerId, seq: u64, error: Error) {
@@ -46,7 +49,7 @@ impl Owed {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ServerId, Vec<(u64, Error)>, RandomState>> {
+    fn lock(&self) -> MutexGuard<'_, Errors> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -1,0 +1,64 @@
+//! What is refused at start, since it could not work later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pomelo::core::connector::Format;
+use pomelo::core::limits::Limits;
+use pomelo::core::message::{Body, Encoding};
+use pomelo::{ErrorKind, Result};
+
+use crate::world::{Parts, World};
+
+/// A name of a limit, and what sets it to 0.
+type Zero = (&'static str, fn(&mut Limits));
+
+#[tokio::test]
+async fn a_limit_of_0_with_which_nothing_would_be_handled_is_named() {
+    let zeros: [Zero; 6] = [
+        ("rpc_timeout", |limits| limits.rpc_timeout = Duration::ZERO),
+        ("pending_calls", |limits| limits.pending_calls = 0),
+        ("request_timeout", |limits| limits.request_timeout = Duration::ZERO),
+        ("queued_requests", |limits| limits.queued_requests = 0),
+        ("lane_queue", |limits| limits.lane_queue = 0),
+        ("lanes", |limits| limits.lanes = 0),
+    ];
+    for (name, zero) in zeros {
+        let started = Parts::new().builder(move |app| zero(app.limits())).start().await;
+        let error = started.err().expect("it must not start");
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let server = error.message().starts_with("connector-1: ");
+        assert!(server && error.message().contains(&format!("`{name}` is 0")), "{error}");
+    }
+}
+
+struct Words;
+
+impl Format for Words {
+    fn encoding(&self) -> Encoding {
+        Encoding::Json
+    }
+
+    fn push(&self, _: &str, body: &Body) -> Result<Bytes> {
+        Ok(body.bytes.clone())
+    }
+
+    fn response(&self, _: u64, body: &Body) -> Result<Bytes> {
+        Ok(body.bytes.clone())
+    }
+
+    fn kick(&self, reason: &str) -> Bytes {
+        Bytes::copy_from_slice(reason.as_bytes())
+    }
+}
+
+#[tokio::test]
+async fn more_formats_than_a_frontend_has_room_for_are_an_error() {
+    let world = World::start().await;
+    let frontend = world.app("connector-1").frontend();
+    let error = (0..=64).find_map(|_| frontend.add_format(Arc::new(Words)).err()).expect("64 are all");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("too many connectors"), "{error}");
+    world.running.stop().await;
+}
