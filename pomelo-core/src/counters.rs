@@ -48,6 +48,9 @@ pub enum Dropped {
     OutboxesFull,
     /// A connection that was refused, since there were too many from its address.
     TooManyFromAddress,
+    /// A wait for a session to close that took longer than `close_wait`: the kick or the bind went on while hooks had still to
+    /// run, or the `bind_unique` failed.
+    CloseWait,
 }
 
 impl Dropped {
@@ -74,11 +77,12 @@ impl Dropped {
             Self::TooLong => "too_long",
             Self::OutboxesFull => "outboxes_full",
             Self::TooManyFromAddress => "too_many_from_address",
+            Self::CloseWait => "close_wait",
         }
     }
 }
 
-const REASONS: [Dropped; 20] = [
+const REASONS: [Dropped; 21] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
@@ -99,6 +103,7 @@ const REASONS: [Dropped; 20] = [
     Dropped::TooLong,
     Dropped::OutboxesFull,
     Dropped::TooManyFromAddress,
+    Dropped::CloseWait,
 ];
 
 /// A server's counters of what was dropped and of what panicked, since it started.

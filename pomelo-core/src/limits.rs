@@ -53,6 +53,10 @@ pub struct Limits {
     /// of each frame in each outbox, and the places of the queues. What is pushed to many is held once, so the memory that is
     /// taken is at most this, and mostly far less.
     pub outboxes: usize,
+    /// How long a kick waits until the sessions that it closes are closed and their hooks have run, and a bind for sessions of
+    /// its user that are closing; also how long such a session waits for the hooks on backends. Then the kick returns, the bind
+    /// binds, and `bind_unique` fails. 2 s: hooks that leave rooms take milliseconds, and a player who logs in is waiting.
+    pub close_wait: Duration,
 }
 
 impl Limits {
@@ -96,6 +100,7 @@ impl Default for Limits {
             queued_events: 100_000,
             component_timeout: Duration::from_secs(60),
             outboxes: 256 * 1024 * 1024,
+            close_wait: Duration::from_secs(2),
         }
     }
 }

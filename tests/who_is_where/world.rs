@@ -3,8 +3,10 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use pomelo::core::app::{Configure, Running};
+use pomelo::core::counters::Dropped;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{App as AppOf, Event, Hybrid, Session};
 use serde_json::{Value, json};
@@ -12,6 +14,9 @@ use tokio::sync::Semaphore;
 
 use crate::support::{Client, until};
 use crate::{App, Rpc};
+
+/// Longer than any test takes.
+pub const FOR_EVER: Duration = Duration::from_secs(3_600);
 
 /// What was seen, in order.
 #[derive(Clone, Default)]
@@ -71,8 +76,14 @@ pub enum Links {
 }
 
 impl World {
+    /// Servers where whoever waits for a session to close does so for ever.
     pub async fn new(links: Links) -> Self {
-        Self::with(links, |_| {}).await
+        Self::with(links, |app| app.limits().close_wait = FOR_EVER).await
+    }
+
+    /// Servers where nobody waits for long.
+    pub async fn hasty(links: Links) -> Self {
+        Self::with(links, |app| app.limits().close_wait = Duration::from_millis(50)).await
     }
 
     pub async fn with(links: Links, configure: fn(&mut Configure<Rpc>)) -> Self {
@@ -122,6 +133,12 @@ impl World {
 
     pub fn app(&self, server: &str) -> &App {
         self.running.iter().find_map(|running| running.app(server)).unwrap()
+    }
+
+    /// How many waits ran out, at all servers.
+    pub fn ran_out(&self) -> u64 {
+        let apps = self.running.iter().flat_map(Running::apps);
+        apps.map(|app| app.counters().dropped(Dropped::CloseWait)).sum()
     }
 
     /// A client of a frontend, with its session as seen there.

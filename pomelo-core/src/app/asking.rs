@@ -12,11 +12,12 @@ use super::Core;
 use crate::channel;
 use crate::cluster::{Known, Member};
 use crate::counters::Dropped;
-use crate::envelope::{Answer, Message, SessionOp};
+use crate::envelope::{Answer, Message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Body;
 use crate::rpc::Question;
 use crate::server::ServerId;
+use crate::session::Origin;
 use crate::transport::Unsent;
 
 /// A message that was not queued for its server: nothing of it is there, nor will be.
@@ -112,19 +113,12 @@ impl Core {
         args: Bytes,
         timeout: Duration,
     ) -> Result<Bytes> {
-        let question = self.question(server, |seq| Message::Call { seq, method, lane, args })?;
+        let origin = Origin::current();
+        let question = self.question(server, |seq| Message::Call { seq, method, lane, origin, args })?;
         returned(self.answer(server, question, Instant::now() + timeout).await?)
     }
 
-    /// Asks the frontend that owns a session.
-    pub(crate) async fn ask_session(self: &Arc<Self>, frontend: &ServerId, op: SessionOp) -> Result<Answer> {
-        if self.owns(frontend) {
-            return self.edge.act(self, frontend, op).await;
-        }
-        self.ask(frontend, self.limits.rpc_timeout, |seq| Message::Session { seq, op }).await
-    }
-
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         self: &Arc<Self>,
         server: &ServerId,
         timeout: Duration,

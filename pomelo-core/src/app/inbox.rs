@@ -1,6 +1,8 @@
 //! What a server does with an envelope that arrives.
 
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::{Context, Waker};
 
 use smallvec::SmallVec;
 
@@ -8,13 +10,13 @@ use super::Core;
 use crate::channel;
 use crate::cluster::Member;
 use crate::counters::Dropped;
-use crate::envelope::{Answer, Envelope, Message};
+use crate::envelope::{Answer, Envelope, Message, SessionOp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handling;
 use crate::message::{Body, Request};
 use crate::rpc::{Job, Waiter};
 use crate::server::ServerId;
-use crate::session::{ClosedSession, Forwarded, Incarnation, SessionId};
+use crate::session::{ClosedSession, Forwarded, Incarnation, Origin, SessionId, Waits};
 use crate::transport::{Inbox, Outcast};
 
 /// The receiving side of a server. It runs no code of the application, and takes no channel's lock: the sender may
@@ -67,8 +69,8 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
 /// Takes a message in whose turn it is: if there is a broadcast filter, it has decided on all before.
 pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Message) {
     match message {
-        Message::Call { seq, method, lane, args } => {
-            let job = Job::Call { from: from.clone(), seq, method, args, task: core.busy.begin() };
+        Message::Call { seq, method, lane, origin, args } => {
+            let job = Job::Call { from: from.clone(), seq, method, origin, args, task: core.busy.begin() };
             if !core.lanes().push(lane, job) {
                 refuse_call(core, from, seq);
             }
@@ -79,22 +81,12 @@ pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Messa
             core.queues.add(core, message);
         }
         Message::Reply { seq, result } => complete(core, seq, result),
-        Message::Session { seq, op } => {
-            let (owner, from) = (core.clone(), from.clone());
-            let mut act = Box::pin(async move {
-                let result = owner.edge.act(&owner, &from, op).await;
-                owner.reply(&from, seq, result);
-            });
-            // Nearly every operation is ready at once.
-            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-            if act.as_mut().poll(&mut cx).is_pending() {
-                core.executor.spawn(act);
-            }
-        }
+        Message::Session { seq, origin, op } => act(core, from, seq, origin, op),
+        Message::Abandon { seq } => core.edge.waits.abandon(from, seq),
         Message::SessionGone { id } => core.queues.drop_waiting(core, id),
-        Message::SessionClosed { session, reason } => {
+        Message::SessionClosed { seq, session, reason } => {
             tracing::debug!(session = %session.id, reason = &*reason, "a session closed");
-            core.queues.close(core, ClosedSession { session, reason });
+            core.queues.close(core, ClosedSession::new(session, reason).asked_by(from, seq));
         }
         Message::Group { key, version, op } => channel::deliver(core, from, key, version, op),
         Message::Groups { incarnation, alive } => {
@@ -121,6 +113,20 @@ fn refuse_call(core: &Arc<Core>, from: &ServerId, seq: u64) {
     }
     let why = format_args!("{} has too many calls queued", core.info.id);
     core.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Overloaded, why)));
+}
+
+/// Does what another server wants of a session.
+fn act(core: &Arc<Core>, from: &ServerId, seq: u64, origin: Origin, op: SessionOp) {
+    let (owner, asker) = (core.clone(), from.clone());
+    let mut act = origin.scope(Box::pin(async move {
+        let result = owner.edge.act(&owner, &asker, op).await;
+        owner.reply(&asker, seq, result);
+    }));
+    // Nearly every operation is ready at once.
+    let mut cx = Context::from_waker(Waker::noop());
+    if Pin::new(&mut act).poll(&mut cx).is_pending() {
+        Waits::start(core, from, seq, act);
+    }
 }
 
 /// Hands an answer to who waits for it.
@@ -152,10 +158,13 @@ pub(crate) fn settle(core: &Arc<Core>, seq: u64, waiter: Waiter, result: Result<
     }
 }
 
-/// Ends the entries of a session that has closed: nobody is answered, and the servers that were asked stop what they have not
-/// begun.
-pub(crate) fn abandon(core: &Arc<Core>, session: SessionId, seqs: &[u64]) {
+/// Ends the entries of a session that has closed: nobody is answered, and the servers that were asked, which are given back,
+/// stop what they have not begun.
+pub(crate) fn abandon(core: &Arc<Core>, session: SessionId, seqs: &[u64]) -> SmallVec<[ServerId; 1]> {
     let mut asked = SmallVec::<[ServerId; 1]>::new();
+    if seqs.is_empty() {
+        return asked;
+    }
     for (server, waiter) in core.pending.remove_all(seqs) {
         if !asked.contains(&server) {
             asked.push(server);
@@ -165,10 +174,11 @@ pub(crate) fn abandon(core: &Arc<Core>, session: SessionId, seqs: &[u64]) {
             after_global(core, request, Err(Error::of(ErrorKind::Closed, why)));
         }
     }
-    for server in asked {
+    for server in &asked {
         // One that can't be told does work that nobody waits for, and no harm.
-        let _ = core.send(&server, Message::SessionGone { id: session });
+        let _ = core.send(server, Message::SessionGone { id: session });
     }
+    asked
 }
 
 /// Runs the global after filters, if there are any.

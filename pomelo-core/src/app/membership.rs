@@ -156,6 +156,7 @@ impl Core {
     }
 
     fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
+        self.edge.waits.abandon_all(peer);
         for (seq, waiter) in self.pending.remove_server(peer) {
             inbox::settle(self, seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
         }

@@ -9,7 +9,7 @@ use super::{Answer, Envelope, GroupKey, GroupOp, Message, Payload, Push, Snapsho
 use crate::message::{Body, Encoding};
 use crate::route::Route;
 use crate::server::ServerId;
-use crate::session::{Incarnation, SessionId, Uid};
+use crate::session::{Incarnation, Origin, SessionId, Uid};
 
 const PACKED: u8 = 0;
 const CALL: u8 = 1;
@@ -17,6 +17,8 @@ const RETURNED: u8 = 2;
 const RESPONSE: u8 = 3;
 const FORWARD: u8 = 4;
 const PUSH: u8 = 5;
+const CALL_OF_HOOK: u8 = 6;
+const CALL_OF_HANDLER: u8 = 7;
 
 const HAS_ID: u8 = 1;
 const HAS_UID: u8 = 2;
@@ -55,8 +57,15 @@ impl Envelope {
     /// If something in it is too long; then `out` may have a part of it.
     pub fn encode(&self, out: &mut BytesMut) -> Result<Bytes> {
         match &self.0 {
-            Message::Call { seq, method, lane, args } => {
-                out.put_u8(CALL);
+            Message::Call { seq, method, lane, origin, args } => {
+                match origin {
+                    Origin::Outside => out.put_u8(CALL),
+                    Origin::Hook => out.put_u8(CALL_OF_HOOK),
+                    Origin::Handler(session) => {
+                        out.put_u8(CALL_OF_HANDLER);
+                        put_id(out, *session);
+                    }
+                }
                 out.put_u64(*seq);
                 out.put_u32(*method);
                 out.put_u64(*lane);
@@ -109,12 +118,12 @@ impl Envelope {
         let mut reader = Reader(bytes);
         let message = match reader.u8()? {
             PACKED => rmp_serde::from_slice(&reader.0)?,
-            CALL => Message::Call {
-                seq: reader.u64()?,
-                method: reader.u32()?,
-                lane: reader.u64()?,
-                args: reader.rest(),
-            },
+            CALL => reader.call(Origin::Outside)?,
+            CALL_OF_HOOK => reader.call(Origin::Hook)?,
+            CALL_OF_HANDLER => {
+                let session = reader.id()?;
+                reader.call(Origin::Handler(session))?
+            }
             RETURNED => Message::Reply { seq: reader.u64()?, result: Ok(Answer::Returned(reader.rest())) },
             RESPONSE => {
                 let (seq, encoding) = (reader.u64()?, reader.encoding()?);
@@ -129,9 +138,13 @@ impl Envelope {
     }
 }
 
+fn put_id(out: &mut BytesMut, id: SessionId) {
+    out.put_u64(id.incarnation.to_bits());
+    out.put_u64(id.serial);
+}
+
 fn put_session(out: &mut BytesMut, session: &Snapshot) -> Result<()> {
-    out.put_u64(session.id.incarnation.to_bits());
-    out.put_u64(session.id.serial);
+    put_id(out, session.id);
     out.put_u64(session.version);
     put_text(out, &session.frontend, "server id")?;
     if let Some(uid) = &session.uid {
@@ -222,6 +235,20 @@ impl Reader {
         self.u64().map(Incarnation::from_bits)
     }
 
+    fn id(&mut self) -> Result<SessionId> {
+        Ok(SessionId { incarnation: self.incarnation()?, serial: self.u64()? })
+    }
+
+    fn call(&mut self, origin: Origin) -> Result<Message> {
+        Ok(Message::Call {
+            seq: self.u64()?,
+            method: self.u32()?,
+            lane: self.u64()?,
+            origin,
+            args: self.rest(),
+        })
+    }
+
     fn forward(&mut self) -> Result<Message> {
         let (seq, flags) = (self.u64()?, self.u8()?);
         let (accept, encoding, id) = (self.encoding()?, self.encoding()?, self.u64()?);
@@ -240,7 +267,7 @@ impl Reader {
     }
 
     fn session(&mut self, has_uid: bool) -> Result<Snapshot> {
-        let id = SessionId { incarnation: self.incarnation()?, serial: self.u64()? };
+        let id = self.id()?;
         let version = self.u64()?;
         let frontend: ServerId = self.text()?;
         let uid: Option<Uid> = if has_uid { Some(self.text()?) } else { None };

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::message::{Body, Encoding};
 use crate::route::Route;
 use crate::server::ServerId;
-use crate::session::{Incarnation, SessionId, Uid};
+use crate::session::{Incarnation, Origin, SessionId, Uid};
 
 /// A message from one server to another. To a [`Transport`](crate::transport::Transport) it is opaque.
 #[derive(Debug)]
@@ -71,15 +71,17 @@ pub(crate) struct GroupKey {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
     /// A call of a remote's method, by its number in the callee's table; `seq` 0 wants no reply.
-    Call { seq: u64, method: u32, lane: u64, args: Bytes },
+    Call { seq: u64, method: u32, lane: u64, origin: Origin, args: Bytes },
     /// A client's message for a handler.
     Forward { seq: u64, session: Snapshot, route: Route, id: Option<u64>, body: Body, accept: Encoding },
     /// The answer to anything that has a `seq`.
     Reply { seq: u64, result: Result<Answer, Error> },
     /// Something about a session, at its frontend.
-    Session { seq: u64, op: SessionOp },
-    /// A session that the receiver subscribed to is closed.
-    SessionClosed { session: Snapshot, reason: Arc<str> },
+    Session { seq: u64, origin: Origin, op: SessionOp },
+    /// Whoever asked that of a session waits for it no more.
+    Abandon { seq: u64 },
+    /// A session that the receiver subscribed to is closed. Wants an answer once its hooks there have run; `seq` 0 wants none.
+    SessionClosed { seq: u64, session: Snapshot, reason: Arc<str> },
     /// Membership of a channel, and its pushes.
     Group { key: GroupKey, version: u64, op: GroupOp },
     /// The channels of that life of the sender which have members at the receiver: copies of others are out of date.

@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{ArgWriter, unpack};
 use crate::router::{RouteBy, RoutedMessage, Subject};
 use crate::server::ServerId;
+use crate::session::Origin;
 
 /// What carries the calls of a typed proxy: one type of server, seen from one server.
 #[derive(Clone)]
@@ -199,8 +200,8 @@ impl Outgoing {
 
     fn question(&self, server: &ServerId, args: Bytes) -> Result<Question<'_>, Unqueued> {
         let method = self.core.method(server, self.service, self.method)?;
-        let lane = self.lane();
-        let sent = self.core.question(server, |seq| Message::Call { seq, method, lane, args });
+        let (lane, origin) = (self.lane(), Origin::current());
+        let sent = self.core.question(server, |seq| Message::Call { seq, method, lane, origin, args });
         sent.map_err(|Unqueued { error, may_move }| Unqueued { error: self.at(server, error), may_move })
     }
 
@@ -260,7 +261,7 @@ impl Outgoing {
 
     fn tell(&self, server: &ServerId, args: Bytes) -> Result<(), Unqueued> {
         let method = self.core.method(server, self.service, self.method)?;
-        let call = Message::Call { seq: 0, method, lane: self.lane(), args };
+        let call = Message::Call { seq: 0, method, lane: self.lane(), origin: Origin::Outside, args };
         self.core.send(server, call).map_err(|reason| self.core.unsent(server, reason))
     }
 }

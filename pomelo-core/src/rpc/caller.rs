@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::remote::{pack, unpack};
 use crate::server::{ServerId, ServerInfo};
-use crate::session::Incarnation;
+use crate::session::{Incarnation, Origin};
 use crate::transport::{Inbox, Outcast, Outlet, Transport, Unsent};
 
 /// Calls the remotes of a cluster's servers from a process that is none of them, such as a login web or a tool for game
@@ -116,7 +116,8 @@ impl Caller {
                 Error::of(ErrorKind::NoSuchMethod, why)
             })?;
             let mut question = self.state.pending.add_task(&server)?;
-            let message = Message::Call { seq: question.seq(), method: number, lane: 0, args };
+            let (seq, origin) = (question.seq(), Origin::Outside);
+            let message = Message::Call { seq, method: number, lane: 0, origin, args };
             self.outlet.send(&server, Envelope(message)).map_err(|reason| unsent(&server, reason))?;
             match question.answer().await {
                 Some(Ok(Answer::Returned(bytes))) => unpack(&bytes),

@@ -1,5 +1,6 @@
 //! What starts calls and messages in the order in which they arrived.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -15,12 +16,12 @@ use crate::envelope::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::remote::Inbound;
 use crate::server::ServerId;
-use crate::session::{self, Forwarded};
+use crate::session::{self, Forwarded, Origin};
 
 /// Something that arrived and is to be run.
 pub(crate) enum Job {
     /// A call of a remote.
-    Call { from: ServerId, seq: u64, method: u32, args: Bytes, task: Task },
+    Call { from: ServerId, seq: u64, method: u32, origin: Origin, args: Bytes, task: Task },
     /// A client's message; with it those of its session that follow, unless it runs alone.
     Turn { message: Forwarded, alone: bool },
 }
@@ -58,8 +59,8 @@ impl Lanes {
 async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.recv().await {
         let mut work: BoxFuture<'static, ()> = match job {
-            Job::Call { from, seq, method, args, task } => {
-                Box::pin(serve(core.clone(), from, seq, method, args, task))
+            Job::Call { from, seq, method, origin, args, task } => {
+                Box::pin(serve(core.clone(), from, seq, method, origin, args, task))
             }
             Job::Turn { message, alone } => Box::pin(session::turn(core.clone(), message, alone)),
         };
@@ -71,9 +72,17 @@ async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
 }
 
 /// Runs a call of a remote and answers it; whatever happens meanwhile, the lane goes on.
-async fn serve(core: Arc<Core>, from: ServerId, seq: u64, method: u32, args: Bytes, task: Task) {
-    let answer = answer(&core, &from, seq, method, args);
-    if let (Err(error), 1..) = (boundary::survive(&core, "call", answer).await, seq) {
+async fn serve(
+    core: Arc<Core>,
+    from: ServerId,
+    seq: u64,
+    method: u32,
+    origin: Origin,
+    args: Bytes,
+    task: Task,
+) {
+    let answer = pin!(answer(&core, &from, seq, method, args));
+    if let (Err(error), 1..) = (boundary::survive(&core, "call", origin.scope(answer)).await, seq) {
         core.reply(&from, seq, Err(error));
     }
     drop(task);

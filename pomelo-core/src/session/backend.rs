@@ -38,6 +38,10 @@ impl BackendSessionService {
     }
 
     /// Closes a session; the client is told why, without a reason `kick`. An unknown session is no error.
+    /// It waits as [`Session::kick`] does.
+    ///
+    /// # Cancel safety
+    /// As [`Session::kick`].
     ///
     /// # Errors
     /// If the frontend can't be reached.
@@ -52,6 +56,12 @@ impl BackendSessionService {
     }
 
     /// Closes every session of a user at a frontend; the clients are told why, without a reason `kick`.
+    ///
+    /// It returns when the hooks of these sessions have run, and of those of that user that were closing there already;
+    /// otherwise it waits as [`Session::kick`] does. Sessions at other frontends are not touched.
+    ///
+    /// # Cancel safety
+    /// As [`Session::kick`].
     ///
     /// # Errors
     /// If the frontend can't be reached.

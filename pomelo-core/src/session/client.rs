@@ -2,15 +2,18 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join;
 use serde_json::Value;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use super::{ClosedSession, Session, SessionId, Uid, hooks, no_session};
+use super::waits::close_by;
+use super::{ClosedSession, Origin, Session, SessionId, Uid, hooks, no_session};
 use crate::app::{Core, Event, Unqueued, inbox};
 use crate::boundary;
 use crate::connector::Format;
@@ -23,7 +26,6 @@ use crate::outbox::Outbox;
 use crate::route::Route;
 use crate::rpc::send_routed;
 use crate::server::ServerId;
-use crate::transport::Unsent;
 
 /// Whether a connector may go on reading a client's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,12 @@ enum Phase {
 }
 
 impl State {
+    fn subscribe(&mut self, server: &ServerId) {
+        if !self.subscribers.contains(server) {
+            self.subscribers.push(server.clone());
+        }
+    }
+
     /// A message is out no more.
     fn forget(&mut self, seq: u64) {
         if let Some(at) = self.out.iter().position(|out| *out == seq) {
@@ -256,17 +264,17 @@ impl ClientSession {
         let out = std::mem::take(&mut state.out);
         drop(state);
         self.core.edge.begin_closing(self);
-        // Only now may a worker finish: what it takes out of the tables has to be there.
+        let asked = inbox::abandon(&self.core, self.id, &out);
+        // Only now may a worker finish: what it takes out of the tables has to be there, and servers that handle a message of
+        // the session are waited for as those that have hooks on it are. Such a handler may register one.
         let mut state = self.lock();
+        asked.iter().for_each(|server| state.subscribe(server));
         state.phase = Phase::Closing;
         let idle = !std::mem::replace(&mut state.working, true);
         drop(state);
         self.changed.notify_waiters();
         if idle {
             self.start(None);
-        }
-        if !out.is_empty() {
-            inbox::abandon(&self.core, self.id, &out);
         }
         true
     }
@@ -314,7 +322,9 @@ impl ClientSession {
         let accept = self.format().map(|format| format.encoding()).unwrap_or_default();
         let session = Session::new(&self.core, self.snapshot());
         let request = Request::new(route, id, body, accept, session);
-        let handled = boundary::survive(&self.core, "message", self.place(&request)).await;
+        let place = pin!(self.place(&request));
+        let place = Origin::Handler(self.id).scope(place);
+        let handled = boundary::survive(&self.core, "message", place).await;
         if let Err(error) = handled {
             Answerer::Client(self.clone()).answer(&self.core, &request, &Err(error));
         }
@@ -346,9 +356,9 @@ impl ClientSession {
     async fn serve(self: Arc<Self>, request: Request) {
         let _unanswered = Unanswered(&self);
         let answerer = Answerer::Client(self.clone());
-        let served =
-            boundary::survive(&self.core, "message", handling::serve(&self.core, &request, &answerer));
-        if let Err(error) = served.await {
+        let serve = pin!(handling::serve(&self.core, &request, &answerer));
+        let serve = Origin::Handler(self.id).scope(serve);
+        if let Err(error) = boundary::survive(&self.core, "message", serve).await {
             answerer.answer(&self.core, &request, &Err(error));
         }
     }
@@ -485,7 +495,8 @@ impl ClientSession {
         }
     }
 
-    /// Everything of the session has ended: run its hooks, tell the backends that asked, and let its user go.
+    /// Everything of the session has ended: run its hooks, here and on the backends that have some, and let its user go. A
+    /// backend that takes longer than `close_wait` isn't waited for.
     async fn finish(self: &Arc<Self>) {
         let closed = {
             let state = self.lock();
@@ -494,26 +505,27 @@ impl ClientSession {
                 state.reason.clone().unwrap_or_else(|| "closed".into()),
             )
         };
-        loop {
-            hooks::run(self.core.clone(), closed.clone()).await;
-            let mut state = self.lock();
-            let subscribers = std::mem::take(&mut state.subscribers);
-            if subscribers.is_empty() {
-                state.phase = Phase::Closed;
-                break;
-            }
-            drop(state);
-            for server in subscribers.into_iter().filter(|server| !self.core.owns(server)) {
-                let ClosedSession { session, reason } = closed.clone();
-                // A server that can't be reached learns of the closing when this frontend's death or return shows.
-                if self.core.send(&server, Message::SessionClosed { session, reason }) == Err(Unsent::Full) {
-                    let (core, closed) = (self.core.clone(), closed.clone());
-                    self.core.executor.spawn(hooks::tell_closed(core, server, closed));
-                }
-            }
+        let by = close_by(&self.core);
+        while let Some(subscribers) = self.next_subscribers() {
+            let others = subscribers.into_iter().filter(|server| !self.core.owns(server));
+            join(
+                hooks::run(self.core.clone(), closed.clone()),
+                hooks::tell_closed(&self.core, others, &closed, by),
+            )
+            .await;
         }
         self.let_go();
         self.core.emit(Event::CloseSession(Session::closed(&self.core, closed)));
+    }
+
+    /// The servers that have hooks on the session, this one included, and were not told of its closing; none closes it.
+    fn next_subscribers(&self) -> Option<SmallVec<[ServerId; 1]>> {
+        let mut state = self.lock();
+        if state.subscribers.is_empty() {
+            state.phase = Phase::Closed;
+            return None;
+        }
+        Some(std::mem::take(&mut state.subscribers))
     }
 
     /// The session is closed, and its user may bind again.
@@ -523,11 +535,16 @@ impl ClientSession {
         self.changed.notify_waiters();
     }
 
+    /// Whether the session is closed and its hooks have run.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().phase == Phase::Closed
+    }
+
     /// Waits until the session is closed and its hooks have run.
     pub(crate) async fn closed(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.lock().phase == Phase::Closed {
+            if self.is_closed() {
                 return;
             }
             changed.await;
@@ -540,9 +557,7 @@ impl ClientSession {
         if state.phase == Phase::Closed {
             return false;
         }
-        if !state.subscribers.contains(server) {
-            state.subscribers.push(server.clone());
-        }
+        state.subscribe(server);
         true
     }
 

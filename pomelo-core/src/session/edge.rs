@@ -9,6 +9,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::formats::Formats;
+use super::waits::{Closing, Waits, close_by};
 use super::{ClientSession, CloseMode, Incarnation, Session, SessionId, Uid, no_session};
 use crate::app::{Core, Event};
 use crate::channel::Group;
@@ -34,6 +35,7 @@ pub(crate) struct Edge {
     serial: AtomicU64,
     /// Channels whose membership could not be asked for.
     unfetched: Mutex<HashSet<GroupKey, RandomState>>,
+    pub(crate) waits: Waits,
 }
 
 #[derive(Default)]
@@ -57,13 +59,26 @@ impl User {
     fn is_unused(&self) -> bool {
         self.sessions.is_empty() && self.closing.is_empty() && self.groups.is_empty()
     }
+
+    fn still_closing(&self) -> Closing {
+        self.closing.iter().filter(|session| !session.is_closed()).cloned().collect()
+    }
+}
+
+/// What to do about sessions of a user that are still closing when another one is to be bound.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Old {
+    /// Wait for them.
+    Await,
+    /// They had their time.
+    Late,
 }
 
 /// Whether a user can be bound now.
 enum Bind {
     Done(u64),
-    /// A session of that user is still closing.
-    Wait(Arc<ClientSession>),
+    /// Sessions of that user are still closing.
+    Wait(Closing),
 }
 
 impl Edge {
@@ -124,7 +139,7 @@ impl Edge {
         self.unfetched.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn try_bind(&self, id: SessionId, uid: &Uid, unique: bool) -> Result<Bind> {
+    fn try_bind(&self, id: SessionId, uid: &Uid, unique: bool, old: Old) -> Result<Bind> {
         let mut tables = self.tables();
         let session = tables.sessions.get(&id).cloned().ok_or_else(|| no_session(id))?;
         match session.uid() {
@@ -132,17 +147,23 @@ impl Edge {
             Some(bound) => return Err(refused(format_args!("session has already bind with {bound}"))),
             None => {}
         }
-        let user = tables.users.entry(uid.clone()).or_default();
-        if unique || self.single_session {
-            if !user.sessions.is_empty() {
-                return Err(refused(format_args!(
-                    "singleSession is enabled, and session has already bind with uid: {uid}"
-                )));
-            }
-            if let Some(closing) = user.closing.first() {
-                return Ok(Bind::Wait(closing.clone()));
-            }
+        let unique = unique || self.single_session;
+        let user = tables.users.get(uid);
+        if unique && user.is_some_and(|user| !user.sessions.is_empty()) {
+            return Err(refused(format_args!(
+                "singleSession is enabled, and session has already bind with uid: {uid}"
+            )));
         }
+        let closing: Closing = user.map(User::still_closing).unwrap_or_default();
+        if let (Old::Await, Some(_)) = (old, closing.first()) {
+            return Ok(Bind::Wait(closing));
+        }
+        if let (true, Some(late)) = (unique, closing.first()) {
+            let late = late.id();
+            let why = format_args!("session {late} of {uid} is still closing (close_wait)");
+            return Err(Error::of(ErrorKind::Deadline, why));
+        }
+        let user = tables.users.entry(uid.clone()).or_default();
         let version = session.set_uid(Some(uid.clone()));
         for group in &user.groups {
             group.add_target(id, session.outbox());
@@ -184,20 +205,50 @@ impl Edge {
         }
     }
 
+    /// The sessions of a user, those included whose hooks have not all run.
+    fn all_of(&self, uid: &str) -> Closing {
+        let tables = self.tables();
+        let user = tables.users.get(uid);
+        let all = user.into_iter().flat_map(|user| user.sessions.iter().chain(&user.closing));
+        all.cloned().collect()
+    }
+
+    /// Binds a session, once those of its user that are closing are closed or had their time.
+    async fn bind(&self, core: &Arc<Core>, id: SessionId, uid: Uid, unique: bool) -> Result<Answer> {
+        let (by, mut old) = (close_by(core), Old::Await);
+        loop {
+            match self.try_bind(id, &uid, unique, old)? {
+                Bind::Done(version) => {
+                    self.tell(core, id, Event::BindSession).await;
+                    return Ok(Answer::Done(version));
+                }
+                Bind::Wait(closing) => {
+                    if !self.waits.until_closed(core, &closing, by).await {
+                        old = Old::Late;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Closes sessions, and waits until they are closed or had their time.
+    async fn kick(&self, core: &Arc<Core>, sessions: &[Arc<ClientSession>], reason: Option<&str>) -> Answer {
+        let by = close_by(core);
+        for session in sessions {
+            session.close(CloseMode::Discard, reason.unwrap_or(KICKED));
+        }
+        // They close all the same if they had too little time.
+        let _ = self.waits.until_closed(core, sessions, by).await;
+        Answer::Done(0)
+    }
+
     /// Acts on a session for a handler, here or on a backend.
     ///
-    /// Ready at once, but for binding: the last session of that user may still be closing, and listeners may have to be told.
+    /// Ready at once, but for kicking, and for binding: sessions of that user may still be closing, and listeners may have to be
+    /// told.
     pub(crate) async fn act(&self, core: &Arc<Core>, from: &ServerId, op: SessionOp) -> Result<Answer> {
         match op {
-            SessionOp::Bind { id, uid, unique } => loop {
-                match self.try_bind(id, &uid, unique)? {
-                    Bind::Done(version) => {
-                        self.tell(core, id, Event::BindSession).await;
-                        return Ok(Answer::Done(version));
-                    }
-                    Bind::Wait(closing) => closing.closed().await,
-                }
-            },
+            SessionOp::Bind { id, uid, unique } => self.bind(core, id, uid, unique).await,
             SessionOp::Unbind { id, uid } => {
                 let version = self.unbind(id, &uid)?;
                 self.tell(core, id, Event::UnbindSession).await;
@@ -216,16 +267,12 @@ impl Edge {
                 Ok(Answer::Sessions(found.iter().map(|session| session.snapshot()).collect()))
             }
             SessionOp::Kick { id, reason } => {
-                if let Some(session) = self.session(id) {
-                    session.close(CloseMode::Discard, reason.as_deref().unwrap_or(KICKED));
-                }
-                Ok(Answer::Done(0))
+                let session = self.session(id).or_else(|| self.closing(id));
+                Ok(self.kick(core, session.as_slice(), reason.as_deref()).await)
             }
             SessionOp::KickUid { uid, reason } => {
-                for session in self.sessions_of(&uid) {
-                    session.close(CloseMode::Discard, reason.as_deref().unwrap_or(KICKED));
-                }
-                Ok(Answer::Done(0))
+                let sessions = self.all_of(&uid);
+                Ok(self.kick(core, &sessions, reason.as_deref()).await)
             }
             SessionOp::Subscribe { id } => {
                 let closed = || Error::of(ErrorKind::Closed, format_args!("session {id} is closed"));

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use futures::StreamExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use smallvec::SmallVec;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{Incarnation, Session, SessionId};
+use super::{Incarnation, Origin, Session, SessionId};
 use crate::app::Core;
 use crate::boundary::{self, Site};
-use crate::envelope::{Message, SessionOp, Snapshot};
+use crate::counters::Dropped;
+use crate::envelope::{Answer, Message, SessionOp, Snapshot};
 use crate::error::{ErrorKind, Result};
 use crate::server::ServerId;
 use crate::transport::Unsent;
@@ -35,11 +36,23 @@ pub(crate) struct ClosedSession {
     pub(crate) session: Snapshot,
     /// Why it closed, for the hooks.
     pub(crate) reason: Arc<str>,
+    /// The servers that wait until the hooks here have run, with the numbers of their questions.
+    pub(crate) asked: SmallVec<[(ServerId, u64); 1]>,
 }
 
 impl ClosedSession {
     pub(crate) fn new(session: Snapshot, reason: impl Into<Arc<str>>) -> Self {
-        Self { session, reason: reason.into() }
+        Self { session, reason: reason.into(), asked: SmallVec::new() }
+    }
+
+    /// Answers a server once the hooks here have run, if it wants to know.
+    pub(crate) fn asked_by(mut self, server: &ServerId, seq: u64) -> Self {
+        self.asked.extend((seq != 0).then(|| (server.clone(), seq)));
+        self
+    }
+
+    fn message(&self, seq: u64) -> Message {
+        Message::SessionClosed { seq, session: self.session.clone(), reason: self.reason.clone() }
     }
 }
 
@@ -186,31 +199,56 @@ async fn resubscribe_to(core: &Arc<Core>, session: Snapshot) {
     }
 }
 
-/// Tells a server that a session is closed, once the link to it has room again: its hooks wait for that.
-pub(crate) async fn tell_closed(core: Arc<Core>, server: ServerId, closed: ClosedSession) {
-    let ClosedSession { session, reason } = closed;
-    loop {
-        sleep(BREATHER).await;
-        let closed = Message::SessionClosed { session: session.clone(), reason: reason.clone() };
-        if core.send(&server, closed) != Err(Unsent::Full) {
-            return;
+/// Tells servers that a session is closed, and waits until its hooks there have run, but no longer than that.
+pub(crate) async fn tell_closed(
+    core: &Arc<Core>,
+    servers: impl Iterator<Item = ServerId>,
+    closed: &ClosedSession,
+    by: Instant,
+) {
+    join_all(servers.map(|server| tell_one(core, server, closed, by))).await;
+}
+
+async fn tell_one(core: &Arc<Core>, server: ServerId, closed: &ClosedSession, by: Instant) {
+    let left = by.saturating_duration_since(Instant::now());
+    match core.ask(&server, left, |seq| closed.message(seq)).await.map_err(|error| error.kind()) {
+        Ok(_) => {}
+        Err(ErrorKind::Deadline) => {
+            core.counters.add(Dropped::CloseWait);
+            let session = closed.session.id;
+            tracing::debug!(%session, %server, "what runs there for a closed session takes longer than `close_wait`");
         }
+        // Too much is on the way to that server: it learns of the closing all the same, but nobody waits for its hooks.
+        Err(ErrorKind::Overloaded) => {
+            let closed = closed.clone();
+            drop(core.executor.spawn(send_in_time(core.clone(), server, move || closed.message(0))));
+        }
+        // A server that can't be reached learns of the closing when this frontend's death or return shows.
+        Err(_) => {}
     }
 }
 
-/// Runs a closed session's hooks, those included that are registered meanwhile. One that fails or panics is logged.
+/// Sends what must not be lost, as soon as the link has room for it.
+pub(crate) async fn send_in_time(core: Arc<Core>, server: ServerId, message: impl Fn() -> Message) {
+    while core.send(&server, message()) == Err(Unsent::Full) {
+        sleep(BREATHER).await;
+    }
+}
+
+/// Runs a closed session's hooks, those included that are registered meanwhile, and answers who waits for that. One that fails
+/// or panics is logged.
 pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
     let id = closed.session.id;
     loop {
         let hooks = core.hooks.take(id);
         if hooks.is_empty() {
-            return;
+            break;
         }
         for (_, hook) in hooks {
             let session = Session::closed(&core, closed.clone());
             let site = Site::new(&core, "on_closed").of(id);
             let run = boundary::run(site, || hook(session));
-            match tokio::time::timeout(core.limits.request_timeout, run).await {
+            match timeout(core.limits.request_timeout, Origin::Hook.scope(run)).await {
                 Ok(Ok(Ok(()))) => {}
                 Ok(Ok(Err(error))) => tracing::warn!(session = %id, %error, "on_closed failed"),
                 // The boundary has logged it.
@@ -218,5 +256,8 @@ pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
                 Err(_) => tracing::error!(session = %id, "on_closed took too long and was dropped"),
             }
         }
+    }
+    for (server, seq) in closed.asked {
+        core.reply(&server, seq, Ok(Answer::Done(0)));
     }
 }

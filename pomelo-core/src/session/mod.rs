@@ -10,9 +10,12 @@ mod formats;
 mod frontend;
 mod hooks;
 mod id;
+mod origin;
 mod queue;
+mod remote;
 mod service;
 mod settings;
+mod waits;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -31,8 +34,10 @@ pub use service::SessionService;
 pub(crate) use edge::BroadcastFilter;
 pub(crate) use edge::Edge;
 pub(crate) use hooks::{ClosedSession, Hook, Hooks, resubscribe};
+pub(crate) use origin::Origin;
 pub(crate) use queue::{Forwarded, SessionQueues, turn};
 pub(crate) use settings::Settings;
+pub(crate) use waits::Waits;
 
 use crate::app::Core;
 use crate::envelope::{Answer, SessionOp, Snapshot};
@@ -136,6 +141,14 @@ impl Session {
 
     /// Binds the session to a user. Several sessions may share one.
     ///
+    /// While sessions of that user are closing at this frontend, it waits until their hooks have run, so that a hook which
+    /// leaves a room can't take from this session what it joins next. It waits for no longer than
+    /// [`close_wait`](crate::limits::Limits::close_wait), never for a session in whose handler it is called, and not at all
+    /// in a hook.
+    ///
+    /// # Cancel safety
+    /// Dropped while it waits, it binds nothing. Dropped later, the session may be bound.
+    ///
     /// # Errors
     /// If the session is closed or bound to another user; if the server has `single_session` on and another session
     /// here is bound to this one; or as any call, if the frontend can't be reached.
@@ -144,10 +157,14 @@ impl Session {
     }
 
     /// Binds the session to a user, unless another session of this frontend is bound to it: check and bind are one
-    /// step. While a session of that user is closing, it waits until that has left.
+    /// step. Where [`bind`](Self::bind) waits for sessions that are closing, this one does, too.
+    ///
+    /// # Cancel safety
+    /// As [`bind`](Self::bind).
     ///
     /// # Errors
-    /// As [`bind`](Self::bind), and if another session of this frontend has the user.
+    /// As [`bind`](Self::bind); if another session of this frontend has the user; and `Deadline`, if one that is closing still
+    /// has it when the time for waiting is up.
     pub async fn bind_unique(&self, uid: impl Into<Uid>) -> Result<()> {
         self.bind_as(uid.into(), true).await
     }
@@ -210,6 +227,13 @@ impl Session {
     }
 
     /// Closes the session; the client is sent a kick that says why, without a reason pomelo's `kick`.
+    ///
+    /// It returns when the session's hooks have run, here and on backends that can be reached. It waits for no longer than
+    /// [`close_wait`](crate::limits::Limits::close_wait), never for a session in whose handler it is called (or for one whose
+    /// handler waits for that one), and not at all in a hook. Calls to remotes carry whose handler or hook they come from.
+    ///
+    /// # Cancel safety
+    /// The session closes also when this is dropped once it was polled.
     ///
     /// # Errors
     /// As any call, if the frontend can't be reached. A session that is already closed is no error.

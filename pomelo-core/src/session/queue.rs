@@ -1,12 +1,13 @@
 //! On the server that handles them: a session's messages, one at a time, in order.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
-use super::{ClosedSession, Session, SessionId, Uid, hooks};
+use super::{ClosedSession, Origin, Session, SessionId, Uid, hooks};
 use crate::app::{Core, Task};
 use crate::boundary;
 use crate::counters::Dropped;
@@ -111,12 +112,13 @@ impl SessionQueues {
     }
 
     /// The session is closed: what waits is dropped and counted, and once the running message has ended, the hooks run.
-    pub(crate) fn close(&self, core: &Arc<Core>, closed: ClosedSession) {
+    pub(crate) fn close(&self, core: &Arc<Core>, mut closed: ClosedSession) {
         let id = closed.session.id;
         let mut shard = self.shard(id);
         if let Some(queue) = shard.get_mut(&id) {
             core.counters.add_many(Dropped::SessionClosed, queue.waiting.len());
             queue.waiting.clear();
+            closed.asked.extend(queue.closed.take().into_iter().flat_map(|before| before.asked));
             queue.closed = Some(closed);
             return;
         }
@@ -191,7 +193,9 @@ async fn handle(core: &Arc<Core>, message: Forwarded) {
     let Forwarded { from, seq, session, route, id, body, accept, task } = message;
     let request = Request::new(route, id, body, accept, Session::new(core, session));
     let answerer = Answerer::Frontend { server: from, seq };
-    let served = boundary::survive(core, "message", handling::serve(core, &request, &answerer)).await;
+    let serve = pin!(handling::serve(core, &request, &answerer));
+    let serve = Origin::Handler(request.session().id()).scope(serve);
+    let served = boundary::survive(core, "message", serve).await;
     if let Err(error) = served {
         answerer.answer(core, &request, &Err(error));
     }

@@ -82,6 +82,12 @@ impl SessionService {
     }
 
     /// Closes every session of a user; the clients are told why, without a reason `kick`. An unknown user is no error.
+    ///
+    /// It returns when the hooks of these sessions have run, and of those of that user that were closing already; otherwise it
+    /// waits as [`Session::kick`] does.
+    ///
+    /// # Cancel safety
+    /// As [`Session::kick`].
     pub async fn kick(&self, uid: impl Into<Uid>, reason: Option<&str>) {
         let op = SessionOp::KickUid { uid: uid.into(), reason: reason.map(str::to_owned) };
         // Kicking fails for no session.
@@ -89,6 +95,10 @@ impl SessionService {
     }
 
     /// Closes a session; the client is told why, without a reason `kick`. An unknown session is no error.
+    /// It waits as [`Session::kick`] does.
+    ///
+    /// # Cancel safety
+    /// As [`Session::kick`].
     pub async fn kick_by_session_id(&self, id: SessionId, reason: Option<&str>) {
         let op = SessionOp::Kick { id, reason: reason.map(str::to_owned) };
         // Kicking fails for no session.

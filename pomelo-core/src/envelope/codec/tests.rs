@@ -35,6 +35,10 @@ fn push(json: Option<&'static str>, protobuf: Option<&'static str>) -> Message {
     Message::Group { key: key(), version: 5, op: GroupOp::Push { seq: 1, push } }
 }
 
+fn call(seq: u64, origin: Origin, args: &'static [u8]) -> Message {
+    Message::Call { seq, method: u32::MAX, lane: 2, origin, args: Bytes::from_static(args) }
+}
+
 fn forward(id: Option<u64>, session: Snapshot) -> Message {
     Message::Forward {
         seq: 1,
@@ -51,8 +55,10 @@ fn envelopes() -> Vec<Envelope> {
     let error = Error::of(ErrorKind::Deadline, "late").with_body(json!({ "why": [1, null] }));
     let session = snapshot(Some("u1"), json!({ "rid": "r", "level": 3, "deep": { "a": [1.5, false] } }));
     let messages = vec![
-        Message::Call { seq: u64::MAX, method: 1, lane: 2, args: Bytes::from_static(b"\x91\x01") },
-        Message::Call { seq: 0, method: u32::MAX, lane: 0, args: Bytes::new() },
+        call(u64::MAX, Origin::Outside, b"\x91\x01"),
+        call(7, Origin::Hook, b"\x91\x01"),
+        call(7, Origin::Handler(session.id), b"\x91\x01"),
+        call(0, Origin::Outside, b""),
         Message::Reply { seq: 4, result: Ok(Answer::Returned(Bytes::from_static(b"\xc0"))) },
         Message::Reply { seq: 4, result: Ok(Answer::Response(Some(Body::json(&b"{}"[..])))) },
         Message::Reply { seq: 4, result: Ok(Answer::Response(None)) },
@@ -61,13 +67,23 @@ fn envelopes() -> Vec<Envelope> {
         Message::Reply { seq: 4, result: Err(error) },
         forward(Some(u64::MAX), session.clone()),
         forward(None, snapshot(None, json!({}))),
-        Message::Session { seq: 1, op: SessionOp::Bind { id: session.id, uid: "u".into(), unique: true } },
         Message::Session {
             seq: 1,
+            origin: Origin::Handler(session.id),
+            op: SessionOp::Bind { id: session.id, uid: "u".into(), unique: true },
+        },
+        Message::Abandon { seq: 1 },
+        Message::Session {
+            seq: 1,
+            origin: Origin::Outside,
             op: SessionOp::Set { id: session.id, changes: (*session.settings).clone() },
         },
-        Message::Session { seq: 1, op: SessionOp::Kick { id: session.id, reason: None } },
-        Message::SessionClosed { session, reason: "bye".into() },
+        Message::Session {
+            seq: 1,
+            origin: Origin::Hook,
+            op: SessionOp::Kick { id: session.id, reason: None },
+        },
+        Message::SessionClosed { seq: 2, session, reason: "bye".into() },
         Message::Group { key: key(), version: 1, op: GroupOp::Join("u1".into()) },
         Message::Group { key: key(), version: 2, op: GroupOp::Sync(vec!["u1".into(), "u2".into()]) },
         Message::Group { key: key(), version: 0, op: GroupOp::Drop },
