@@ -2,10 +2,14 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use futures::future::{BoxFuture, ready};
 use pomelo::core::app::Running;
+use pomelo::core::cluster::Member;
+use pomelo::core::discovery::{Discovery, Registration, Watcher};
 use pomelo::{ErrorKind, Result, remote, to};
+use serde_json::Value;
 use support::until;
 use tokio::sync::Semaphore;
 
@@ -118,4 +122,69 @@ mod wanting {
             Ok(0)
         }
     }
+}
+
+/// A method of its own for each of two reloads.
+mod one {
+    use super::*;
+
+    pub struct OneRemote;
+
+    #[remote]
+    #[allow(dead_code, reason = "no `servers!` lists it")]
+    impl OneRemote {
+        pub async fn one() -> Result<u8> {
+            Ok(1)
+        }
+    }
+
+    pub struct TwoRemote;
+
+    #[remote]
+    #[allow(dead_code, reason = "no `servers!` lists it")]
+    impl TwoRemote {
+        pub async fn two() -> Result<u8> {
+            Ok(2)
+        }
+    }
+}
+
+/// A discovery that notes the numbers of chat-1's methods each time that they change.
+#[derive(Clone, Default)]
+struct Numbers(Arc<Mutex<Vec<Value>>>);
+
+impl Discovery for Numbers {
+    fn register(&self, _: Member, _: Arc<dyn Watcher>) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+        Box::pin(ready(Ok(Arc::new(self.clone()) as Arc<dyn Registration>)))
+    }
+}
+
+impl Registration for Numbers {
+    fn update(&self, member: Member) {
+        self.0.lock().unwrap().push(serde_json::to_value(&*member.methods).unwrap());
+    }
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
+}
+
+/// A call that is on its way carries a number, which must never be another method's.
+#[tokio::test]
+async fn two_reloads_at_once_give_their_methods_different_numbers() {
+    let numbers = Numbers::default();
+    let builder = App::builder().servers(SERVERS).insert(Arc::new(Semaphore::new(0)));
+    let builder = builder.mount("chat", |_, mount| mount.remote(Counts(1)));
+    let running = builder.discovery(Arc::new(numbers.clone())).start().await.unwrap();
+    let chat = running.app("chat-1").unwrap();
+    chat.reload(|chat, mount| {
+        mount.remote(one::OneRemote);
+        // Another one begins, and ends, while this one is under way.
+        chat.reload(|_, mount| mount.remote(one::TwoRemote)).unwrap();
+    })
+    .unwrap();
+    let seen = numbers.0.lock().unwrap().clone();
+    let (two, one) = (&seen[0]["twoRemote"]["two"], &seen[1]["oneRemote"]["one"]);
+    assert!(two.is_number() && one.is_number() && one != two, "{seen:?}");
+    running.stop().await;
 }

@@ -1,5 +1,7 @@
 //! A link whose other side doesn't read, and a server that doesn't answer.
 
+use std::time::Duration;
+
 use pomelo::core::app::Configure;
 use pomelo::core::counters::Dropped;
 use pomelo::{ErrorKind, to};
@@ -143,5 +145,20 @@ async fn more_calls_than_may_be_out_are_overloaded_at_once_and_requests_too() {
     }
     assert_eq!(ann.answer(request).await, json!({}));
     assert_eq!(world.remote().echo(to("chat-1"), 1).await.unwrap(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_longer_than_a_frame_is_an_error_to_who_asks_both_ways() {
+    let mut options = patient();
+    options.max_frame = 64 << 10;
+    let endless = |app: &mut Configure<Rpc>| app.limits().rpc_timeout = Duration::from_secs(3_600);
+    let world = World::start_with(options.clone(), options, endless).await;
+    let error = soon(world.remote().text(to("chat-1"), 100_000).into_future()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadMessage);
+    assert!(error.message().contains("100005 bytes") && error.message().contains("max_frame"), "{error}");
+    let error = world.remote().swallow(to("chat-1"), "x".repeat(100_000)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadMessage);
+    assert_eq!(world.remote().text(to("chat-1"), 60_000).await.unwrap().len(), 60_000);
     world.stop().await;
 }

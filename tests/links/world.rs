@@ -106,6 +106,10 @@ impl ChatRemote {
         Ok(())
     }
 
+    pub async fn text(length: usize) -> Result<String> {
+        Ok("x".repeat(length))
+    }
+
     pub async fn swallow(_bytes: String) -> Result<()> {
         Ok(())
     }

@@ -49,10 +49,13 @@ pub struct Faulty {
     state: Arc<State>,
 }
 
+/// An envelope that is held back, where it goes, and what sends it.
+type Held = (Arc<dyn Outlet>, ServerId, Envelope);
+
 #[derive(Default)]
 struct State {
     rules: Mutex<Vec<Arc<Rule>>>,
-    held: Mutex<Vec<(Arc<dyn Outlet>, ServerId, Envelope)>>,
+    held: Mutex<Vec<Held>>,
     inboxes: Mutex<HashMap<ServerId, Arc<dyn Inbox>>>,
 }
 

@@ -266,4 +266,27 @@ mod tests {
         drop(pending.remove_server(&one));
         assert!(question.answer().await.is_none());
     }
+
+    /// The answer, the loss of the link, the closing of a session and whoever asked all want to end it at the same time.
+    #[test]
+    fn of_all_that_may_end_a_question_exactly_one_does() {
+        for _ in 0..200 {
+            let (pending, one) = (Pending::new(100), ServerId::from("chat-1"));
+            let questions: Vec<_> = (0..20).map(|_| pending.add_task(&one).unwrap()).collect();
+            let seqs: Vec<_> = questions.iter().map(Question::seq).collect();
+            let entries = || seqs.iter().map(|seq| Entry { pending: &pending, seq: *seq });
+            let (start, ended) = (std::sync::Barrier::new(4), AtomicUsize::new(0));
+            let end = |how: &dyn Fn() -> usize| {
+                start.wait();
+                ended.fetch_add(how(), Ordering::Relaxed);
+            };
+            std::thread::scope(|threads| {
+                threads.spawn(|| end(&|| seqs.iter().filter_map(|seq| pending.remove(*seq)).count()));
+                threads.spawn(|| end(&|| pending.remove_server(&one).len()));
+                threads.spawn(|| end(&|| pending.remove_all(&seqs).len()));
+                threads.spawn(|| end(&|| entries().map(Entry::withdraw).filter(|is_mine| *is_mine).count()));
+            });
+            assert_eq!((ended.into_inner(), pending.len()), (20, 0));
+        }
+    }
 }
