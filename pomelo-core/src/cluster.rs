@@ -1,6 +1,7 @@
 //! Who is in the cluster: the servers that are expected, and those that are up.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use foldhash::fast::RandomState;
@@ -75,7 +76,11 @@ impl MethodTable {
 
 /// The cluster as one server knows it.
 #[derive(Debug, Default)]
-pub(crate) struct View(RwLock<Arc<Known>>);
+pub(crate) struct View {
+    known: RwLock<Arc<Known>>,
+    /// Whether a server that was up is no more.
+    lacks_any: AtomicBool,
+}
 
 /// What is known at one moment.
 #[derive(Debug, Default, Clone)]
@@ -85,8 +90,8 @@ pub(crate) struct Known {
     members: HashMap<ServerId, Member, RandomState>,
     /// Servers that no list had when they came; they are expected as long as they are up.
     uninvited: HashSet<ServerId, RandomState>,
-    /// The last life of a server that was declared over.
-    gone: HashMap<ServerId, Incarnation, RandomState>,
+    /// The latest process of each server of the cluster that was ever up.
+    latest: HashMap<ServerId, Incarnation, RandomState>,
 }
 
 /// What it means that a server says it is there.
@@ -94,12 +99,12 @@ pub(crate) struct Known {
 pub(crate) enum Joined {
     /// It was not.
     New,
-    /// It is still the same life of it; something of it may have changed.
+    /// It is still the same process; something of it may have changed.
     Again,
-    /// It was there in an earlier life, which is over.
+    /// An earlier process of it was there, which is over.
     Reborn(Incarnation),
-    /// That life was declared over: it must take another one, later than this.
-    Outcast(Incarnation),
+    /// A later process of it has been there.
+    Superseded(Incarnation),
 }
 
 /// How a list of expected servers differs from the one before.
@@ -118,7 +123,12 @@ impl View {
     }
 
     pub(crate) fn known(&self) -> Arc<Known> {
-        self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Whether a server was up and is no more. It costs next to nothing while all are there: every envelope asks.
+    pub(crate) fn lacks(&self, id: &str) -> bool {
+        self.lacks_any.load(Ordering::Acquire) && self.known().has_left(id)
     }
 
     /// Replaces the list of servers that are expected. One that is up stays among them until it is gone, so that a
@@ -137,6 +147,9 @@ impl View {
             // A type whose last server was removed stays, with an empty list.
             known.expected.values_mut().for_each(|list| *list = Servers::default());
             known.expected.extend(lists.into_iter().map(|(of, list)| (of, list.into_iter().collect())));
+            let (expected, members) = (&known.expected, &known.members);
+            let is_expected = |id: &ServerId| expected.values().any(|servers| servers.by_id(id).is_some());
+            known.latest.retain(|id, _| members.contains_key(id) || is_expected(id));
             let is_in = |list: &[Arc<ServerInfo>], id: &ServerId| list.iter().any(|info| info.id == *id);
             let servers = &*[servers, &uninvited].concat();
             let missing_in = |list: &[Arc<ServerInfo>], all: &[Arc<ServerInfo>]| {
@@ -150,23 +163,21 @@ impl View {
     pub(crate) fn join(&self, member: Member) -> Joined {
         self.change(|known| {
             let (info, life) = (member.info.clone(), member.incarnation);
-            if let Some(gone) = known.gone.get(&info.id).filter(|gone| life <= **gone) {
-                return Joined::Outcast(*gone);
+            if let Some(later) = known.latest.get(&info.id).filter(|latest| life < **latest) {
+                return Joined::Superseded(*later);
             }
             let before = known.members.get(&info.id).map(|member| member.incarnation);
             let joined = match before {
                 None => Joined::New,
                 Some(before) if before == life => Joined::Again,
-                // A link of an older life that was slower than that of the new one.
-                Some(before) if before > life => return Joined::Outcast(before),
+                // A link of an older process that was slower than that of the new one.
+                Some(before) if before > life => return Joined::Superseded(before),
                 Some(before) => Joined::Reborn(before),
             };
-            if let Joined::Reborn(before) = joined {
-                known.gone.insert(info.id.clone(), before);
-            }
             let guest = member.is_guest();
             known.members.insert(info.id.clone(), member);
             if !guest {
+                known.latest.insert(info.id.clone(), life);
                 if joined == Joined::New && known.expects(&info.id).is_none() {
                     known.uninvited.insert(info.id.clone());
                     let list = known.expected.entry(info.server_type.clone()).or_default();
@@ -178,12 +189,10 @@ impl View {
         })
     }
 
-    /// Declares that life of a server over, and says which server that was if it was there: a late goodbye of an old
-    /// incarnation never removes a new one.
+    /// That process of a server is gone; says which server that was if it was there: a late goodbye of an old incarnation never
+    /// removes a new one.
     pub(crate) fn leave(&self, id: &ServerId, incarnation: Incarnation) -> Option<Member> {
         self.change(|known| {
-            let gone = known.gone.entry(id.clone()).or_insert(incarnation);
-            *gone = incarnation.max(*gone);
             known.members.get(id).filter(|member| member.incarnation == incarnation)?;
             let member = known.members.remove(id)?;
             if known.uninvited.remove(id)
@@ -208,8 +217,11 @@ impl View {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
-        let mut known = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        change(Arc::make_mut(&mut known))
+        let mut known = self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let changed = change(Arc::make_mut(&mut known));
+        let lacks_any = known.latest.keys().any(|id| known.has_left(id));
+        self.lacks_any.store(lacks_any, Ordering::Release);
+        changed
     }
 }
 
@@ -238,6 +250,11 @@ impl Known {
     /// The server of that id, if it is up and takes new work.
     pub(crate) fn working(&self, id: &str) -> Option<&Member> {
         self.members.get(id).filter(|member| !member.leaving)
+    }
+
+    /// Whether a server was up and is no more.
+    pub(crate) fn has_left(&self, id: &str) -> bool {
+        !self.members.contains_key(id) && self.latest.contains_key(id)
     }
 
     /// The servers that are up, in no particular order.
@@ -330,19 +347,37 @@ mod tests {
     }
 
     #[test]
-    fn a_life_that_was_declared_over_must_be_followed_by_a_later_one() {
+    fn a_process_that_was_gone_comes_back_and_an_earlier_one_does_not() {
         let (view, old) = (View::default(), member("chat-1"));
         assert_eq!(view.join(old.clone()), Joined::New);
         assert_eq!(view.join(old.clone()), Joined::Again);
         view.leave(&old.info.id, old.incarnation);
-        assert_eq!(view.join(old.clone()), Joined::Outcast(old.incarnation));
+        assert!(view.known().has_left("chat-1"));
+        assert_eq!(view.join(old.clone()), Joined::New);
+        assert!(!view.known().has_left("chat-1"));
         let incarnation = Incarnation::begin_after("chat-1", old.incarnation);
         let new = Member { incarnation, ..old.clone() };
-        assert_eq!(view.join(new.clone()), Joined::New);
-        assert_eq!(view.join(old), Joined::Outcast(view.known().gone["chat-1"]));
-        let newer = member("chat-1");
-        assert_eq!(view.join(newer), Joined::Reborn(incarnation));
-        assert!(matches!(view.join(new), Joined::Outcast(_)));
+        assert_eq!(view.join(new.clone()), Joined::Reborn(old.incarnation));
+        assert_eq!(view.join(old.clone()), Joined::Superseded(incarnation));
+        view.leave(&new.info.id, incarnation);
+        assert_eq!(view.join(old), Joined::Superseded(incarnation));
+        assert_eq!(view.join(new), Joined::New);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_guests_and_of_servers_that_are_no_longer_expected() {
+        let (view, listed) = (View::default(), member("chat-1"));
+        let mut guest = member("web-1");
+        let mut info = ServerInfo::clone(&guest.info);
+        info.server_type = "".into();
+        guest.info = Arc::new(info);
+        for member in [&listed, &guest] {
+            view.join(member.clone());
+            view.leave(&member.info.id, member.incarnation);
+        }
+        assert_eq!(view.known().latest.len(), 1);
+        view.expect(&[]);
+        assert!(view.known().latest.is_empty() && !view.known().has_left("web-1"));
     }
 
     #[test]

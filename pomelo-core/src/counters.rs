@@ -51,6 +51,8 @@ pub enum Dropped {
     /// A wait for a session to close that took longer than `close_wait`: the kick or the bind went on while hooks had still to
     /// run, or the `bind_unique` failed.
     CloseWait,
+    /// Something that another server had sent before it counted as gone, or an earlier process of it.
+    Outdated,
 }
 
 impl Dropped {
@@ -78,11 +80,12 @@ impl Dropped {
             Self::OutboxesFull => "outboxes_full",
             Self::TooManyFromAddress => "too_many_from_address",
             Self::CloseWait => "close_wait",
+            Self::Outdated => "outdated",
         }
     }
 }
 
-const REASONS: [Dropped; 21] = [
+const REASONS: [Dropped; 22] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
@@ -104,6 +107,7 @@ const REASONS: [Dropped; 21] = [
     Dropped::OutboxesFull,
     Dropped::TooManyFromAddress,
     Dropped::CloseWait,
+    Dropped::Outdated,
 ];
 
 /// A server's counters of what was dropped and of what panicked, since it started.

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::server::{ServerId, ServerInfo};
 use crate::session::Incarnation;
+use crate::transport::Refused;
 
 /// Knows which servers the cluster is made of.
 ///
@@ -43,6 +44,13 @@ pub trait Watcher: Send + Sync + 'static {
     /// That life of a server is over; another may have begun.
     fn gone(&self, server: &ServerId, incarnation: Incarnation);
 
+    /// The cluster doesn't take this server. What is returned is what the server is from now on, to try again with after a
+    /// while; none if it gives up.
+    fn refused(&self, why: Refused) -> Option<Member> {
+        let _ = why;
+        None
+    }
+
     /// The cluster wants this server to drain and stop.
     fn stop(&self);
 
@@ -57,7 +65,7 @@ pub trait Watcher: Send + Sync + 'static {
 
 /// A server's place in its [`Discovery`].
 pub trait Registration: Send + Sync + 'static {
-    /// The server has another incarnation, other methods or other encodings now.
+    /// The server has other methods or other encodings now, or is leaving.
     fn update(&self, member: Member);
 
     /// Takes the server out. It is not waited for longer than the network needs.

@@ -32,6 +32,7 @@ pub mod lend;
 pub mod limits;
 pub mod message;
 pub mod outbox;
+mod pair;
 pub mod remote;
 pub mod report;
 pub mod route;

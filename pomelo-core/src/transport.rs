@@ -1,8 +1,10 @@
 //! What carries envelopes between servers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 use crate::cluster::Member;
 use crate::envelope::Envelope;
@@ -42,11 +44,17 @@ pub trait Outlet: Send + Sync + 'static {
         true
     }
 
-    /// Tells all others what the server is now. With another incarnation, all links are made anew.
+    /// Tells all others what the server is now. With another incarnation, which only a server takes that has not started yet,
+    /// all links are made anew.
     fn announce(&self, server: Member);
 
     /// Closes the link to that life of a server, which was declared over.
     fn cut(&self, server: &ServerId, incarnation: Incarnation);
+
+    /// After how long without a link a server counts as gone. 5 s by default.
+    fn gone_after(&self) -> Duration {
+        Duration::from_secs(5)
+    }
 
     /// Bytes that are queued and not sent yet.
     fn queued_bytes(&self) -> usize;
@@ -59,28 +67,37 @@ pub trait Outlet: Send + Sync + 'static {
 /// The receiving side of a bound server: envelopes, and who is there.
 ///
 /// [`receive`](Self::receive) runs no code of the application and never waits, so that a reader can call it directly.
-/// For one server the calls come one after the other: `joined` before the first envelope of a link, `unlinked` or `left`
-/// after the last. None of them but `receive` may be called from within [`Outlet::send`].
+/// For one server the calls come one after the other: `greeting` and `joined` before the first envelope of a link, `unlinked`
+/// or `left` after the last. None of them but `receive` may be called from within [`Outlet::send`].
 pub trait Inbox: Send + Sync + 'static {
     /// Takes an envelope in, in the order in which `from` sent it.
     fn receive(&self, from: &ServerId, envelope: Envelope);
 
-    /// A server is linked, or announced that something of it changed.
+    /// The first envelope of a new link to `peer`. It must be queued before the link is open for
+    /// [`send`](Outlet::send): the two sides settle by it what they lost of each other, before anything else.
+    fn greeting(&self, peer: &Member) -> Envelope;
+
+    /// There is a new link to a server.
     ///
     /// # Errors
-    /// That incarnation was declared over. The link must be refused, and the other side told by its
-    /// [`outcast`](Self::outcast).
-    fn joined(&self, member: Member) -> Result<(), Outcast>;
+    /// A later process of that id is known. The link must be refused, and the other side told by its
+    /// [`refused`](Self::refused).
+    fn joined(&self, member: Member) -> Result<(), Superseded>;
+
+    /// A server that is linked announced that something of it changed.
+    fn changed(&self, member: Member);
 
     /// The link to a server broke; it may be up all the same. So many envelopes were queued and may not have arrived.
     fn unlinked(&self, server: &ServerId, lost: usize);
 
-    /// That life of a server is over: it said goodbye, its port refuses, or it was silent for too long.
+    /// That process of a server counts as gone: it said goodbye, its port refuses, or it was silent for too long. If it was
+    /// only cut off it may come back, by a new link.
     fn left(&self, server: &ServerId, incarnation: Incarnation);
 
-    /// Another server has declared this one's present life over. It must begin another, later than what that server
-    /// knows, and [announce](Outlet::announce) it.
-    fn outcast(&self, declared: Outcast);
+    /// A peer takes no link to this server.
+    fn refused(&self, by: &ServerId, why: Refused) {
+        let _ = (by, why);
+    }
 
     /// The transport can't go on for this server, whatever it tries: the server ends, and whoever runs it is told. What
     /// reports to it is mostly the [`Supervisor`](crate::supervisor::Supervisor) of the transport's tasks.
@@ -89,9 +106,26 @@ pub trait Inbox: Send + Sync + 'static {
     }
 }
 
-/// The incarnation of a server that was declared over, and later than which its next one must be.
+/// A later process has the id: this is its incarnation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcast(pub Incarnation);
+pub struct Superseded(pub Incarnation);
+
+/// Why a peer, or a registry of servers, doesn't take a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Another process has the id, and answers.
+    Occupied {
+        /// The host that it runs on.
+        host: String,
+        /// Its process on that host.
+        pid: u32,
+        /// Which process of the server it is.
+        incarnation: Incarnation,
+    },
+    /// A later process had the id, or its clock was ahead: only one that begins after this is taken.
+    Superseded(Incarnation),
+}
 
 /// Why an envelope could not be queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use pomelo_core::cluster::Member;
 use pomelo_core::envelope::Envelope;
 use pomelo_core::server::ServerId;
 use pomelo_core::session::Incarnation;
-use pomelo_core::transport::{Inbox, Outcast, Outlet, Transport};
+use pomelo_core::transport::{Inbox, Outlet, Superseded, Transport};
 use pomelo_net::transport::{Tcp, TcpOptions};
 use serde_json::json;
 
@@ -40,9 +40,17 @@ impl Notes {
 impl Inbox for Notes {
     fn receive(&self, _: &ServerId, _: Envelope) {}
 
-    fn joined(&self, member: Member) -> Result<(), Outcast> {
-        self.note(if member.leaving { "leaving" } else { "joined" });
+    fn greeting(&self, _: &Member) -> Envelope {
+        Envelope::greeting()
+    }
+
+    fn joined(&self, _: Member) -> Result<(), Superseded> {
+        self.note("joined");
         Ok(())
+    }
+
+    fn changed(&self, member: Member) {
+        self.note(if member.leaving { "leaving" } else { "changed" });
     }
 
     fn unlinked(&self, _: &ServerId, _: usize) {
@@ -51,10 +59,6 @@ impl Inbox for Notes {
 
     fn left(&self, _: &ServerId, _: Incarnation) {
         self.note("left");
-    }
-
-    fn outcast(&self, _: Outcast) {
-        self.note("outcast");
     }
 }
 

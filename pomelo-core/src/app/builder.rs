@@ -340,7 +340,12 @@ impl<R: Cluster> Builder<R> {
                 .filter_map(|r| Some((r.clone(), Route::parse(r).ok()?)))
                 .collect(),
             settings: RwLock::new(setup.settings),
-            edge: Edge::new(setup.single_session, setup.broadcast_filter, setup.limits.outboxes),
+            edge: Edge::new(
+                setup.single_session,
+                setup.broadcast_filter,
+                setup.limits.outboxes,
+                setup.sessions_lost,
+            ),
             channels: ChannelTable::default(),
             queues: Default::default(),
             hooks: Default::default(),

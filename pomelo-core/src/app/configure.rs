@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::component::Components;
 use super::node::Listener;
-use super::{App, Cluster, Component, Event};
+use super::{App, Cluster, Component, Event, LostHook, LostSessions};
 use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::filter::{ErrorHandler, FilterFactory};
@@ -40,6 +40,7 @@ pub struct Configure<R> {
     pub(super) detailed_errors: bool,
     pub(super) single_session: bool,
     pub(super) broadcast_filter: Option<BroadcastFilter>,
+    pub(super) sessions_lost: Option<LostHook>,
     pub(super) one_thread: bool,
     pub(super) listeners: Vec<Listener<R>>,
     pub(super) hooks: LifecycleHooks<R>,
@@ -81,6 +82,7 @@ impl<R: Cluster> Configure<R> {
             detailed_errors: env == "development",
             single_session: false,
             broadcast_filter: None,
+            sessions_lost: None,
             one_thread: false,
             listeners: vec![],
             hooks: LifecycleHooks::default(),
@@ -163,6 +165,29 @@ impl<R: Cluster> Configure<R> {
     /// [`queued_pushes`](Limits::queued_pushes).
     pub fn broadcast_filter(&mut self, filter: impl Fn(&Session, &Value) -> bool + Send + Sync + 'static) {
         self.broadcast_filter = Some(Arc::new(filter));
+    }
+
+    /// Sets what puts users back whose sessions another server has dropped: it had declared this frontend gone, and is back.
+    /// If the hook returns `Ok`, the sessions stay as they are. Without a hook, if it fails or takes longer than
+    /// [`request_timeout`](Limits::request_timeout), they are closed within 5 s, without a kick, so that their clients come
+    /// back.
+    ///
+    /// ```
+    /// # fn example<R: pomelo_core::Cluster>(app: &mut pomelo_core::app::Configure<R>) {
+    /// app.on_sessions_lost(|app, lost| async move {
+    ///     for session in lost.sessions {
+    ///         println!("{} has to put {:?} back at {}", app.server_id(), session.uid(), lost.server);
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    pub fn on_sessions_lost<F, Fut>(&mut self, hook: F)
+    where
+        F: Fn(App<R>, LostSessions) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.sessions_lost = Some(Arc::new(move |core, lost| Box::pin(hook(App::new(core.clone()), lost))));
     }
 
     /// Runs all code of this server that is the application's on one thread: handlers, remotes, filters, routers, hooks, those of

@@ -17,7 +17,7 @@ use crate::message::{Body, Request};
 use crate::rpc::{Job, Waiter};
 use crate::server::ServerId;
 use crate::session::{ClosedSession, Forwarded, Incarnation, Origin, SessionId, Waits};
-use crate::transport::{Inbox, Outcast};
+use crate::transport::{Inbox, Refused, Superseded};
 
 /// The receiving side of a server. It runs no code of the application, and takes no channel's lock: the sender may
 /// hold one, and may be in this very thread.
@@ -25,13 +25,25 @@ pub(crate) struct CoreInbox(pub(crate) Weak<Core>);
 
 impl Inbox for CoreInbox {
     fn receive(&self, from: &ServerId, envelope: Envelope) {
-        if let Some(core) = self.0.upgrade() {
-            take_in(&core, from, envelope.0);
+        let Some(core) = self.0.upgrade() else { return };
+        if core.view.lacks(from) {
+            return core.counters.add(Dropped::Outdated);
         }
+        take_in(&core, from, envelope.0);
     }
 
-    fn joined(&self, member: Member) -> Result<(), Outcast> {
+    fn greeting(&self, peer: &Member) -> Envelope {
+        self.0.upgrade().map_or_else(Envelope::greeting, |core| core.greeting(peer))
+    }
+
+    fn joined(&self, member: Member) -> Result<(), Superseded> {
         self.0.upgrade().map_or(Ok(()), |core| core.joined(member))
+    }
+
+    fn changed(&self, member: Member) {
+        if let Some(core) = self.0.upgrade() {
+            core.changed(member);
+        }
     }
 
     fn unlinked(&self, server: &ServerId, lost: usize) {
@@ -46,9 +58,10 @@ impl Inbox for CoreInbox {
         }
     }
 
-    fn outcast(&self, declared: Outcast) {
+    fn refused(&self, by: &ServerId, why: Refused) {
         if let Some(core) = self.0.upgrade() {
-            core.outcast(declared);
+            // What it is now is announced.
+            let _ = core.refused(by, why);
         }
     }
 
@@ -102,6 +115,8 @@ pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Messa
         Message::PushUids { seq, push, uids } => channel::deliver_to_uids(core, from, seq, &push, uids),
         Message::Broadcast { push, bound_only, .. } => channel::broadcast(core, &push, bound_only),
         Message::Fence { seq } => core.reply(from, seq, Ok(Answer::Done(0))),
+        Message::Greeting(greeting) => core.greeted(from, greeting),
+        Message::Settled(settled) => core.settled(from, settled),
     }
 }
 

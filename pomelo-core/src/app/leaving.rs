@@ -110,20 +110,6 @@ impl Core {
         .await;
     }
 
-    /// Kicks all clients, and waits until what runs for them has ended, but no longer than `stop_timeout`.
-    pub(super) async fn kick_clients(self: &Arc<Self>, reason: &str) {
-        let sessions = self.edge.sessions();
-        for session in &sessions {
-            session.close(CloseMode::Discard, reason);
-        }
-        self.until_closed(async {
-            for session in &sessions {
-                session.closed().await;
-            }
-        })
-        .await;
-    }
-
     async fn until_closed(&self, closed: impl Future<Output = ()>) {
         if timeout(self.limits.stop_timeout, closed).await.is_err() {
             tracing::warn!(server = %self.info.id, "sessions took too long to close");

@@ -1,25 +1,29 @@
 //! What a server does when others come and go.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use super::{Core, Event, inbox};
+use super::{Core, Event, inbox, lost};
 use crate::cluster::{Joined, Member};
 use crate::counters::Dropped;
 use crate::discovery::{Registration, Watcher};
+use crate::envelope::{Envelope, Message};
 use crate::error::{Error, ErrorKind};
+use crate::pair::{Batch, Greeted, Greeting, Pairs, Settled};
 use crate::report::Report;
 use crate::server::{ServerId, ServerInfo};
-use crate::session::{ClosedSession, Incarnation, Life, resubscribe};
-use crate::transport::Outcast;
+use crate::session::{CloseMode, ClosedSession, Incarnation, Life, Uid, resubscribe};
+use crate::transport::{Refused, Superseded};
 
 /// A server's own place in the cluster.
 pub(crate) struct Membership {
-    /// Which of its lives this is.
+    /// Which process of the server this is.
     life: Life,
     pub(super) registration: OnceLock<Arc<dyn Registration>>,
     /// Another server is up, or gone, or another one is expected.
@@ -28,10 +32,25 @@ pub(crate) struct Membership {
     pub(super) asked_to_stop: Notify,
     /// It is about to stop.
     pub(super) leaving: AtomicBool,
-    /// It was declared gone and has not begun anew yet.
-    reviving: AtomicBool,
+    /// It takes clients and calls; until then it holds nothing.
+    started: AtomicBool,
+    /// Held while a peer comes or goes, so that what is to be settled with it is complete. No channel's lock is held then.
+    turn: Mutex<()>,
+    pairs: Mutex<Pairs>,
     /// The peers to which the link broke and is not there again yet.
     broken: Mutex<HashSet<ServerId, RandomState>>,
+    /// Who says that another process has this server's id, and since when.
+    occupied: Mutex<HashMap<ServerId, Occupied, RandomState>>,
+    /// Frontends that have members in channels here, though they were not up yet.
+    awaited: Mutex<HashSet<ServerId, RandomState>>,
+}
+
+/// A refusal, since another process has the id.
+#[derive(Clone)]
+struct Occupied {
+    since: Instant,
+    /// Where that runs.
+    place: String,
 }
 
 impl Membership {
@@ -42,9 +61,29 @@ impl Membership {
             changed: Notify::new(),
             asked_to_stop: Notify::new(),
             leaving: AtomicBool::new(false),
-            reviving: AtomicBool::new(false),
+            started: AtomicBool::new(false),
+            turn: Mutex::default(),
+            pairs: Mutex::default(),
             broken: Mutex::default(),
+            occupied: Mutex::default(),
+            awaited: Mutex::default(),
         }
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashSet<ServerId, RandomState>> {
+        self.awaited.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn pairs(&self) -> MutexGuard<'_, Pairs> {
+        self.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn occupied(&self) -> MutexGuard<'_, HashMap<ServerId, Occupied, RandomState>> {
+        self.occupied.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn broken(&self) -> MutexGuard<'_, HashSet<ServerId, RandomState>> {
@@ -53,7 +92,7 @@ impl Membership {
 }
 
 impl Core {
-    /// Which of its lives this is.
+    /// Which process of the server this is.
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.membership.life.now()
     }
@@ -74,31 +113,93 @@ impl Core {
         }
     }
 
-    pub(crate) fn joined(self: &Arc<Self>, member: Member) -> Result<(), Outcast> {
-        let (info, guest) = (member.info.clone(), member.is_guest());
-        match self.view.join(member) {
-            Joined::Outcast(declared) => return Err(Outcast(declared)),
+    /// What goes first on a new link to a peer.
+    pub(crate) fn greeting(&self, peer: &Member) -> Envelope {
+        let _turn = self.membership.turn();
+        let greeting = match peer.is_guest() {
+            true => Greeting::default(),
+            false => self.membership.pairs().greeting(&peer.info.id, peer.incarnation),
+        };
+        Envelope(Message::Greeting(greeting))
+    }
+
+    /// There is a new link to a server.
+    pub(crate) fn joined(self: &Arc<Self>, member: Member) -> Result<(), Superseded> {
+        let _turn = self.membership.turn();
+        let (info, incarnation, guest) = (member.info.clone(), member.incarnation, member.is_guest());
+        let joined = self.view.join(member);
+        if let Joined::Superseded(later) = joined {
+            return Err(Superseded(later));
+        }
+        self.membership.occupied().remove(&info.id);
+        self.membership.broken().remove(&info.id);
+        if !guest {
+            self.membership.pairs().meet(&info.id, incarnation);
+        }
+        match joined {
             Joined::Again => {
-                if self.membership.broken().remove(&info.id) {
-                    self.relinked(&info.id);
-                }
+                self.relinked(&info.id);
+                self.membership.changed.notify_waiters();
                 return Ok(());
             }
-            Joined::New => {}
             Joined::Reborn(before) => {
-                self.life_over(&info.id, before);
+                self.incarnation_over(&info.id, before);
                 if !guest {
                     self.emit(Event::RemoveServers(vec![info.id.clone()]));
                 }
             }
+            Joined::New | Joined::Superseded(_) => {}
         }
-        self.membership.broken().remove(&info.id);
         if !guest {
             tracing::info!(server = %self.info.id, peer = %info.id, "up");
             self.emit(Event::AddServers(vec![info]));
             self.membership.changed.notify_waiters();
         }
         Ok(())
+    }
+
+    /// A server that is linked has changed.
+    pub(crate) fn changed(self: &Arc<Self>, member: Member) {
+        let _turn = self.membership.turn();
+        let known = self.view.known();
+        if known.member(&member.info.id).is_some_and(|known| known.incarnation == member.incarnation) {
+            self.view.join(member);
+            self.membership.changed.notify_waiters();
+        }
+    }
+
+    /// Settles what a peer says that it dropped of this server: before anything else of that link is handled.
+    pub(crate) fn greeted(self: &Arc<Self>, from: &ServerId, greeting: Greeting) {
+        let Greeted { news, answer } = self.membership.pairs().greeted(from, self.incarnation(), greeting);
+        if let Some(news) = news {
+            self.settle(from, &news);
+        }
+        if let Some(settled) = answer {
+            // If it is lost, the next link's greeting says the same again.
+            let _ = self.send(from, Message::Settled(settled));
+        }
+    }
+
+    /// A peer had declared this server gone, and is back: what it dropped then is dropped here, too, and what it has to know is
+    /// told anew.
+    fn settle(self: &Arc<Self>, from: &ServerId, news: &Batch) {
+        tracing::info!(
+            server = %self.info.id, peer = %from, users = news.uids.len(), sessions = news.sessions.len(),
+            "was declared gone by a peer that is back, which dropped what it had of this server"
+        );
+        let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(from));
+        self.counters.add_many(Dropped::Outdated, waiting);
+        if let Some(incarnation) = self.view.known().member(from).map(|member| member.incarnation) {
+            let groups = self.edge.tables().groups_of(from, incarnation);
+            groups.iter().for_each(|key| crate::channel::drop_group(self, key));
+        }
+        self.relinked(from);
+        lost::lose(self, from, news);
+    }
+
+    /// A peer has settled what this server dropped of it.
+    pub(crate) fn settled(&self, from: &ServerId, settled: Settled) {
+        self.membership.pairs().acknowledged(from, settled);
     }
 
     /// A link is there again: what may have been lost meanwhile is made good.
@@ -123,23 +224,26 @@ impl Core {
     }
 
     pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
+        let _turn = self.membership.turn();
         let Some(member) = self.view.leave(peer, incarnation) else { return };
         tracing::info!(server = %self.info.id, %peer, "gone");
         self.membership.changed.notify_waiters();
-        self.life_over(peer, incarnation);
-        if !member.is_guest() {
-            self.emit(Event::RemoveServers(vec![peer.clone()]));
-            let known = self.view.known();
-            if known.expects(peer).is_none() {
-                // It was off the list, and expected only as long as it was up.
-                self.emit(Event::ReplaceServers(known.all_expected()));
-            }
+        let dropped = self.incarnation_over(peer, incarnation);
+        if member.is_guest() {
+            return;
+        }
+        self.membership.pairs().declare(peer, incarnation, dropped);
+        self.emit(Event::RemoveServers(vec![peer.clone()]));
+        let known = self.view.known();
+        if known.expects(peer).is_none() {
+            // It was off the list, and expected only as long as it was up.
+            self.emit(Event::ReplaceServers(known.all_expected()));
         }
     }
 
-    /// That life of a server is over: everything that waits for it fails, its sessions are out of all channels, its
-    /// channels are no more, and hooks on its sessions run.
-    fn life_over(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
+    /// That process of a server is over, or counts as that: everything that waits for it fails, its sessions are out of all
+    /// channels, its channels are no more, and hooks on its sessions run. Says what was dropped of it.
+    fn incarnation_over(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) -> Batch {
         self.fail_pending(peer, format_args!("{peer} is gone"));
         self.membership.broken().remove(peer);
         let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(peer));
@@ -148,11 +252,70 @@ impl Core {
         for key in groups {
             crate::channel::drop_group(self, &key);
         }
-        self.channels.lose(self, peer);
+        let late = {
+            let (core, peer) = (Arc::downgrade(self), peer.clone());
+            move |uids| {
+                if let Some(core) = core.upgrade() {
+                    core.dropped_late(&peer, incarnation, uids);
+                }
+            }
+        };
+        let mut dropped = Batch { uids: self.channels.lose(self, peer, late), ..Batch::default() };
         for session in self.hooks.sessions_of(incarnation) {
+            dropped.sessions.push(session.id);
             let reason = format!("its frontend {peer} is gone");
             self.queues.close(self, ClosedSession::new(session, reason));
         }
+        dropped
+    }
+
+    /// Whether a channel may have members at a server: one that is up, or is expected and was not up yet. Members there are
+    /// lost if it doesn't come soon.
+    ///
+    /// # Errors
+    /// If there is no such server, or it is gone: nothing would ever take these members out again.
+    pub(crate) fn check_frontend(self: &Arc<Self>, frontend: &ServerId) -> Result<(), Error> {
+        let known = self.view.known();
+        if known.member(frontend).is_some() {
+            return Ok(());
+        }
+        if known.has_left(frontend) {
+            return Err(Error::of(ErrorKind::Refused, format_args!("{frontend} is gone")));
+        }
+        if known.expects(frontend).is_none() {
+            return Err(Error::of(ErrorKind::NoServer, format_args!("there is no server `{frontend}`")));
+        }
+        self.await_frontend(frontend);
+        Ok(())
+    }
+
+    /// Takes the members at a frontend out of all channels, if it isn't up in a while.
+    fn await_frontend(self: &Arc<Self>, frontend: &ServerId) {
+        if !self.membership.awaited().insert(frontend.clone()) {
+            return;
+        }
+        let (core, frontend) = (Arc::downgrade(self), frontend.clone());
+        let limit = self.gone_after();
+        self.executor.spawn(async move {
+            tokio::time::sleep(limit).await;
+            let Some(core) = core.upgrade() else { return };
+            let _turn = core.membership.turn();
+            core.membership.awaited().remove(&frontend);
+            if core.view.known().member(&frontend).is_none() {
+                core.channels.lose(&core, &frontend, drop);
+            }
+        });
+    }
+
+    /// More was dropped of a peer than its declaration said: a channel was not had then.
+    fn dropped_late(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation, uids: Vec<Uid>) {
+        let greeting = {
+            let mut pairs = self.membership.pairs();
+            pairs.declare(peer, incarnation, Batch { uids, ..Batch::default() });
+            pairs.greeting(peer, incarnation)
+        };
+        // If there is no link, the next one begins with it.
+        let _ = self.send(peer, Message::Greeting(greeting));
     }
 
     fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
@@ -162,22 +325,94 @@ impl Core {
         }
     }
 
-    /// Others have declared this server gone. Its sessions are closed, since their users are out of all channels by
-    /// now, and it begins another life.
-    pub(crate) fn outcast(self: &Arc<Self>, declared: Outcast) {
-        if declared.0 < self.incarnation() || self.membership.reviving.swap(true, Ordering::AcqRel) {
-            return;
+    /// A peer, or the discovery, doesn't take this server; says what it is now, to try again with, unless it gives up.
+    pub(crate) fn refused(self: &Arc<Self>, by: &ServerId, why: Refused) -> Option<Member> {
+        match why {
+            Refused::Superseded(later) => self.superseded(by, later),
+            Refused::Occupied { host, pid, .. } => self.occupied(by, format!("on {host} as process {pid}")),
         }
-        tracing::warn!(server = %self.info.id, "others have declared this server gone; it begins anew");
-        let core = self.clone();
-        self.executor.spawn(async move {
-            let incarnation = Incarnation::begin_after(&core.info.id, declared.0);
-            core.membership.life.set(incarnation);
-            core.kick_clients("the server was cut off").await;
-            core.channels.resync_everywhere();
-            core.membership.reviving.store(false, Ordering::Release);
-            core.change_member(|member| member.incarnation = incarnation);
-        });
+        .then(|| self.member())
+        .flatten()
+    }
+
+    /// A later process of this id was there. A server that only starts holds nothing: it begins later than that one, whose clock
+    /// was ahead. A server that runs is the one that has been replaced, and ends.
+    fn superseded(self: &Arc<Self>, by: &ServerId, later: Incarnation) -> bool {
+        if later < self.incarnation() {
+            return true;
+        }
+        if self.membership.started.load(Ordering::Acquire) || self.edge.session_count() > 0 {
+            let why =
+                format!("another process of {} has begun later, says {by}: this one ends", self.info.id);
+            self.end_for(Error::of(ErrorKind::Refused, why));
+            return false;
+        }
+        let incarnation = Incarnation::begin_after(&self.info.id, later);
+        tracing::warn!(server = %self.info.id, %by, "an earlier process of this server began later, by its clock");
+        self.membership.life.set(incarnation);
+        self.change_member(|member| member.incarnation = incarnation);
+        true
+    }
+
+    /// Another process has this id and answers. Whoever comes second goes, unless the other one goes soon.
+    fn occupied(self: &Arc<Self>, by: &ServerId, place: String) -> bool {
+        let new = || Occupied { since: Instant::now(), place: place.clone() };
+        let Occupied { since, place } =
+            self.membership.occupied().entry(by.clone()).or_insert_with(new).clone();
+        self.membership.changed.notify_waiters();
+        if since.elapsed() < self.gone_after() {
+            return true;
+        }
+        if self.membership.started.load(Ordering::Acquire) {
+            self.end_for(self.runs_already(by, &place));
+        }
+        false
+    }
+
+    fn runs_already(&self, by: &ServerId, place: &str) -> Error {
+        Error::of(ErrorKind::Refused, format_args!("{} runs already, {place}, says {by}", self.info.id))
+    }
+
+    /// This server can't stay: its clients go, and whoever runs it is told.
+    fn end_for(self: &Arc<Self>, error: Error) {
+        let reason = error.to_string();
+        self.tasks.fail(error);
+        for session in self.edge.sessions() {
+            session.close(CloseMode::Drain, &reason);
+        }
+    }
+
+    /// After how long without a link a server counts as gone.
+    pub(crate) fn gone_after(&self) -> Duration {
+        self.outlet.get().map_or(Duration::from_secs(5), |outlet| outlet.gone_after())
+    }
+
+    /// It takes clients and calls now.
+    pub(super) fn started(&self) {
+        self.membership.started.store(true, Ordering::Release);
+    }
+
+    /// Waits until no peer says that another process has this id.
+    ///
+    /// # Errors
+    /// If one still does after `gone_after`: where that process runs.
+    pub(super) async fn has_its_id(&self) -> Result<(), Error> {
+        let limit = self.gone_after();
+        let free = async {
+            loop {
+                let changed = self.membership.changed.notified();
+                if self.membership.occupied().is_empty() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        if tokio::time::timeout(limit, free).await.is_ok() {
+            return Ok(());
+        }
+        let occupied =
+            self.membership.occupied().iter().next().map(|(by, at)| self.runs_already(by, &at.place));
+        occupied.map_or(Ok(()), Err)
     }
 
     /// Waits until every server that is expected is up.
@@ -202,6 +437,8 @@ impl Core {
 
     fn expect(self: &Arc<Self>, servers: &[Arc<ServerInfo>]) {
         let changes = self.view.expect(servers);
+        let known = self.view.known();
+        self.membership.pairs().retain(|id| known.member(id).is_some() || known.expects(id).is_some());
         if let Some(outlet) = self.outlet.get() {
             outlet.expect(servers);
         }
@@ -227,8 +464,8 @@ impl Watcher for CoreWatcher {
         if core.outlet.get().is_some_and(|outlet| outlet.can_reach(&server.info)) {
             return;
         }
-        if let Err(Outcast(declared)) = core.joined(server) {
-            tracing::debug!(server = %core.info.id, %declared, "late news of a life that is over");
+        if let Err(Superseded(later)) = core.joined(server) {
+            tracing::debug!(server = %core.info.id, %later, "late news of a process that was replaced");
         }
     }
 
@@ -241,6 +478,10 @@ impl Watcher for CoreWatcher {
             outlet.cut(server, incarnation);
         }
         core.left(server, incarnation);
+    }
+
+    fn refused(&self, why: Refused) -> Option<Member> {
+        self.0.upgrade().and_then(|core| core.refused(&"its discovery".into(), why))
     }
 
     fn stop(&self) {

@@ -13,6 +13,7 @@ mod events;
 mod home;
 pub(crate) mod inbox;
 mod leaving;
+mod lost;
 mod membership;
 mod node;
 mod relief;
@@ -30,6 +31,7 @@ pub use cluster::{Cluster, Mount, Platform, ServerType, Table};
 pub use command::{Command, Network, Reach};
 pub use component::Component;
 pub use configure::Configure;
+pub use lost::LostSessions;
 pub use running::Running;
 
 pub(crate) use asking::{Unqueued, returned};
@@ -37,6 +39,7 @@ pub(crate) use backlog::{Added, Backlog};
 pub(crate) use busy::{Busy, Task};
 pub(crate) use events::Events;
 pub(crate) use inbox::{CoreInbox, take_in_directly};
+pub(crate) use lost::LostHook;
 pub(crate) use membership::Membership;
 pub(crate) use node::{Names, Node};
 

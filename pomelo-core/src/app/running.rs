@@ -117,6 +117,9 @@ impl<R: Cluster> Running<R> {
             });
         }
         self.wait_for_links().await;
+        for server in &self.servers {
+            server.app.has_its_id().await?;
+        }
         for (server, connectors) in self.servers.iter_mut().zip(connectors) {
             server
                 .components
@@ -142,6 +145,7 @@ impl<R: Cluster> Running<R> {
         }
         for server in &self.servers {
             register(&server.app, network).await.map_err(|e| e.context(server.app.server_id()))?;
+            server.app.started();
         }
         for server in &mut self.servers {
             let started_all = started_all(server.app.clone(), server.hooks.after_start_all.clone());

@@ -175,8 +175,20 @@ pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version:
     }
 }
 
+/// The copy of a channel, made if there is none; none if the process whose channel it is counts as gone, or another one of the
+/// server is there by now: such a copy would stay for ever.
+fn group(core: &Core, key: &GroupKey) -> Option<Arc<Group>> {
+    let mut tables = core.edge.tables();
+    if let Some(group) = tables.group(key) {
+        return Some(group);
+    }
+    let known = core.view.known();
+    let is_there = known.member(&key.backend).is_some_and(|member| member.incarnation == key.incarnation);
+    is_there.then(|| tables.group_or_new(key))
+}
+
 fn change(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, change: impl FnOnce(&Arc<Group>)) {
-    let group = core.edge.tables().group_or_new(key);
+    let Some(group) = group(core, key) else { return core.counters.add(Dropped::Outdated) };
     {
         let mut state = group.lock();
         if state.stash.is_some() {
@@ -231,7 +243,7 @@ fn refuse(core: &Arc<Core>, from: &ServerId, seq: u64, why: &str) {
 }
 
 fn sync(core: &Arc<Core>, key: &GroupKey, version: u64, uids: Vec<Uid>) {
-    let group = core.edge.tables().group_or_new(key);
+    let Some(group) = group(core, key) else { return core.counters.add(Dropped::Outdated) };
     for uid in group.take_members() {
         core.edge.tables().leave(&group, &uid);
     }
@@ -251,7 +263,8 @@ fn sync(core: &Arc<Core>, key: &GroupKey, version: u64, uids: Vec<Uid>) {
 }
 
 fn push(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, seq: u64, push: Push) {
-    let group = core.edge.tables().group_or_new(key);
+    // Who wants to know whom it reached is gone.
+    let Some(group) = group(core, key) else { return core.counters.add(Dropped::Outdated) };
     let mut state = group.lock();
     if let Some(stash) = &mut state.stash {
         if stash.len() < core.limits.stashed_pushes {

@@ -28,10 +28,16 @@ impl<'a> ChannelGuard<'a> {
     /// As [`Channel::add`](super::Channel::add).
     ///
     /// # Errors
-    /// If the channel is destroyed.
+    /// As [`Channel::add`](super::Channel::add).
     pub fn add(&mut self, uid: impl Into<Uid>, sid: impl Into<ServerId>) -> Result<()> {
         self.check()?;
         let (uid, sid) = (uid.into(), sid.into());
+        if self.state.frontends.get(&sid).is_none() {
+            self.channel
+                .core
+                .check_frontend(&sid)
+                .map_err(|error| error.context(format_args!("channel {}", self.channel.name)))?;
+        }
         let State { members, frontends, .. } = &mut *self.state;
         if members.add(frontends, uid.clone(), &sid) {
             self.tell(&sid, GroupOp::Join(uid));

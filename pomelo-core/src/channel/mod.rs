@@ -98,8 +98,12 @@ impl Channel {
 
     /// Adds a user at a frontend; one that is a member already is left alone.
     ///
+    /// A frontend that is expected and was not up yet may be named, too; if it isn't up within the transport's
+    /// [`gone_after`](crate::transport::Outlet::gone_after), the member is lost, as with a frontend that dies
+    /// ([`Event::MembersLost`](crate::app::Event::MembersLost)).
+    ///
     /// # Errors
-    /// If the channel is destroyed, or as [`update`](Self::update).
+    /// If the channel is destroyed; if there is no such frontend, or it is gone; or as [`update`](Self::update).
     pub fn add(&self, uid: impl Into<Uid>, sid: impl Into<ServerId>) -> Result<()> {
         self.guard()?.add(uid, sid)
     }

@@ -109,26 +109,38 @@ impl Table {
         let _ = core.send(frontend, groups);
     }
 
-    /// All frontends have forgotten all channels.
-    pub(crate) fn resync_everywhere(&self) {
+    /// A frontend is gone: its members are out of every channel, and the application is told who was lost where. Returns the
+    /// users; of a channel that the application keeps to itself they go to `late`.
+    pub(crate) fn lose(
+        &self,
+        core: &Arc<Core>,
+        frontend: &ServerId,
+        late: impl Fn(Vec<Uid>) + Clone + Send + 'static,
+    ) -> Vec<Uid> {
+        let mut lost = Vec::new();
         for channel in self.all() {
-            channel.surely(|guard| guard.mark_stale(None), drop);
-        }
-    }
-
-    /// A frontend is gone: its members are out of every channel, and the application is told who was lost where.
-    pub(crate) fn lose(&self, core: &Arc<Core>, frontend: &ServerId) {
-        for channel in self.all() {
-            let (core, of, frontend) = (core.clone(), channel.clone(), frontend.clone());
-            let tell = move |uids: Vec<Uid>| {
+            let (core, of, frontend, late) = (core.clone(), channel.clone(), frontend.clone(), late.clone());
+            let tell = move |uids: &Vec<Uid>| {
                 if !uids.is_empty() {
-                    core.emit(Event::MembersLost { channel: of, uids });
+                    core.emit(Event::MembersLost { channel: of.clone(), uids: uids.clone() });
                 }
             };
-            if let Some(uids) = channel.surely(move |guard| guard.lose(&frontend), tell.clone()) {
-                tell(uids);
+            let tell_late = tell.clone();
+            let uids = channel.surely(
+                move |guard| guard.lose(&frontend),
+                move |uids| {
+                    tell_late(&uids);
+                    late(uids);
+                },
+            );
+            if let Some(uids) = uids {
+                tell(&uids);
+                lost.extend(uids);
             }
         }
+        lost.sort_unstable();
+        lost.dedup();
+        lost
     }
 }
 

@@ -12,6 +12,7 @@ pub use codec::EnvelopeError;
 
 use crate::error::Error;
 use crate::message::{Body, Encoding};
+use crate::pair::{Greeting, Settled};
 use crate::route::Route;
 use crate::server::ServerId;
 use crate::session::{Incarnation, Origin, SessionId, Uid};
@@ -19,6 +20,14 @@ use crate::session::{Incarnation, Origin, SessionId, Uid};
 /// A message from one server to another. To a [`Transport`](crate::transport::Transport) it is opaque.
 #[derive(Debug)]
 pub struct Envelope(pub(crate) Message);
+
+impl Envelope {
+    /// What a process that has nothing to settle with another says first on a link: see
+    /// [`Inbox::greeting`](crate::transport::Inbox::greeting).
+    pub fn greeting() -> Self {
+        Self(Message::Greeting(Greeting::default()))
+    }
+}
 
 pub(crate) use crate::session::Settings;
 
@@ -96,6 +105,10 @@ pub(crate) enum Message {
     Fence { seq: u64 },
     /// A session whose messages the receiver was sent is closed: those that it has not begun need not be handled.
     SessionGone { id: SessionId },
+    /// The first of every link: how often the sender declared the receiver gone, and what it dropped of it.
+    Greeting(Greeting),
+    /// The sender has settled what a greeting said.
+    Settled(Settled),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::remote::{pack, unpack};
 use crate::server::{ServerId, ServerInfo};
 use crate::session::{Incarnation, Origin};
-use crate::transport::{Inbox, Outcast, Outlet, Transport, Unsent};
+use crate::transport::{Inbox, Outlet, Superseded, Transport, Unsent};
 
 /// Calls the remotes of a cluster's servers from a process that is none of them, such as a login web or a tool for game
 /// masters. It needs no `App`.
@@ -40,8 +40,6 @@ pub struct Caller {
 }
 
 struct State {
-    /// What this process says of itself.
-    own: Mutex<Member>,
     outlet: OnceLock<Weak<dyn Outlet>>,
     pending: Pending,
     up: Mutex<HashMap<ServerId, Member>>,
@@ -64,7 +62,6 @@ impl Caller {
             leaving: false,
         };
         let state = Arc::new(State {
-            own: Mutex::new(member.clone()),
             outlet: OnceLock::new(),
             pending: Pending::new(Limits::default().pending_calls),
             up: Mutex::default(),
@@ -191,7 +188,12 @@ impl Inbox for Replies {
         }
     }
 
-    fn joined(&self, member: Member) -> Result<(), Outcast> {
+    /// There is nothing to settle with a process that holds nothing.
+    fn greeting(&self, _: &Member) -> Envelope {
+        Envelope::greeting()
+    }
+
+    fn joined(&self, member: Member) -> Result<(), Superseded> {
         self.0.up().insert(member.info.id.clone(), member);
         self.0.changed.notify_waiters();
         Ok(())
@@ -207,12 +209,10 @@ impl Inbox for Replies {
         self.unlinked(server, 0);
     }
 
-    /// It was silent for too long, as a process that was suspended is; nothing holds it to its old life.
-    fn outcast(&self, declared: Outcast) {
-        let mut own = self.0.own.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        own.incarnation = Incarnation::begin_after(&own.info.id, declared.0);
-        if let Some(outlet) = self.0.outlet.get().and_then(Weak::upgrade) {
-            outlet.announce(own.clone());
+    fn changed(&self, member: Member) {
+        if let Some(known) = self.0.up().get_mut(&member.info.id) {
+            *known = member;
         }
+        self.0.changed.notify_waiters();
     }
 }

@@ -78,6 +78,8 @@ struct State {
     /// The numbers of those that are out.
     out: SmallVec<[u64; 2]>,
     subscribers: SmallVec<[ServerId; 1]>,
+    /// A server has dropped what it had of the session: it closes when the client asks for something.
+    is_lost: bool,
     reason: Option<Arc<str>>,
     /// A response did not fit into its outbox, and most of what is in there has still to be read.
     is_behind: bool,
@@ -195,6 +197,13 @@ impl ClientSession {
             self.core.counters.add(Dropped::SessionClosed);
             return Flow::Continue;
         }
+        if state.is_lost {
+            let reason = state.reason.clone().unwrap_or_default();
+            drop(state);
+            self.core.counters.add(Dropped::SessionClosed);
+            self.close(CloseMode::Drain, &reason);
+            return Flow::Continue;
+        }
         state.unanswered += 1;
         let is_full = state.unanswered >= self.core.limits.queued_requests || state.is_behind;
         let flow = if is_full { Flow::Pause } else { Flow::Continue };
@@ -206,6 +215,14 @@ impl ClientSession {
             self.start(Some(message));
         }
         flow
+    }
+
+    /// Has the session close at the client's next message, for that reason.
+    pub(crate) fn lose(&self, reason: &str) {
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            (state.is_lost, state.reason) = (true, Some(reason.into()));
+        }
     }
 
     /// Waits until there is room for more messages and their responses, or the session closes.

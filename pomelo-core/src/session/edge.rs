@@ -11,11 +11,12 @@ use smallvec::SmallVec;
 use super::formats::Formats;
 use super::waits::{Closing, Waits, close_by};
 use super::{ClientSession, CloseMode, Incarnation, Session, SessionId, Uid, no_session};
-use crate::app::{Core, Event};
+use crate::app::{Core, Event, LostHook};
 use crate::channel::Group;
 use crate::envelope::{Answer, GroupKey, SessionOp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outbox::Flusher;
+use crate::pair::Batch;
 use crate::server::ServerId;
 
 /// What a client is told that is kicked without a reason; pomelo says the same.
@@ -31,6 +32,7 @@ pub(crate) struct Edge {
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) single_session: bool,
     pub(crate) broadcast_filter: Option<BroadcastFilter>,
+    pub(crate) sessions_lost: Option<LostHook>,
     tables: Mutex<Tables>,
     serial: AtomicU64,
     /// Channels whose membership could not be asked for.
@@ -86,9 +88,10 @@ impl Edge {
         single_session: bool,
         broadcast_filter: Option<BroadcastFilter>,
         outboxes: usize,
+        sessions_lost: Option<LostHook>,
     ) -> Self {
         let flusher = Arc::new(Flusher::new(outboxes));
-        Self { single_session, broadcast_filter, flusher, ..Self::default() }
+        Self { single_session, broadcast_filter, sessions_lost, flusher, ..Self::default() }
     }
 
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -113,6 +116,19 @@ impl Edge {
 
     pub(crate) fn sessions_of(&self, uid: &str) -> Vec<Arc<ClientSession>> {
         self.tables().users.get(uid).map(|user| user.sessions.to_vec()).unwrap_or_default()
+    }
+
+    /// The open sessions that a batch names, by themselves or by their user; each once.
+    pub(crate) fn named(&self, batch: &Batch) -> Vec<Arc<ClientSession>> {
+        let tables = self.tables();
+        if batch.everything {
+            return tables.sessions.values().cloned().collect();
+        }
+        let by_user = batch.uids.iter().flat_map(|uid| tables.sessions_of(uid));
+        let by_id = batch.sessions.iter().filter_map(|id| tables.sessions.get(id));
+        let named: HashMap<_, _, RandomState> =
+            by_user.chain(by_id).map(|session| (session.id(), session.clone())).collect();
+        named.into_values().collect()
     }
 
     pub(crate) fn session_count(&self) -> usize {

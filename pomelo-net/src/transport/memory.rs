@@ -1,7 +1,7 @@
 //! Servers of one process.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, ready};
@@ -13,13 +13,21 @@ use pomelo_core::transport::{Inbox, Outlet, Transport, Unsent};
 
 /// The transport between servers of one process: an envelope is handed to the receiver in the sender's own thread,
 /// undecoded and uncopied.
+///
+/// For tests it has faults: [`cut`](Self::cut), [`unlink`](Self::unlink) and [`give_up`](Self::give_up), and what mends them.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<RwLock<Links>>);
+
+/// One direction between two servers: from, to.
+type Way = (ServerId, ServerId);
 
 #[derive(Default)]
 struct Links {
     bound: HashMap<ServerId, Bound, RandomState>,
-    cut: HashSet<(ServerId, ServerId)>,
+    /// Nothing passes there.
+    cut: HashSet<Way, RandomState>,
+    /// A link is being made: what is sent waits until the greeting has arrived.
+    opening: HashMap<Way, Vec<Envelope>, RandomState>,
 }
 
 #[derive(Clone)]
@@ -28,9 +36,36 @@ struct Bound {
     inbox: Arc<dyn Inbox>,
 }
 
+impl Bound {
+    fn id(&self) -> &ServerId {
+        &self.member.info.id
+    }
+}
+
+/// What becomes of an envelope.
+enum Passage {
+    Open(Arc<dyn Inbox>),
+    Opening,
+    None,
+}
+
 impl Links {
     fn others(&self, id: &ServerId) -> Vec<Bound> {
         self.bound.iter().filter(|(other, _)| *other != id).map(|(_, bound)| bound.clone()).collect()
+    }
+
+    fn passage(&self, from: &ServerId, to: &ServerId) -> Passage {
+        let has_faults = !self.cut.is_empty() || !self.opening.is_empty();
+        if has_faults {
+            let way = (from.clone(), to.clone());
+            if self.opening.contains_key(&way) {
+                return Passage::Opening;
+            }
+            if self.cut.contains(&way) {
+                return Passage::None;
+            }
+        }
+        self.bound.get(to).map_or(Passage::None, |bound| Passage::Open(bound.inbox.clone()))
     }
 }
 
@@ -40,20 +75,94 @@ impl Memory {
         Self::default()
     }
 
-    /// A fault, for tests: nothing passes between two servers any more, in either direction.
+    /// A fault, for tests: nothing passes between two servers any more, in either direction, and neither is told.
     pub fn cut(&self, a: impl Into<ServerId>, b: impl Into<ServerId>) {
         let (a, b) = (a.into(), b.into());
-        let mut links = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut links = self.write();
         links.cut.insert((a.clone(), b.clone()));
         links.cut.insert((b, a));
     }
 
-    /// Mends what [`cut`](Self::cut) did.
+    /// Mends what [`cut`](Self::cut) did, as if the link had never been down.
     pub fn mend(&self, a: impl Into<ServerId>, b: impl Into<ServerId>) {
         let (a, b) = (a.into(), b.into());
-        let mut links = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut links = self.write();
         links.cut.remove(&(a.clone(), b.clone()));
         links.cut.remove(&(b, a));
+    }
+
+    /// A fault, for tests: the link between two servers breaks, and both are told.
+    pub fn unlink(&self, a: impl Into<ServerId>, b: impl Into<ServerId>) {
+        let (a, b) = (a.into(), b.into());
+        self.cut(a.clone(), b.clone());
+        for (one, other) in [(&a, &b), (&b, &a)] {
+            if let Some(bound) = self.bound(one) {
+                bound.inbox.unlinked(other, 0);
+            }
+        }
+    }
+
+    /// A fault, for tests: `server` declares `gone` gone, after their link broke.
+    pub fn give_up(&self, server: impl Into<ServerId>, gone: impl Into<ServerId>) {
+        let (server, gone) = (self.bound(&server.into()), self.bound(&gone.into()));
+        if let (Some(server), Some(gone)) = (server, gone) {
+            server.inbox.left(gone.id(), gone.member.incarnation);
+        }
+    }
+
+    /// Makes the link between two servers anew.
+    pub fn link(&self, a: impl Into<ServerId>, b: impl Into<ServerId>) {
+        let (a, b) = (a.into(), b.into());
+        self.mend(a.clone(), b.clone());
+        if let (Some(a), Some(b)) = (self.bound(&a), self.bound(&b)) {
+            self.open(&a, &b);
+        }
+    }
+
+    /// Has two servers greet each other; what they send meanwhile comes after that.
+    fn open(&self, a: &Bound, b: &Bound) {
+        let ways = [(a, b), (b, a)];
+        let mut links = self.write();
+        for (from, to) in ways {
+            links.opening.entry((from.id().clone(), to.id().clone())).or_default();
+        }
+        drop(links);
+        let greetings = ways.map(|(from, to)| from.inbox.greeting(&to.member));
+        // Nobody is refused here: a server that is bound again takes the place of the one before.
+        let joined = ways.map(|(from, to)| from.inbox.joined(to.member.clone()).is_ok());
+        for ((from, to), greeting) in ways.into_iter().zip(greetings) {
+            if joined == [true; 2] {
+                to.inbox.receive(from.id(), greeting);
+            }
+        }
+        ways.into_iter().for_each(|(from, to)| self.flush(from, to));
+    }
+
+    /// Hands over what waited for the greeting, until nothing does.
+    fn flush(&self, from: &Bound, to: &Bound) {
+        let way = (from.id().clone(), to.id().clone());
+        loop {
+            let mut links = self.write();
+            let waiting = links.opening.get_mut(&way).map(std::mem::take).unwrap_or_default();
+            if waiting.is_empty() {
+                links.opening.remove(&way);
+                return;
+            }
+            drop(links);
+            waiting.into_iter().for_each(|envelope| to.inbox.receive(from.id(), envelope));
+        }
+    }
+
+    fn bound(&self, id: &ServerId) -> Option<Bound> {
+        self.read().bound.get(id).cloned()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Links> {
+        self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Links> {
+        self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -63,54 +172,59 @@ impl Transport for Memory {
         server: Member,
         inbox: Arc<dyn Inbox>,
     ) -> BoxFuture<'_, pomelo_core::Result<Arc<dyn Outlet>>> {
-        let id = server.info.id.clone();
-        let mut links = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let others = links.others(&id);
-        links.bound.insert(id.clone(), Bound { member: server.clone(), inbox: inbox.clone() });
+        let own = Bound { member: server, inbox };
+        let mut links = self.write();
+        let others = links.others(own.id());
+        links.bound.insert(own.id().clone(), own.clone());
         drop(links);
-        for other in &others {
-            // Nobody is declared gone here but who has closed, and every server is bound once.
-            let _ = inbox.joined(other.member.clone());
-            let _ = other.inbox.joined(server.clone());
-        }
-        let outlet: Arc<dyn Outlet> = Arc::new(MemoryOutlet { id, links: self.0.clone() });
+        others.iter().for_each(|other| self.open(&own, other));
+        let outlet: Arc<dyn Outlet> = Arc::new(MemoryOutlet { id: own.id().clone(), memory: self.clone() });
         Box::pin(ready(Ok(outlet)))
     }
 }
 
 struct MemoryOutlet {
     id: ServerId,
-    links: Arc<RwLock<Links>>,
+    memory: Memory,
 }
 
 impl Outlet for MemoryOutlet {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
-        let inbox = {
-            let links = self.links.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let cut = !links.cut.is_empty() && links.cut.contains(&(self.id.clone(), to.clone()));
-            links.bound.get(to).filter(|_| !cut).map(|bound| bound.inbox.clone())
-        };
-        match inbox {
-            Some(inbox) => {
-                inbox.receive(&self.id, envelope);
-                Ok(())
+        let passage = self.memory.read().passage(&self.id, to);
+        match passage {
+            Passage::Open(inbox) => inbox.receive(&self.id, envelope),
+            Passage::None => return Err(Unsent::NoLink),
+            Passage::Opening => {
+                let mut links = self.memory.write();
+                match links.opening.get_mut(&(self.id.clone(), to.clone())) {
+                    Some(waiting) => waiting.push(envelope),
+                    None => {
+                        drop(links);
+                        return self.send(to, envelope);
+                    }
+                }
             }
-            None => Err(Unsent::NoLink),
         }
+        Ok(())
     }
 
     /// All servers of the process are linked anyhow.
     fn expect(&self, _: &[Arc<ServerInfo>]) {}
 
     fn announce(&self, server: Member) {
-        let mut links = self.links.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut links = self.memory.write();
         let Some(bound) = links.bound.get_mut(&self.id) else { return };
+        let is_another = bound.member.incarnation != server.incarnation;
         bound.member = server.clone();
+        let own = bound.clone();
         let others = links.others(&self.id);
         drop(links);
         for other in others {
-            // Refused only by who has declared it gone, and then it is told so.
-            let _ = other.inbox.joined(server.clone());
+            if is_another {
+                self.memory.open(&own, &other);
+            } else {
+                other.inbox.changed(server.clone());
+            }
         }
     }
 
@@ -123,7 +237,7 @@ impl Outlet for MemoryOutlet {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        let mut links = self.links.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut links = self.memory.write();
         let own = links.bound.remove(&self.id);
         let others = links.others(&self.id);
         drop(links);

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use pomelo::core::cluster::Member;
-use pomelo::core::envelope::Envelope;
+use pomelo::core::envelope::{Envelope, EnvelopeError};
 use pomelo::core::server::{ServerId, ServerInfo};
 use pomelo::core::session::Incarnation;
-use pomelo::core::transport::{Inbox, Outcast, Outlet, Transport, Unsent};
+use pomelo::core::transport::{Inbox, Outlet, Superseded, Transport, Unsent};
 use tokio::sync::oneshot;
 
 use crate::post::{Item, Post};
@@ -35,10 +35,13 @@ impl Bus {
     /// Links a server that is new with one that is there.
     fn link(stops: &mut HashMap<ServerId, Stop>, new: &ServerId, other: &ServerId) {
         for (to, from) in [(new, other), (other, new)] {
-            let Some(member) = stops.get(from).map(|stop| stop.member.clone()) else { continue };
+            let Some(sender) = stops.get(from).cloned() else { continue };
             let Some(stop) = stops.get_mut(to) else { continue };
             let post = Post::start(from.clone(), stop.inbox.clone());
-            post.put(Item::Joined(member));
+            let greeting = sender.inbox.greeting(&stop.member);
+            post.put(Item::Joined(sender.member));
+            // Before anything that is sent, since nobody can send before the queue is in its place.
+            post.put(Item::Envelope(encode(&greeting).expect("a greeting of servers that are new is short")));
             stop.arrivals.insert(from.clone(), post);
         }
     }
@@ -79,10 +82,8 @@ impl Outlet for BusOutlet {
             stops.get(to).and_then(|stop| stop.arrivals.get(&self.id)).cloned()
         };
         let post = post.ok_or(Unsent::NoLink)?;
-        let mut bytes = BytesMut::new();
-        let body = envelope.encode(&mut bytes).map_err(|_| Unsent::TooLong)?;
-        bytes.extend_from_slice(&body);
-        if post.put(Item::Envelope(bytes.freeze())) { Ok(()) } else { Err(Unsent::Full) }
+        let bytes = encode(&envelope).map_err(|_| Unsent::TooLong)?;
+        if post.put(Item::Envelope(bytes)) { Ok(()) } else { Err(Unsent::Full) }
     }
 
     /// All servers on the bus are linked anyhow.
@@ -93,7 +94,7 @@ impl Outlet for BusOutlet {
             stop.member = server.clone();
         }
         for post in self.departures() {
-            post.put(Item::Joined(server.clone()));
+            post.put(Item::Changed(server.clone()));
         }
     }
 
@@ -125,6 +126,14 @@ impl Outlet for BusOutlet {
     }
 }
 
+/// An envelope as one piece.
+fn encode(envelope: &Envelope) -> Result<Bytes, EnvelopeError> {
+    let mut bytes = BytesMut::new();
+    let body = envelope.encode(&mut bytes)?;
+    bytes.extend_from_slice(&body);
+    Ok(bytes.freeze())
+}
+
 /// Hands one item over to a server.
 pub(crate) fn deliver(inbox: &dyn Inbox, from: &ServerId, item: Item) {
     match item {
@@ -132,11 +141,12 @@ pub(crate) fn deliver(inbox: &dyn Inbox, from: &ServerId, item: Item) {
             inbox.receive(from, Envelope::decode(bytes).expect("it was encoded by the same library"));
         }
         Item::Joined(member) => {
-            if let Err(Outcast(life)) = inbox.joined(member) {
-                // Nobody is silent on this bus, so nobody is declared gone but who has left it.
-                panic!("{from} was declared gone in {life:?}");
+            if let Err(Superseded(later)) = inbox.joined(member) {
+                // On this bus a server that is bound again takes the place of the one before.
+                panic!("{from} is there in a later incarnation, {later}");
             }
         }
+        Item::Changed(member) => inbox.changed(member),
         Item::Left(life, told) => {
             inbox.left(from, life);
             // Who left may not wait.

@@ -17,8 +17,10 @@ const LIMIT: usize = 64 << 20;
 pub(crate) enum Item {
     /// An envelope's bytes.
     Envelope(Bytes),
-    /// What the sender is now.
+    /// The sender is there, as that.
     Joined(Member),
+    /// What the sender is now.
+    Changed(Member),
     /// That life of the sender is over; who waits is told once that has arrived.
     Left(Incarnation, oneshot::Sender<()>),
 }

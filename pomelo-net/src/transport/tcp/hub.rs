@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, join_all};
@@ -10,7 +11,7 @@ use pomelo_core::cluster::Member;
 use pomelo_core::envelope::Envelope;
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
-use pomelo_core::transport::{Inbox, Outcast, Outlet, Unsent};
+use pomelo_core::transport::{Inbox, Outlet, Superseded, Unsent};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -122,10 +123,14 @@ impl Hub {
             queue.say(&Control::Welcome { member: member.clone() });
             member
         });
+        // It is the first that the other side gets of this link, and is queued while nobody else can send.
+        if let Err(error) = queue.send(&self.inbox.greeting(&member)) {
+            tracing::error!(server = %self.id, peer = %peer.id, ?error, "the greeting of a link can't be sent");
+        }
         // Whoever hears that it joined may send to it at once.
         peer.link(queue.clone(), member.incarnation);
-        if let Err(Outcast(declared)) = self.inbox.joined(member) {
-            let refusal = Refusal::Outcast(declared);
+        if let Err(Superseded(later)) = self.inbox.joined(member) {
+            let refusal = Refusal::Superseded(later);
             peer.end();
             peer.unlink(Instant::now());
             // The other side may be gone; then there is nobody to tell.
@@ -257,6 +262,10 @@ impl Outlet for TcpOutlet {
         if let Some(queue) = peer.queue() {
             queue.close();
         }
+    }
+
+    fn gone_after(&self) -> Duration {
+        self.0.options.gone_after
     }
 
     fn queued_bytes(&self) -> usize {

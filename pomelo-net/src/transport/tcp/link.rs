@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use pomelo_core::envelope::Envelope;
 use pomelo_core::session::Incarnation;
-use pomelo_core::transport::{Inbox, Outcast};
+use pomelo_core::transport::{Inbox, Refused};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::runtime::Handle;
@@ -130,16 +130,13 @@ impl Reader {
     fn control(&self, control: Control) -> Option<End> {
         match control {
             Control::Ping => None,
-            Control::Changed { member } => match self.inbox.joined(member) {
-                Ok(()) => None,
-                Err(Outcast(incarnation)) => {
-                    self.queue.say(&Control::Refused(Refusal::Outcast(incarnation)));
-                    Some(End::Broken)
-                }
-            },
+            Control::Changed { member } => {
+                self.inbox.changed(member);
+                None
+            }
             Control::Goodbye { incarnation } => Some(End::Goodbye(incarnation)),
-            Control::Refused(Refusal::Outcast(incarnation)) => {
-                self.inbox.outcast(Outcast(incarnation));
+            Control::Refused(Refusal::Superseded(later)) => {
+                self.inbox.refused(&self.peer.id, Refused::Superseded(later));
                 Some(End::Broken)
             }
             other => {
@@ -361,6 +358,7 @@ mod reader_tests {
 
     use pomelo_core::cluster::Member;
     use pomelo_core::server::ServerId;
+    use pomelo_core::transport::Superseded;
     use tokio::net::TcpListener;
     use tokio::task::JoinHandle;
 
@@ -373,16 +371,21 @@ mod reader_tests {
     impl Inbox for Count {
         fn receive(&self, _: &ServerId, _: Envelope) {}
 
-        fn joined(&self, _: Member) -> Result<(), Outcast> {
-            *self.0.lock().unwrap() += 1;
+        fn greeting(&self, _: &Member) -> Envelope {
+            Envelope::greeting()
+        }
+
+        fn joined(&self, _: Member) -> Result<(), Superseded> {
             Ok(())
+        }
+
+        fn changed(&self, _: Member) {
+            *self.0.lock().unwrap() += 1;
         }
 
         fn unlinked(&self, _: &ServerId, _: usize) {}
 
         fn left(&self, _: &ServerId, _: Incarnation) {}
-
-        fn outcast(&self, _: Outcast) {}
     }
 
     /// A link, and the other side of its connection.

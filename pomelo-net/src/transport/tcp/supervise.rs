@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use pomelo_core::server::ServerInfo;
-use pomelo_core::transport::Outcast;
+use pomelo_core::transport::Refused;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
@@ -75,8 +75,8 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer) -> Attempt {
         Ok(false) => Attempt::Failed,
         Err(GreetError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Attempt::Refused,
         Err(error) => {
-            if let GreetError::RefusedByPeer(Refusal::Outcast(declared)) = error {
-                hub.inbox.outcast(Outcast(declared));
+            if let GreetError::RefusedByPeer(Refusal::Superseded(later)) = error {
+                hub.inbox.refused(&peer.id, Refused::Superseded(later));
             }
             let text = format!("{error} ({}:{port})", info.host);
             if peer.is_news(&text) {

@@ -58,9 +58,9 @@ pub(super) enum Refusal {
     /// Another server answers there.
     #[error("`{0}` listens there")]
     Stranger(ServerId),
-    /// That life of the server was declared over.
-    #[error("that life of the server was declared over")]
-    Outcast(Incarnation),
+    /// A later process of the server has been there.
+    #[error("a later process of the server has been there")]
+    Superseded(Incarnation),
 }
 
 /// A frame that arrived.

@@ -1,0 +1,68 @@
+//! The pairs of a server: one for each server of the cluster that it has met.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::{Batch, Greeted, Greeting, MAX_NAMED, Pair, Settled};
+use crate::server::ServerId;
+use crate::session::Incarnation;
+
+/// What a server has to settle with others, by their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs {
+    pairs: HashMap<ServerId, Pair, RandomState>,
+    /// How often this server has declared a peer gone, whichever. So a number is never used again for a process, not even
+    /// when its pair was forgotten.
+    declarations: u64,
+}
+
+impl Pairs {
+    /// A peer is there with that process; what was to be settled with an earlier one is void.
+    pub(crate) fn meet(&mut self, peer: &ServerId, incarnation: Incarnation) {
+        self.of(peer, incarnation);
+    }
+
+    /// This server declares that process of a peer gone, and dropped that of it.
+    pub(crate) fn declare(&mut self, peer: &ServerId, incarnation: Incarnation, batch: Batch) {
+        self.declarations += 1;
+        let number = self.declarations;
+        self.of(peer, incarnation).declare(number, batch);
+        while self.pairs.values().map(Pair::named).sum::<usize>() > MAX_NAMED {
+            let named = self.pairs.values_mut().filter(|pair| pair.named() > 0);
+            let Some(oldest) = named.min_by_key(|pair| pair.declared()) else { return };
+            oldest.forget_names();
+        }
+    }
+
+    /// What goes first on a new link.
+    pub(crate) fn greeting(&mut self, peer: &ServerId, incarnation: Incarnation) -> Greeting {
+        self.of(peer, incarnation).greeting()
+    }
+
+    /// Takes a peer's greeting.
+    pub(crate) fn greeted(&mut self, peer: &ServerId, own: Incarnation, greeting: Greeting) -> Greeted {
+        self.pairs.get_mut(peer).map(|pair| pair.greeted(own, greeting)).unwrap_or_default()
+    }
+
+    /// A peer has settled what it was told.
+    pub(crate) fn acknowledged(&mut self, peer: &ServerId, settled: Settled) {
+        if let Some(pair) = self.pairs.get_mut(peer) {
+            pair.acknowledged(settled);
+        }
+    }
+
+    /// Forgets the peers with which nothing is to be settled, but for those that `wanted` picks: the others are out of the
+    /// cluster.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&ServerId) -> bool) {
+        self.pairs.retain(|peer, pair| wanted(peer) || pair.has_dropped());
+    }
+
+    fn of(&mut self, peer: &ServerId, incarnation: Incarnation) -> &mut Pair {
+        let pair = self.pairs.entry(peer.clone()).or_insert_with(|| Pair::new(incarnation));
+        if pair.peer() != incarnation {
+            *pair = Pair::new(incarnation);
+        }
+        pair
+    }
+}
