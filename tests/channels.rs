@@ -351,7 +351,7 @@ async fn push_confirmed_names_who_was_not_reached() {
     let running = start().await;
     let den = channels(&running).create("den");
     let mut ann = user(&running, "connector-1", "ann").await;
-    for (uid, sid) in [("ann", "connector-1"), ("eve", "connector-1"), ("dan", "connector-9")] {
+    for (uid, sid) in [("ann", "connector-1"), ("eve", "connector-1"), ("dan", "connector-2")] {
         den.add(uid, sid).unwrap();
     }
     let mut missing = den.push_confirmed("onSay", &json!("hi")).await.unwrap();

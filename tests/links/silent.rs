@@ -65,30 +65,58 @@ async fn silence_breaks_a_link_and_what_was_queued_is_counted_and_said() {
     world.stop().await;
 }
 
-#[tokio::test]
-async fn who_is_silent_for_too_long_is_gone_and_begins_anew_when_it_is_back() {
-    let world = World::start(attentive(1_500, 3_000)).await;
-    let mut ann = world.client("ann", true).await;
-    let lives = || (world.connector().report().incarnation, world.chat().report().incarnation);
-    let before = lives();
+/// Has both servers declare each other gone, and then meet again.
+async fn part_and_meet(world: &World) {
     world.proxy.set(Mode::Hold);
     for seen in ["chat-1: removed", "chat-1: lost ann", "ann closed", "connector-1: removed"] {
         until(|| world.log.has(seen)).await;
     }
-    let room = world.chat().channels().get("room").unwrap();
-    assert!(room.is_empty());
+    assert!(world.chat().channels().get("room").unwrap().is_empty());
     let error = world.remote().echo(to("chat-1"), 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
-
     world.proxy.set(Mode::Pass);
-    // Her user is out of every channel, so she must come again.
-    assert_eq!(ann.kicked().await, "the server was cut off");
+}
+
+#[tokio::test]
+async fn who_is_silent_for_too_long_is_gone_and_comes_back_as_the_same_process_without_what_was_dropped() {
+    let world = World::start(attentive(1_500, 3_000)).await;
+    let (mut ann, mut eve) = (world.client("ann", true).await, world.client("eve", false).await);
+    let processes = || (world.connector().report().incarnation, world.chat().report().incarnation);
+    let before = processes();
+    part_and_meet(&world).await;
+    // Her user is out of every channel, so she must come again: nothing tells her to stay away.
+    assert_eq!(soon(ann.end()).await, None);
     soon(world.mended()).await;
     until(|| world.is_linked()).await;
-    until(|| lives().0 != before.0).await;
-    assert_eq!(world.log.count("ann closed"), 1);
+    // Nothing of her was dropped.
+    assert_eq!(soon(eve.request("chat.roomHandler.ping", json!({}))).await, json!({}));
+    assert_eq!((processes(), world.log.count("ann closed")), (before, 1));
+    let room = world.chat().channels().get("room").unwrap();
     let mut ann = world.client("ann", true).await;
     room.push("news", &json!(1)).unwrap();
     assert_eq!(ann.push("news").await, json!(1));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn sessions_that_the_application_puts_back_keep_their_connections() {
+    let options = attentive(1_500, 3_000);
+    let world = World::start_with(options.clone(), options, |app| {
+        app.on_sessions_lost(|app, lost| async move {
+            for session in lost.sessions {
+                let uid = session.uid().map(String::from).unwrap_or_default();
+                app.rpc.chat.chat_remote.join(to(&lost.server), uid, app.server_id()).await?;
+            }
+            Ok(())
+        });
+    })
+    .await;
+    let mut ann = world.client("ann", true).await;
+    part_and_meet(&world).await;
+    let room = world.chat().channels().get("room").unwrap();
+    until(|| room.len() == 1).await;
+    room.push("news", &json!(1)).unwrap();
+    assert_eq!(soon(ann.push("news")).await, json!(1));
+    assert_eq!(soon(ann.request("chat.roomHandler.ping", json!({}))).await, json!({}));
     world.stop().await;
 }

@@ -110,6 +110,11 @@ impl ChatRemote {
         Ok("x".repeat(length))
     }
 
+    /// Puts a user back into the room.
+    pub async fn join(app: &App, uid: String, sid: String) -> Result<()> {
+        app.channels().create("room").add(uid, sid)
+    }
+
     pub async fn swallow(_bytes: String) -> Result<()> {
         Ok(())
     }
