@@ -161,6 +161,20 @@ async fn a_backend_whose_hook_hangs_does_not_keep_a_user() {
     assert!(!world.log.has("a hook has run"));
 }
 
+#[tokio::test]
+async fn sessions_that_close_take_no_place_of_calls() {
+    let world = World::with(Links::Memory, |app| {
+        (app.limits().close_wait, app.limits().pending_calls) = (FOR_EVER, 2);
+    })
+    .await;
+    let clients =
+        [lingering(&world, true).await, lingering(&world, true).await, lingering(&world, true).await];
+    drop(clients);
+    until(|| world.log.read().iter().filter(|seen| *seen == "a hook runs").count() == 3).await;
+    let (mut client, _) = world.client().await;
+    assert_eq!(client.request("chat.roomHandler.watch", Value::Null).await, json!({}));
+}
+
 /// A bind of a session to ann, asked by chat-1 while a hook on ann's last session runs.
 async fn waiting_bind(world: &World) -> (Client, tokio::task::JoinHandle<pomelo::Result<()>>) {
     let (old, _) = lingering(world, false).await;

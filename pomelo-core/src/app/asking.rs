@@ -118,7 +118,7 @@ impl Core {
         returned(self.answer(server, question, Instant::now() + timeout).await?)
     }
 
-    pub(crate) async fn ask(
+    pub(super) async fn ask(
         self: &Arc<Self>,
         server: &ServerId,
         timeout: Duration,

@@ -155,7 +155,7 @@ pub(crate) fn complete(core: &Arc<Core>, seq: u64, result: Result<Answer>) {
 /// Ends an entry that was taken out of the table.
 pub(crate) fn settle(core: &Arc<Core>, seq: u64, waiter: Waiter, result: Result<Answer>) {
     match waiter {
-        Waiter::Task(task) => {
+        Waiter::Task(task) | Waiter::Closing(task) => {
             if task.send(result).is_err() {
                 core.counters.add(Dropped::LateReply);
             }

@@ -42,6 +42,9 @@ struct Waiting {
 pub(crate) enum Waiter {
     /// A task.
     Task(oneshot::Sender<Result<Answer>>),
+    /// A session that closes, for the hooks there. It takes no place: sessions that close together, each of which was let in,
+    /// must not keep others from calling.
+    Closing(oneshot::Sender<Result<Answer>>),
     /// A client, for the response to a request that was forwarded.
     Client { session: Arc<ClientSession>, request: Request },
 }
@@ -130,6 +133,13 @@ impl Pending {
         Ok(Question { pending: self, seq, answer, is_over: false })
     }
 
+    /// Adds a session that closes.
+    pub(crate) fn add_closing(&self, server: &ServerId) -> Question<'_> {
+        let (sender, answer) = oneshot::channel();
+        let seq = self.insert(&mut self.lock(), server, Waiter::Closing(sender));
+        Question { pending: self, seq, answer, is_over: false }
+    }
+
     /// # Errors
     /// As [`add_task`](Self::add_task).
     pub(crate) fn add_client(
@@ -149,9 +159,13 @@ impl Pending {
             let why = format!("{limit} calls to {server} wait for an answer (pending_calls)");
             return Err(Error::of(ErrorKind::Overloaded, why));
         }
+        Ok(self.insert(&mut table, server, waiter))
+    }
+
+    fn insert(&self, table: &mut Table, server: &ServerId, waiter: Waiter) -> u64 {
         let seq = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
         table.waiting.insert(seq, Waiting { server: server.clone(), waiter });
-        Ok(seq)
+        seq
     }
 
     /// Takes an entry out; none if somebody was faster.
@@ -181,7 +195,7 @@ impl Pending {
         let now = Instant::now();
         self.lock().remove_where(|waiting| match &waiting.waiter {
             Waiter::Client { request, .. } => now.duration_since(request.arrived()) > limit,
-            Waiter::Task(_) => false,
+            Waiter::Task(_) | Waiter::Closing(_) => false,
         })
     }
 
@@ -204,19 +218,22 @@ impl Table {
 
     fn remove(&mut self, seq: u64) -> Option<Waiting> {
         let waiting = self.waiting.remove(&seq)?;
-        self.uncount(&waiting.server);
+        self.uncount(&waiting);
         Some(waiting)
     }
 
     fn remove_where(&mut self, wanted: impl Fn(&Waiting) -> bool) -> Vec<(u64, Waiter)> {
         let removed: Vec<_> = self.waiting.extract_if(|_, waiting| wanted(waiting)).collect();
-        removed.iter().for_each(|(_, waiting)| self.uncount(&waiting.server));
+        removed.iter().for_each(|(_, waiting)| self.uncount(waiting));
         self.out.retain(|_, out| *out > 0);
         removed.into_iter().map(|(seq, waiting)| (seq, waiting.waiter)).collect()
     }
 
     /// A server that nobody waits for is kept: it will be asked again, and this happens at every call.
-    fn uncount(&mut self, server: &ServerId) {
+    fn uncount(&mut self, Waiting { server, waiter }: &Waiting) {
+        if matches!(waiter, Waiter::Closing(_)) {
+            return;
+        }
         if let Some(out) = self.out.get_mut(server) {
             *out -= 1;
         }
@@ -242,6 +259,19 @@ mod tests {
         assert_eq!(pending.remove_server(&one).len(), 2);
         assert_eq!(pending.len(), 1);
         assert!(pending.add_task(&one).is_ok());
+    }
+
+    #[test]
+    fn sessions_that_close_take_no_place() {
+        let (pending, one) = (Pending::new(1), ServerId::from("chat-1"));
+        let closing: Vec<_> = (0..3).map(|_| pending.add_closing(&one)).collect();
+        let call = pending.add_task(&one).unwrap();
+        drop(closing);
+        assert!(pending.add_task(&one).is_err(), "it has the only place");
+        drop(call);
+        assert!(pending.add_task(&one).is_ok());
+        let _closing = pending.add_closing(&one);
+        assert_eq!(pending.remove_server(&one).len(), 1);
     }
 
     #[tokio::test]

@@ -210,21 +210,22 @@ pub(crate) async fn tell_closed(
 }
 
 async fn tell_one(core: &Arc<Core>, server: ServerId, closed: &ClosedSession, by: Instant) {
-    let left = by.saturating_duration_since(Instant::now());
-    match core.ask(&server, left, |seq| closed.message(seq)).await.map_err(|error| error.kind()) {
-        Ok(_) => {}
-        Err(ErrorKind::Deadline) => {
-            core.counters.add(Dropped::CloseWait);
-            let session = closed.session.id;
-            tracing::debug!(%session, %server, "what runs there for a closed session takes longer than `close_wait`");
-        }
-        // Too much is on the way to that server: it learns of the closing all the same, but nobody waits for its hooks.
-        Err(ErrorKind::Overloaded) => {
+    let question = core.pending.add_closing(&server);
+    match core.send(&server, closed.message(question.seq())) {
+        Ok(()) => {}
+        Err(Unsent::Full) => {
+            // It learns of the closing all the same, but nobody waits for its hooks.
             let closed = closed.clone();
-            drop(core.executor.spawn(send_in_time(core.clone(), server, move || closed.message(0))));
+            return drop(core.executor.spawn(send_in_time(core.clone(), server, move || closed.message(0))));
         }
         // A server that can't be reached learns of the closing when this frontend's death or return shows.
-        Err(_) => {}
+        Err(_) => return,
+    }
+    let answer = core.answer(&server, question, by).await;
+    if answer.is_err_and(|error| error.kind() == ErrorKind::Deadline) {
+        core.counters.add(Dropped::CloseWait);
+        let session = closed.session.id;
+        tracing::debug!(%session, %server, "what runs there for a closed session takes longer than `close_wait`");
     }
 }
 
