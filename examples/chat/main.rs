@@ -19,7 +19,9 @@ pomelo::servers! {
 
 #[tokio::main]
 async fn main() -> pomelo::Result<()> {
-    tracing_subscriber::fmt().with_env_filter(std::env::var("RUST_LOG").unwrap_or("info".into())).init();
+    let levels = std::env::var("RUST_LOG").unwrap_or("info".into());
+    // A log that can't be written, as on a full disk, is no reason to panic.
+    tracing_subscriber::fmt().with_env_filter(levels).log_internal_errors(false).init();
     App::builder()
         .config_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/config"))
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))

@@ -1,5 +1,6 @@
 //! The web page, on a port of its own, and the table of what listens where.
 
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
@@ -56,12 +57,14 @@ pub async fn serve(app: App) -> Result<()> {
         router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }))
     });
     tokio::spawn(async move { axum::serve(listener, router).await });
-    print_table(&app, address);
+    // Where nobody can read it, the servers run all the same.
+    let _ = print_table(&app, address);
     Ok(())
 }
 
-fn print_table(app: &App, page: SocketAddr) {
-    println!("{:<22}{:<22}role", "server", "clients connect to");
+fn print_table(app: &App, page: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{:<22}{:<22}role", "server", "clients connect to")?;
     for (server_type, role) in [
         ("gate", "tells a client its connector"),
         ("connector", "holds connections (tcp and websocket)"),
@@ -70,9 +73,9 @@ fn print_table(app: &App, page: SocketAddr) {
         for server in app.servers(server_type).iter() {
             let port =
                 server.client_port.map_or("-".into(), |port| format!("{}:{port}", server.public_host()));
-            println!("{:<22}{port:<22}{role}", &*server.id);
+            writeln!(out, "{:<22}{port:<22}{role}", &*server.id)?;
         }
     }
-    println!("{:<22}{:<22}the page\n", "(web)", page.to_string());
-    println!("Open http://{page}/ in two tabs and chat. Ctrl-C stops.");
+    writeln!(out, "{:<22}{:<22}the page\n", "(web)", page.to_string())?;
+    writeln!(out, "Open http://{page}/ in two tabs and chat. Ctrl-C stops.")
 }

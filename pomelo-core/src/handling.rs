@@ -3,12 +3,11 @@
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use futures::future::poll_fn;
 use tokio::time::{Instant, timeout_at};
 
-use crate::app::Core;
+use crate::app::{Core, Work};
 use crate::boundary::{self, Site};
 use crate::counters::Dropped;
 use crate::envelope::Answer;
@@ -61,16 +60,17 @@ fn forward(core: &Arc<Core>, request: &Request, server: &ServerId, seq: u64, out
 
 /// What the application's code for one message may take together, of one of two kinds: before filters, router and handler; error
 /// handler and after filters.
-struct Budget {
-    limit: Duration,
+struct Budget<'a> {
+    core: &'a Core,
+    request: &'a Request,
     /// When it is used up. It begins with the first code that has to wait.
     until: Option<Instant>,
 }
 
-impl Budget {
+impl<'a> Budget<'a> {
     /// For the error handler and the after filters.
-    fn after(core: &Core) -> Self {
-        Self { limit: core.limits.request_timeout, until: None }
+    fn after(core: &'a Core, request: &'a Request) -> Self {
+        Self { core, request, until: None }
     }
 
     /// Runs `work` as long as there is time; none if that is over. What is ready at once costs no timer, and runs also when the
@@ -79,13 +79,15 @@ impl Budget {
         if let Poll::Ready(done) = at_once(Pin::new(&mut work)).await {
             return Some(done);
         }
-        let until = *self.until.get_or_insert_with(|| Instant::now() + self.limit);
+        let limit = self.core.limits.request_timeout;
+        let until = *self.until.get_or_insert_with(|| Instant::now() + limit);
+        let _entered = self.core.underway.enter(Work::Message(self.request.clone()));
         timeout_at(until, work).await.ok()
     }
 }
 
 /// Polls once.
-async fn at_once<F: Future>(mut work: Pin<&mut F>) -> Poll<F::Output> {
+pub(crate) async fn at_once<F: Future + ?Sized>(mut work: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await
 }
 
@@ -116,6 +118,7 @@ async fn in_time<T>(
     match at_once(work.as_mut()).await {
         Poll::Ready(placed) => placed,
         Poll::Pending => {
+            let _entered = core.underway.enter(Work::Message(request.clone()));
             timeout_at(deadline(core, request), work).await.unwrap_or_else(|_| Err(late(request)))
         }
     }
@@ -161,7 +164,7 @@ pub(crate) async fn refuse(core: &Arc<Core>, request: &Request, error: Error, an
     if request.id().is_none() && error.kind() != ErrorKind::Closed {
         core.counters.add(Dropped::Undelivered);
     }
-    let mut budget = Budget::after(core);
+    let mut budget = Budget::after(core, request);
     let outcome = mend(core, core.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
     answerer.answer(core, request, &outcome);
     run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
@@ -174,7 +177,7 @@ pub(crate) async fn serve(core: &Arc<Core>, request: &Request, answerer: &Answer
         tracing::debug!(route = %request.route(), %error, "a handler failed");
     }
     core.tallies.handled(core, request.route(), outcome.is_err(), request.arrived().elapsed());
-    let mut budget = Budget::after(core);
+    let mut budget = Budget::after(core, request);
     let outcome = mend(core, core.error_handler.as_ref(), request, outcome, &mut budget).await;
     if let (Answerer::Frontend { server, seq }, true) = (answerer, core.filters.is_empty()) {
         // Nobody else wants to see the answer, so it needs no copy.
@@ -189,7 +192,7 @@ pub(crate) async fn serve(core: &Arc<Core>, request: &Request, answerer: &Answer
 
 /// Runs the global after filters; the response is queued already.
 pub(crate) async fn after_global(core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
-    run_after(core, &core.global_filters, request, outcome, &mut Budget::after(core)).await;
+    run_after(core, &core.global_filters, request, outcome, &mut Budget::after(core, request)).await;
 }
 
 /// Runs filters and handler until the deadline; no timer is made for one that is ready at once.
@@ -198,6 +201,7 @@ async fn within(core: &Arc<Core>, request: &Request, answerer: &Answerer) -> Res
     if let Poll::Ready(outcome) = at_once(work.as_mut()).await {
         return outcome;
     }
+    let _entered = core.underway.enter(Work::Message(request.clone()));
     let deadline = deadline(core, request);
     if let Some(by) = request.answer_by().filter(|by| *by < deadline) {
         if let Ok(outcome) = timeout_at(by, work.as_mut()).await {
@@ -233,7 +237,7 @@ async fn run_after(
     filters: &[Arc<dyn Filter>],
     request: &Request,
     outcome: &Result<Body>,
-    budget: &mut Budget,
+    budget: &mut Budget<'_>,
 ) {
     for filter in filters.iter().rev() {
         let site = Site::new(core, "after filter").on(request);
@@ -249,7 +253,7 @@ async fn mend(
     handler: Option<&ErrorHandler>,
     request: &Request,
     outcome: Result<Body>,
-    budget: &mut Budget,
+    budget: &mut Budget<'_>,
 ) -> Result<Body> {
     let (Err(error), Some(handler)) = (&outcome, handler) else { return outcome };
     let site = Site::new(core, "error handler").on(request);

@@ -15,7 +15,7 @@ use futures::FutureExt;
 use futures::future::poll_fn;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
@@ -62,7 +62,19 @@ struct Running {
 /// Ends a supervised task, when it is dropped or told to.
 #[derive(Debug)]
 #[must_use = "the task ends when this is dropped"]
-pub struct Supervised(AbortHandle);
+pub struct Supervised(JoinHandle<()>);
+
+impl Supervised {
+    /// Ends the task, and waits until it is gone with all that it held.
+    ///
+    /// # Cancel safety
+    /// The task ends, also when this is dropped.
+    pub async fn end(mut self) {
+        self.0.abort();
+        // It ends as cancelled, unless it had ended before.
+        let _ = (&mut self.0).await;
+    }
+}
 
 impl Drop for Supervised {
     fn drop(&mut self) {
@@ -109,7 +121,7 @@ impl Supervisor {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.start(runtime, name.into(), make);
+        drop(self.start(runtime, name.into(), make));
     }
 
     /// As [`spawn`](Self::spawn), for a task that ends earlier: when what is returned is dropped.
@@ -129,19 +141,19 @@ impl Supervisor {
         runtime: &Handle,
         name: String,
         make: impl FnMut() -> F + Send + 'static,
-    ) -> AbortHandle
+    ) -> JoinHandle<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let trip = Arc::new(AtomicBool::new(false));
         let task = keep(Arc::downgrade(&self.0), name.clone(), trip.clone(), make);
-        let task = runtime.spawn(task).abort_handle();
+        let task = runtime.spawn(task);
         let mut tasks = self.0.tasks();
         if tasks.is_ended {
             task.abort();
         }
         tasks.running.retain(|running| !running.task.is_finished());
-        tasks.running.push(Running { name, task: task.clone(), trip });
+        tasks.running.push(Running { name, task: task.abort_handle(), trip });
         task
     }
 
@@ -169,6 +181,11 @@ impl Supervisor {
         let mut tasks = self.0.tasks();
         tasks.is_ended = true;
         tasks.running.drain(..).for_each(|running| running.task.abort());
+    }
+
+    /// Whether [`end`](Self::end) was called: the server is gone.
+    pub fn is_ended(&self) -> bool {
+        self.0.tasks().is_ended
     }
 
     /// The names of the tasks that run.

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses another part")]
 
 use std::collections::{HashMap, VecDeque};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -42,9 +43,19 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects, and does the handshake.
+    /// Connects, once somebody listens, and does the handshake.
     pub async fn connect(address: SocketAddr) -> Self {
-        Self::greet(soon(TcpStream::connect(address)).await.unwrap()).await
+        let stream = soon(async {
+            loop {
+                match TcpStream::connect(address).await {
+                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    connected => return connected.unwrap(),
+                }
+            }
+        });
+        Self::greet(stream.await).await
     }
 
     /// As [`connect`](Self::connect), but the system keeps little for it while it doesn't read.

@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
 
+use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 
 use super::command::{Command, Reach};
 use super::configure::Configure;
 use super::node::{Installed, Mounted};
-use super::running::{Running, Server};
+use super::running::Running;
+use super::starting::Server;
+use super::watchdog::end_process;
 use super::{App, Busy, Cluster, Core, Membership, Mount};
 use crate::boundary;
 use crate::channel::Table as ChannelTable;
@@ -173,21 +177,32 @@ impl<R: Cluster> Builder<R> {
     ///
     /// `--env E` goes with each of them, and wins over [`env`](Self::env), which wins over `POMELO_ENV`.
     ///
+    /// When the process is asked to stop (Ctrl-C or SIGTERM), the servers end what they have begun. The process ends by itself,
+    /// with code 1 and the reason in the log and on stderr:
+    /// - if a server [fails](Running::failed);
+    /// - if a part of the stop takes longer than its limit: [`stop_timeout`](crate::limits::Limits::stop_timeout) for each of
+    ///   connectors, `before_shutdown` hooks, requests, sessions, components and listeners, 5 s for leaving the cluster;
+    /// - if all threads are blocked by code of the application for `stop_timeout` while it stops.
+    ///
     /// # Errors
     /// If an argument is unknown: which. Else as [`start`](Self::start).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O and time.
     pub async fn run(mut self) -> Result<()> {
         let args = self.args.take().unwrap_or_else(|| std::env::args_os().skip(1).collect());
         let platform = R::platform();
         let command = (platform.command)(args)?;
         match command {
-            Command::Help(text) => println!("{text}"),
+            // Whoever can't read it has closed what it is written to.
+            Command::Help(text) => drop(writeln!(std::io::stdout(), "{text}")),
             Command::Embedded { env } => {
                 let running = self.set_env(env).start().await?;
-                running.until((platform.stop_signal)()).await?;
+                run_out(running, platform.stop_signal).await;
             }
             Command::Server { env, id, info } => {
                 let running = self.set_env(env).start_server(&id, info).await?;
-                running.until((platform.stop_signal)()).await?;
+                run_out(running, platform.stop_signal).await;
             }
             Command::Start { ref env, .. } => {
                 let builder = self.set_env(env.clone());
@@ -305,8 +320,9 @@ impl<R: Cluster> Builder<R> {
             return Err(Error::of(ErrorKind::Config, why));
         }
         setup.limits.check().map_err(|error| error.context(&info.id))?;
+        let tasks = Supervisor::new(Handle::current(), &info.id, |_| {});
         let (executor, end, thread) = if setup.one_thread {
-            let (executor, end, thread) = super::running::one_thread(&info.id)?;
+            let (executor, end, thread) = super::up::one_thread(&info.id, &tasks)?;
             (executor, end, Some(thread))
         } else {
             (Handle::current(), None, None)
@@ -317,6 +333,8 @@ impl<R: Cluster> Builder<R> {
             view: View::expecting(&shared.config.servers),
             membership: Membership::new(Incarnation::begin(&info.id)),
             busy: Busy::default(),
+            underway: Default::default(),
+            progress: Default::default(),
             state: setup.state,
             codecs: shared.codecs.clone(),
             routers: setup.routers,
@@ -328,7 +346,7 @@ impl<R: Cluster> Builder<R> {
             counters: Counters::default(),
             tallies: Default::default(),
             executor,
-            tasks: Supervisor::new(Handle::current(), &info.id, |_| {}),
+            tasks,
             thread,
             listens: !setup.listeners.is_empty(),
             events: Default::default(),
@@ -378,6 +396,14 @@ impl<R: Cluster> Builder<R> {
             components: setup.components,
             thread: end,
         })
+    }
+}
+
+/// Runs servers until they have stopped. If one of them can't go on, or a part of the stop took too long, the process ends here and
+/// says why: what keeps a thread would keep the program's runtime from ending, too.
+async fn run_out<R: Cluster>(running: Running<R>, signal: fn() -> BoxFuture<'static, ()>) {
+    if let Err(reason) = running.until_watched(signal).await {
+        end_process(&reason);
     }
 }
 

@@ -24,6 +24,11 @@ impl Busy {
         Task(self.0.clone())
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.tasks.load(Ordering::Acquire)
+    }
+
     /// Waits until there is none.
     pub(crate) async fn idle(&self) {
         loop {

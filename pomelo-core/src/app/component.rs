@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use super::progress::Step as StopStep;
 use super::{App, Cluster};
 use crate::boundary::{self, Site};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,7 +69,7 @@ trait Part<R>: Send + Sync {
     fn run(self: Arc<Self>, step: Step, app: App<R>) -> BoxFuture<'static, Result<()>>;
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Start,
     AfterStart,
@@ -132,6 +133,11 @@ impl<R: Cluster> Components<R> {
         Ok(())
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.loaded.len()
+    }
+
     /// Stops those that were started, the last one first: it may need those before it.
     pub(super) async fn stop(&mut self, app: &App<R>) {
         for component in self.loaded.drain(..).take(self.started).rev() {
@@ -155,9 +161,15 @@ async fn run<R: Cluster>(component: &Arc<dyn Part<R>>, step: Step, app: &App<R>)
         let run = boundary::run(site, || part.run(step, own.clone())).await;
         run.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "panicked")))
     });
+    if step == Step::Stop {
+        app.progress.begin(StopStep::Component(component.name().to_owned()));
+    }
     let outcome = match tokio::time::timeout(limit, &mut task).await {
         Ok(ended) => ended.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "panicked"))),
         Err(_) => {
+            if step == Step::Stop {
+                app.took_too_long(limit);
+            }
             task.abort();
             Err(Error::of(ErrorKind::Deadline, format_args!("took longer than {limit:?}")))
         }

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::{Busy, CoreInbox, Events, Membership, Node};
+use super::progress::Progress;
+use super::{Busy, CoreInbox, Events, Membership, Node, Underway};
 use crate::boundary::{self, Site};
 use crate::channel::{Channels, Detours, Table as ChannelTable};
 use crate::cluster::View;
@@ -74,6 +75,8 @@ pub struct Core {
     pub(super) node: RwLock<Option<Arc<dyn Node>>>,
     pub(super) reloading: Mutex<()>,
     pub(crate) busy: Busy,
+    pub(crate) underway: Underway,
+    pub(super) progress: Progress,
 }
 
 impl Core {

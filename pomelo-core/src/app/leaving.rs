@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::Core;
+use super::progress::Step;
 use crate::cluster::Member;
 use crate::envelope::Message;
+use crate::server::ServerId;
 use crate::session::CloseMode;
 
 /// How often to look whether the last frames of clients have left; none has longer than a second or so.
@@ -26,6 +28,11 @@ impl Core {
         if !self.membership.leaving.swap(true, Ordering::AcqRel) {
             self.change_member(|member| member.leaving = true);
         }
+    }
+
+    /// Takes nothing new from now on, though nobody was told.
+    pub(super) fn stop_taking(&self) {
+        self.membership.leaving.store(true, Ordering::Release);
     }
 
     /// Whether frontends of other processes may be told to stop at the same moment as this server, as by a system that ends
@@ -62,9 +69,7 @@ impl Core {
             self.frontends_gone().await;
             self.busy.idle().await;
         };
-        if timeout(self.limits.stop_timeout, drained).await.is_err() {
-            tracing::warn!(server = %self.info.id, "what was under way took too long, and is cut off");
-        }
+        self.step(Step::Requests, self.limits.stop_timeout, drained).await;
     }
 
     /// On a backend, waits until no frontend is about to stop: where all servers are told to stop at once, what frontends have
@@ -75,18 +80,30 @@ impl Core {
         }
         loop {
             let changed = self.membership.changed.notified();
-            if !self.view.known().members().any(|member| member.leaving && self.serves(member)) {
+            if self.leaving_frontends().is_empty() {
                 return;
             }
             changed.await;
         }
     }
 
+    /// The frontends that are about to stop and may still send something to this server.
+    pub(super) fn leaving_frontends(&self) -> Vec<ServerId> {
+        let known = self.view.known();
+        let leaving = known.members().filter(|member| member.leaving && self.serves(member));
+        leaving.map(|member| member.info.id.clone()).collect()
+    }
+
     /// Waits until every server that is linked has heard what this one announced: what it sent before that is here then.
     async fn heard_by_all(self: &Arc<Self>) {
         let known = self.view.known();
-        let others = known.members().map(|member| &member.info.id).filter(|id| !self.owns(id));
-        let fences = others.map(|id| self.ask(id, self.limits.stop_timeout, |seq| Message::Fence { seq }));
+        let others = || known.members().map(|member| &member.info.id).filter(|id| !self.owns(id));
+        self.progress.set_unheard(others().cloned());
+        let fences = others().map(|id| async {
+            let heard = self.ask(id, self.limits.stop_timeout, |seq| Message::Fence { seq }).await;
+            self.progress.heard(id);
+            heard
+        });
         // One that can't answer sends nothing either.
         drop(join_all(fences).await);
     }
@@ -111,8 +128,6 @@ impl Core {
     }
 
     async fn until_closed(&self, closed: impl Future<Output = ()>) {
-        if timeout(self.limits.stop_timeout, closed).await.is_err() {
-            tracing::warn!(server = %self.info.id, "sessions took too long to close");
-        }
+        self.step(Step::Sessions, self.limits.stop_timeout, closed).await;
     }
 }

@@ -16,10 +16,15 @@ mod leaving;
 mod lost;
 mod membership;
 mod node;
+mod progress;
 mod relief;
 mod reload;
 mod report;
 mod running;
+mod starting;
+mod underway;
+mod up;
+mod watchdog;
 
 use std::fmt;
 use std::ops::Deref;
@@ -42,6 +47,7 @@ pub(crate) use inbox::{CoreInbox, take_in_directly};
 pub(crate) use lost::LostHook;
 pub(crate) use membership::Membership;
 pub(crate) use node::{Names, Node};
+pub(crate) use underway::{Underway, Work};
 
 use crate::server::{ServerId, ServerInfo};
 use crate::session::Session;

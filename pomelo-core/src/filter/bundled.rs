@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -143,15 +143,18 @@ impl FilterFactory for TooBusy {
     fn build(&self, app: &Core) -> Arc<dyn Filter> {
         let lag_us = Arc::new(AtomicU64::new(0));
         let measured = Arc::downgrade(&lag_us);
-        app.executor.spawn(async move {
-            loop {
-                let due = Instant::now() + Self::EVERY;
-                tokio::time::sleep_until(due).await;
-                let Some(lag_us) = measured.upgrade() else { return };
-                lag_us.store(due.elapsed().as_micros() as u64, Ordering::Relaxed);
-            }
-        });
+        app.tasks.spawn_on(&app.executor, "lag", move || measure(measured.clone()));
         Arc::new(LagLimit { limit: self.0, lag_us })
+    }
+}
+
+/// Measures how much later than asked for a task of the server's runs, until nobody wants to know.
+async fn measure(lag_us: Weak<AtomicU64>) {
+    loop {
+        let due = Instant::now() + TooBusy::EVERY;
+        tokio::time::sleep_until(due).await;
+        let Some(lag_us) = lag_us.upgrade() else { return };
+        lag_us.store(due.elapsed().as_micros() as u64, Ordering::Relaxed);
     }
 }
 

@@ -85,13 +85,15 @@ impl Backlog {
     pub(super) fn too_slow(&self) -> Vec<Arc<Outbox>> {
         let now = Instant::now();
         let is_pressed = self.held.load(Ordering::Relaxed) > self.comfortable();
-        let (mut stay, mut slow, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut slow, mut stuck) = (Vec::new(), Vec::new());
         let mut freed = 0;
-        let listed = std::mem::take(&mut *self.lock());
-        for listed in listed {
-            let Some(outbox) = listed.upgrade() else { continue };
+        let left = std::mem::take(&mut *self.lock()).into_iter();
+        let mut listed = Listed { backlog: self, left, stay: Vec::new() };
+        for weak in listed.left.by_ref() {
+            let Some(outbox) = weak.upgrade() else { continue };
+            listed.stay.push(weak);
             match outbox.judge(now, is_pressed) {
-                Verdict::Over => continue,
+                Verdict::Over => drop(listed.stay.pop()),
                 Verdict::Patient => {}
                 Verdict::Stuck { held, is_over_limit: true } => {
                     freed += held;
@@ -99,9 +101,8 @@ impl Backlog {
                 }
                 Verdict::Stuck { held, is_over_limit: false } => stuck.push((held, outbox)),
             }
-            stay.push(listed);
         }
-        self.lock().append(&mut stay);
+        drop(listed);
         stuck.sort_unstable_by_key(|(held, _)| Reverse(*held));
         for (held, outbox) in stuck {
             if self.held.load(Ordering::Relaxed).saturating_sub(freed) <= self.comfortable() {
@@ -115,6 +116,19 @@ impl Backlog {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<Outbox>>> {
         self.stalled.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The list while it is gone through. What stays on it returns, also if a sink panics meanwhile.
+struct Listed<'a> {
+    backlog: &'a Backlog,
+    left: std::vec::IntoIter<Weak<Outbox>>,
+    stay: Vec<Weak<Outbox>>,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        self.backlog.lock().extend(self.stay.drain(..).chain(self.left.by_ref()));
     }
 }
 

@@ -1,13 +1,14 @@
 //! The tasks that write dirty outboxes.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use super::backlog::Backlog;
 use super::{Frames, KEEP_CAPACITY, Outbox};
 use crate::limits::Limits;
+use crate::supervisor::Supervisor;
 
 /// How many connections are written before other tasks get a turn.
 ///
@@ -20,17 +21,28 @@ const CONNECTIONS_PER_TURN: usize = 64;
 ///
 /// What a worker has pushed is written by the task that it woke, which mostly runs on the same worker next: what was queued
 /// is in its cache, no other worker is woken, and several write at the same time. An outbox is on one list at most.
+///
+/// What is dirty stays on its list, or returns there if a task is cut off: one that is begun again after a panic finds it.
 pub struct Flusher {
     lists: Box<[List]>,
     pub(super) backlog: Backlog,
+    /// Runs the tasks, from their start.
+    tasks: OnceLock<Supervisor>,
 }
 
 /// A dirty list, and the waker of the one task that writes it. No two of them share a cache line.
 #[derive(Default)]
 #[repr(align(128))]
 struct List {
-    dirty: Mutex<Vec<Arc<Outbox>>>,
+    dirty: Mutex<Dirty>,
     wake: Notify,
+}
+
+#[derive(Default)]
+struct Dirty {
+    outboxes: Vec<Arc<Outbox>>,
+    /// Nobody writes any more.
+    is_ended: bool,
 }
 
 impl Default for Flusher {
@@ -43,7 +55,11 @@ impl Flusher {
     /// A flusher of outboxes that together hold at most so many bytes for clients that take nothing at the moment.
     pub(crate) fn new(outboxes: usize) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { lists: (0..workers).map(|_| List::default()).collect(), backlog: Backlog::new(outboxes) }
+        Self {
+            lists: (0..workers).map(|_| List::default()).collect(),
+            backlog: Backlog::new(outboxes),
+            tasks: OnceLock::new(),
+        }
     }
 
     /// Waits until the outboxes hold so much that somebody should look who is [too slow](Self::too_slow).
@@ -56,31 +72,50 @@ impl Flusher {
         self.backlog.too_slow()
     }
 
-    /// Starts the tasks that write, on the current runtime. They end when they are aborted, and close what they had still
-    /// to write.
-    pub fn spawn(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
-        let run = |index: usize| {
+    /// Starts the tasks that write.
+    pub fn start(self: &Arc<Self>, tasks: &Supervisor) {
+        // It is started once; another runtime would not serve its sockets.
+        let _ = self.tasks.set(tasks.clone());
+        for index in 0..self.lists.len() {
             let flusher = self.clone();
-            tokio::spawn(async move { flusher.lists[index].run().await })
-        };
-        (0..self.lists.len()).map(run).collect()
+            tasks.spawn("flusher", move || {
+                let flusher = flusher.clone();
+                async move { flusher.lists[index].run().await }
+            });
+        }
+    }
+
+    /// Closes what is still to be written, and from now on whatever is put on a list: a connection that waits for its last frame
+    /// to leave would wait for ever.
+    pub(crate) fn end(&self) {
+        for list in &self.lists {
+            let mut dirty = list.dirty();
+            dirty.is_ended = true;
+            let outboxes = std::mem::take(&mut dirty.outboxes);
+            drop(dirty);
+            outboxes.iter().for_each(|outbox| outbox.close());
+        }
     }
 
     /// Puts an outbox on the list.
     pub fn mark(&self, outbox: Arc<Outbox>) {
-        let list = self.own();
-        list.dirty().push(outbox);
-        list.wake.notify_one();
+        self.own().mark(|outboxes| outboxes.push(outbox));
     }
 
     /// Puts all of them on the list, and empties `outboxes`.
     pub fn mark_all(&self, outboxes: &mut Vec<Arc<Outbox>>) {
-        if outboxes.is_empty() {
-            return;
+        if !outboxes.is_empty() {
+            self.own().mark(|dirty| dirty.append(outboxes));
         }
-        let list = self.own();
-        list.dirty().append(outboxes);
-        list.wake.notify_one();
+    }
+
+    /// Closes an outbox in a while; at once, if nobody writes.
+    pub(super) fn close_in(&self, delay: Duration, outbox: Arc<Outbox>) {
+        let Some(tasks) = self.tasks.get() else { return outbox.close() };
+        tasks.runtime().spawn(async move {
+            tokio::time::sleep(delay).await;
+            outbox.close();
+        });
     }
 
     /// The list of this thread. Threads that are no workers use the first one.
@@ -90,32 +125,42 @@ impl Flusher {
 }
 
 impl List {
+    fn mark(&self, add: impl FnOnce(&mut Vec<Arc<Outbox>>)) {
+        let mut dirty = self.dirty();
+        add(&mut dirty.outboxes);
+        if dirty.is_ended {
+            let outboxes = std::mem::take(&mut dirty.outboxes);
+            drop(dirty);
+            return outboxes.iter().for_each(|outbox| outbox.close());
+        }
+        drop(dirty);
+        self.wake.notify_one();
+    }
+
     async fn run(&self) {
-        let mut batch = Batch { list: self, outboxes: Vec::new() };
+        let mut batch = Batch { list: self, outboxes: Vec::new(), written: 0 };
         let mut spare = Frames::new();
         loop {
-            std::mem::swap(&mut batch.outboxes, &mut *self.dirty());
+            std::mem::swap(&mut batch.outboxes, &mut self.dirty().outboxes);
             if batch.outboxes.is_empty() {
                 self.wake.notified().await;
                 continue;
             }
-            let mut turn = 0;
-            for outbox in &batch.outboxes {
+            while let Some(outbox) = batch.outboxes.get(batch.written) {
                 outbox.flush(&mut spare);
                 if spare.capacity() > KEEP_CAPACITY * 64 {
                     spare = Frames::new();
                 }
-                turn += 1;
-                if turn == CONNECTIONS_PER_TURN {
-                    turn = 0;
+                batch.written += 1;
+                if batch.written.is_multiple_of(CONNECTIONS_PER_TURN) {
                     tokio::task::yield_now().await;
                 }
             }
-            batch.outboxes.clear();
+            batch.clear();
         }
     }
 
-    fn dirty(&self) -> MutexGuard<'_, Vec<Arc<Outbox>>> {
+    fn dirty(&self) -> MutexGuard<'_, Dirty> {
         self.dirty.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -124,12 +169,24 @@ impl List {
 struct Batch<'a> {
     list: &'a List,
     outboxes: Vec<Arc<Outbox>>,
+    /// How many of them are.
+    written: usize,
+}
+
+impl Batch<'_> {
+    fn clear(&mut self) {
+        self.outboxes.clear();
+        self.written = 0;
+    }
 }
 
 impl Drop for Batch<'_> {
-    /// Nobody writes them any more: a connection that waits for its last frame to leave would wait for ever.
+    /// What isn't written goes back on the list. The first of it may be what made the task panic; if it does so again, only that
+    /// connection is closed.
     fn drop(&mut self) {
-        let marked = std::mem::take(&mut *self.list.dirty());
-        self.outboxes.drain(..).chain(marked).for_each(|outbox| outbox.close());
+        let mut left = self.outboxes.drain(..).skip(self.written);
+        let first = left.next().filter(|first| first.may_be_tried_again());
+        let left: Vec<_> = first.into_iter().chain(left).collect();
+        self.list.mark(|outboxes| outboxes.extend(left));
     }
 }

@@ -9,6 +9,7 @@ mod flusher;
 mod gather;
 
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -58,7 +59,8 @@ pub trait Sink: Send + Sync + 'static {
         self.try_write(frames)
     }
 
-    /// Arranges for [`Outbox::resume`] to be called once the connection can be written again.
+    /// Arranges for [`Outbox::resume`] to be called once the connection can be written again. It is called from a task of the
+    /// server's runtime, as [`try_write`](Self::try_write) is.
     fn wait_writable(&self, outbox: Arc<Outbox>);
 
     /// Closes the connection; the connector then sees the end of its input.
@@ -103,6 +105,8 @@ struct State {
     listed: bool,
     /// The time in which the last frames must leave has begun.
     lingering: bool,
+    /// Writing it made the flusher panic.
+    faulty: bool,
     closing: Closing,
 }
 
@@ -305,11 +309,19 @@ impl Outbox {
     /// Closes in a while. The time doesn't begin before the sink was offered something: where every worker is busy with
     /// something else, a timer may fire before the flusher has had its first turn.
     fn close_in_time(self: &Arc<Self>) {
-        let outbox = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(LINGER).await;
-            outbox.close();
-        });
+        self.flusher.close_in(LINGER, self.clone());
+    }
+
+    /// Whether the flusher should try to write again after a panic; the second time the outbox is closed, and it should not.
+    fn may_be_tried_again(&self) -> bool {
+        if !std::mem::replace(&mut self.lock().faulty, true) {
+            return true;
+        }
+        // This runs while the first panic is on its way.
+        let closed = catch_unwind(AssertUnwindSafe(|| self.close()));
+        let session = self.session().map(tracing::field::display);
+        tracing::error!(session, closed = closed.is_ok(), "writing to a connection panics: it is closed");
+        false
     }
 
     /// Closes at once; what is queued is lost.
@@ -346,24 +358,26 @@ impl Outbox {
     fn flush(self: &Arc<Self>, spare: &mut Frames) {
         let mut frames = 0;
         loop {
-            let mut progress = {
+            let mut taken = {
                 let mut state = self.lock();
                 if state.queue.is_empty() {
                     return self.drained(state, spare, frames >= BURST);
                 }
                 std::mem::swap(&mut state.queue, spare);
                 (state.taken, state.blocked) = (true, false);
-                Progress { written: state.written, sent: 0, done: 0 }
+                let progress = Progress { written: state.written, sent: 0, done: 0 };
+                Taken { outbox: self, frames: spare, progress }
             };
-            frames += spare.len();
-            let result = self.write(spare, &mut progress);
-            self.lock().put_back(spare, &progress);
+            frames += taken.frames.len();
+            let result = self.write(taken.frames, &mut taken.progress);
+            let took = taken.progress.sent > 0;
+            drop(taken);
             match result {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let mut state = self.lock();
                     let begins = state.block();
-                    self.stall(&mut state, progress.sent > 0);
+                    self.stall(&mut state, took);
                     drop(state);
                     if begins {
                         self.close_in_time();
@@ -423,6 +437,19 @@ impl Outbox {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Frames that are being written. What isn't written goes back, also if the sink panics.
+struct Taken<'a> {
+    outbox: &'a Outbox,
+    frames: &'a mut Frames,
+    progress: Progress,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.outbox.lock().put_back(self.frames, &self.progress);
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use tokio::runtime::Handle;
+
 use super::backlog::STALL;
 use super::*;
+use crate::supervisor::Supervisor;
 
 #[derive(Default)]
 struct Wire {
@@ -61,8 +64,14 @@ async fn settle() {
 
 fn outbox(limit: usize) -> (Arc<Outbox>, Arc<Wire>) {
     let (wire, flusher) = (Arc::new(Wire::default()), Arc::new(Flusher::default()));
-    flusher.spawn();
+    start(&flusher);
     (Outbox::new(TestSink(wire.clone()), flusher, FormatId(0), limit), wire)
+}
+
+fn start(flusher: &Arc<Flusher>) -> Supervisor {
+    let tasks = Supervisor::new(Handle::current(), "connector-1", |_| {});
+    flusher.start(&tasks);
+    tasks
 }
 
 fn frame(text: &'static str) -> Bytes {
@@ -175,7 +184,7 @@ async fn a_socket_that_takes_something_when_it_is_asked_is_not_too_slow() {
 /// Outboxes that share a bound, and what each may write.
 fn outboxes(count: usize, bound: usize) -> Vec<(Arc<Outbox>, Arc<Wire>)> {
     let flusher = Arc::new(Flusher::new(bound));
-    flusher.spawn();
+    start(&flusher);
     let one = |_| {
         let wire = Arc::new(Wire::default());
         (Outbox::new(TestSink(wire.clone()), flusher.clone(), FormatId(0), 1_000_000), wire)
@@ -291,7 +300,7 @@ async fn the_second_to_close_in_begins_with_the_first_attempt_to_write() {
     // All workers are busy with something else: the flusher gets no turn.
     tokio::time::sleep(LINGER * 2).await;
     assert!(!wire.closed.load(Ordering::SeqCst));
-    flusher.spawn();
+    start(&flusher);
     settle().await;
     assert_eq!(wire.text(), "kick");
     assert!(wire.closed.load(Ordering::SeqCst));
@@ -316,11 +325,91 @@ async fn a_connection_that_stops_taking_its_last_frames_is_closed_a_second_later
 async fn a_flusher_that_ends_closes_what_it_had_still_to_write() {
     let (wire, flusher) = (Arc::new(Wire::default()), Arc::new(Flusher::default()));
     let outbox = Outbox::new(TestSink(wire.clone()), flusher.clone(), FormatId(0), 100);
-    let tasks = flusher.spawn();
+    let tasks = start(&flusher);
     settle().await;
     outbox.cut(frame("kick"));
-    tasks.iter().for_each(|task| task.abort());
+    tasks.end();
+    flusher.end();
     settle().await;
+    assert!(wire.closed.load(Ordering::SeqCst));
+    let (wire, late) = (Arc::new(Wire::default()), frame("late"));
+    Outbox::new(TestSink(wire.clone()), flusher, FormatId(0), 100).send(late);
+    assert!(wire.closed.load(Ordering::SeqCst), "nobody would write it");
+}
+
+/// A sink that panics so many times before it writes.
+struct Cursed(Arc<Wire>, AtomicUsize);
+
+impl Sink for Cursed {
+    fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+        let panics = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(panics.is_err(), "a sink panics");
+        TestSink(self.0.clone()).try_write(frames)
+    }
+
+    fn wait_writable(&self, outbox: Arc<Outbox>) {
+        TestSink(self.0.clone()).wait_writable(outbox);
+    }
+
+    fn close(&self) {
+        TestSink(self.0.clone()).close();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_costs_no_frame_of_its_own_and_none_of_the_others() {
+    let flusher = Arc::new(Flusher::default());
+    let tasks = start(&flusher);
+    let wires: Vec<_> = (0..3).map(|_| Arc::new(Wire::default())).collect();
+    let mut outboxes: Vec<_> = wires
+        .iter()
+        .zip([0, 1, 0])
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|(wire, panics)| {
+            wire.room.store(100, Ordering::SeqCst);
+            Outbox::new(Cursed(wire.clone(), AtomicUsize::new(panics)), flusher.clone(), FormatId(0), 100)
+        })
+        .collect();
+    assert!(outboxes.iter().all(|outbox| outbox.append(frame("news")) == Appended::NeedsFlush));
+    let all = outboxes.clone();
+    flusher.mark_all(&mut outboxes);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(wires.iter().all(|wire| wire.text() == "news"));
+    // And it is told only once.
+    assert_eq!(wires.iter().map(|wire| wire.writes.load(Ordering::SeqCst)).sum::<usize>(), 3);
+    assert!(tasks.trip("flusher") > 0);
+    assert!(all.iter().all(|outbox| outbox.send(frame("!")) == Appended::NeedsFlush));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(wires.iter().all(|wire| wire.text() == "news!"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_sink_always_panics_is_closed_and_the_others_go_on() {
+    let flusher = Arc::new(Flusher::default());
+    let _tasks = start(&flusher);
+    let [cursed, fine] = [usize::MAX, 0].map(|panics| {
+        let wire = Arc::new(Wire::default());
+        wire.room.store(100, Ordering::SeqCst);
+        let sink = Cursed(wire.clone(), AtomicUsize::new(panics));
+        (Outbox::new(sink, flusher.clone(), FormatId(0), 100), wire)
+    });
+    cursed.0.send(frame("news"));
+    fine.0.send(frame("news"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(cursed.1.closed.load(Ordering::SeqCst) && !fine.1.closed.load(Ordering::SeqCst));
+    assert_eq!((cursed.1.text(), fine.1.text()), (String::new(), "news".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_second_of_a_blocked_connection_may_begin_in_a_thread_without_a_runtime() {
+    let (outbox, wire) = outbox(100);
+    outbox.send(frame("news"));
+    settle().await;
+    let kicking = outbox.clone();
+    std::thread::spawn(move || kicking.cut(frame("kick"))).join().unwrap();
+    assert!(!wire.closed.load(Ordering::SeqCst));
+    tokio::time::sleep(LINGER * 2).await;
     assert!(wire.closed.load(Ordering::SeqCst));
 }
 

@@ -6,14 +6,14 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 
-use crate::app::{Core, Task};
+use crate::app::{Core, Task, Work};
 use crate::boundary::{self, Site};
 use crate::envelope::Answer;
 use crate::error::{Error, ErrorKind};
+use crate::handling::at_once;
 use crate::remote::Inbound;
 use crate::server::ServerId;
 use crate::session::{self, Forwarded, Origin};
@@ -28,35 +28,29 @@ pub(crate) enum Job {
 
 /// Queues by first argument. A lane polls each job once, in the order of arrival, and spawns it only if it is still
 /// pending: short jobs never cost a task, long ones never hold up the lane.
-pub(crate) struct Lanes {
-    lanes: Vec<mpsc::Sender<Job>>,
-    tasks: Vec<AbortHandle>,
-}
+///
+/// What waits in a lane is not the task's: one that is begun again after a panic goes on with it.
+pub(crate) struct Lanes(Vec<mpsc::Sender<Job>>);
 
 impl Lanes {
     pub(crate) fn start(core: &Arc<Core>) -> Self {
-        let mut lanes = Vec::new();
-        let mut tasks = Vec::new();
-        for _ in 0..core.limits.lanes.max(1) {
+        let lanes = (0..core.limits.lanes.max(1)).map(|_| {
             let (sender, receiver) = mpsc::channel(core.limits.lane_queue.max(1));
-            lanes.push(sender);
-            tasks.push(core.executor.spawn(run(core.clone(), receiver)).abort_handle());
-        }
-        Self { lanes, tasks }
+            let (lane, receiver) = (core.clone(), Arc::new(Mutex::new(receiver)));
+            core.tasks.spawn_on(&core.executor, "lane", move || run(lane.clone(), receiver.clone()));
+            sender
+        });
+        Self(lanes.collect())
     }
 
     /// Queues a job in the lane of its key; false if that is full.
     pub(crate) fn push(&self, key: u64, job: Job) -> bool {
-        let lane = key as usize % self.lanes.len();
-        self.lanes[lane].try_send(job).is_ok()
-    }
-
-    pub(crate) fn stop(&self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
+        self.0[key as usize % self.0.len()].try_send(job).is_ok()
     }
 }
 
-async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
+async fn run(core: Arc<Core>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+    let mut jobs = jobs.lock().await;
     while let Some(job) = jobs.recv().await {
         let mut work: BoxFuture<'static, ()> = match job {
             Job::Call { from, seq, method, origin, args, task } => {
@@ -64,8 +58,7 @@ async fn run(core: Arc<Core>, mut jobs: mpsc::Receiver<Job>) {
             }
             Job::Turn { message, alone } => Box::pin(session::turn(core.clone(), message, alone)),
         };
-        let first = futures::future::poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
-        if first.is_pending() {
+        if at_once(work.as_mut()).await.is_pending() {
             core.executor.spawn(work);
         }
     }
@@ -94,7 +87,15 @@ async fn answer(core: &Arc<Core>, from: &ServerId, seq: u64, method: u32, args: 
     let result = match core.node() {
         Some(node) => {
             let site = Site::new(core, "remote").method(method);
-            boundary::run(site, || node.answer(method, &inbound)).await.flatten()
+            let mut run = pin!(boundary::run(site, || node.answer(method, &inbound)));
+            let ended = match at_once(run.as_mut()).await {
+                Poll::Ready(ended) => ended,
+                Poll::Pending => {
+                    let _entered = core.underway.enter(Work::Call { method, from: from.clone() });
+                    run.await
+                }
+            };
+            ended.flatten()
         }
         None => Err(Error::of(ErrorKind::Closed, "the server is stopping")),
     };

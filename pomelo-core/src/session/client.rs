@@ -568,6 +568,16 @@ impl ClientSession {
         }
     }
 
+    /// What of the session has not ended, for a stop that waits for it.
+    pub(crate) fn unfinished(&self) -> Option<String> {
+        let (id, state) = (self.id, self.lock());
+        match (state.phase, state.unanswered) {
+            (Phase::Open | Phase::Leaving, 0) | (Phase::Closed, _) => None,
+            (Phase::Closing, 0) => Some(format!("session {id} to close")),
+            (_, unanswered) => Some(format!("session {id}, {unanswered} of its messages unanswered")),
+        }
+    }
+
     /// Has a server told when the session closes; false if it is closed already.
     pub(crate) fn subscribe(&self, server: &ServerId) -> bool {
         let mut state = self.lock();

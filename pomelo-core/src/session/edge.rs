@@ -258,6 +258,11 @@ impl Edge {
         Answer::Done(0)
     }
 
+    /// The sessions whose closing has begun and isn't over.
+    pub(crate) fn sessions_that_close(&self) -> Vec<Arc<ClientSession>> {
+        self.tables().closing.values().cloned().collect()
+    }
+
     /// Acts on a session for a handler, here or on a backend.
     ///
     /// Ready at once, but for kicking, and for binding: sessions of that user may still be closing, and listeners may have to be

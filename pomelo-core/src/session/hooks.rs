@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Incarnation, Origin, Session, SessionId};
-use crate::app::Core;
+use crate::app::{Core, Work};
 use crate::boundary::{self, Site};
 use crate::counters::Dropped;
 use crate::envelope::{Answer, Message, SessionOp, Snapshot};
@@ -245,6 +245,7 @@ pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
         if hooks.is_empty() {
             break;
         }
+        let _entered = core.underway.enter(Work::Hooks(id));
         for (_, hook) in hooks {
             let session = Session::closed(&core, closed.clone());
             let site = Site::new(&core, "on_closed").of(id);

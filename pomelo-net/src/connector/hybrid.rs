@@ -215,14 +215,11 @@ impl Connector for Hybrid {
             let port = Port::new(frontend.clone(), &self.options)?;
             let listener = listen(frontend.server(), &self.options).await?;
             let address = listener.local_addr()?;
-            let accepting = tokio::spawn(accept(listener, port));
-            let stop = move || -> BoxFuture<'static, ()> {
-                Box::pin(async move {
-                    accepting.abort();
-                    // It ends as cancelled; then the port is free.
-                    let _ = accepting.await;
-                })
-            };
+            let listener = Arc::new(listener);
+            let accepting =
+                frontend.tasks().spawn_guarded("accept", move || accept(listener.clone(), port.clone()));
+            // When the task is gone, the port is free; also if nobody calls this and it is dropped.
+            let stop = move || -> BoxFuture<'static, ()> { Box::pin(accepting.end()) };
             Ok(Listening { address, protocol: "tcp+ws", stop: Box::new(stop) })
         })
     }

@@ -101,12 +101,14 @@ impl Sink for LineSink {
 
     fn wait_writable(&self, outbox: Arc<Outbox>) {
         let line = self.0.clone();
+        let resume = Resume(outbox);
+        // The flusher calls this from one of its tasks.
         tokio::spawn(async move {
+            let _resume = resume;
             if let Some(line) = line.upgrade() {
                 // An error shows again in the write that follows.
                 let _ = line.write.writable().await;
             }
-            outbox.resume();
         });
     }
 
@@ -114,5 +116,14 @@ impl Sink for LineSink {
         if let Some(line) = self.0.upgrade() {
             line.close();
         }
+    }
+}
+
+/// Has an outbox go on when this is dropped, however the wait for room has ended.
+struct Resume(Arc<Outbox>);
+
+impl Drop for Resume {
+    fn drop(&mut self) {
+        self.0.resume();
     }
 }

@@ -63,8 +63,9 @@ async fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts clients until it is aborted; each gets a task of its own.
-pub(super) async fn accept(listener: TcpListener, port: Arc<Port>) {
+/// Accepts clients until it is aborted; each gets a task of its own. Those that wait are the listener's, so they are there also
+/// for the next run.
+pub(super) async fn accept(listener: Arc<TcpListener>, port: Arc<Port>) {
     let mut was_fine = true;
     loop {
         match listener.accept().await {

@@ -69,11 +69,11 @@ impl Port {
         };
         Ok(Arc::new(Self {
             flusher: frontend.flusher(),
+            wheel: Wheel::spawn(frontend.tasks(), shortest),
             frontend,
             options: options.clone(),
             settings: Arc::new(settings),
             patience,
-            wheel: Wheel::spawn(shortest),
             tcp,
             websocket,
             deflate,

@@ -1,8 +1,9 @@
 //! The deadlines of all connections of a connector, at the price of one timer.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+use pomelo_core::supervisor::Supervisor;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::alarm::{Alarm, Visit};
@@ -35,20 +36,10 @@ impl Wheel {
     ///
     /// An alarm rings up to a sixteenth of that late (an eighth of a heartbeat, by default), at most half a second, and
     /// never early.
-    pub(super) fn spawn(shortest: Duration) -> Arc<Self> {
+    pub(super) fn spawn(tasks: &Supervisor, shortest: Duration) -> Arc<Self> {
         let wheel = Arc::new(Self::new(shortest));
-        let (weak, resolution) = (Arc::downgrade(&wheel), wheel.resolution);
-        tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(resolution);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                match weak.upgrade() {
-                    Some(wheel) => wheel.turn(Instant::now()),
-                    None => return,
-                }
-            }
-        });
+        let weak = Arc::downgrade(&wheel);
+        tasks.spawn("wheel", move || turn(weak.clone()));
         wheel
     }
 
@@ -75,21 +66,51 @@ impl Wheel {
         loop {
             let next = self.ring().next(now);
             let Some(alarms) = next else { return };
-            let mut later = Vec::new();
-            for alarm in alarms {
+            let mut slot = Slot { wheel: self, alarms: alarms.into_iter(), later: Vec::new() };
+            for alarm in slot.alarms.by_ref() {
                 if let Visit::Later(tick) = alarm.visit(now) {
-                    later.push((alarm, tick));
+                    slot.later.push((alarm, tick));
                 }
-            }
-            let mut ring = self.ring();
-            for (alarm, tick) in later {
-                ring.put(alarm, tick, self.reach);
             }
         }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The alarms of a slot that is being turned. Those that aren't done return to the wheel, also if the turn is cut off.
+struct Slot<'a> {
+    wheel: &'a Wheel,
+    /// Not looked at yet.
+    alarms: std::vec::IntoIter<Arc<Alarm>>,
+    later: Vec<(Arc<Alarm>, u64)>,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut ring = self.wheel.ring();
+        for (alarm, tick) in self.later.drain(..) {
+            ring.put(alarm, tick, self.wheel.reach);
+        }
+        for alarm in self.alarms.by_ref() {
+            ring.put(alarm, 0, self.wheel.reach);
+        }
+    }
+}
+
+/// Turns a wheel until that is dropped.
+async fn turn(wheel: Weak<Wheel>) {
+    let Some(resolution) = wheel.upgrade().map(|wheel| wheel.resolution) else { return };
+    let mut ticks = tokio::time::interval(resolution);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match wheel.upgrade() {
+            Some(wheel) => wheel.turn(Instant::now()),
+            None => return,
+        }
     }
 }
 
@@ -117,7 +138,16 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::task::{Wake, Waker};
+
+    use tokio::runtime::Handle;
+
     use super::*;
+
+    fn tasks() -> Supervisor {
+        Supervisor::new(Handle::current(), "connector-1", |_| {})
+    }
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -129,7 +159,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_alarm_rings_never_early_and_hardly_late() {
-        let wheel = Wheel::spawn(SECOND);
+        let tasks = tasks();
+        let wheel = Wheel::spawn(&tasks, SECOND);
         tokio::time::sleep(Duration::from_millis(77)).await;
         for after in [SECOND, SECOND * 3, SECOND * 100] {
             let alarm = alarm_at(&wheel, after);
@@ -142,7 +173,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_alarm_that_is_set_again_in_time_never_rings() {
-        let wheel = Wheel::spawn(SECOND);
+        let tasks = tasks();
+        let wheel = Wheel::spawn(&tasks, SECOND);
         let alarm = alarm_at(&wheel, SECOND);
         for _ in 0..100 {
             tokio::time::sleep(SECOND * 9 / 10).await;
@@ -154,7 +186,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_may_come_nearer_down_to_the_shortest() {
-        let wheel = Wheel::spawn(SECOND);
+        let tasks = tasks();
+        let wheel = Wheel::spawn(&tasks, SECOND);
         let alarm = alarm_at(&wheel, SECOND * 60);
         tokio::time::sleep(SECOND / 3).await;
         wheel.set(&alarm, Instant::now() + SECOND);
@@ -164,7 +197,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_alarm_that_rang_can_be_set_again() {
-        let wheel = Wheel::spawn(SECOND);
+        let tasks = tasks();
+        let wheel = Wheel::spawn(&tasks, SECOND);
         let alarm = alarm_at(&wheel, SECOND);
         tokio::time::sleep(SECOND * 2).await;
         assert!(alarm.has_rung());
@@ -176,7 +210,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_wheel_forgets_what_is_off() {
-        let wheel = Wheel::spawn(SECOND);
+        let tasks = tasks();
+        let wheel = Wheel::spawn(&tasks, SECOND);
         let alarm = alarm_at(&wheel, SECOND);
         alarm.off();
         tokio::time::sleep(SECOND * 2).await;
@@ -190,5 +225,41 @@ mod tests {
         let alarms: Vec<_> = (1..=50).map(|n| alarm_at(&wheel, SECOND * n)).collect();
         wheel.turn(Instant::now() + SECOND * 50);
         assert!(alarms.iter().all(|alarm| alarm.has_rung()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wheel_whose_task_panics_rings_all_that_it_held() {
+        let tasks = tasks();
+        let wheel = Wheel::spawn(&tasks, SECOND);
+        let alarms: Vec<_> = (1..=50).map(|n| alarm_at(&wheel, SECOND * n / 10)).collect();
+        for _ in 0..5 {
+            tokio::time::sleep(SECOND).await;
+            assert_eq!(tasks.trip("wheel"), 1);
+        }
+        tokio::time::sleep(SECOND * 3).await;
+        assert!(alarms.iter().all(|alarm| alarm.has_rung()));
+    }
+
+    /// A task that can't even be woken.
+    struct Cursed;
+
+    impl Wake for Cursed {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker panics");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_that_panics_costs_the_others_of_its_slot_nothing() {
+        let wheel = Wheel::new(SECOND);
+        let (before, cursed) = (alarm_at(&wheel, SECOND), alarm_at(&wheel, SECOND));
+        let (after, later) = (alarm_at(&wheel, SECOND), alarm_at(&wheel, SECOND));
+        wheel.set(&later, Instant::now() + SECOND * 9);
+        cursed.register(&Waker::from(Arc::new(Cursed)));
+        let turn = |seconds| catch_unwind(AssertUnwindSafe(|| wheel.turn(Instant::now() + SECOND * seconds)));
+        assert!(turn(2).is_err());
+        assert!(turn(3).is_ok());
+        assert!(before.has_rung() && after.has_rung() && !later.has_rung());
+        assert!(turn(10).is_ok() && later.has_rung());
     }
 }

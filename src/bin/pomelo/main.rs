@@ -26,13 +26,18 @@ fn main() -> ExitCode {
             if ok && printed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(failure) => {
-            eprintln!("pomelo: {failure}");
+            say(format_args!("pomelo: {failure}"));
             if let Some(hint) = failure.hint() {
-                eprintln!("{hint}");
+                say(format_args!("{hint}"));
             }
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
+}
+
+/// Says something to whoever watches. If nobody can read it, the command goes on all the same.
+pub(crate) fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Prints a text; false if it can't. Whoever reads no further, as `head` does, has what was wanted.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::admin::Admin;
 use super::children::{Children, is_taken, last_words};
 use super::config::{MasterConfig, Users};
-use super::run::{failures, line};
+use super::run::{failures, line, say};
 use super::setup::{MasterSetup, Only};
 
 /// A master that doesn't answer by then will not.
@@ -61,8 +61,8 @@ async fn servers_start(setup: &MasterSetup, config: &MasterConfig) -> Result<()>
         // Then nobody can ask the master anything.
         None => vec![],
     };
-    outcomes.iter().for_each(|outcome| print!("{}", line(outcome)));
-    println!("The application is running in the background now.");
+    outcomes.iter().for_each(|outcome| say(format_args!("{}", line(outcome))));
+    say(format_args!("The application is running in the background now.\n"));
     match failures(&outcomes) {
         None => Ok(()),
         Some(failures) => Err(Error::of(ErrorKind::Config, failures)),

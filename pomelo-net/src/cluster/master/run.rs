@@ -78,7 +78,7 @@ pub(super) fn failures(outcomes: &[Outcome]) -> Option<String> {
 }
 
 /// To the terminal, or the log of a master in the background.
-fn say(text: std::fmt::Arguments<'_>) {
+pub(super) fn say(text: std::fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
     // A terminal that is gone must not end the servers.
     let _ = out.write_fmt(text).and_then(|()| out.flush());

@@ -179,9 +179,13 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Also when the application's code has panicked in here.
+    /// Gives back what the connection has: its place in the wheel, its outbox, its session. The seat and the socket follow. So it
+    /// is also if something has panicked in here.
     fn drop(&mut self) {
         self.alarm.off();
+        if let Some(outbox) = &self.outbox {
+            outbox.close();
+        }
         if let Some(session) = self.session.take() {
             session.close(CloseMode::Gone, "its connection failed");
         }

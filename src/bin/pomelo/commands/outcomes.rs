@@ -6,6 +6,7 @@ use super::{Done, render};
 use crate::admin::{Admin, AdminError, Outcome, Which};
 use crate::failure::Failure;
 use crate::operator::Operator;
+use crate::say;
 use crate::table::{self, Tone, cell};
 
 /// A change to the servers.
@@ -58,9 +59,11 @@ async fn make(change: Change, admin: &Admin) -> Result<Vec<Outcome>, AdminError>
 /// Says what is going to take a while.
 fn announce(change: &Change) {
     match change {
-        Change::Stop(ids) if ids.is_empty() => eprintln!("Closing the application......\nPlease wait......"),
-        Change::Stop(ids) => eprintln!("Closing {}......", ids.join(", ")),
-        Change::Restart { .. } => eprintln!("Restarting one server after the other......"),
+        Change::Stop(ids) if ids.is_empty() => {
+            say(format_args!("Closing the application......\nPlease wait......"))
+        }
+        Change::Stop(ids) => say(format_args!("Closing {}......", ids.join(", "))),
+        Change::Restart { .. } => say(format_args!("Restarting one server after the other......")),
         Change::Kill | Change::Add(_) => {}
     }
 }

@@ -58,9 +58,21 @@ impl Logs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         }
-        fs::copy(file, older(file))?;
+        let copied = fs::copy(file, older(file));
+        if copied.as_ref().is_err_and(is_full) {
+            // It would stay too long as long as the disk is full, and keep it full. The older one is cut off somewhere.
+            tracing::warn!(file = %file.display(), "the disk is full: what was logged is dropped");
+            fs::remove_file(older(file))?;
+        } else {
+            copied?;
+        }
         OpenOptions::new().write(true).open(file)?.set_len(0)
     }
+}
+
+/// Whether there is no room on the disk. That must not keep a server from running.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn older(file: &Path) -> PathBuf {

@@ -28,6 +28,8 @@ use place::is_here;
 pub(super) use place::is_taken;
 pub(super) use watch::watch;
 
+use logs::is_full;
+
 use super::config::MasterConfig;
 use super::hub::Hub;
 use super::setup::{MasterLimits, MasterSetup};
@@ -101,17 +103,29 @@ impl Children {
             false => self.program.there(info),
         };
         let line = line.map_err(|problem| Error::of(ErrorKind::Config, problem))?;
-        let log = self.logs.open(&info.id)?;
+        let [out, err] = self.output(&info.id)?;
         let mut command = line.to_command();
         // What reads its output is a file.
         command.env("NO_COLOR", "1");
         if self.is_crowded(&info.host) && std::env::var_os(WORKERS).is_none() {
             command.env(WORKERS, "1");
         }
-        command.current_dir(&self.program.dir).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.current_dir(&self.program.dir).stdin(Stdio::null()).stdout(out).stderr(err);
         command
             .spawn()
             .map_err(|error| Error::from(error).context(format_args!("cannot run {}", line.program)))
+    }
+
+    /// The log of a server, for both of its outputs. On a full disk it runs without one.
+    fn output(&self, id: &str) -> Result<[Stdio; 2]> {
+        let opened = self.logs.open(id).and_then(|log| Ok([log.try_clone()?.into(), log.into()]));
+        match opened {
+            Err(error) if is_full(&error) => {
+                tracing::warn!(server = id, %error, "the disk is full: the server starts without a log");
+                Ok([Stdio::null(), Stdio::null()])
+            }
+            opened => Ok(opened?),
+        }
     }
 
     /// Whether a host has a server for each of its cores; other hosts are taken to be like this one. Then more threads

@@ -20,6 +20,8 @@ async fn main() -> pomelo::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(is_terminal)
+        // A log that can't be written, as on a full disk, is no reason to panic.
+        .log_internal_errors(false)
         .init();
     App::builder()
         .config_dir("config")

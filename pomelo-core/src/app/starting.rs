@@ -1,0 +1,222 @@
+//! Starting servers, all of a process together: components and links first, then clients, then the registration.
+
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures::future::{Either, join_all, select, select_all};
+
+use super::component::Components;
+use super::configure::{Lifecycle, LifecycleHooks};
+use super::membership::CoreWatcher;
+use super::node::Installed;
+use super::up::{Ending, Live, Thread, run_hooks};
+use super::{App, Cluster, Core, CoreInbox, Event, Network, inbox, relief};
+use crate::cluster::{Member, MethodTable};
+use crate::connector::Connector;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::Encoding;
+use crate::session::Frontend;
+use crate::supervisor::Supervisor;
+
+/// A server that is put together.
+pub(super) struct Server<R> {
+    pub(super) app: App<R>,
+    pub(super) node: Installed,
+    pub(super) methods: Arc<MethodTable>,
+    pub(super) connectors: Vec<Arc<dyn Connector>>,
+    pub(super) hooks: LifecycleHooks<R>,
+    pub(super) components: Components<R>,
+    pub(super) thread: Thread,
+}
+
+/// What others learn of a server, and what takes its clients.
+struct Public {
+    methods: Arc<MethodTable>,
+    connectors: Vec<Arc<dyn Connector>>,
+}
+
+/// Starts servers; if one can't, those that were up are ended again.
+pub(super) async fn start<R: Cluster>(servers: Vec<Server<R>>, network: &Network) -> Result<Vec<Live<R>>> {
+    let (mut servers, public): (Vec<_>, Vec<_>) = servers.into_iter().map(Server::split).unzip();
+    let tasks: Vec<_> = servers.iter().map(|server| server.app.tasks.clone()).collect();
+    let outcome = {
+        let up = pin!(bring_up(&mut servers, &public, network));
+        match select(up, pin!(one_fails(&tasks))).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right((error, _)) => Err(error),
+        }
+    };
+    match outcome {
+        Ok(()) => Ok(servers),
+        Err(error) => {
+            end_all(servers, |server| server.app.is_frontend(), |server| server.end(Ending::Failed)).await;
+            Err(error)
+        }
+    }
+}
+
+/// Ends servers: frontends first, so that what runs when their sessions close still finds the others; those of a kind at the
+/// same time, so that the deadlines don't add up.
+pub(super) async fn end_all<T, F: Future<Output = ()>>(
+    servers: Vec<T>,
+    is_frontend: impl Fn(&T) -> bool,
+    end: impl Fn(T) -> F,
+) {
+    let (frontends, backends): (Vec<_>, Vec<_>) = servers.into_iter().partition(is_frontend);
+    join_all(frontends.into_iter().map(&end)).await;
+    join_all(backends.into_iter().map(&end)).await;
+}
+
+async fn one_fails(tasks: &[Supervisor]) -> Error {
+    match tasks.is_empty() {
+        true => std::future::pending().await,
+        false => select_all(tasks.iter().map(|tasks| Box::pin(tasks.failed()))).await.0,
+    }
+}
+
+impl<R> Server<R> {
+    fn split(self) -> (Live<R>, Public) {
+        let Self { app, node, methods, connectors, hooks, components, thread } = self;
+        (Live::new(app, node, hooks, components, thread), Public { methods, connectors })
+    }
+}
+
+async fn bring_up<R: Cluster>(servers: &mut [Live<R>], public: &[Public], network: &Network) -> Result<()> {
+    for (server, public) in servers.iter_mut().zip(public) {
+        // 1. What the application has of its own is there before the first message.
+        let app = server.app.clone();
+        let named = |error: Error| error.context(app.server_id());
+        let limit = app.limits.component_timeout;
+        run_hooks("before_startup", &server.hooks.before_startup, &app, limit).await.map_err(named)?;
+        server.components.start(&app).await.map_err(named)?;
+        // 2. Others can reach it.
+        join(&app, public, network).await.map_err(named)?;
+        server.is_joined = true;
+        supervise(&app);
+    }
+    wait_for_links(servers).await;
+    for server in &*servers {
+        server.app.has_its_id().await?;
+    }
+    // 3. Clients can connect.
+    for (server, public) in servers.iter_mut().zip(public) {
+        let app = server.app.clone();
+        server.components.after_start(&app).await.map_err(|error| error.context(app.server_id()))?;
+        let frontend = Frontend::new(Arc::clone(&app));
+        for connector in &public.connectors {
+            server.listening.push(connector.clone().start(frontend.clone()).await?);
+        }
+    }
+    for server in &*servers {
+        let app = &server.app;
+        let limit = app.limits.component_timeout;
+        run_hooks("after_startup", &server.hooks.after_startup, app, limit)
+            .await
+            .map_err(|error| error.context(app.server_id()))?;
+        app.emit(Event::StartServer);
+        app.heard().await;
+    }
+    // 4. The cluster knows it.
+    for server in &*servers {
+        register(&server.app, network).await.map_err(|error| error.context(server.app.server_id()))?;
+        server.app.started();
+    }
+    for server in &*servers {
+        let (app, hooks) = (server.app.clone(), server.hooks.after_start_all.clone());
+        match app.view.known().is_complete() {
+            true => started_all(app, hooks).await?,
+            false => wait_for_all(&app, hooks),
+        }
+    }
+    Ok(())
+}
+
+/// Starts the tasks that a server needs as long as it is up.
+fn supervise<R: Cluster>(app: &App<R>) {
+    let core: &Arc<Core> = app;
+    core.edge.flusher.start(&core.tasks);
+    let weak = Arc::downgrade(core);
+    core.tasks.spawn("sweep", move || sweep(weak.clone()));
+    let weak = Arc::downgrade(core);
+    core.tasks.spawn("relief of outboxes", move || relief::run(weak.clone()));
+}
+
+/// Waits until the servers of this process can reach all others, or `link_timeout` is over.
+async fn wait_for_links<R: Cluster>(servers: &[Live<R>]) {
+    let all_up = async {
+        for server in servers {
+            server.app.all_linked().await;
+        }
+    };
+    let limit = servers.iter().map(|server| server.app.limits.link_timeout).max().unwrap_or_default();
+    if tokio::time::timeout(limit, all_up).await.is_err() {
+        tracing::info!("not all servers are up yet");
+    }
+}
+
+/// Makes a server reachable.
+async fn join<R: Cluster>(app: &App<R>, public: &Public, network: &Network) -> Result<()> {
+    let mut encodings: Vec<Encoding> =
+        public.connectors.iter().map(|connector| connector.encoding()).collect();
+    encodings.dedup();
+    let (info, incarnation, methods) = (app.info.clone(), app.incarnation(), public.methods.clone());
+    let member = Member { info, incarnation, methods, encodings, leaving: false };
+    // It knows itself first: what others send at once may need it.
+    let _ = app.view.join(member.clone());
+    let outlet = network.transport.bind(member.clone(), Arc::new(CoreInbox(Arc::downgrade(app)))).await?;
+    outlet.expect(&app.config.servers);
+    // It is set once: the server is new.
+    let _ = app.outlet.set(outlet);
+    Ok(())
+}
+
+/// Makes a server known, now that it takes clients and calls.
+async fn register<R: Cluster>(app: &App<R>, network: &Network) -> Result<()> {
+    let Some(member) = app.member() else { return Ok(()) };
+    let watcher = Arc::new(CoreWatcher(Arc::downgrade(app)));
+    let registration = network.discovery.register(member, watcher).await?;
+    // It is set once: the server is new.
+    let _ = app.membership.registration.set(registration);
+    Ok(())
+}
+
+/// Runs the hooks that wait for all servers, once all are up.
+async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Result<()> {
+    app.all_up().await;
+    run_hooks("after_start_all", &hooks, &app, app.limits.component_timeout)
+        .await
+        .map_err(|error| error.context(app.server_id()))?;
+    app.emit(Event::StartAll);
+    app.heard().await;
+    Ok(())
+}
+
+/// As [`started_all`], in the background.
+fn wait_for_all<R: Cluster>(app: &App<R>, hooks: Vec<Lifecycle<R>>) {
+    let own = app.clone();
+    app.tasks.spawn("after_start_all", move || {
+        let started_all = started_all(own.clone(), hooks.clone());
+        async {
+            if let Err(error) = started_all.await {
+                tracing::error!(%error, "after_start_all failed");
+            }
+        }
+    });
+}
+
+/// Answers clients whose request is out at a server that is up and doesn't answer, and tells frontends of the end of
+/// channels for which there was no room before.
+async fn sweep(core: Weak<Core>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let Some(core) = core.upgrade() else { return };
+        core.send_again();
+        // The server that handles it answers at the deadline; this is for when it can't.
+        let limit = core.limits.request_timeout + Duration::from_secs(2);
+        for (seq, waiter) in core.pending.remove_overdue(limit) {
+            let error = Error::of(ErrorKind::Deadline, "no answer came");
+            inbox::settle(&core, seq, waiter, Err(error));
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! A server that is up, and its ends: asked for, by a failure, or because whoever held it let it go.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::component::Components;
+use super::configure::{Lifecycle, LifecycleHooks};
+use super::node::Installed;
+use super::progress::Step;
+use super::{App, Cluster, Core};
+use crate::boundary::{self, Site};
+use crate::connector::Listening;
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::ServerId;
+use crate::supervisor::Supervisor;
+
+/// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that
+/// doesn't answer isn't waited for.
+pub(super) const LEAVE: Duration = Duration::from_secs(5);
+
+/// Ends the thread of a server that runs on one.
+pub(super) type Thread = Option<oneshot::Sender<()>>;
+
+/// What a server consists of while it is up. Dropping it ends the server at once, with nothing drained: its ports are free, its
+/// connections closed and its tasks gone, and others learn that it left.
+pub(super) struct Live<R> {
+    pub(super) app: App<R>,
+    _node: Installed,
+    pub(super) listening: Vec<Listening>,
+    pub(super) hooks: LifecycleHooks<R>,
+    pub(super) components: Components<R>,
+    _thread: Thread,
+    /// Whether others were told of it.
+    pub(super) is_joined: bool,
+    /// Whether others know that it left.
+    has_left: bool,
+}
+
+/// Why a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It was asked to: what it has begun ends first.
+    Asked,
+    /// It can't go on: its clients are let go, and the application's own parts stop.
+    Failed,
+    /// Nothing is drained, almost as by a crash.
+    Crash,
+}
+
+impl<R> Live<R> {
+    /// A server that begins.
+    pub(super) fn new(
+        app: App<R>,
+        node: Installed,
+        hooks: LifecycleHooks<R>,
+        components: Components<R>,
+        thread: Thread,
+    ) -> Self {
+        let listening = Vec::new();
+        Self {
+            app,
+            _node: node,
+            listening,
+            hooks,
+            components,
+            _thread: thread,
+            is_joined: false,
+            has_left: false,
+        }
+    }
+}
+
+impl<R: Cluster> Live<R> {
+    /// Ends the server. Each step has a deadline.
+    pub(super) async fn end(mut self, ending: Ending) {
+        let app = self.app.clone();
+        if ending == Ending::Crash {
+            self.stop_listening().await;
+        } else {
+            self.stop(ending).await;
+        }
+        app.step(Step::Leave, LEAVE, app.leave()).await;
+        self.has_left = true;
+        app.step(Step::Listeners, app.limits.stop_timeout, app.heard()).await;
+    }
+
+    async fn stop(&mut self, ending: Ending) {
+        let app = self.app.clone();
+        let limit = app.limits.stop_timeout;
+        app.begin_leaving();
+        app.step(Step::Connectors, limit, self.stop_listening()).await;
+        if self.is_joined {
+            self.run_last_hooks().await;
+        }
+        if ending == Ending::Asked {
+            app.drain().await;
+        }
+        app.dismiss_clients("the server is stopping").await;
+        self.components.stop(&app).await;
+    }
+
+    async fn run_last_hooks(&mut self) {
+        let (app, hooks) = (&self.app, std::mem::take(&mut self.hooks.before_shutdown));
+        app.progress.begin(Step::Hooks);
+        let limit = app.limits.stop_timeout;
+        if let Err(error) = run_hooks("before_shutdown", &hooks, app, limit).await {
+            if error.kind() == ErrorKind::Deadline {
+                app.took_too_long(limit);
+            }
+            tracing::warn!(server = %app.server_id(), %error, "before_shutdown failed");
+        }
+    }
+
+    async fn stop_listening(&mut self) {
+        join_all(self.listening.drain(..).map(|listening| (listening.stop)())).await;
+    }
+
+    /// The longest time that [`end`](Self::end) takes.
+    pub(super) fn longest_end(&self) -> Duration {
+        // Connectors, requests, sessions and listeners; each hook and each component.
+        let steps = 4 + self.hooks.before_shutdown.len() + self.components.len();
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        self.app.limits.stop_timeout.saturating_mul(steps).saturating_add(LEAVE)
+    }
+}
+
+impl<R> Drop for Live<R> {
+    fn drop(&mut self) {
+        let core: &Arc<Core> = &self.app;
+        if !self.has_left {
+            core.abandon();
+        }
+        // Hooks hold the application. What they would do needs a server.
+        core.hooks.clear();
+        core.close_connections();
+        core.tasks.end();
+        core.channels.clear();
+    }
+}
+
+impl Core {
+    /// Leaves the cluster in the background, since nobody waits for it.
+    fn abandon(self: &Arc<Self>) {
+        self.stop_taking();
+        let core = self.clone();
+        self.tasks.runtime().spawn(async move {
+            // Late or not, the server is gone.
+            let _ = tokio::time::timeout(LEAVE, core.leave()).await;
+        });
+    }
+
+    /// Closes what clients are connected by; whoever serves the connections ends with them.
+    fn close_connections(&self) {
+        let (open, closing) = (self.edge.sessions(), self.edge.sessions_that_close());
+        open.iter().chain(&closing).for_each(|session| session.outbox().close());
+        self.edge.flusher.end();
+    }
+}
+
+/// A server that is up, as [`Running`](super::Running) holds it.
+pub(super) struct Up<R> {
+    app: App<R>,
+    addresses: Vec<SocketAddr>,
+    live: Arc<Mutex<Option<Live<R>>>>,
+    longest_end: Duration,
+    /// Ends the server if it fails.
+    undertaker: JoinHandle<()>,
+}
+
+impl<R: Cluster> Up<R> {
+    pub(super) fn new(live: Live<R>) -> Self {
+        let (app, longest_end) = (live.app.clone(), live.longest_end());
+        let addresses = live.listening.iter().map(|listening| listening.address).collect();
+        let live = Arc::new(Mutex::new(Some(live)));
+        let (tasks, failing) = (app.tasks.clone(), live.clone());
+        let undertaker = app.tasks.runtime().spawn(async move {
+            tasks.failed().await;
+            if let Some(live) = take(&failing) {
+                live.end(Ending::Failed).await;
+            }
+        });
+        Self { app, addresses, live, longest_end, undertaker }
+    }
+
+    pub(super) fn app(&self) -> &App<R> {
+        &self.app
+    }
+
+    pub(super) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub(super) fn longest_end(&self) -> Duration {
+        self.longest_end
+    }
+
+    /// Ends the server, or waits until it has ended, if it failed.
+    pub(super) async fn end(mut self, ending: Ending) {
+        match take(&self.live) {
+            Some(live) => live.end(ending).await,
+            // A panic in there has ended the server as well.
+            None => drop((&mut self.undertaker).await),
+        }
+    }
+}
+
+impl<R> Drop for Up<R> {
+    fn drop(&mut self) {
+        self.undertaker.abort();
+        drop(take(&self.live));
+    }
+}
+
+fn take<R>(live: &Mutex<Option<Live<R>>>) -> Option<Live<R>> {
+    live.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take()
+}
+
+/// Runs hooks where the server's code runs, one after the other; each may take `limit`.
+pub(super) async fn run_hooks<R: Cluster>(
+    what: &'static str,
+    hooks: &[Lifecycle<R>],
+    app: &App<R>,
+    limit: Duration,
+) -> Result<()> {
+    for hook in hooks {
+        let (hook, own) = (hook.clone(), app.clone());
+        let run = async move { boundary::run(Site::new(&own, what), || hook(own.clone())).await.flatten() };
+        let mut task = app.executor.spawn(run);
+        match tokio::time::timeout(limit, &mut task).await {
+            Ok(ended) => {
+                let stopped = |_| Err(Error::of(ErrorKind::Closed, format_args!("{what} was cut off")));
+                ended.unwrap_or_else(stopped)?;
+            }
+            Err(_) => {
+                task.abort();
+                return Err(Error::of(
+                    ErrorKind::Deadline,
+                    format_args!("{what} took longer than {limit:?}"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A thread with a runtime of its own, which ends when the sender is dropped. If it ends otherwise, the server fails.
+pub(super) fn one_thread(server: &ServerId, tasks: &Supervisor) -> Result<(Handle, Thread, ThreadId)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let (end, ended) = oneshot::channel();
+    let tasks = tasks.clone();
+    let thread = std::thread::Builder::new().name(server.to_string()).spawn(move || {
+        let _ends = ThreadEnds { tasks };
+        // An error means that the sender was dropped, which is how the thread is told.
+        let _ = runtime.block_on(ended);
+    })?;
+    Ok((handle, Some(end), thread.thread().id()))
+}
+
+/// Fails the server whose thread panics: nothing of the application's would run any more.
+struct ThreadEnds {
+    tasks: Supervisor,
+}
+
+impl Drop for ThreadEnds {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tasks.fail(Error::of(ErrorKind::Panic, "the server's thread panicked"));
+        }
+    }
+}
