@@ -6,6 +6,8 @@ mod channels;
 mod connections;
 #[path = "support/faulty.rs"]
 mod faulty;
+#[path = "promises/pairs.rs"]
+mod pairs;
 #[path = "promises/servers.rs"]
 mod servers;
 #[path = "promises/sessions.rs"]

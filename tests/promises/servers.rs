@@ -56,7 +56,7 @@ async fn a_frontend_that_is_back_in_another_life_has_none_of_the_members_of_the_
     let mut ann = world.user("ann").await;
     assert_eq!(ann.request("chat.roomHandler.join", json!({})).await, json!({}));
     assert_eq!(ann.request("chat.roomHandler.watch", json!({})).await, json!({}));
-    let again = world.connector_again().await;
+    let again = world.frontend("connector-1").await;
     until(|| world.log.count("chat-1: lost ann") == 1 && world.log.count("hook") == 1).await;
     assert!(world.chat().channels().get("room").unwrap().is_empty());
     again.stop().await;

@@ -144,6 +144,11 @@ impl ChatRemote {
         gate.pass().await
     }
 
+    /// Puts a user back into the room.
+    pub async fn put_back(app: &App, uid: String, sid: String) -> Result<()> {
+        app.channels().create("room").add(uid, sid)
+    }
+
     /// Makes a setting of the caller's session known at its frontend.
     pub async fn set(app: &App, frontend: String, session: String, value: u32) -> Result<()> {
         let id = session.parse()?;
@@ -155,11 +160,11 @@ impl ChatRemote {
 }
 
 pub const SERVERS: &str = r#"{
-    "connector": [{ "id": "connector-1", "frontend": true }],
+    "connector": [{ "id": "connector-1", "frontend": true }, { "id": "connector-2", "frontend": true }],
     "chat": [{ "id": "chat-1" }]
 }"#;
 
-/// The two servers, each as a process of its own would be.
+/// The first frontend and the backend, each as a process of its own would be.
 pub struct World {
     pub connector: Running<Rpc>,
     pub chat: Running<Rpc>,
@@ -186,9 +191,9 @@ impl World {
         start_one("chat-1", &self.transport, &self.log, &self.gate, |_| {}).await
     }
 
-    /// Starts connector-1 once more.
-    pub async fn connector_again(&self) -> Running<Rpc> {
-        start_one("connector-1", &self.transport, &self.log, &self.gate, |_| {}).await
+    /// Starts another frontend, or connector-1 once more.
+    pub async fn frontend(&self, id: &'static str) -> Running<Rpc> {
+        start_one(id, &self.transport, &self.log, &self.gate, |_| {}).await
     }
 
     pub fn connector(&self) -> &App {
