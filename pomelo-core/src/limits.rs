@@ -55,7 +55,8 @@ pub struct Limits {
     pub outboxes: usize,
     /// How long a kick waits until the sessions that it closes are closed and their hooks have run, and a bind for sessions of
     /// its user that are closing; also how long such a session waits for the hooks on backends. Then the kick returns, the bind
-    /// binds, and `bind_unique` fails. 2 s: hooks that leave rooms take milliseconds, and a player who logs in is waiting.
+    /// binds, and `bind_unique` fails. 2 s: hooks that leave rooms take milliseconds, and a player who logs in is waiting. With
+    /// 0 nobody waits.
     pub close_wait: Duration,
 }
 
