@@ -1,17 +1,19 @@
-//! Channels that are used within a step of one.
+//! Channels that are used within a step of one, and other code of the application's that a lock could hold up.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use pomelo::core::channel::Channel;
-use pomelo::{Error, ErrorKind, Event, Result};
-use serde::{Serialize, Serializer};
+use pomelo::{Error, ErrorKind, Event, Result, Session};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
 use crate::log::Log;
 use crate::support::{soon, until};
-use crate::world::World;
+use crate::world::{App, World};
 
 /// An error for the use of `den` within its own step.
 fn names_den(result: Result<()>) {
@@ -178,5 +180,39 @@ async fn a_step_that_does_not_end_keeps_its_channel_only() {
     step.join().unwrap().unwrap();
     until(|| lost.load(Ordering::SeqCst)).await;
     assert!(den.members().is_empty());
+    world.running.stop().await;
+}
+
+thread_local!(static READING: RefCell<Option<(App, Session)>> = const { RefCell::new(None) });
+
+/// Uses the settings while it is read from one.
+struct Nosy;
+
+impl<'de> Deserialize<'de> for Nosy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        READING.with_borrow(|reading| {
+            let (app, session) = reading.as_ref().unwrap();
+            app.set("other", 1);
+            session.set("other", 1);
+        });
+        u64::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_from_a_setting_may_use_the_settings() {
+    let world = World::start().await;
+    let _ann = world.user("ann").await;
+    let app = world.app("connector-1").clone();
+    let session = app.sessions().get_by_uid("ann").pop().unwrap();
+    app.set("one", 1);
+    session.set("one", 1);
+    let (read, done) = mpsc::channel();
+    // In a thread of its own, so that one which never ends fails this test only.
+    thread::spawn(move || {
+        READING.set(Some((app.clone(), session.clone())));
+        read.send((app.get::<Nosy>("one").is_some(), session.get::<Nosy>("one").is_some())).unwrap();
+    });
+    assert_eq!(done.recv_timeout(Duration::from_secs(60)), Ok((true, true)));
     world.running.stop().await;
 }

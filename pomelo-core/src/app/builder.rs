@@ -357,7 +357,9 @@ impl<R: Cluster> Builder<R> {
                 .iter()
                 .filter_map(|r| Some((r.clone(), Route::parse(r).ok()?)))
                 .collect(),
-            settings: RwLock::new(setup.settings),
+            settings: RwLock::new(
+                setup.settings.into_iter().map(|(key, value)| (key, Arc::new(value))).collect(),
+            ),
             edge: Edge::new(
                 setup.single_session,
                 setup.broadcast_filter,

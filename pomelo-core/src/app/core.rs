@@ -61,7 +61,7 @@ pub struct Core {
     pub(crate) events: Events,
     pub(crate) routes: Arc<Vec<String>>,
     pub(crate) known_routes: HashMap<String, Route, RandomState>,
-    pub(crate) settings: RwLock<HashMap<String, Value>>,
+    pub(crate) settings: RwLock<HashMap<String, Arc<Value>>>,
     pub(crate) edge: Edge,
     pub(crate) channels: ChannelTable,
     /// At a frontend with a broadcast filter.
@@ -145,7 +145,10 @@ impl Core {
         let key = key.into();
         match serde_json::to_value(value) {
             Ok(value) => {
-                self.settings.write().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(key, value);
+                self.settings
+                    .write()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner())
+                    .insert(key, Arc::new(value));
             }
             Err(error) => tracing::error!(key, %error, "a setting is not JSON"),
         }
@@ -154,7 +157,10 @@ impl Core {
     /// A setting of this server; none if it isn't there or isn't a `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let settings = self.settings.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        T::deserialize(settings.get(key)?).ok()
+        let value = settings.get(key)?.clone();
+        // Reading it is the application's code, which may use the settings.
+        drop(settings);
+        T::deserialize(&*value).ok()
     }
 
     /// Something that was inserted into the app, by type.

@@ -1,5 +1,6 @@
 //! Where a server's code runs: anywhere, or, with `one_thread`, on the thread that it has for itself.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -8,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::Core;
 use crate::boundary::{self, Site};
 use crate::error::{Error, ErrorKind, Result};
+use crate::session::Origin;
 
 impl Core {
     /// Whether the application's code must not run in this thread.
@@ -26,7 +28,8 @@ impl Core {
         if !self.is_elsewhere() {
             return Ok(work.await);
         }
-        let mut task = Guest(self.executor.spawn(work));
+        let origin = Origin::current();
+        let mut task = Guest(self.executor.spawn(async move { origin.scope(pin!(work)).await }));
         (&mut task.0).await.map_err(|_| Error::of(ErrorKind::Closed, "the server is stopping"))
     }
 

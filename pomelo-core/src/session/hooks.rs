@@ -112,7 +112,9 @@ impl Hooks {
         }
         unconfirmed.is_over = true;
         if is_closed {
-            run(core.clone(), ClosedSession::new(session.snapshot(), CLOSED)).await;
+            let closing = run(core.clone(), ClosedSession::new(session.snapshot(), CLOSED));
+            // An error: the server has ended, and its hooks with it.
+            let _ = core.at_home(closing).await;
         } else {
             core.hooks.confirm(id);
         }

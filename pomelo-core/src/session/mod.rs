@@ -109,7 +109,9 @@ impl Session {
 
     /// A setting; none if it isn't there or isn't a `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        T::deserialize(self.view().settings.get(key)?).ok()
+        // Reading it is the application's code, which may use the session.
+        let settings = self.view().settings.clone();
+        T::deserialize(settings.get(key)?).ok()
     }
 
     /// A setting that is a text or a number, as text.
