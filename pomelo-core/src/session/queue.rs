@@ -88,19 +88,25 @@ impl SessionQueues {
     /// Takes a message in: it runs now if its session is idle here, or when those before it have ended.
     pub(crate) fn add(&self, core: &Arc<Core>, message: Forwarded) {
         let (id, from, seq) = (message.session.id, message.from.clone(), message.seq);
-        let answered = message.id.is_some();
+        let wants_answer = message.id.is_some();
         let concurrent = core.node().is_some_and(|node| node.is_concurrent(&message.route));
-        if !concurrent {
-            let mut shard = self.shard(id);
-            if let Some(queue) = shard.get_mut(&id) {
-                queue.waiting.push_back(message);
-                return;
+        if concurrent {
+            if !core.lanes().push(id.serial, Job::Turn { message, alone: true }) {
+                refuse(core, from, seq, wants_answer);
             }
-            shard.insert(id, Queue::default());
+            return;
         }
-        if !core.lanes().push(id.serial, Job::Turn { message, alone: concurrent }) {
-            let rest = if concurrent { None } else { self.shard(id).remove(&id) };
-            refuse(core, from, seq, answered, rest);
+        // The lock is held until the lane has taken the message or not: what closes the session meanwhile finds either a queue
+        // that has a turn, or none.
+        let mut shard = self.shard(id);
+        if let Some(queue) = shard.get_mut(&id) {
+            return queue.waiting.push_back(message);
+        }
+        if core.lanes().push(id.serial, Job::Turn { message, alone: false }) {
+            shard.insert(id, Queue::default());
+        } else {
+            drop(shard);
+            refuse(core, from, seq, wants_answer);
         }
     }
 
@@ -153,22 +159,14 @@ impl SessionQueues {
     }
 }
 
-/// The lane of a session is full: its message is refused, and so is what came meanwhile. If the session has closed meanwhile,
-/// its hooks run.
+/// The lane of a session is full; who wants no answer can't be told.
 #[cold]
-fn refuse(core: &Arc<Core>, from: ServerId, seq: u64, wants_answer: bool, rest: Option<Queue>) {
-    let Queue { waiting, closed, .. } = rest.unwrap_or_default();
-    let waiting = waiting.into_iter().map(|message| (message.from, message.seq, message.id.is_some()));
-    for (from, seq, wants_answer) in std::iter::once((from, seq, wants_answer)).chain(waiting) {
-        if !wants_answer {
-            core.counters.add(Dropped::LaneFull);
-        }
-        let error = Error::of(ErrorKind::Overloaded, "the server has too many messages queued");
-        core.reply_later(from, seq, Err(error));
+fn refuse(core: &Arc<Core>, from: ServerId, seq: u64, wants_answer: bool) {
+    if !wants_answer {
+        core.counters.add(Dropped::LaneFull);
     }
-    if let Some(session) = closed {
-        core.executor.spawn(hooks::run(core.clone(), session));
-    }
+    let error = Error::of(ErrorKind::Overloaded, "the server has too many messages queued");
+    core.reply_later(from, seq, Err(error));
 }
 
 /// Handles `first` and, unless it runs `alone`, all messages of its session that come meanwhile.
