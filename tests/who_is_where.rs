@@ -126,7 +126,7 @@ impl EntryHandler {
 
     /// As `kick`, by a remote.
     pub async fn have_kicked(app: &App, session: &Session, log: &Log, uids: Vec<String>) -> Result<()> {
-        app.rpc.chat.room_remote.kick(session, session.frontend_id().to_string(), uids).await?;
+        app.rpc.chat.room_remote.kick(session, session.frontend_id(), uids).await?;
         log.note("had kicked");
         Ok(())
     }

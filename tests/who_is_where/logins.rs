@@ -27,7 +27,7 @@ impl Plan {
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^= bits >> 31;
         let kick = [Kick::Here, Kick::ByUid, Kick::ById, Kick::Each, Kick::Unique][(bits % 5) as usize];
-        let dies = (bits >> 8) % 3 == 0 && !matches!(kick, Kick::ById | Kick::Each);
+        let dies = (bits >> 8).is_multiple_of(3);
         let pause = Duration::from_micros((bits >> 16) % 3_000);
         Self { login: Login { uid: format!("user {seed}"), kick, pause }, dies }
     }
