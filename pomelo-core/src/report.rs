@@ -46,6 +46,9 @@ pub struct Report {
     pub routes: Vec<RouteReport>,
     /// The other servers that it knows to be up, sorted.
     pub peers: Vec<ServerId>,
+    /// The other servers that it should have a link to and has none to now, sorted: they are down, or can't be reached.
+    #[serde(default)]
+    pub missing_links: Vec<ServerId>,
 }
 
 /// What became of the messages of one route, or of the calls of one remote method.

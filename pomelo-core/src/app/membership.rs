@@ -415,6 +415,18 @@ impl Core {
         occupied.map_or(Ok(()), Err)
     }
 
+    /// The servers that are expected and can be reached, and to which there is no link now, sorted.
+    pub(super) fn missing_links(&self) -> Vec<ServerId> {
+        let (known, broken) = (self.view.known(), self.membership.broken());
+        let can_reach = |info: &ServerInfo| self.outlet.get().is_some_and(|outlet| outlet.can_reach(info));
+        let expected =
+            known.all_expected().into_iter().filter(|info| !self.owns(&info.id) && can_reach(info));
+        let is_linked = |id: &ServerId| known.member(id).is_some() && !broken.contains(id);
+        let mut missing: Vec<_> = expected.map(|info| info.id.clone()).filter(|id| !is_linked(id)).collect();
+        missing.sort();
+        missing
+    }
+
     /// Waits until every server that is expected is up.
     pub(crate) async fn all_up(&self) {
         self.until_up(|_| true).await;

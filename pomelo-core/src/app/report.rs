@@ -32,6 +32,7 @@ impl Core {
             panics: self.counters.panics(),
             routes: self.tallies.reports(),
             peers,
+            missing_links: self.missing_links(),
         }
     }
 }

@@ -41,6 +41,8 @@ fn summary(report: &Report) -> comfy_table::Table {
     let dropped = if report.dropped.values().all(|count| *count == 0) { Tone::Plain } else { Tone::Bad };
     let panics = if report.panics == 0 { Tone::Plain } else { Tone::Bad };
     let peers: Vec<_> = report.peers.iter().map(|peer| &**peer).collect();
+    let missing: Vec<_> = report.missing_links.iter().map(|peer| &**peer).collect();
+    let no_link = if missing.is_empty() { Tone::Plain } else { Tone::Bad };
     let rows = [
         (
             "sessions",
@@ -57,6 +59,7 @@ fn summary(report: &Report) -> comfy_table::Table {
         ("calls", format!("{} waiting for an answer", count(report.pending_calls)), Tone::Plain),
         ("dropped", dropped_text(report), dropped),
         ("panics", if report.panics == 0 { "none".into() } else { count(report.panics) }, panics),
+        ("no link to", if missing.is_empty() { "none".into() } else { missing.join(", ") }, no_link),
         ("peers", if peers.is_empty() { "none".into() } else { peers.join(", ") }, Tone::Plain),
     ];
     table::headless(rows.map(|(name, text, tone)| [cell(name, Tone::Plain), cell(text, tone)]))
@@ -116,7 +119,7 @@ mod tests {
                 {"route": "chat.chatHandler.send", "requests": 12_345, "errors": 2, "p50Us": 120, "p99Us": 1_234, "maxUs": 30_100},
                 {"route": "chat.chatRemote.add", "requests": 40, "errors": 0, "p50Us": 9, "p99Us": 80, "maxUs": 95},
             ],
-            "peers": ["connector-server-1", "gate-server-1"],
+            "peers": ["connector-server-1", "gate-server-1"], "missingLinks": ["chat-server-2"],
         })
     }
 
@@ -133,6 +136,7 @@ for servers  0 B queued
 calls        2 waiting for an answer
 dropped      5: slow_client 3, stale_push 2
 panics       4
+no link to   chat-server-2
 peers        connector-server-1, gate-server-1
 
 ROUTE                  REQUESTS  ERRORS     P50     P99      MAX
@@ -145,7 +149,7 @@ chat.chatRemote.add          40       0    9 µs   80 µs    95 µs
     #[test]
     fn a_server_that_has_done_nothing_says_so() {
         let mut report = report();
-        for empty in ["routes", "peers"] {
+        for empty in ["routes", "peers", "missingLinks"] {
             report[empty] = json!([]);
         }
         report["dropped"] = json!({});
@@ -154,6 +158,7 @@ chat.chatRemote.add          40       0    9 µs   80 µs    95 µs
         for part in [
             "dropped      nothing\n",
             "panics       none\n",
+            "no link to   none\n",
             "peers        none\n",
             "No requests or calls yet.",
         ] {
