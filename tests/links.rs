@@ -25,6 +25,11 @@ mod restart;
 #[path = "links/silent.rs"]
 mod silent;
 mod support;
+#[cfg(unix)]
+#[path = "links/suspended.rs"]
+mod suspended;
+#[path = "links/twice.rs"]
+mod twice;
 #[path = "links/world.rs"]
 #[allow(missing_docs, unreachable_pub, reason = "it is seen in these tests only")]
 mod world;

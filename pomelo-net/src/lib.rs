@@ -14,6 +14,8 @@ pub mod connector;
 #[cfg(feature = "server")]
 mod platform;
 #[cfg(feature = "server")]
+mod port;
+#[cfg(feature = "server")]
 pub mod transport;
 
 #[cfg(feature = "server")]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -17,6 +17,8 @@ pub enum Mode {
     Hold,
     /// Connections are closed, and new ones at once. The port doesn't refuse.
     Cut,
+    /// As [`Hold`](Self::Hold), and nobody takes connections: the system takes two, and then drops what asks for more.
+    Drop,
 }
 
 /// A way to a port on loopback.
@@ -30,7 +32,9 @@ pub struct Proxy {
 impl Proxy {
     /// A way to that port.
     pub async fn start(to: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (mode, watched) = watch::channel(Mode::Pass);
         let said = Arc::<Mutex<Vec<_>>>::default();
@@ -62,10 +66,21 @@ impl Drop for Proxy {
 
 async fn accept(listener: TcpListener, to: u16, mode: watch::Receiver<Mode>, said: Arc<Mutex<Vec<Vec<u8>>>>) {
     loop {
-        let (dialer, _) = listener.accept().await.unwrap();
-        let (said, mut mode) = (said.clone(), mode.clone());
+        let mut mode = mode.clone();
+        if mode.wait_for(|mode| *mode != Mode::Drop).await.is_err() {
+            return;
+        }
+        let (dialer, _) = tokio::select! {
+            accepted = listener.accept() => accepted.unwrap(),
+            _ = mode.wait_for(|mode| *mode == Mode::Drop) => continue,
+        };
+        let said = said.clone();
         tokio::spawn(async move {
-            if mode.wait_for(|mode| *mode != Mode::Hold).await.is_ok_and(|mode| *mode == Mode::Cut) {
+            if mode
+                .wait_for(|mode| !matches!(mode, Mode::Hold | Mode::Drop))
+                .await
+                .is_ok_and(|mode| *mode == Mode::Cut)
+            {
                 return;
             }
             let Ok(listener) = TcpStream::connect(("127.0.0.1", to)).await else { return };

@@ -120,3 +120,24 @@ async fn sessions_that_the_application_puts_back_keep_their_connections() {
     assert_eq!(soon(ann.request("chat.roomHandler.ping", json!({}))).await, json!({}));
     world.stop().await;
 }
+
+/// A hole that is over when the server counts as gone: what was sent in the last attempt before that is lost, not what is sent
+/// in the one that decides.
+#[tokio::test]
+async fn a_network_that_is_back_before_the_last_attempt_ends_costs_nobody_anything() {
+    let mut options = attentive(1_000, 2_500);
+    options.connect_timeout = Duration::from_secs(30);
+    let world = World::start(options).await;
+    let mut ann = world.client("ann", true).await;
+    world.proxy.set(Mode::Drop);
+    until(|| !world.connector().report().missing_links.is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
+    world.proxy.set(Mode::Pass);
+    soon(world.mended()).await;
+    world.chat().channels().get("room").unwrap().push("news", &json!(1)).unwrap();
+    assert_eq!(ann.push("news").await, json!(1));
+    for missing in ["connector-1: removed", "chat-1: removed", "chat-1: lost ann", "ann closed"] {
+        assert!(!world.log.has(missing), "{missing}");
+    }
+    world.stop().await;
+}

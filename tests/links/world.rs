@@ -273,7 +273,8 @@ impl World {
     }
 }
 
-fn note(app: &App, event: &Event, log: &Log) {
+/// Notes what a server hears of others.
+pub fn note(app: &App, event: &Event, log: &Log) {
     let id = app.server_id();
     match event {
         Event::AddServers(_) => log.note(format!("{id}: added")),

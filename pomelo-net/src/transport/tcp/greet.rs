@@ -36,6 +36,8 @@ pub(super) enum GreetError {
 pub(super) struct Greeted {
     pub(super) connection: Connection,
     pub(super) member: Member,
+    /// Its process, on its host.
+    pub(super) pid: u32,
 }
 
 /// A connection and what was read from it beyond the last frame.
@@ -78,7 +80,8 @@ impl Connection {
         GreetError::Refused(refusal)
     }
 
-    fn peer_ip(&self) -> io::Result<IpAddr> {
+    /// Where the other side is.
+    pub(super) fn peer_ip(&self) -> io::Result<IpAddr> {
         Ok(self.stream.peer_addr()?.ip().to_canonical())
     }
 }
@@ -167,9 +170,10 @@ pub(super) async fn dial(
     if let Err(refusal) = names.check_listener(secret, proof.as_ref(), ip) {
         return Err(connection.refuse(refusal).await);
     }
-    connection.say(&Control::Prove { proof: names.prove_dialer(secret), member: own }).await?;
+    let pid = std::process::id();
+    connection.say(&Control::Prove { proof: names.prove_dialer(secret), member: own, pid }).await?;
     match connection.hear().await? {
-        Control::Welcome { member } if member.info.id == peer => Ok(Greeted { connection, member }),
+        Control::Welcome { member, pid } if member.info.id == peer => Ok(Greeted { connection, member, pid }),
         _ => Err(GreetError::Unexpected),
     }
 }
@@ -178,8 +182,8 @@ pub(super) async fn dial(
 pub(super) enum Caller {
     /// It proved who it is, and wants a link; it has not been welcomed yet.
     Link(Greeted),
-    /// It wants to be dialed.
-    Nudge(ServerId),
+    /// It wants to be dialed, and waits for [`Control::Nudged`].
+    Nudge(ServerId, Connection),
 }
 
 /// Greets a server that dialed.
@@ -191,7 +195,7 @@ pub(super) async fn answer(
     let mut connection = Connection::new(stream);
     let (ip, nonce) = (connection.peer_ip()?, Nonce::random()?);
     let (peer, peer_nonce) = match connection.hear().await? {
-        Control::Hello { id, nudge: true, .. } => return Ok(Caller::Nudge(id)),
+        Control::Hello { id, nudge: true, .. } => return Ok(Caller::Nudge(id, connection)),
         Control::Hello { version: VERSION, id, nonce, .. } => (id, nonce),
         Control::Hello { version, .. } => return Err(connection.refuse(other_version(version)).await),
         _ => return Err(GreetError::Unexpected),
@@ -199,7 +203,7 @@ pub(super) async fn answer(
     let names = Names { dialer: (&peer, peer_nonce), listener: (own, nonce) };
     let proof = names.prove_listener(secret);
     connection.say(&Control::Challenge { version: VERSION, id: own.clone(), nonce, proof }).await?;
-    let Control::Prove { proof, member } = connection.hear().await? else {
+    let Control::Prove { proof, member, pid } = connection.hear().await? else {
         return Err(GreetError::Unexpected);
     };
     if let Err(refusal) = names.check_dialer(secret, proof.as_ref(), ip) {
@@ -208,13 +212,18 @@ pub(super) async fn answer(
     if member.info.id != peer {
         return Err(GreetError::Unexpected);
     }
-    Ok(Caller::Link(Greeted { connection, member }))
+    Ok(Caller::Link(Greeted { connection, member, pid }))
 }
 
-/// Asks a server to dial this one.
+/// Asks a server to dial this one, and waits until it says that it will: a process that is stopped takes connections, too.
 pub(super) async fn nudge(stream: TcpStream, own: &ServerId) -> Result<(), GreetError> {
     let hello = Control::Hello { version: VERSION, id: own.clone(), nonce: Nonce::random()?, nudge: true };
-    Ok(Connection::new(stream).say(&hello).await?)
+    let mut connection = Connection::new(stream);
+    connection.say(&hello).await?;
+    match connection.hear().await? {
+        Control::Nudged => Ok(()),
+        _ => Err(GreetError::Unexpected),
+    }
 }
 
 #[cfg(test)]

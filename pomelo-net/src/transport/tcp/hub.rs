@@ -9,20 +9,21 @@ use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, join_all};
 use pomelo_core::cluster::Member;
 use pomelo_core::envelope::Envelope;
+use pomelo_core::error::Error;
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
-use pomelo_core::transport::{Inbox, Outlet, Superseded, Unsent};
+use pomelo_core::supervisor::Supervisor;
+use pomelo_core::transport::{Inbox, Outlet, Unsent};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::greet::{Connection, Greeted};
-use super::link::{self, End};
+use super::complaints::Complaints;
 use super::options::TcpOptions;
+use super::patience::Patience;
 use super::peer::Peer;
-use super::queue::Queue;
 use super::supervise::supervise;
-use super::wire::{Control, Refusal};
+use super::wire::Control;
+use crate::port::PortClosed;
 
 /// A bound server, as its links know it.
 pub(super) struct Hub {
@@ -32,21 +33,29 @@ pub(super) struct Hub {
     id: ServerId,
     own: RwLock<Member>,
     peers: RwLock<HashMap<ServerId, Arc<Peer>, RandomState>>,
-    /// The task that accepts; its end frees the port.
-    listening: Mutex<Option<JoinHandle<()>>>,
+    /// The port, if it has one.
+    listening: Mutex<Option<PortClosed>>,
+    /// What runs as long as the server does.
+    pub(super) tasks: Supervisor,
+    /// What the log says of those who get no link.
+    pub(super) complaints: Complaints,
     closed: AtomicBool,
 }
 
 impl Hub {
     pub(super) fn new(options: Arc<TcpOptions>, own: Member, inbox: Arc<dyn Inbox>) -> Arc<Self> {
+        let (runtime, id, failing) = (Handle::current(), own.info.id.clone(), inbox.clone());
+        let report = move |error: &Error| failing.failed(error.clone());
         Arc::new(Self {
             options,
             inbox,
-            runtime: Handle::current(),
-            id: own.info.id.clone(),
+            tasks: Supervisor::new(runtime.clone(), &id, report),
+            runtime,
+            id,
             own: RwLock::new(own),
             peers: RwLock::default(),
             listening: Mutex::default(),
+            complaints: Complaints::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -59,12 +68,17 @@ impl Hub {
         self.own.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    pub(super) fn set_listening(&self, accepting: JoinHandle<()>) {
-        *self.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(accepting);
+    pub(super) fn set_listening(&self, closed: PortClosed) {
+        *self.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(closed);
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// How long that peer still counts as up.
+    pub(super) fn patience(&self, peer: &Peer) -> Patience {
+        Patience::new(&self.options, peer.gone_at())
     }
 
     /// Whether it is this server that dials the other one.
@@ -81,7 +95,7 @@ impl Hub {
     }
 
     /// The peer of that id; one that nobody expected is looked after as long as it is up.
-    fn peer_or_new(self: &Arc<Self>, info: &Arc<ServerInfo>, expected: bool) -> Arc<Peer> {
+    pub(super) fn peer_or_new(self: &Arc<Self>, info: &Arc<ServerInfo>, expected: bool) -> Arc<Peer> {
         let mut peers = self.peers.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(peer) = peers.get(&info.id) {
             // While nobody can forget it.
@@ -92,95 +106,20 @@ impl Hub {
         }
         let peer = Arc::new(Peer::new(info.clone(), expected));
         peers.insert(info.id.clone(), peer.clone());
-        let supervisor = self.runtime.spawn(supervise(self.clone(), peer.clone()));
-        peer.set_supervisor(supervisor.abort_handle());
+        let (hub, kept) = (self.clone(), peer.clone());
+        let supervise = move || supervise(hub.clone(), kept.clone());
+        peer.set_supervisor(self.tasks.spawn_guarded(format!("peer {}", info.id), supervise));
         peer
     }
 
-    /// Takes a connection whose other side is known as the link to it, in place of an older one. The side that was
-    /// dialed welcomes the other; the side that dialed has `said` what it is.
-    ///
-    /// # Errors
-    /// Why it can't be; the other side is told.
-    pub(super) async fn install(
-        self: &Arc<Self>,
-        greeted: Greeted,
-        said: Option<Member>,
-    ) -> Result<(), Refusal> {
-        let Greeted { mut connection, member } = greeted;
-        let peer = self.peer_or_new(&member.info, false);
-        let _turn = loop {
-            let turn = peer.turn.lock().await;
-            let Some(older) = peer.queue() else { break turn };
-            drop(turn);
-            older.abandon();
-            older.close();
-            peer.unlinked().await;
-        };
-        let queue = Arc::new(Queue::new(self.options.queue_limit, self.options.max_frame));
-        let said = said.unwrap_or_else(|| {
-            let member = self.own();
-            queue.say(&Control::Welcome { member: member.clone() });
-            member
-        });
-        // It is the first that the other side gets of this link, and is queued while nobody else can send.
-        if let Err(error) = queue.send(&self.inbox.greeting(&member)) {
-            tracing::error!(server = %self.id, peer = %peer.id, ?error, "the greeting of a link can't be sent");
-        }
-        // Whoever hears that it joined may send to it at once.
-        peer.link(queue.clone(), member.incarnation);
-        if let Err(Superseded(later)) = self.inbox.joined(member) {
-            let refusal = Refusal::Superseded(later);
-            peer.end();
-            peer.unlink(Instant::now());
-            // The other side may be gone; then there is nobody to tell.
-            let _ = connection.say(&Control::Refused(refusal.clone())).await;
-            return Err(refusal);
-        }
-        self.catch_up(&queue, &said);
-        self.runtime.spawn(self.clone().serve(peer.clone(), queue, connection));
-        Ok(())
-    }
-
-    /// Says what has changed of this server since it said what it is.
-    fn catch_up(&self, queue: &Queue, said: &Member) {
-        let own = self.own();
-        if self.is_closed() || own.incarnation != said.incarnation {
-            queue.say(&Control::Goodbye { incarnation: said.incarnation });
-            queue.close();
-        } else if own.leaving != said.leaving
-            || own.encodings != said.encodings
-            || !Arc::ptr_eq(&own.methods, &said.methods)
-        {
-            queue.say(&Control::Changed { member: own });
-        }
-    }
-
-    async fn serve(self: Arc<Self>, peer: Arc<Peer>, queue: Arc<Queue>, connection: Connection) {
-        let (inbox, options) = (self.inbox.clone(), self.options.clone());
-        let (end, lost) = link::run(inbox, peer.clone(), queue, connection, options).await;
-        let _turn = peer.turn.lock().await;
-        let silence = if end == End::Silence { self.options.dead_after } else { Default::default() };
-        if end == End::Silence {
-            tracing::warn!(server = %self.id, peer = %peer.id, "nothing came for {silence:?}: the link is closed");
-        }
-        if let End::Goodbye(life) = end {
-            peer.end();
-            self.inbox.unlinked(&peer.id, lost);
-            self.inbox.left(&peer.id, life);
-        } else {
-            self.inbox.unlinked(&peer.id, lost);
-        }
-        peer.unlink(Instant::now() + self.options.gone_after.saturating_sub(silence));
-    }
-
-    /// That server counts as gone, if there is no link to it.
-    pub(super) async fn declare_gone(&self, peer: &Peer) {
+    /// That server counts as gone, unless there was a link to it since it counts as up until `gone_at`.
+    pub(super) async fn declare_gone(&self, peer: &Peer, gone_at: Option<Instant>) {
         let _turn = peer.turn.lock().await;
         if peer.queue().is_none()
-            && let Some(life) = peer.end()
+            && peer.gone_at() == gone_at
+            && let Some(incarnation) = peer.end()
         {
-            self.inbox.left(&peer.id, life);
+            self.inbox.left(&peer.id, incarnation);
         }
     }
 
@@ -200,17 +139,17 @@ pub(super) struct TcpOutlet(pub(super) Arc<Hub>);
 
 impl TcpOutlet {
     /// Takes no links any more, and ends those that are there. What is returned ends once the port is free.
-    fn shut(&self) -> Option<JoinHandle<()>> {
+    fn shut(&self) -> Option<PortClosed> {
         let hub = &self.0;
         hub.closed.store(true, Ordering::Release);
-        let accepting = hub.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        accepting.iter().for_each(JoinHandle::abort);
+        hub.tasks.end();
+        let listening = hub.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         let own = hub.own();
         for peer in hub.peers() {
             peer.stop_supervisor();
             end(&peer, &own);
         }
-        accepting
+        listening
     }
 }
 
@@ -257,7 +196,7 @@ impl Outlet for TcpOutlet {
     }
 
     fn cut(&self, server: &ServerId, incarnation: Incarnation) {
-        let Some(peer) = self.0.peer(server).filter(|peer| peer.up() == Some(incarnation)) else { return };
+        let Some(peer) = self.0.peer(server).filter(|peer| is_up(peer, incarnation)) else { return };
         peer.end();
         if let Some(queue) = peer.queue() {
             queue.close();
@@ -274,9 +213,9 @@ impl Outlet for TcpOutlet {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if let Some(accepting) = self.shut() {
-                // It was aborted, so its end is an error. A server that comes back wants its port.
-                let _ = accepting.await;
+            if let Some(mut listening) = self.shut() {
+                // A server that comes back wants its port.
+                listening.wait().await;
             }
             join_all(self.0.peers().into_iter().map(|peer| async move { peer.unlinked().await })).await;
         })
@@ -287,6 +226,11 @@ impl Drop for TcpOutlet {
     fn drop(&mut self) {
         self.shut();
     }
+}
+
+/// Whether that process of a peer counts as up.
+fn is_up(peer: &Peer, incarnation: Incarnation) -> bool {
+    peer.up().is_some_and(|process| process.incarnation == incarnation)
 }
 
 /// Ends the link to a peer with a goodbye of that life.

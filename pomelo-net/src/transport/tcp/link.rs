@@ -9,17 +9,18 @@ use std::time::Duration;
 use bytes::BytesMut;
 use pomelo_core::envelope::Envelope;
 use pomelo_core::session::Incarnation;
-use pomelo_core::transport::{Inbox, Refused};
+use pomelo_core::transport::Inbox;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::greet::Connection;
 use super::options::TcpOptions;
 use super::peer::Peer;
 use super::queue::{Batch, Queue};
-use super::wire::{self, Control, Frame, Refusal};
+use super::wire::{self, Control, Frame};
 
 /// How much is read at once.
 const READ: usize = 64 << 10;
@@ -50,11 +51,11 @@ pub(super) async fn run(
 ) -> (End, usize) {
     let Connection { stream, input } = connection;
     let (mut read, write) = stream.into_split();
-    let writer = tokio::spawn(write_all(queue.clone(), write, options.clone()));
+    let writer = tokio::spawn(write_to_end(queue.clone(), write, options.clone()));
+    let _writing = AbortOnDrop(writer.abort_handle());
     let reader = Reader { inbox, peer, queue: queue.clone(), options };
     let end = reader.run(&mut read, input).await;
     queue.close();
-    let abort = writer.abort_handle();
     let ended = async {
         // Why it failed is how the link ended.
         let _ = writer.await;
@@ -65,10 +66,29 @@ pub(super) async fn run(
             }
         }
     };
-    if end == End::Silence || timeout(LINGER, ended).await.is_err() {
-        abort.abort();
+    if end != End::Silence {
+        // Who doesn't take its last words in time is not waited for.
+        let _ = timeout(LINGER, ended).await;
     }
     (end, queue.abandon())
+}
+
+/// A task that ends with who started it, however that ends.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A queue that is closed with its writer, however that ends: a link without one takes nothing.
+struct CloseOnDrop(Arc<Queue>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Waits until the other side has read to the end, and so closed too: what comes after the last word of a link, such as
@@ -130,13 +150,24 @@ impl Reader {
     fn control(&self, control: Control) -> Option<End> {
         match control {
             Control::Ping => None,
+            Control::Ask => {
+                self.queue.say_first(&Control::Here);
+                None
+            }
+            Control::Here => {
+                self.queue.heard();
+                None
+            }
             Control::Changed { member } => {
                 self.inbox.changed(member);
                 None
             }
             Control::Goodbye { incarnation } => Some(End::Goodbye(incarnation)),
-            Control::Refused(Refusal::Superseded(later)) => {
-                self.inbox.refused(&self.peer.id, Refused::Superseded(later));
+            Control::Refused(refusal) => {
+                tracing::warn!(peer = %self.peer.id, "the link is refused: {refusal}");
+                if let Some(refused) = refusal.for_server() {
+                    self.inbox.refused(&self.peer.id, refused);
+                }
                 Some(End::Broken)
             }
             other => {
@@ -150,6 +181,16 @@ impl Reader {
         tracing::error!(peer = %self.peer.id, error, "the link is closed for what came");
         End::Broken
     }
+}
+
+/// Writes until the queue is closed and empty, or writing fails in any way; the queue is closed then.
+async fn write_to_end(
+    queue: Arc<Queue>,
+    write: impl AsyncWrite + Unpin,
+    options: Arc<TcpOptions>,
+) -> io::Result<()> {
+    let closing = CloseOnDrop(queue);
+    write_all(closing.0.clone(), write, options).await
 }
 
 /// Writes what is queued until the queue is closed and empty; says that it is there when there is nothing to write.
@@ -178,10 +219,7 @@ async fn write_all(
             continue;
         }
         was_burst = batch.envelopes() > 1;
-        if let Err(error) = write_batch(&mut write, &mut batch).await {
-            queue.close();
-            return Err(error);
-        }
+        write_batch(&mut write, &mut batch).await?;
         collect(&queue, options.interval).await;
     }
 }
@@ -280,7 +318,7 @@ mod writer_tests {
         let mut options = TcpOptions::default();
         (options.interval, options.keepalive) = (interval, Duration::from_secs(3600));
         let (queue, writes) = (Arc::new(Queue::new(1 << 20, 1 << 20)), Writes::default());
-        let task = tokio::spawn(write_all(queue.clone(), writes.clone(), Arc::new(options)));
+        let task = tokio::spawn(write_to_end(queue.clone(), writes.clone(), Arc::new(options)));
         (queue, writes, task)
     }
 
@@ -340,6 +378,32 @@ mod writer_tests {
         assert_eq!(end(&queue, &writes, task).await, 1);
     }
 
+    /// A socket that panics.
+    struct Broken;
+
+    impl AsyncWrite for Broken {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            panic!("as it must");
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_whose_writer_panics_is_closed() {
+        let queue = Arc::new(Queue::new(1 << 20, 1 << 20));
+        let writer = tokio::spawn(write_to_end(queue.clone(), Broken, Arc::default()));
+        queue.send(&call()).unwrap();
+        queue.closed().await;
+        assert!(writer.await.unwrap_err().is_panic());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn without_an_interval_nothing_is_delayed() {
         let (queue, writes, task) = writer(Duration::ZERO);
@@ -364,7 +428,7 @@ mod reader_tests {
 
     use super::*;
 
-    /// Counts how often the other side says what it is.
+    /// Counts how often the other side says that something changed.
     #[derive(Default)]
     struct Count(Mutex<usize>);
 
@@ -372,11 +436,11 @@ mod reader_tests {
         fn receive(&self, _: &ServerId, _: Envelope) {}
 
         fn greeting(&self, _: &Member) -> Envelope {
-            Envelope::greeting()
+            unreachable!("the link is made")
         }
 
         fn joined(&self, _: Member) -> Result<(), Superseded> {
-            Ok(())
+            unreachable!("the link is made")
         }
 
         fn changed(&self, _: Member) {
@@ -428,6 +492,32 @@ mod reader_tests {
         assert!(!running.is_finished());
         drop(far);
         assert_eq!(running.await.unwrap(), (End::Closed, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_asked_whether_it_is_there_says_so_ahead_of_all_that_waits() {
+        let Link { running, queue, mut far, .. } = Link::start().await;
+        let mut frame = BytesMut::new();
+        wire::put_control(&mut frame, &Control::Ask);
+        far.write_all(&frame).unwrap();
+        let far = std::thread::spawn(move || {
+            let mut first = BytesMut::new();
+            loop {
+                let mut bytes = [0; 64];
+                let length = std::io::Read::read(&mut far, &mut bytes).unwrap();
+                assert_ne!(length, 0, "it says nothing");
+                first.extend_from_slice(&bytes[..length]);
+                if let Some(frame) = wire::take(&mut first, 1 << 10).unwrap() {
+                    return format!("{frame:?}");
+                }
+            }
+        });
+        while !far.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(far.join().unwrap(), "Control(Here)");
+        queue.close();
+        running.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! Accepting links.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use tokio::time::timeout;
 
 use super::greet::{self, Caller};
 use super::hub::Hub;
+use super::wire::Control;
+use crate::port::Port;
 
 /// How many connections may be in their handshake at once; more are closed. Far above the servers of any cluster that
 /// come back at once, and strangers can't make the server hold more.
@@ -35,7 +38,10 @@ pub(super) async fn start(hub: &Arc<Hub>) -> Result<()> {
             format_args!("{id} cannot listen for other servers on {host}:{port} (port): {error}"),
         )
     })?;
-    hub.set_listening(tokio::spawn(accept(hub.clone(), listener)));
+    let (port, closed) = Port::new(listener);
+    hub.set_listening(closed);
+    let (accepting, greetings) = (hub.clone(), Arc::new(Semaphore::new(MAX_GREETINGS)));
+    hub.tasks.spawn("accept links", move || accept(accepting.clone(), port.clone(), greetings.clone()));
     Ok(())
 }
 
@@ -45,10 +51,9 @@ fn host(info: &ServerInfo) -> &str {
     if is_loopback { &info.host } else { "0.0.0.0" }
 }
 
-async fn accept(hub: Arc<Hub>, listener: TcpListener) {
-    let greetings = Arc::new(Semaphore::new(MAX_GREETINGS));
+async fn accept(hub: Arc<Hub>, port: Arc<Port>, greetings: Arc<Semaphore>) {
     loop {
-        let (stream, address) = match listener.accept().await {
+        let (stream, address) = match port.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(server = %hub.id(), %error, "a link can't be accepted");
@@ -75,15 +80,25 @@ async fn greet(hub: Arc<Hub>, stream: TcpStream, address: SocketAddr, _permit: O
         Ok(Ok(Caller::Link(greeted))) => {
             let peer = greeted.member.info.id.clone();
             if let Err(refusal) = hub.install(greeted, None).await {
-                tracing::info!(server = %hub.id(), %peer, "no link: {refusal}");
+                complain(&hub, format_args!("no link to {peer}: {refusal}"), address);
             }
         }
-        Ok(Ok(Caller::Nudge(id))) => {
+        Ok(Ok(Caller::Nudge(id, mut connection))) => {
             if let Some(peer) = hub.peer(&id).filter(|peer| hub.dials(&peer.info())) {
                 peer.nudged.notify_one();
+                // Who asked may have given up.
+                let _ = connection.say(&Control::Nudged).await;
             }
         }
-        Ok(Err(error)) => tracing::warn!(server = %hub.id(), %address, "no link: {error}"),
-        Err(_) => tracing::warn!(server = %hub.id(), %address, "no link: the handshake took too long"),
+        Ok(Err(error)) => complain(&hub, format_args!("no link: {error}"), address),
+        Err(_) => complain(&hub, format_args!("no link: the handshake took too long"), address),
+    }
+}
+
+/// Says why somebody got no link; the same once a second at most.
+fn complain(hub: &Hub, why: fmt::Arguments<'_>, address: SocketAddr) {
+    let why = why.to_string();
+    if let Some(kept_back) = hub.complaints.is_due(&why) {
+        tracing::warn!(server = %hub.id(), %address, kept_back, "{why}");
     }
 }

@@ -9,23 +9,33 @@
 //! | `link` | a link that is up: its reader and its writer |
 //! | `peer` | another server, and whether there is a link to it |
 //! | `hub`, `supervise` | all peers of a bound server; dialing them, and declaring them gone |
-//! | `listen` | accepting links |
+//! | `patience` | how long a peer without a link counts as up |
+//! | `admission` | who gets the link to an id, the process that has it or one that comes |
+//! | `linking` | making a connection the link to a peer, and unmaking it |
+//! | `listen`, `complaints` | accepting links; what the log says of strangers |
 //!
 //! Of two servers the one with the lower id dials; one without a `port` dials all others, and what they send comes back
 //! over the same link. Both ends prove that they know the cluster's secret; it is never sent. Without one, only links
 //! within this machine are made.
 //!
 //! A link that breaks is made again, and meanwhile the server behind it counts as up. It is declared gone if its port
-//! refuses, if it says goodbye, or after [`TcpOptions::gone_after`] without a word.
+//! refuses, if it says goodbye, or if after [`TcpOptions::gone_after`] without a word one more attempt fails. It may come
+//! back: what the two lost of each other they settle by the first message of the next link.
 
+mod admission;
+mod complaints;
 mod greet;
 mod hub;
 mod link;
+mod linking;
 mod listen;
 mod options;
+mod patience;
 mod peer;
 mod queue;
 mod supervise;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;

@@ -33,7 +33,8 @@ use crate::cluster::secret::Secret;
 /// ```
 ///
 /// `deadAfter` should be several times `keepalive`, and `goneAfter` more than `deadAfter`, or no link can be made again in
-/// time. All servers of a cluster should have the same. How many calls may wait for an answer, pomelo's `pendingSize`, and
+/// time. A server that is silent counts as gone `connectTimeout` after that, 7 s by default: one that dies is seen at once.
+/// All servers of a cluster should have the same. How many calls may wait for an answer, pomelo's `pendingSize`, and
 /// for how long, its `timeout`, are bounds of each server: [`Limits`](pomelo_core::limits::Limits)'s `pending_calls` and
 /// `rpc_timeout`.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,15 +57,17 @@ pub struct TcpOptions {
     /// After how long without a word a link counts as broken. 3 s: three keepalives.
     #[serde(deserialize_with = "millis")]
     pub dead_after: Duration,
-    /// After how long without a word a server counts as gone, with all its sessions. 5 s: a link that broke can be made
-    /// again within that.
+    /// After how long without a word a server counts as gone, with all its sessions, if an attempt to connect that begins
+    /// then fails, too. 5 s: a link that broke can be made again within that, and a network that is away for 4 s costs nobody
+    /// anything.
     #[serde(deserialize_with = "millis")]
     pub gone_after: Duration,
-    /// How long connecting and the handshake may take. 2 s.
+    /// How long connecting and the handshake may take. 2 s: a system whose first packet was lost sends it again after one.
+    /// While a server whose link broke counts as up, attempts take no longer than 500 ms, so that several fit.
     #[serde(deserialize_with = "millis")]
     pub connect_timeout: Duration,
     /// The longest pause between two attempts to connect; the first comes after 50 ms, each later one after about twice
-    /// the time. 2 s.
+    /// the time. 2 s; 250 ms while the server counts as up.
     #[serde(deserialize_with = "millis")]
     pub max_retry: Duration,
     /// How many bytes may wait in a link; more is refused, calls as overloaded and pushes as dropped. 64 MiB: about a

@@ -4,11 +4,20 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
+use pomelo_core::supervisor::Supervised;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::queue::Queue;
+
+/// The process that a peer is, while that counts as up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) incarnation: Incarnation,
+    /// Where it runs.
+    pub(super) host: String,
+    pub(super) pid: u32,
+}
 
 /// A server that this one is linked with, or should be.
 pub(super) struct Peer {
@@ -26,11 +35,13 @@ struct State {
     /// It is in the list of servers to be linked with.
     expected: bool,
     queue: Option<Arc<Queue>>,
-    /// The life of it that counts as up, linked or not.
-    up: Option<Incarnation>,
+    /// The process that counts as up, linked or not.
+    up: Option<Process>,
+    /// When the last link ended, if there is none.
+    unlinked_at: Option<Instant>,
     /// When it counts as gone, if there is no link until then.
     gone_at: Option<Instant>,
-    supervisor: Option<AbortHandle>,
+    supervisor: Option<Supervised>,
     /// What was last said of it in the log.
     said: String,
 }
@@ -42,6 +53,7 @@ impl Peer {
             expected,
             queue: None,
             up: None,
+            unlinked_at: None,
             gone_at: None,
             supervisor: None,
             said: String::new(),
@@ -75,14 +87,14 @@ impl Peer {
         self.lock().expected
     }
 
-    pub(super) fn set_supervisor(&self, supervisor: AbortHandle) {
+    pub(super) fn set_supervisor(&self, supervisor: Supervised) {
         self.lock().supervisor = Some(supervisor);
     }
 
     pub(super) fn stop_supervisor(&self) {
-        if let Some(supervisor) = self.lock().supervisor.take() {
-            supervisor.abort();
-        }
+        // It ends when it is dropped.
+        let supervisor = self.lock().supervisor.take();
+        drop(supervisor);
     }
 
     /// The queue of the link, if there is one.
@@ -90,9 +102,14 @@ impl Peer {
         self.lock().queue.clone()
     }
 
-    /// The life of it that counts as up.
-    pub(super) fn up(&self) -> Option<Incarnation> {
-        self.lock().up
+    /// The process that counts as up.
+    pub(super) fn up(&self) -> Option<Process> {
+        self.lock().up.clone()
+    }
+
+    /// When the last link ended, if there is none.
+    pub(super) fn unlinked_at(&self) -> Option<Instant> {
+        self.lock().unlinked_at
     }
 
     /// When it counts as gone.
@@ -100,28 +117,31 @@ impl Peer {
         self.lock().gone_at
     }
 
-    /// There is a link to that life of it.
-    pub(super) fn link(&self, queue: Arc<Queue>, life: Incarnation) {
+    /// There is a link to that process.
+    pub(super) fn link(&self, queue: Arc<Queue>, process: Process) {
         let mut state = self.lock();
-        (state.queue, state.up, state.gone_at) = (Some(queue), Some(life), None);
+        (state.queue, state.up) = (Some(queue), Some(process));
+        (state.unlinked_at, state.gone_at) = (None, None);
         state.said.clear();
         drop(state);
         self.changed.notify_waiters();
     }
 
-    /// The link is no more; it counts as up until then.
+    /// The link is no more; it counts as up until then, if it does.
     pub(super) fn unlink(&self, gone_at: Instant) {
         let mut state = self.lock();
-        (state.queue, state.gone_at) = (None, Some(gone_at));
+        state.queue = None;
+        state.unlinked_at = Some(Instant::now());
+        state.gone_at = state.up.is_some().then_some(gone_at);
         drop(state);
         self.changed.notify_waiters();
     }
 
-    /// It counts as up no more; says which life that was.
+    /// It counts as up no more; says which incarnation that was.
     pub(super) fn end(&self) -> Option<Incarnation> {
         let mut state = self.lock();
         state.gone_at = None;
-        state.up.take()
+        state.up.take().map(|process| process.incarnation)
     }
 
     /// Waits until there is no link.

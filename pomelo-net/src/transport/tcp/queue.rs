@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use pomelo_core::envelope::Envelope;
 use pomelo_core::transport::Unsent;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::wire::{self, Control, Unwritten};
 
@@ -21,6 +23,8 @@ const MAX_SLICES: usize = 32;
 pub(super) struct Queue {
     state: Mutex<State>,
     wake: Notify,
+    /// The other side answered that it is there.
+    heard: Notify,
     /// The link is to end, so nothing is queued any more, or what was queued is given up.
     closed: Notify,
     limit: usize,
@@ -52,7 +56,14 @@ pub(super) struct Batch {
 
 impl Queue {
     pub(super) fn new(limit: usize, max_frame: usize) -> Self {
-        Self { state: Mutex::default(), wake: Notify::new(), closed: Notify::new(), limit, max_frame }
+        Self {
+            state: Mutex::default(),
+            wake: Notify::new(),
+            heard: Notify::new(),
+            closed: Notify::new(),
+            limit,
+            max_frame,
+        }
     }
 
     /// Queues an envelope.
@@ -96,6 +107,40 @@ impl Queue {
         state.bytes += state.tail.len() - before;
         drop(state);
         self.wake.notify_one();
+    }
+
+    /// As [`say`](Self::say), ahead of all that waits.
+    pub(super) fn say_first(&self, control: &Control) {
+        let mut state = self.lock();
+        if state.is_closed {
+            return;
+        }
+        let mut frame = BytesMut::new();
+        wire::put_control(&mut frame, control);
+        state.bytes += frame.len();
+        // What waits begins with the head of a frame.
+        state.pieces.push_front(frame.freeze());
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// The other side answered that it is there.
+    pub(super) fn heard(&self) {
+        self.heard.notify_waiters();
+    }
+
+    /// Asks the other side whether it is there; false if it hasn't said so within `limit`, or the link ends.
+    pub(super) async fn answers(&self, limit: Duration) -> bool {
+        let heard = self.heard.notified();
+        tokio::pin!(heard);
+        // From before the question on.
+        heard.as_mut().enable();
+        self.say_first(&Control::Ask);
+        tokio::select! {
+            () = heard => true,
+            () = self.closed() => false,
+            () = sleep(limit) => false,
+        }
     }
 
     /// Bytes that are not written yet.
@@ -142,8 +187,9 @@ impl Queue {
     /// Takes everything out; `batch` was written.
     pub(super) fn take(&self, batch: &mut Batch) {
         let mut state = self.lock();
-        state.bytes -= std::mem::take(&mut batch.bytes);
-        state.envelopes -= std::mem::take(&mut batch.envelopes);
+        // When the queue was given up meanwhile, what was in the writer's hands is counted no more.
+        state.bytes = state.bytes.saturating_sub(std::mem::take(&mut batch.bytes));
+        state.envelopes = state.envelopes.saturating_sub(std::mem::take(&mut batch.envelopes));
         state.seal();
         std::mem::swap(&mut state.pieces, &mut batch.pieces);
         (batch.bytes, batch.envelopes) = (state.bytes, state.envelopes);
@@ -211,5 +257,52 @@ impl Batch {
             written -= piece.len();
             self.pieces.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queued(queue: &Queue) -> Vec<String> {
+        let (mut batch, mut bytes) = (Batch::default(), BytesMut::new());
+        queue.take(&mut batch);
+        batch.pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+        let frames = std::iter::from_fn(|| wire::take(&mut bytes, 1 << 20).unwrap());
+        frames.map(|frame| format!("{frame:?}")).collect()
+    }
+
+    #[test]
+    fn what_is_said_first_is_ahead_of_all_that_waits_and_cuts_no_frame() {
+        let queue = Queue::new(1 << 20, 1 << 20);
+        queue.say(&Control::Ping);
+        // With a body that is a piece of its own.
+        let long = [&[1][..], &[0; 20], &[0xdb, 0, 0, 0x40, 0], &[b'x'; 0x4000]].concat();
+        queue.send(&Envelope::decode(Bytes::from(long)).unwrap()).unwrap();
+        queue.say_first(&Control::Here);
+        let frames = queued(&queue);
+        assert_eq!((&*frames[0], &*frames[1], frames.len()), ("Control(Here)", "Control(Ping)", 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_asked_answers_or_not() {
+        let queue = Queue::new(1 << 20, 1 << 20);
+        let limit = Duration::from_secs(1);
+        assert!(!queue.answers(limit).await);
+        let (answered, ()) = tokio::join!(queue.answers(limit), async { queue.heard() });
+        assert!(answered);
+        queue.close();
+        assert!(!queue.answers(Duration::from_secs(3600)).await, "the link is over");
+    }
+
+    #[test]
+    fn what_was_given_up_while_it_was_written_is_not_counted() {
+        let queue = Queue::new(1 << 20, 1 << 20);
+        queue.say(&Control::Ping);
+        let mut batch = Batch::default();
+        queue.take(&mut batch);
+        assert_eq!(queue.abandon(), 0);
+        queue.take(&mut batch);
+        assert_eq!(queue.bytes(), 0);
     }
 }

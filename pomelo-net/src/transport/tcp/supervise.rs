@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use pomelo_core::server::ServerInfo;
-use pomelo_core::transport::Refused;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::greet::{self, GreetError};
 use super::hub::Hub;
 use super::options::TcpOptions;
 use super::peer::Peer;
-use super::wire::Refusal;
 
 /// The pause after the first attempt that failed.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -24,6 +22,8 @@ enum Attempt {
     Linked,
     /// Nobody listens on its port.
     Refused,
+    /// It said that it will make the link.
+    Answered,
     /// It may be there or not.
     Failed,
 }
@@ -39,18 +39,21 @@ pub(super) async fn supervise(hub: Arc<Hub>, peer: Arc<Peer>) {
         if hub.is_closed() || hub.forget(&peer) {
             return;
         }
-        let attempt = attempt(&hub, &peer).await;
-        let late = peer.gone_at().is_some_and(|gone_at| Instant::now() >= gone_at);
-        match attempt {
+        let began = Instant::now();
+        let attempt = attempt(&hub, &peer, hub.patience(&peer).attempt(began)).await;
+        let (ended, patience) = (Instant::now(), hub.patience(&peer));
+        let is_gone = match attempt {
             Attempt::Linked => continue,
-            Attempt::Refused => hub.declare_gone(&peer).await,
-            Attempt::Failed if late => hub.declare_gone(&peer).await,
-            Attempt::Failed => {}
+            Attempt::Refused => true,
+            Attempt::Answered => patience.is_over(began, ended, true),
+            Attempt::Failed => patience.is_over(began, ended, false),
+        };
+        if is_gone {
+            hub.declare_gone(&peer, patience.gone_at()).await;
         }
         let pause = pauses.next().unwrap_or(hub.options.max_retry);
-        let until = peer.gone_at().map_or(Instant::now() + pause, |at| at.min(Instant::now() + pause));
         tokio::select! {
-            () = tokio::time::sleep_until(until) => {}
+            () = sleep_until(hub.patience(&peer).next_attempt(ended, pause)) => {}
             () = peer.linked() => {}
             () = peer.nudged.notified() => pauses = self::pauses(&hub.options),
         }
@@ -63,20 +66,22 @@ fn pauses(options: &TcpOptions) -> impl Iterator<Item = Duration> + use<> {
     pauses.with_jitter().without_max_times().build()
 }
 
-async fn attempt(hub: &Arc<Hub>, peer: &Peer) -> Attempt {
+async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
     let info = peer.info();
+    // It can only dial, and has as long for that.
     let Some(port) = info.port else { return Attempt::Failed };
-    let result = match timeout(hub.options.connect_timeout, connect(hub, &info, port)).await {
+    let result = match timeout(limit, connect(hub, &info, port)).await {
         Ok(result) => result,
         Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     };
     match result {
-        Ok(true) => Attempt::Linked,
-        Ok(false) => Attempt::Failed,
+        Ok(attempt) => attempt,
         Err(GreetError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Attempt::Refused,
         Err(error) => {
-            if let GreetError::RefusedByPeer(Refusal::Superseded(later)) = error {
-                hub.inbox.refused(&peer.id, Refused::Superseded(later));
+            if let GreetError::RefusedByPeer(refusal) = &error
+                && let Some(refused) = refusal.for_server()
+            {
+                hub.tell(peer, |inbox| inbox.refused(&peer.id, refused));
             }
             let text = format!("{error} ({}:{port})", info.host);
             if peer.is_news(&text) {
@@ -87,16 +92,16 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer) -> Attempt {
     }
 }
 
-/// Makes the link, or asks for it; says whether there is one now.
-async fn connect(hub: &Arc<Hub>, info: &ServerInfo, port: u16) -> Result<bool, GreetError> {
+/// Makes the link, or asks for it.
+async fn connect(hub: &Arc<Hub>, info: &ServerInfo, port: u16) -> Result<Attempt, GreetError> {
     let stream = TcpStream::connect((info.host.as_str(), port)).await?;
     stream.set_nodelay(true)?;
     if !hub.dials(info) {
         greet::nudge(stream, hub.id()).await?;
-        return Ok(false);
+        return Ok(Attempt::Answered);
     }
     let own = hub.own();
     let greeted = greet::dial(stream, own.clone(), &info.id, hub.options.secret.as_ref()).await?;
     hub.install(greeted, Some(own)).await.map_err(GreetError::Refused)?;
-    Ok(true)
+    Ok(Attempt::Linked)
 }

@@ -5,12 +5,13 @@ use pomelo_core::cluster::Member;
 use pomelo_core::envelope::{Envelope, EnvelopeError};
 use pomelo_core::server::ServerId;
 use pomelo_core::session::Incarnation;
+use pomelo_core::transport::Refused;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::secret::{Nonce, Proof};
 
 /// The version of this wire format; two servers whose versions differ can't be linked.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 
 /// Until both sides have proved who they are, frames are no longer than this.
 pub(super) const MAX_GREETING: usize = 1 << 20;
@@ -25,22 +26,29 @@ const HEAD: usize = 5;
 /// What servers say about their link.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Control {
-    /// The dialer's first word. With `nudge` it asks to be dialed, and hangs up.
+    /// The dialer's first word. With `nudge` it asks to be dialed, and hangs up once it has heard
+    /// [`Nudged`](Self::Nudged).
     Hello { version: u16, id: ServerId, nonce: Nonce, nudge: bool },
     /// The listener's answer.
     Challenge { version: u16, id: ServerId, nonce: Nonce, proof: Option<Proof> },
-    /// The dialer proves itself, and says what it is.
-    Prove { proof: Option<Proof>, member: Member },
+    /// The dialer proves itself, and says what it is and by which process of its host.
+    Prove { proof: Option<Proof>, member: Member, pid: u32 },
     /// The listener says what it is: the link is up.
-    Welcome { member: Member },
+    Welcome { member: Member, pid: u32 },
     /// There will be no link.
     Refused(Refusal),
     /// I am there.
     Ping,
+    /// Are you there? Whoever is says [`Here`](Self::Here) at once.
+    Ask,
+    /// I am, and was when this was asked.
+    Here,
     /// I am something else than before.
     Changed { member: Member },
     /// That life of mine is over.
     Goodbye { incarnation: Incarnation },
+    /// I shall dial you.
+    Nudged,
 }
 
 /// Why there will be no link.
@@ -58,9 +66,28 @@ pub(super) enum Refusal {
     /// Another server answers there.
     #[error("`{0}` listens there")]
     Stranger(ServerId),
-    /// A later process of the server has been there.
-    #[error("a later process of the server has been there")]
+    /// A later process has had the id.
+    #[error("a later process of that server is known")]
     Superseded(Incarnation),
+    /// An earlier process has the id, and answers.
+    #[error("that server runs on {host} already, as the process {pid}")]
+    Occupied { host: String, pid: u32, incarnation: Incarnation },
+    /// What the two would have to settle first can't be sent.
+    #[error("its greeting can't be sent")]
+    Greeting,
+}
+
+impl Refusal {
+    /// What it means for the server that is refused, if it means more than that there is no link.
+    pub(super) fn for_server(&self) -> Option<Refused> {
+        match self {
+            Self::Superseded(later) => Some(Refused::Superseded(*later)),
+            Self::Occupied { host, pid, incarnation } => {
+                Some(Refused::Occupied { host: host.clone(), pid: *pid, incarnation: *incarnation })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A frame that arrived.

@@ -45,7 +45,7 @@ async fn two_that_know_the_secret_greet_each_other() {
     let welcome = async {
         let answered = answer(accepted, &b, key.as_ref()).await;
         let Ok(Caller::Link(mut greeted)) = answered else { panic!("no link") };
-        greeted.connection.say(&Control::Welcome { member: member("b") }).await.unwrap();
+        greeted.connection.say(&Control::Welcome { member: member("b"), pid: 7 }).await.unwrap();
         greeted.member.info.id.clone()
     };
     let (dialer, known) = tokio::join!(dial(dialed, member("a"), &b, key.as_ref()), welcome);
@@ -81,7 +81,7 @@ async fn a_dialer_that_skips_the_check_is_refused_by_the_listener() {
             panic!("no challenge")
         };
         // It sends back what it was sent.
-        connection.say(&Control::Prove { proof, member: member("a") }).await.unwrap();
+        connection.say(&Control::Prove { proof, member: member("a"), pid: 7 }).await.unwrap();
         connection.hear().await
     };
     let (heard, answered) = tokio::join!(intruder, answer(accepted, &b, key.as_ref()));
@@ -104,7 +104,7 @@ async fn a_proof_is_for_one_id_only() {
         let (a, b) = (ServerId::from("a"), ServerId::from("b"));
         let names = Names { dialer: (&a, nonce), listener: (&b, theirs) };
         let proof = names.prove_dialer(key.as_ref());
-        connection.say(&Control::Prove { proof, member: member("c") }).await.unwrap();
+        connection.say(&Control::Prove { proof, member: member("c"), pid: 7 }).await.unwrap();
     };
     let ((), answered) = tokio::join!(impostor, answer(accepted, &b, key.as_ref()));
     assert!(matches!(answered, Err(GreetError::Unexpected)));
@@ -125,7 +125,10 @@ async fn another_version_is_refused_and_named_on_both_sides() {
     let errors = (heard.err().unwrap().to_string(), answered.err().unwrap().to_string());
     assert!(errors.0.starts_with("it refuses: ") && errors.1.starts_with("refused: "), "{errors:?}");
     for error in [errors.0, errors.1] {
-        assert!(error.contains("version 99") && error.contains("version 1 is spoken"), "{error}");
+        assert!(
+            error.contains("version 99") && error.contains(&format!("version {VERSION} is spoken")),
+            "{error}"
+        );
     }
 }
 
@@ -137,11 +140,14 @@ async fn a_listener_of_another_version_is_refused_too() {
         let mut connection = Connection::new(accepted);
         connection.hear().await.unwrap();
         let nonce = Nonce::random().unwrap();
-        connection.say(&Control::Challenge { version: 2, id: "b".into(), nonce, proof: None }).await.unwrap();
+        connection
+            .say(&Control::Challenge { version: 99, id: "b".into(), nonce, proof: None })
+            .await
+            .unwrap();
         connection.hear().await
     };
     let (dialer, heard) = tokio::join!(dial(dialed, member("a"), &b, None), other);
-    assert!(matches!(dialer, Err(GreetError::Refused(Refusal::Version { offered: 2, spoken: VERSION }))));
+    assert!(matches!(dialer, Err(GreetError::Refused(Refusal::Version { offered: 99, spoken: VERSION }))));
     assert!(matches!(heard, Err(GreetError::RefusedByPeer(Refusal::Version { .. }))));
 }
 
