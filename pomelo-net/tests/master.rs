@@ -6,8 +6,9 @@ mod log;
 mod master_support;
 
 use log::Log;
-use master_support::{Home, Serving, Told, admin, all_up, info, member, soon, states, until_listed};
+use master_support::{Home, Nature, Serving, Told, admin, all_up, info, member, soon, states, until_listed};
 use pomelo_core::error::ErrorKind;
+use pomelo_core::transport::Refused;
 use pomelo_net::cluster::master::{Admin, AdminError, Master, ServerState, Which};
 use pomelo_net::cluster::secret::Secret;
 use serde_json::{Map, json};
@@ -77,20 +78,121 @@ async fn a_stop_of_all_ends_frontends_first_and_tells_of_each() {
 }
 
 #[tokio::test]
-async fn a_late_goodbye_never_removes_the_next_life() {
+async fn a_process_that_does_not_answer_loses_its_place_and_a_late_goodbye_of_it_removes_nobody() {
     let home = chats();
     let master = home.master().await;
     let monitor = home.monitor(master.address());
     let two = Serving::start(&monitor, home.info("chat-2")).await.unwrap();
     let old = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    old.watcher.change(|nature| nature.is_mute = true);
     let new = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
     two.watcher.until(|told| !told.gone.is_empty()).await;
+    // It is told, so that it ends if it is there after all.
+    old.watcher.until(|told| told.refused == [Refused::Superseded(new.member.incarnation)]).await;
     soon(old.place.leave()).await;
     drop(old.place);
     assert_eq!(two.watcher.told().gone, [("chat-1".into(), old.member.incarnation)]);
     assert_eq!(states(&admin(&master).await).await[0].1, ServerState::Up);
     soon(new.place.leave()).await;
     two.watcher.until(|told| told.gone.last() == Some(&("chat-1".into(), new.member.incarnation))).await;
+}
+
+#[tokio::test]
+async fn a_second_process_of_an_id_is_refused_while_the_first_answers_and_nobody_notices() {
+    let (log, home) = (Log::start(), chats());
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let first = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    let two = Serving::start(&monitor, home.info("chat-2")).await.unwrap();
+    let told = (first.watcher.told(), two.watcher.told());
+    let pid = std::process::id();
+    for _ in 0..3 {
+        let refused = Serving::start(&monitor, home.info("chat-1")).await.err().unwrap();
+        let why = format!("chat-1 runs on 127.0.0.1 already, as the process {pid}");
+        assert!(refused.kind() == ErrorKind::Refused && refused.message().ends_with(&why), "{refused}");
+    }
+    assert_eq!(log.with(&["WARN", "refused", "chat-1"]).len(), 1, "the log has it once");
+    let admin = admin(&master).await;
+    assert_eq!(states(&admin).await[0], ("chat-1".to_owned(), ServerState::Up));
+    let now = (first.watcher.told(), two.watcher.told());
+    assert_eq!(format!("{now:?}"), format!("{told:?}"));
+
+    let waits = Nature { is_patient: true, ..Nature::default() };
+    let second = Serving::start_with(&monitor, member(home.info("chat-1")), waits);
+    let leaving = async {
+        until_said(&log, 4).await;
+        soon(first.place.leave()).await;
+    };
+    let (second, ()) = tokio::join!(second, leaving);
+    let refused = second.unwrap().watcher.told().refused;
+    let incarnation = first.member.incarnation;
+    assert_eq!(refused[0], Refused::Occupied { host: "127.0.0.1".into(), pid, incarnation });
+}
+
+/// Waits until servers have said so often that the master refuses them.
+async fn until_said(log: &Log, times: usize) {
+    soon(async {
+        while log.with(&["the master refuses this server", "chat-1"]).len() < times {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_was_set_back_begins_after_the_one_before() {
+    let home = chats();
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let starts = Nature { is_patient: true, ..Nature::default() };
+    let early = member(home.info("chat-1"));
+    let before = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    soon(before.place.leave()).await;
+    let again = Serving::start_with(&monitor, early.clone(), starts).await.unwrap();
+    assert_eq!(again.watcher.told().refused, [Refused::Superseded(before.member.incarnation)]);
+    assert_eq!(states(&admin(&master).await).await[0].1, ServerState::Up);
+    // One that is in the middle of its work can't.
+    let refused = Serving::start_as(&monitor, early).await.err().unwrap();
+    assert!(refused.message().contains("a later process of chat-1 is registered"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_server_whose_talk_with_its_master_panics_talks_with_it_again() {
+    let home = chats();
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let one = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    one.watcher.change(|nature| nature.panics = true);
+    let _nine = Serving::start(&monitor, info("chat-9", "chat")).await.unwrap();
+    one.watcher.until_expecting(&["chat-1", "chat-2", "chat-9"]).await;
+    let admin = admin(&master).await;
+    let outcomes = soon(admin.stop(&["chat-1".into()])).await.unwrap();
+    assert!(outcomes[0].ok && one.watcher.told().stop, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_a_link_or_an_answer_is_not_just_up() {
+    let home = chats();
+    let master = home.master().await;
+    let monitor = home.monitor(master.address());
+    let apart = Nature { missing_links: vec!["chat-2".into()], ..Nature::default() };
+    let one = Serving::start_with(&monitor, member(home.info("chat-1")), apart).await.unwrap();
+    let admin = admin(&master).await;
+    let list = admin.list().await.unwrap();
+    assert_eq!(
+        (&*list[1].state_text(), &*list[2].state_text()),
+        ("up", "down"),
+        "nobody misses one that is down"
+    );
+    let two = Serving::start(&monitor, home.info("chat-2")).await.unwrap();
+    let list = admin.list().await.unwrap();
+    assert_eq!((&*list[1].state_text(), &*list[2].state_text()), ("up, 1 link missing", "up"));
+    assert_eq!(admin.report("chat-1").await.unwrap().missing_links, ["chat-2"]);
+
+    two.watcher.change(|nature| nature.is_mute = true);
+    let list = soon(admin.list()).await.unwrap();
+    assert_eq!(list[2].state_text(), "lost");
+    one.watcher.until_expecting(&["chat-1", "chat-2"]).await;
 }
 
 #[tokio::test]
@@ -312,8 +414,9 @@ async fn a_server_of_which_nothing_is_heard_is_lost_until_it_is_back() {
     let list = until_listed(&admin, |list| list[1].state != ServerState::Up).await;
     assert!(matches!(list[1].state, ServerState::Lost | ServerState::Down));
     until_listed(&admin, |list| list[1].state == ServerState::Down).await;
-    let refused = Serving::start_as(&home.monitor(master.address()), again).await.err().unwrap();
-    assert!(refused.message().ends_with("that life of chat-1 was declared over"), "{refused}");
+    // It was there all the time.
+    let _one = Serving::start_as(&home.monitor(master.address()), again).await.unwrap();
+    assert_eq!(states(&admin).await[0].1, ServerState::Up);
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pomelo_core::cluster::Member;
@@ -14,6 +14,7 @@ use pomelo_core::discovery::{Discovery, Registration, Watcher};
 use pomelo_core::report::Report;
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
+use pomelo_core::transport::Refused;
 use pomelo_net::cluster::master::{Admin, Master, MasterSetup, Monitor, ServerState, ServerStatus};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -154,18 +155,46 @@ pub struct Told {
     pub expected: Vec<String>,
     pub up: Vec<Member>,
     pub gone: Vec<(ServerId, Incarnation)>,
+    pub refused: Vec<Refused>,
     pub stop: bool,
+}
+
+/// What a server does.
+#[derive(Debug, Clone, Default)]
+pub struct Nature {
+    /// It answers no question.
+    pub is_mute: bool,
+    /// When it is refused it tries again: a server that starts, and begins after whatever it must.
+    pub is_patient: bool,
+    /// Servers that it should be linked with and isn't.
+    pub missing_links: Vec<String>,
+    /// It panics the next time that it is told whom to expect.
+    pub panics: bool,
 }
 
 /// Remembers what it is told.
 pub struct Fake {
     member: Member,
     told: watch::Sender<Told>,
+    nature: Mutex<Nature>,
 }
 
 impl Fake {
     pub fn new(member: Member) -> Arc<Self> {
-        Arc::new(Self { member, told: watch::Sender::new(Told::default()) })
+        Self::with(member, Nature::default())
+    }
+
+    pub fn with(member: Member, nature: Nature) -> Arc<Self> {
+        Arc::new(Self { member, told: watch::Sender::new(Told::default()), nature: Mutex::new(nature) })
+    }
+
+    /// Changes what it does from now on.
+    pub fn change(&self, change: impl FnOnce(&mut Nature)) {
+        change(&mut self.nature.lock().unwrap());
+    }
+
+    fn nature(&self) -> Nature {
+        self.nature.lock().unwrap().clone()
     }
 
     pub fn told(&self) -> Told {
@@ -189,6 +218,8 @@ impl Fake {
 impl Watcher for Fake {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
         let ids = servers.iter().map(|info| info.id.to_string()).collect();
+        let panics = std::mem::take(&mut self.nature.lock().unwrap().panics);
+        assert!(!panics, "as it must");
         self.told.send_modify(|told| told.expected = ids);
     }
 
@@ -200,17 +231,28 @@ impl Watcher for Fake {
         self.told.send_modify(|told| told.gone.push((server.clone(), incarnation)));
     }
 
+    fn refused(&self, why: Refused) -> Option<Member> {
+        self.told.send_modify(|told| told.refused.push(why.clone()));
+        let incarnation = match why {
+            Refused::Superseded(later) => Incarnation::begin_after(&self.member.info.id, later),
+            _ => self.member.incarnation,
+        };
+        self.nature().is_patient.then(|| Member { incarnation, ..self.member.clone() })
+    }
+
     fn stop(&self) {
         self.told.send_modify(|told| told.stop = true);
     }
 
     fn report(&self) -> Option<Report> {
+        let nature = self.nature();
         let report = json!({
             "id": self.member.info.id, "incarnation": self.member.incarnation, "uptimeMs": 5, "sessions": 7,
             "boundSessions": 0, "channels": 0, "channelMembers": 0, "outboxBytes": 0, "linkBytes": 0,
-            "pendingCalls": 0, "dropped": {}, "routes": [], "peers": []
+            "pendingCalls": 0, "dropped": {}, "routes": [], "peers": [],
+            "missingLinks": nature.missing_links
         });
-        Some(serde_json::from_value(report).unwrap())
+        (!nature.is_mute).then(|| serde_json::from_value(report).unwrap())
     }
 }
 
@@ -228,7 +270,11 @@ impl Serving {
     }
 
     pub async fn start_as(monitor: &Monitor, member: Member) -> pomelo_core::Result<Self> {
-        let watcher = Fake::new(member.clone());
+        Self::start_with(monitor, member, Nature::default()).await
+    }
+
+    pub async fn start_with(monitor: &Monitor, member: Member, nature: Nature) -> pomelo_core::Result<Self> {
+        let watcher = Fake::with(member.clone(), nature);
         let place = soon(monitor.register(member.clone(), watcher.clone())).await?;
         let (until_stop, leaver) = (watcher.clone(), place.clone());
         let leaver = tokio::spawn(async move {

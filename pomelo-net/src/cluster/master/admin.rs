@@ -156,7 +156,7 @@ impl Admin {
     /// If there is no such server, or it isn't up, or doesn't answer.
     pub async fn report(&self, id: &str) -> Result<Report, AdminError> {
         match self.ask(Request::Report { id: id.to_owned() }).await? {
-            Answer::Report(report) => Ok(report),
+            Answer::Report(report) => Ok(*report),
             _ => Err(self.misunderstood()),
         }
     }

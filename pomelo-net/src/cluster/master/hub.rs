@@ -1,6 +1,6 @@
 //! The registry, and everybody who must hear of its changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use pomelo_core::cluster::Member;
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
+use pomelo_core::supervisor::Supervisor;
+use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::children::Children;
@@ -15,10 +17,14 @@ use super::config::MasterConfig;
 use super::process::own_rss_bytes;
 use super::registry::{Entry, Event, LinkId, Registry};
 use super::status::{Outcome, ServerState, ServerStatus};
-use super::wire::server::Status;
+use super::wire::server::{Occupant, Status};
 
 /// A server that is asked what there is to say of it answers within this, or is left out of a list.
 const STATUS: Duration = Duration::from_secs(2);
+/// A process that has the place of an id answers within this, or gives it up to a later one.
+const ANSWER: Duration = Duration::from_secs(1);
+/// How soon to ask again by a connection that is about to end.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Orders that a link has not got around to. They are few, and one that waits longer than it may is given up.
 const ORDERS: usize = 64;
 /// Comings and goings that a link has not passed on yet; one that falls behind tells all of them again.
@@ -28,12 +34,15 @@ const MOVES: usize = 1024;
 pub(super) enum Order {
     Stop,
     Ask(oneshot::Sender<Status>),
-    Close(&'static str),
+    /// Another connection has its place: of a process that began later, if one is named.
+    Close(Option<Incarnation>),
 }
 
 /// What the tasks of a master share.
 pub(super) struct Hub {
     pub(super) config: MasterConfig,
+    /// What runs as long as the master does; its failure is the master's.
+    pub(super) tasks: Supervisor,
     pub(super) children: Children,
     registry: Mutex<Registry>,
     links: Mutex<HashMap<LinkId, mpsc::Sender<Order>>>,
@@ -52,6 +61,8 @@ impl Hub {
     pub(super) fn new(config: MasterConfig, children: Children, servers: &[Arc<ServerInfo>]) -> Self {
         let registry = Registry::new(servers.iter().cloned());
         Self {
+            // Who runs the master waits for it to fail.
+            tasks: Supervisor::new(Handle::current(), &config.id, |_| {}),
             config,
             children,
             links: Mutex::default(),
@@ -92,7 +103,7 @@ impl Hub {
                     let member = registry.get(&id).and_then(Entry::portless);
                     drop(member.map(|member| self.moves.send(Move::Up(Arc::new(member)))));
                 }
-                Event::Superseded(link) => self.order(link, Order::Close("another process took its place")),
+                Event::Superseded(link, later) => self.order(link, Order::Close(later)),
                 Event::Stop(link) => self.order(link, Order::Stop),
             }
         }
@@ -155,6 +166,24 @@ impl Hub {
         tokio::time::timeout(STATUS, answered).await.ok()?.ok()
     }
 
+    /// Whether the process that has the place of an id says so. One whose connection is gone has as long to come back.
+    pub(super) async fn is_there(&self, id: &ServerId, occupant: &Occupant) -> bool {
+        let asking = async {
+            loop {
+                let link = self.until(|registry| match registry.get(id)?.link_of(occupant.incarnation) {
+                    Ok(link) => link.map(Some),
+                    Err(()) => Some(None),
+                });
+                let Some(link) = link.await else { return false };
+                if self.ask(link).await.is_some() {
+                    return true;
+                }
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(ANSWER, asking).await.unwrap_or(false)
+    }
+
     /// All servers and the master, sorted by type and id, the master first.
     pub(super) async fn list(&self) -> Vec<ServerStatus> {
         let now = Instant::now();
@@ -162,16 +191,27 @@ impl Hub {
             registry.entries().map(|entry| (entry.status(now), entry.link())).collect::<Vec<_>>()
         });
         let asked = of_servers.into_iter().map(|(mut status, link)| async move {
-            if let Some(own) =
-                futures::future::OptionFuture::from(link.map(|link| self.ask(link))).await.flatten()
-            {
-                status.uptime_ms = Some(own.report.uptime_ms);
-                status.connections = Some(own.report.sessions);
-                status.rss_bytes = own.rss_bytes;
+            let Some(link) = link else { return status };
+            match self.ask(link).await {
+                Some(own) => {
+                    status.uptime_ms = Some(own.report.uptime_ms);
+                    status.connections = Some(own.report.sessions);
+                    status.missing_links = own.report.missing_links;
+                    status.rss_bytes = own.rss_bytes;
+                }
+                // It has a connection, and nobody there who answers.
+                None if status.state == ServerState::Up => status.state = ServerState::Lost,
+                None => {}
             }
             status
         });
         let mut list = futures::future::join_all(asked).await;
+        let up = list.iter().filter(|server| server.state == ServerState::Up).map(|server| server.id.clone());
+        let up = up.collect::<HashSet<_>>();
+        for server in &mut list {
+            // One that is down has no links, and nobody misses them.
+            server.missing_links.retain(|id| up.contains(id));
+        }
         list.sort_by(|a, b| (&a.server_type, &a.id).cmp(&(&b.server_type, &b.id)));
         list.insert(0, self.own_status());
         list
@@ -189,6 +229,7 @@ impl Hub {
             rss_bytes: own_rss_bytes(),
             connections: None,
             state: if *self.ending.borrow() { ServerState::Stopping } else { ServerState::Up },
+            missing_links: vec![],
         }
     }
 }

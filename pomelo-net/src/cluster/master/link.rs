@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::hub::{Hub, Move, News, Order};
 use super::process::Process;
-use super::registry::LinkId;
-use super::wire::server::{FromServer, Status, ToServer};
+use super::registry::{Denial, LinkId, Newcomer};
+use super::wire::server::{FromServer, Refusal, Status, ToServer};
 use super::wire::{BEAT, SILENCE, Wire, WireError};
 
 /// For this long after its start a master believes servers who tell it of others that its predecessor had added.
@@ -30,6 +30,20 @@ pub(super) struct Link {
     pub(super) from_here: bool,
 }
 
+/// A server's connection as others know it, until it ends in any way.
+struct Seat {
+    hub: Arc<Hub>,
+    id: ServerId,
+    link: LinkId,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.hub.forget(self.link);
+        self.hub.change(|registry| registry.unlink(&self.id, self.link, Instant::now()));
+    }
+}
+
 /// What a link does next.
 enum Turn {
     Heard(FromServer),
@@ -44,26 +58,30 @@ impl Link {
     /// Serves it until it leaves, is silent, or is refused.
     pub(super) async fn serve(mut self) {
         let (link, orders) = self.hub.link();
+        let seat = Seat { hub: self.hub.clone(), id: self.id.clone(), link };
         // Before it registers, so that no change falls in between.
         let news = self.hub.subscribe();
         let ended = match self.register(link).await {
-            Ok(()) => self.attend(link, orders, news).await,
+            Ok(true) => self.attend(link, orders, news).await,
+            Ok(false) => return,
             Err(error) => Err(error),
         };
-        self.hub.forget(link);
-        self.hub.change(|registry| registry.unlink(&self.id, link, Instant::now()));
+        drop(seat);
         match ended {
             Ok(why) => tracing::info!(server = %self.id, why, "left"),
             Err(error) => tracing::warn!(server = %self.id, %error, "the connection of a server is gone"),
         }
     }
 
-    async fn register(&mut self, link: LinkId) -> Result<(), WireError> {
+    /// Registers it; false if it was refused.
+    async fn register(&mut self, link: LinkId) -> Result<bool, WireError> {
         let FromServer::Register { member, pid, added } = self.wire.receive_soon().await? else {
-            return self.refuse("it did not say what it is".into()).await;
+            self.refuse(Refusal::of("it did not say what it is")).await?;
+            return Ok(false);
         };
-        if let Err(reason) = self.take(&member, pid, link) {
-            return self.refuse(reason).await;
+        if let Err(refusal) = self.take(&member, pid, link).await {
+            self.refuse(refusal).await?;
+            return Ok(false);
         }
         if self.hub.began.elapsed() < RECOVERY {
             self.recover(added);
@@ -71,15 +89,30 @@ impl Link {
         tracing::info!(server = %self.id, pid, incarnation = %member.incarnation, "registered");
         let expected = self.hub.look(|registry| registry.expected());
         self.wire.send(&ToServer::Expect(expected)).await?;
-        self.tell_all_moves().await
+        self.tell_all_moves().await?;
+        Ok(true)
     }
 
-    fn take(&self, member: &Member, pid: u32, link: LinkId) -> Result<(), String> {
+    /// Gives it the place of its id, unless a process that has it says that it is there.
+    async fn take(&self, member: &Member, pid: u32, link: LinkId) -> Result<(), Refusal> {
         if member.info.id != self.id || *member.info.server_type != *self.server_type {
-            return Err(format!("it came in as {} of type `{}`", self.id, self.server_type));
+            return Err(Refusal::of(format!("it came in as {} of type `{}`", self.id, self.server_type)));
         }
-        let process = self.from_here.then(|| Process::find(pid, &self.id)).flatten();
-        self.hub.change(|registry| registry.register(member, pid, process, link, Instant::now()))
+        let mut silent = None;
+        loop {
+            let process = self.from_here.then(|| Process::find(pid, &self.id)).flatten();
+            let newcomer = Newcomer { member, pid, process, link, silent };
+            match self.hub.change(|registry| registry.register(newcomer, Instant::now())) {
+                Ok(()) => return Ok(()),
+                Err(Denial::Refused(refusal)) => return Err(refusal),
+                Err(Denial::Taken(occupant)) => {
+                    if self.hub.is_there(&self.id, &occupant).await {
+                        return Err(Refusal::occupied(&self.id, occupant));
+                    }
+                    silent = Some(occupant.incarnation);
+                }
+            }
+        }
     }
 
     fn recover(&self, added: Vec<Arc<ServerInfo>>) {
@@ -93,10 +126,13 @@ impl Link {
         });
     }
 
-    async fn refuse(&mut self, reason: String) -> Result<(), WireError> {
-        tracing::warn!(server = %self.id, reason, "refused");
-        self.wire.send(&ToServer::Refused { reason }).await?;
-        Err(WireError::Closed)
+    /// Says why it can't stay; the log has it once for each reason, however often it comes.
+    async fn refuse(&mut self, refusal: Refusal) -> Result<(), WireError> {
+        let reason = &refusal.reason;
+        if self.hub.change(|registry| registry.is_news(&self.id, reason)) {
+            tracing::warn!(server = %self.id, reason, "refused");
+        }
+        self.wire.send(&ToServer::Refused(refusal)).await
     }
 
     async fn attend(
@@ -141,8 +177,9 @@ impl Link {
                         }
                         FromServer::Update(member) | FromServer::Register { member, .. } => {
                             let pid = self.hub.look(|registry| registry.get(&self.id)?.registered_pid());
-                            if let Err(reason) = self.take(&member, pid.unwrap_or_default(), link) {
-                                self.refuse(reason).await?;
+                            if let Err(refusal) = self.take(&member, pid.unwrap_or_default(), link).await {
+                                self.refuse(refusal).await?;
+                                return Ok("refused");
                             }
                         }
                     }
@@ -154,8 +191,10 @@ impl Link {
                     asked.insert(asks, answer);
                     self.wire.send(&ToServer::Ask { ask: asks }).await?;
                 }
-                Turn::Ordered(Order::Close(why)) => {
-                    self.refuse(why.into()).await?;
+                Turn::Ordered(Order::Close(later)) => {
+                    let reason = format!("another connection took the place of {}", self.id);
+                    self.refuse(Refusal { begin_after: later, ..Refusal::of(reason) }).await?;
+                    return Ok("superseded");
                 }
                 Turn::Tell(message) => self.wire.send(&message).await?,
                 Turn::TellMove(moved) => self.tell_move(moved).await?,

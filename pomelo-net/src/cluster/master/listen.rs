@@ -1,13 +1,13 @@
 //! The master's port, and who comes in there.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pomelo_core::error::{Error, ErrorKind, Result};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::children::{self, Children};
@@ -18,6 +18,7 @@ use super::operator;
 use super::setup::MasterSetup;
 use super::wire::login::{Doors, Guest, LoginError};
 use super::wire::{Wire, WireError};
+use crate::port::{Port, PortClosed};
 
 /// Who is not logged in by then is not waited for.
 const LOGIN: Duration = Duration::from_secs(10);
@@ -32,7 +33,7 @@ const BREATHER: Duration = Duration::from_millis(50);
 pub struct Master {
     pub(super) hub: Arc<Hub>,
     address: SocketAddr,
-    tasks: Vec<JoinHandle<()>>,
+    port: PortClosed,
 }
 
 impl Master {
@@ -61,11 +62,14 @@ impl Master {
         }
         tracing::info!(master = %config.id, %address, "listening");
         let hub = Arc::new(Hub::new(config, children, &setup.config.servers));
-        let tasks = vec![
-            tokio::spawn(accept(listener, hub.clone(), Arc::new(doors))),
-            tokio::spawn(children::watch(hub.clone())),
-        ];
-        Ok(Self { hub, address, tasks })
+        let (port, closed) = Port::new(listener);
+        let (guests, doors) = (Arc::new(Guests::default()), Arc::new(doors));
+        let of_port = hub.clone();
+        hub.tasks
+            .spawn("accept", move || accept(port.clone(), guests.clone(), of_port.clone(), doors.clone()));
+        let of_watch = hub.clone();
+        hub.tasks.spawn("watch", move || children::watch(of_watch.clone()));
+        Ok(Self { hub, address, port: closed })
     }
 
     /// Where it listens.
@@ -75,19 +79,19 @@ impl Master {
 
     /// Closes its port and all connections, and returns when they are closed. Servers go on without it.
     pub async fn close(mut self) {
+        self.end();
+        self.port.wait().await;
+    }
+
+    fn end(&self) {
         self.hub.children.let_go();
-        for task in std::mem::take(&mut self.tasks) {
-            task.abort();
-            // It was aborted, which is an error.
-            let _ = task.await;
-        }
+        self.hub.tasks.end();
     }
 }
 
 impl Drop for Master {
     fn drop(&mut self) {
-        self.hub.children.let_go();
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.end();
     }
 }
 
@@ -101,14 +105,30 @@ async fn bind(config: &MasterConfig) -> Result<TcpListener> {
     })
 }
 
-async fn accept(listener: TcpListener, hub: Arc<Hub>, doors: Arc<Doors>) {
-    let seats = Arc::new(Semaphore::new(LOGINS));
-    // They end with this task: a master that is gone holds no connection.
-    let mut guests = tokio::task::JoinSet::new();
+/// Those who have come in. They are let go with the task that accepts, and not when that begins again.
+struct Guests {
+    seats: Arc<Semaphore>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Default for Guests {
+    fn default() -> Self {
+        Self { seats: Arc::new(Semaphore::new(LOGINS)), tasks: Mutex::default() }
+    }
+}
+
+impl Guests {
+    fn spawn(&self, guest: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(guest);
+    }
+}
+
+async fn accept(port: Arc<Port>, guests: Arc<Guests>, hub: Arc<Hub>, doors: Arc<Doors>) {
     loop {
-        while guests.try_join_next().is_some() {}
-        let Ok(seat) = seats.clone().acquire_owned().await else { return };
-        match listener.accept().await {
+        let Ok(seat) = guests.seats.clone().acquire_owned().await else { return };
+        match port.accept().await {
             Ok((stream, peer)) => {
                 let (hub, doors) = (hub.clone(), doors.clone());
                 guests.spawn(async move {

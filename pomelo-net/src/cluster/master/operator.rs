@@ -86,7 +86,7 @@ async fn report(hub: &Hub, id: &str) -> Result<Answer, Refusal> {
     let found = hub.look(|registry| registry.get(&id).map(|entry| (entry.link(), entry.state())));
     let (link, state) = found.ok_or_else(|| Refusal::UnknownServer(id.clone()))?;
     let link = link.ok_or_else(|| Refusal::NotUp { id: id.clone(), state })?;
-    hub.ask(link).await.map(|status| Answer::Report(status.report)).ok_or(Refusal::NoAnswer(id))
+    hub.ask(link).await.map(|status| Answer::Report(Box::new(status.report))).ok_or(Refusal::NoAnswer(id))
 }
 
 async fn log(hub: &Hub, id: &str, lines: usize) -> Result<Answer, Refusal> {

@@ -25,7 +25,8 @@ use super::{daemon, orders};
 ///
 /// # Errors
 /// As [`Master::start`]; if servers.json has none of the servers to start; in the background, if the master ended or did
-/// not answer in time, and if a server could not be started: the others run all the same.
+/// not answer in time, and if a server could not be started: the others run all the same. If the master can't go on; the
+/// servers do without it.
 pub async fn run(setup: MasterSetup) -> Result<()> {
     let wanted = setup.wanted(&MasterConfig::read(&setup.config)?.id)?;
     if setup.daemon {
@@ -36,9 +37,15 @@ pub async fn run(setup: MasterSetup) -> Result<()> {
     // From now on, so that a stop in the middle of the start is one too.
     let stop = stop_wanted(&hub);
     tokio::pin!(stop);
+    let starting = async {
+        start_servers(&hub, &wanted).await;
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
-        () = start_servers(&hub, &wanted) => stop.await,
+        () = starting => {}
         () = &mut stop => {}
+        // The servers go on without it.
+        error = hub.tasks.failed() => return Err(error),
     }
     hub.ending.send_replace(true);
     say(format_args!("stopping\n"));

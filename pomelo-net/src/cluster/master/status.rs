@@ -29,6 +29,20 @@ pub struct ServerStatus {
     pub connections: Option<u64>,
     /// What it is doing.
     pub state: ServerState,
+    /// The servers that are up and that it should be linked with, and isn't.
+    #[serde(default)]
+    pub missing_links: Vec<ServerId>,
+}
+
+impl ServerStatus {
+    /// What it is doing, in words: one that is up and whose links are missing is not just up.
+    pub fn state_text(&self) -> String {
+        match (self.state, self.missing_links.len()) {
+            (ServerState::Up, 1) => "up, 1 link missing".to_owned(),
+            (ServerState::Up, missing @ 2..) => format!("up, {missing} links missing"),
+            (state, _) => state.to_string(),
+        }
+    }
 }
 
 /// What a server is doing, as far as the master knows.
@@ -43,7 +57,7 @@ pub enum ServerState {
     Stopping,
     /// There is none.
     Down,
-    /// It was up, and nothing has been heard of it for some seconds; it may be serving all the same.
+    /// It was up, and nothing has been heard of it for some seconds, or it doesn't answer; it may be serving all the same.
     Lost,
 }
 

@@ -33,7 +33,7 @@ fn cells(server: &ServerStatus) -> [String; 6] {
         address,
         or_dash(server.client_port.map(|port| port.to_string())),
         or_dash(server.pid.map(|pid| pid.to_string())),
-        server.state.to_string(),
+        server.state_text(),
     ]
 }
 
@@ -55,6 +55,7 @@ mod tests {
             rss_bytes: None,
             connections: None,
             state,
+            missing_links: vec![],
         };
         let servers = [
             server("gate-server-1", None, Some(3014), Some(7), ServerState::Up),

@@ -42,7 +42,7 @@ fn servers_table(servers: &[ServerStatus]) -> comfy_table::Table {
             cell(or_dash(server.uptime_ms.map(Duration::from_millis).map(units::uptime)), Tone::Plain),
             cell(or_dash(server.rss_bytes.map(units::bytes)), Tone::Plain),
             cell(or_dash(server.connections.map(units::count)), Tone::Plain),
-            cell(server.state, tone_of(server.state)),
+            cell(server.state_text(), tone_of(server)),
         ]);
     }
     table
@@ -52,8 +52,9 @@ fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-fn tone_of(state: ServerState) -> Tone {
-    match state {
+fn tone_of(server: &ServerStatus) -> Tone {
+    match server.state {
+        ServerState::Up if !server.missing_links.is_empty() => Tone::Bad,
         ServerState::Up => Tone::Good,
         ServerState::Starting | ServerState::Stopping => Tone::Busy,
         ServerState::Down | ServerState::Lost => Tone::Bad,
@@ -72,6 +73,8 @@ mod tests {
              "pid": 4242, "uptimeMs": 192_000, "rssBytes": 12_345_678, "connections": 1_234, "state": "up"},
             {"id": "chat-server-2", "serverType": "chat", "host": "10.0.0.7", "port": 6051, "clientPort": null,
              "pid": null, "uptimeMs": null, "rssBytes": null, "connections": null, "state": "down"},
+            {"id": "chat-server-3", "serverType": "chat", "host": "10.0.0.7", "port": 6052, "clientPort": null, "pid": 7,
+             "uptimeMs": 1_000, "rssBytes": null, "connections": 0, "state": "up", "missingLinks": ["connector-server-1"]},
         ]))
         .unwrap()
     }
@@ -85,6 +88,7 @@ mod tests {
 ID                  TYPE       HOST       PORT  CLIENT PORT   PID    UPTIME   MEMORY  CONNECTIONS  STATE
 connector-server-1  connector  127.0.0.1  4050         3050  4242  3 m 12 s  12.3 MB        1,234  up
 chat-server-2       chat       10.0.0.7   6051            -     -         -        -            -  down
+chat-server-3       chat       10.0.0.7   6052            -     7       1 s        -            0  up, 1 link missing
 ";
         assert_eq!(text, wanted);
     }

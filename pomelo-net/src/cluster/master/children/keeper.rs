@@ -106,6 +106,7 @@ async fn run(hub: &Hub, info: &ServerInfo) {
     let process = Process::new(child.id().unwrap_or_default());
     tracing::info!(server = %id, pid = process.pid(), "started");
     hub.change(|registry| registry.started(id, process.clone()));
+    let _watched = Watched { hub, id, process: &process };
     let ended = match child.wait().await {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
@@ -115,4 +116,17 @@ async fn run(hub: &Hub, info: &ServerInfo) {
         tracing::warn!(server = %id, pid = process.pid(), why, "ended");
     }
     hub.change(|registry| registry.exited(id, &process, &why));
+}
+
+/// A process whose end is waited for. Without who waits, the task that looks after all sees its end.
+struct Watched<'a> {
+    hub: &'a Hub,
+    id: &'a ServerId,
+    process: &'a Process,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.hub.change(|registry| registry.unwatch(self.id, self.process));
+    }
 }

@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex};
 
 use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::supervisor::Supervised;
 use tokio::process::{Child, Command};
-use tokio::task::JoinHandle;
 
 pub(super) use logs::{Logs, last_words, tail};
 use place::is_here;
@@ -46,7 +46,7 @@ pub(super) struct Children {
     hosts: Vec<String>,
     pub(super) logs: Logs,
     pub(super) limits: MasterLimits,
-    keepers: Mutex<HashMap<ServerId, JoinHandle<()>>>,
+    keepers: Mutex<HashMap<ServerId, Supervised>>,
 }
 
 impl Children {
@@ -76,17 +76,16 @@ impl Children {
     /// Keeps a server running from now on. It must be down or a stranger's: a keeper that it had is let go.
     pub(super) fn keep(&self, hub: &Arc<Hub>, id: &ServerId) {
         hub.change(|registry| registry.keep(id));
-        let keeper = tokio::spawn(keeper::keep(hub.clone(), id.clone()));
+        let (own, kept) = (hub.clone(), id.clone());
+        let keeper = hub.tasks.spawn_guarded("keeper", move || keeper::keep(own.clone(), kept.clone()));
         let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(before) = keepers.insert(id.clone(), keeper) {
-            before.abort();
-        }
+        drop(keepers.insert(id.clone(), keeper));
     }
 
     /// Lets go of all: their processes go on.
     pub(super) fn let_go(&self) {
         let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        keepers.drain().for_each(|(_, keeper)| keeper.abort());
+        keepers.clear();
     }
 
     async fn is_here(&self, info: &ServerInfo) -> bool {

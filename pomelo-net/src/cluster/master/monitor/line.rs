@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 
 use super::super::wire::login::{LoginError, Who, enter};
-use super::super::wire::server::{FromServer, ToServer};
+use super::super::wire::server::{FromServer, Refusal, ToServer};
 use super::super::wire::{Wire, WireError};
 use super::Monitor;
 
@@ -22,8 +22,8 @@ pub(super) enum LineError {
     Slow,
     #[error("{0}")]
     Login(LoginError),
-    #[error("it refused: {0}")]
-    Refused(String),
+    #[error("it refused: {}", .0.reason)]
+    Refused(Refusal),
     #[error("{0}")]
     Wire(#[from] WireError),
 }
@@ -41,14 +41,14 @@ pub(super) async fn open(
     let mut wire = Wire::new(stream);
     match enter(&mut wire, who, monitor.tokens.of(&info.server_type)).await {
         Ok(()) => {}
-        Err(LoginError::Refused(reason)) => return Err(LineError::Refused(reason)),
+        Err(LoginError::Refused(reason)) => return Err(LineError::Refused(Refusal::of(reason))),
         Err(error) => return Err(LineError::Login(error)),
     }
     wire.send(&register).await?;
     loop {
         match wire.receive_soon().await? {
             ToServer::Expect(servers) => return Ok((wire, servers)),
-            ToServer::Refused { reason } => return Err(LineError::Refused(reason)),
+            ToServer::Refused(refusal) => return Err(LineError::Refused(refusal)),
             _ => {}
         }
     }

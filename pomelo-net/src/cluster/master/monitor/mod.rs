@@ -16,10 +16,12 @@ use futures::future::BoxFuture;
 use pomelo_core::cluster::Member;
 use pomelo_core::config::Config;
 use pomelo_core::discovery::{Discovery, Registration, Watcher};
-use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::error::Result;
 use pomelo_core::server::ServerInfo;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use pomelo_core::supervisor::Supervisor;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
 
 use super::config::{MasterConfig, Tokens};
 use crate::cluster::secret::Secret;
@@ -28,6 +30,8 @@ use watch::Watch;
 
 /// A server doesn't wait for a master longer than this before it starts without one.
 const FIRST: Duration = Duration::from_secs(5);
+/// How soon a server that starts asks again after it was refused.
+const REFUSED: Duration = Duration::from_millis(250);
 /// What a server wants to tell its master and couldn't yet. Updates are few.
 const UPDATES: usize = 16;
 /// A goodbye that has not been heard by then is not waited for.
@@ -73,19 +77,22 @@ impl Monitor {
             true => self.servers.clone(),
             false => self.servers.iter().cloned().chain([member.info.clone()]).collect(),
         };
-        let mut watch = Watch { monitor: self, member, watcher, expected, was_reached: true };
-        match timeout(FIRST, watch.connect()).await.unwrap_or(Err(LineError::Slow)) {
-            Ok(line) => Ok((watch, Some(line))),
-            Err(LineError::Refused(reason)) => {
-                let address = &watch.monitor.address;
-                let id = &watch.member.info.id;
-                let why = format!("the master on {address} refused {id}: {reason}");
-                Err(Error::of(ErrorKind::Refused, why))
-            }
-            Err(error) => {
-                watch.complain(&error);
-                watch.watcher.expect(watch.expected.clone());
-                Ok((watch, None))
+        let mut watch = Watch { monitor: self, member, watcher, expected, was_reached: true, refused: None };
+        loop {
+            match timeout(FIRST, watch.connect()).await.unwrap_or(Err(LineError::Slow)) {
+                Ok(line) => return Ok((watch, Some(line))),
+                Err(LineError::Refused(refusal)) => {
+                    watch.complain(&LineError::Refused(refusal.clone()));
+                    if !watch.is_another_try_wanted(&refusal) {
+                        return Err(watch.refused_by_master(&refusal));
+                    }
+                    sleep(REFUSED).await;
+                }
+                Err(error) => {
+                    watch.complain(&error);
+                    watch.watcher.expect(watch.expected.clone());
+                    return Ok((watch, None));
+                }
             }
         }
     }
@@ -98,10 +105,20 @@ impl Discovery for Monitor {
         watcher: Arc<dyn Watcher>,
     ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
         Box::pin(async {
+            let (id, failing) = (member.info.id.clone(), watcher.clone());
             let (watch, line) = self.clone().begin(member, watcher).await?;
             let (tell, told) = mpsc::channel(UPDATES);
-            tokio::spawn(watch.run(line, told));
-            Ok(Arc::new(Place { tell }) as Arc<dyn Registration>)
+            // Outside of the task, which finds it again when it had to begin again.
+            let held = Arc::new(Mutex::new((watch, line, told)));
+            let tasks = Supervisor::new(Handle::current(), id, move |error| failing.failed(error.clone()));
+            tasks.spawn("master", move || {
+                let held = held.clone();
+                async move {
+                    let (watch, line, told) = &mut *held.lock().await;
+                    watch.run(line, told).await;
+                }
+            });
+            Ok(Arc::new(Place { tell, _tasks: tasks }) as Arc<dyn Registration>)
         })
     }
 }
@@ -115,6 +132,7 @@ enum Tell {
 /// A server's place at its master. When it is dropped, the connection is closed.
 struct Place {
     tell: mpsc::Sender<Tell>,
+    _tasks: Supervisor,
 }
 
 impl Registration for Place {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use pomelo_core::cluster::Member;
 use pomelo_core::discovery::Watcher;
+use pomelo_core::error::{Error, ErrorKind};
 use pomelo_core::server::ServerInfo;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::process::own_rss_bytes;
-use super::super::wire::server::{FromServer, Status, ToServer};
+use super::super::wire::server::{FromServer, Refusal, Status, ToServer};
 use super::super::wire::{BEAT, SILENCE, WireError};
 use super::line::{Line, LineError, open};
 use super::{FIRST, Monitor, Tell};
@@ -27,6 +28,8 @@ pub(super) struct Watch {
     pub(super) expected: Vec<Arc<ServerInfo>>,
     /// Whether there was a master when that was last said in the log.
     pub(super) was_reached: bool,
+    /// Why the master refuses this server, if that was the last that was said in the log.
+    pub(super) refused: Option<String>,
 }
 
 /// Why a server doesn't listen to its master any more.
@@ -37,17 +40,17 @@ enum End {
 
 impl Watch {
     /// Until the server leaves.
-    pub(super) async fn run(mut self, mut line: Option<Line>, mut told: mpsc::Receiver<Tell>) {
+    pub(super) async fn run(&mut self, line: &mut Option<Line>, told: &mut mpsc::Receiver<Tell>) {
         loop {
             let open = match line.take() {
                 Some(open) => open,
-                None => match self.reconnect(&mut told).await {
+                None => match self.reconnect(told).await {
                     Some(open) => open,
                     None => return,
                 },
             };
-            match self.listen(open, &mut told).await {
-                End::Broken(error) => self.complain(&error),
+            match self.listen(open, told).await {
+                End::Broken(error) => self.part(&error),
                 End::Left => return,
             }
         }
@@ -66,6 +69,7 @@ impl Watch {
         if !std::mem::replace(&mut self.was_reached, true) {
             tracing::info!(server = %self.member.info.id, master = self.monitor.address, "the master is back");
         }
+        self.refused = None;
         self.expect(expected);
         Ok(line)
     }
@@ -92,18 +96,43 @@ impl Watch {
             }
             match timeout(FIRST, self.connect()).await.unwrap_or(Err(LineError::Slow)) {
                 Ok(line) => return Some(line),
-                Err(error) => self.complain(&error),
+                Err(error) => self.part(&error),
             }
         }
     }
 
-    /// Says once that the master can't be reached. That it refuses is said each time: somebody must act.
+    /// There is no connection, or none any more.
+    fn part(&mut self, error: &LineError) {
+        self.complain(error);
+        if let LineError::Refused(refusal) = error {
+            // A server that is up ends if it must. Else its place may be free later, whatever it wants.
+            self.is_another_try_wanted(refusal);
+        }
+    }
+
+    /// Tells the server what a refusal means for it; says whether it wants to try again, as what it is then.
+    pub(super) fn is_another_try_wanted(&mut self, refusal: &Refusal) -> bool {
+        let again = refusal.for_server().and_then(|refused| self.watcher.refused(refused));
+        let is_wanted = again.is_some();
+        self.member = again.unwrap_or_else(|| self.member.clone());
+        is_wanted
+    }
+
+    pub(super) fn refused_by_master(&self, refusal: &Refusal) -> Error {
+        let (master, id) = (&self.monitor.address, &self.member.info.id);
+        let why = format_args!("the master on {master} refused {id}: {}", refusal.reason);
+        Error::of(ErrorKind::Refused, why)
+    }
+
+    /// Says once that the master can't be reached, and once for each reason that it refuses.
     pub(super) fn complain(&mut self, error: &LineError) {
         let (server, master) = (&self.member.info.id, &self.monitor.address);
         let was_reached = std::mem::replace(&mut self.was_reached, false);
         match error {
-            LineError::Refused(reason) => {
-                tracing::error!(%server, master, reason, "the master refuses this server")
+            LineError::Refused(Refusal { reason, .. }) => {
+                if self.refused.replace(reason.clone()).is_none_or(|before| before != *reason) {
+                    tracing::error!(%server, master, reason, "the master refuses this server");
+                }
             }
             error if was_reached => tracing::warn!(%server, master, %error, "no master; going on without it"),
             error => tracing::debug!(%server, master, %error, "still no master"),
@@ -169,7 +198,7 @@ impl Watch {
                 }
             }
             ToServer::Beat => {}
-            ToServer::Refused { reason } => return Err(LineError::Refused(reason)),
+            ToServer::Refused(refusal) => return Err(LineError::Refused(refusal)),
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use pomelo_core::session::Incarnation;
 use super::{Event, LinkId};
 use crate::cluster::master::process::Process;
 use crate::cluster::master::status::{ServerState, ServerStatus};
+use crate::cluster::master::wire::server::Occupant;
 
 /// A server, up or not.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(in crate::cluster::master) struct Entry {
     /// How often it ended, or could not be started, without having been asked to.
     failures: u64,
     pub(super) trouble: Option<String>,
+    /// Why the last process of this id was refused that came since one was taken.
+    pub(super) refused: Option<String>,
 }
 
 /// A life of a server that has registered and is not over.
@@ -47,6 +50,12 @@ pub(super) struct Life {
     pub(super) lost: Instant,
 }
 
+impl Life {
+    pub(super) fn occupant(&self) -> Occupant {
+        Occupant { host: self.member.info.host.clone(), pid: self.pid, incarnation: self.incarnation }
+    }
+}
+
 impl Entry {
     pub(super) fn new(info: Arc<ServerInfo>) -> Self {
         Self {
@@ -60,6 +69,7 @@ impl Entry {
             gone: None,
             failures: 0,
             trouble: None,
+            refused: None,
         }
     }
 
@@ -108,6 +118,12 @@ impl Entry {
         self.life.as_ref()?.link
     }
 
+    /// The connection of that process; an error if it doesn't have the place any more.
+    pub(in crate::cluster::master) fn link_of(&self, incarnation: Incarnation) -> Result<Option<LinkId>, ()> {
+        let life = self.life.as_ref().filter(|life| life.incarnation == incarnation);
+        life.map(|life| life.link).ok_or(())
+    }
+
     pub(in crate::cluster::master) fn process(&self) -> Option<&Process> {
         self.process.as_ref()
     }
@@ -151,6 +167,7 @@ impl Entry {
             rss_bytes: None,
             connections: None,
             state: self.state(),
+            missing_links: vec![],
         }
     }
 }

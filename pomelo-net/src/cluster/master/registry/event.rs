@@ -16,8 +16,8 @@ pub(in crate::cluster::master) enum Event {
     Up(ServerId),
     /// That life of a server is over.
     Gone(ServerId, Incarnation),
-    /// Another connection has taken that one's place.
-    Superseded(LinkId),
+    /// Another connection has taken that one's place: of the same process, or of one that began later.
+    Superseded(LinkId, Option<Incarnation>),
     /// The server at that connection was to stop when nobody could tell it.
     Stop(LinkId),
 }

@@ -2,6 +2,7 @@
 
 mod entry;
 mod event;
+mod newcomer;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,9 +14,11 @@ use pomelo_core::session::Incarnation;
 
 pub(super) use entry::Entry;
 pub(super) use event::{Event, LinkId};
+pub(super) use newcomer::{Denial, Newcomer};
 
 use super::process::Process;
 use super::status::ServerState;
+use super::wire::server::Refusal;
 use entry::Life;
 
 /// More servers than this are a mistake: each is told of all others.
@@ -97,49 +100,36 @@ impl Registry {
         }
     }
 
-    /// A server says what it is. `process` is its process, if that is on this host.
+    /// A server says what it is.
     ///
-    /// The latest life wins: whoever held the place of an earlier one loses it.
+    /// An id belongs to the process that has it; a later one gets it when that is over or doesn't answer.
     ///
     /// # Errors
-    /// Why it can't have the place.
-    pub(super) fn register(
-        &mut self,
-        member: &Member,
-        pid: u32,
-        process: Option<Process>,
-        link: LinkId,
-        now: Instant,
-    ) -> Result<(), String> {
+    /// Why it can't have the place, or who must be asked first.
+    pub(super) fn register(&mut self, newcomer: Newcomer<'_>, now: Instant) -> Result<(), Denial> {
+        self.check(&newcomer)?;
+        let Newcomer { member, pid, process, link, .. } = newcomer;
         let (id, incarnation) = (&member.info.id, member.incarnation);
-        if !self.servers.contains_key(id) && !self.add(member.info.clone()) {
-            return Err(format!("there are {MOST_SERVERS} servers already"));
-        }
         let Some(entry) = self.servers.get_mut(id) else { return Ok(()) };
-        if entry.info.server_type != member.info.server_type {
-            return Err(format!("{id} is of type `{}`", entry.info.server_type));
-        }
-        if entry.gone.is_some_and(|gone| incarnation <= gone) {
-            return Err(format!("that life of {id} was declared over"));
-        }
         match &entry.life {
-            Some(life) if incarnation < life.incarnation => {
-                return Err(format!("a later life of {id} is registered, of the process {}", life.pid));
-            }
             Some(life) if incarnation == life.incarnation => {
-                self.events.extend(life.link.filter(|old| *old != link).map(Event::Superseded));
+                let older = life.link.filter(|old| *old != link);
+                self.events.extend(older.map(|old| Event::Superseded(old, None)));
                 if entry.leaving && life.link != Some(link) {
                     self.events.push_back(Event::Stop(link));
                 }
                 entry.leaving |= member.leaving;
             }
             Some(life) => {
-                self.events.extend(life.link.filter(|old| *old != link).map(Event::Superseded));
+                let older = life.link.filter(|old| *old != link);
+                self.events.extend(older.map(|old| Event::Superseded(old, Some(incarnation))));
                 entry.leaving = false;
                 entry.end_life(&mut self.events);
             }
             None => entry.leaving = false,
         }
+        // It was given up, and is there all the same.
+        entry.gone.take_if(|gone| *gone == incarnation);
         if member.info != entry.info {
             entry.info = member.info.clone();
             self.events.push_back(Event::Expected);
@@ -148,11 +138,45 @@ impl Registry {
         entry.life = Some(Life { member, incarnation, pid, link: Some(link), since: now, lost: now });
         entry.tell_up(&mut self.events);
         entry.process = process.or_else(|| entry.process.take());
-        entry.trouble = None;
+        (entry.trouble, entry.refused) = (None, None);
         if !entry.leaving {
             self.keep(id);
         }
         Ok(())
+    }
+
+    /// Whether a newcomer can have the place.
+    fn check(&mut self, newcomer: &Newcomer<'_>) -> Result<(), Denial> {
+        let Newcomer { member, link, silent, .. } = newcomer;
+        let (id, incarnation) = (&member.info.id, member.incarnation);
+        let refused = |refusal| Err(Denial::Refused(refusal));
+        if !self.servers.contains_key(id) && !self.add(member.info.clone()) {
+            return refused(Refusal::of(format!("there are {MOST_SERVERS} servers already")));
+        }
+        let Some(entry) = self.servers.get(id) else { return Ok(()) };
+        if entry.info.server_type != member.info.server_type {
+            return refused(Refusal::of(format!("{id} is of type `{}`", entry.info.server_type)));
+        }
+        if let Some(life) = entry.life.as_ref().filter(|life| incarnation < life.incarnation) {
+            let why = format!("a later process of {id} is registered, {}", life.pid);
+            return refused(Refusal::late(why, life.incarnation));
+        }
+        if let Some(gone) = entry.gone.filter(|gone| incarnation < *gone) {
+            return refused(Refusal::late(format!("a later process of {id} was there, and is over"), gone));
+        }
+        match entry.life.as_ref().filter(|life| incarnation > life.incarnation) {
+            // The same process may tell of itself by the same connection.
+            Some(life) if life.link != Some(*link) && *silent != Some(life.incarnation) => {
+                Err(Denial::Taken(life.occupant()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is the first time in a row that a process of that id is refused for that reason.
+    pub(super) fn is_news(&mut self, id: &str, reason: &str) -> bool {
+        let Some(entry) = self.servers.get_mut(id) else { return true };
+        entry.refused.replace(reason.to_owned()).is_none_or(|before| before != reason)
     }
 
     /// The connection is gone. The life that had it may go on.
@@ -209,6 +233,13 @@ impl Registry {
             if entry.keep {
                 entry.fail("nothing is heard of it, and its port refuses");
             }
+        }
+    }
+
+    /// Nobody waits for the end of that process any more.
+    pub(super) fn unwatch(&mut self, id: &str, process: &Process) {
+        if let Some(entry) = self.servers.get_mut(id) {
+            entry.child.take_if(|child| child == process);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a master knows, through everything that servers and processes do.
 
 use super::*;
+use crate::cluster::master::wire::server::Occupant;
 
 fn info(id: &str) -> Arc<ServerInfo> {
     Arc::new(
@@ -22,8 +23,28 @@ impl Cluster {
         Self(Registry::new(ids.iter().map(|id| info(id))))
     }
 
-    fn register(&mut self, member: &Member, pid: u32, link: u64) -> Result<(), String> {
-        self.0.register(member, pid, Some(Process::new(pid)), LinkId(link), Instant::now())
+    fn register(&mut self, member: &Member, pid: u32, link: u64) -> Result<(), Denial> {
+        self.replace(None, member, pid, link)
+    }
+
+    /// As [`register`](Self::register), after the process of that incarnation didn't answer.
+    fn replace(
+        &mut self,
+        silent: Option<Incarnation>,
+        member: &Member,
+        pid: u32,
+        link: u64,
+    ) -> Result<(), Denial> {
+        let process = Some(Process::new(pid));
+        self.0.register(Newcomer { member, pid, process, link: LinkId(link), silent }, Instant::now())
+    }
+
+    /// Why it is refused, and after which incarnation it may begin.
+    fn refused(&mut self, member: &Member, pid: u32, link: u64) -> (String, Option<Incarnation>) {
+        match self.register(member, pid, link) {
+            Err(Denial::Refused(refusal)) => (refusal.reason, refusal.begin_after),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn events(&mut self) -> Vec<Event> {
@@ -63,19 +84,74 @@ fn what_an_old_life_does_late_never_removes_a_new_one() {
     let (mut cluster, old) = (Cluster::new(&["chat-1"]), member("chat-1"));
     cluster.register(&old, 7, 1).unwrap();
     let new = member("chat-1");
-    cluster.register(&new, 8, 2).unwrap();
+    cluster.replace(Some(old.incarnation), &new, 8, 2).unwrap();
     assert_eq!(
         cluster.events(),
-        [Event::Superseded(LinkId(1)), Event::Gone("chat-1".into(), old.incarnation)]
+        [Event::Superseded(LinkId(1), Some(new.incarnation)), Event::Gone("chat-1".into(), old.incarnation)]
     );
     cluster.0.goodbye("chat-1", LinkId(1));
     cluster.0.unlink("chat-1", LinkId(1), Instant::now());
     cluster.0.exited("chat-1", &Process::new(7), "");
     cluster.0.vanished("chat-1", old.incarnation);
     assert_eq!((cluster.state("chat-1"), cluster.events()), (ServerState::Up, vec![]));
-    let refused = cluster.register(&old, 7, 3).unwrap_err();
-    assert_eq!(refused, "that life of chat-1 was declared over");
+    let (reason, begin_after) = cluster.refused(&old, 7, 3);
+    assert_eq!(
+        (&*reason, begin_after),
+        ("a later process of chat-1 is registered, 8", Some(new.incarnation))
+    );
     assert_eq!(cluster.0.get("chat-1").unwrap().link(), Some(LinkId(2)));
+}
+
+#[test]
+fn a_second_process_must_wait_until_the_first_was_asked_in_vain() {
+    let (mut cluster, first, second) = (Cluster::new(&["chat-1"]), member("chat-1"), member("chat-1"));
+    cluster.register(&first, 7, 1).unwrap();
+    let occupant = Occupant { host: "127.0.0.1".into(), pid: 7, incarnation: first.incarnation };
+    for link in [2, 3] {
+        assert_eq!(cluster.register(&second, 8, link), Err(Denial::Taken(occupant.clone())));
+    }
+    assert_eq!(cluster.events(), [], "nobody is told of it");
+    let third = member("chat-1");
+    cluster.replace(Some(first.incarnation), &third, 9, 4).unwrap();
+    let taken = cluster.replace(Some(first.incarnation), &member("chat-1"), 10, 5);
+    assert!(matches!(taken, Err(Denial::Taken(by)) if by.pid == 9), "it asked another process");
+}
+
+#[test]
+fn whose_clock_was_set_back_is_told_after_what_to_begin() {
+    let (mut cluster, early, late) = (Cluster::new(&["chat-1"]), member("chat-1"), member("chat-1"));
+    cluster.register(&late, 7, 1).unwrap();
+    cluster.0.exited("chat-1", &Process::new(7), "killed");
+    let (reason, begin_after) = cluster.refused(&early, 8, 2);
+    assert_eq!(reason, "a later process of chat-1 was there, and is over");
+    let incarnation = Incarnation::begin_after("chat-1", begin_after.unwrap());
+    cluster.register(&Member { incarnation, ..early }, 8, 2).unwrap();
+    assert_eq!(cluster.state("chat-1"), ServerState::Up);
+}
+
+#[test]
+fn a_process_that_was_given_up_and_is_there_is_taken_again() {
+    let (mut cluster, chat) = (Cluster::new(&["chat-1"]), member("chat-1"));
+    cluster.register(&chat, 7, 1).unwrap();
+    cluster.0.unlink("chat-1", LinkId(1), Instant::now());
+    cluster.0.vanished("chat-1", chat.incarnation);
+    assert_eq!(cluster.state("chat-1"), ServerState::Starting);
+    cluster.register(&chat, 7, 2).unwrap();
+    assert_eq!(
+        (cluster.state("chat-1"), cluster.0.gone()),
+        (ServerState::Up, vec![]),
+        "nobody is told that it is gone"
+    );
+}
+
+#[test]
+fn why_a_process_is_refused_is_news_once() {
+    let (mut cluster, chat) = (Cluster::new(&["chat-1"]), member("chat-1"));
+    let said =
+        ["occupied", "occupied", "late", "late", "occupied"].map(|why| cluster.0.is_news("chat-1", why));
+    assert_eq!(said, [true, false, true, false, true]);
+    cluster.register(&chat, 7, 1).unwrap();
+    assert!(cluster.0.is_news("chat-1", "occupied"));
 }
 
 #[test]
@@ -124,7 +200,7 @@ fn a_server_that_nobody_expected_is_taken_in_and_an_id_has_one_type() {
     assert_eq!((cluster.expected(), cluster.events()), (vec!["chat-9".into()], vec![Event::Expected]));
     let mut gate = member("chat-9");
     gate.info = Arc::new(ServerInfo { server_type: "gate".into(), ..(*gate.info).clone() });
-    assert_eq!(cluster.register(&gate, 8, 2).unwrap_err(), "chat-9 is of type `chat`");
+    assert_eq!(cluster.refused(&gate, 8, 2), ("chat-9 is of type `chat`".to_owned(), None));
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(in crate::cluster::master) enum ToOperator {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::cluster::master) enum Answer {
     Servers(Vec<ServerStatus>),
-    Report(Report),
+    Report(Box<Report>),
     Lines(Vec<String>),
     Outcomes(Vec<Outcome>),
 }

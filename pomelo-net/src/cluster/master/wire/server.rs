@@ -6,6 +6,7 @@ use pomelo_core::cluster::Member;
 use pomelo_core::report::Report;
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
+use pomelo_core::transport::Refused;
 use serde::{Deserialize, Serialize};
 
 /// A server speaks.
@@ -52,5 +53,53 @@ pub(in crate::cluster::master) enum ToServer {
     /// It is there.
     Beat,
     /// The last message: why the server can't be one.
-    Refused { reason: String },
+    Refused(Refusal),
+}
+
+/// Why a server can't have the place of its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::cluster::master) struct Refusal {
+    /// For people.
+    pub(in crate::cluster::master) reason: String,
+    /// It can, with an incarnation that is later than this one: clocks may be set back.
+    #[serde(default)]
+    pub(in crate::cluster::master) begin_after: Option<Incarnation>,
+    /// Another process has the place, and answers.
+    #[serde(default)]
+    pub(in crate::cluster::master) occupied: Option<Occupant>,
+}
+
+/// The process that has the place of an id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::cluster::master) struct Occupant {
+    pub(in crate::cluster::master) host: String,
+    pub(in crate::cluster::master) pid: u32,
+    pub(in crate::cluster::master) incarnation: Incarnation,
+}
+
+impl Refusal {
+    /// What it means for the server, if it means more than that it is refused.
+    pub(in crate::cluster::master) fn for_server(&self) -> Option<Refused> {
+        match (&self.occupied, self.begin_after) {
+            (Some(Occupant { host, pid, incarnation }), _) => {
+                Some(Refused::Occupied { host: host.clone(), pid: *pid, incarnation: *incarnation })
+            }
+            (None, later) => later.map(Refused::Superseded),
+        }
+    }
+
+    /// For good.
+    pub(in crate::cluster::master) fn of(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), begin_after: None, occupied: None }
+    }
+
+    pub(in crate::cluster::master) fn late(reason: impl Into<String>, begin_after: Incarnation) -> Self {
+        Self { begin_after: Some(begin_after), ..Self::of(reason) }
+    }
+
+    pub(in crate::cluster::master) fn occupied(id: &ServerId, occupant: Occupant) -> Self {
+        let Occupant { host, pid, .. } = &occupant;
+        let reason = format!("{id} runs on {host} already, as the process {pid}");
+        Self { occupied: Some(occupant), ..Self::of(reason) }
+    }
 }
