@@ -1,5 +1,7 @@
 //! What a server that stops still does: it takes nothing new, and ends what it has begun.
 
+#[path = "support/log.rs"]
+mod log;
 #[path = "stopping/slow.rs"]
 #[allow(missing_docs, unreachable_pub, reason = "it is seen in these tests only")]
 mod slow;
@@ -10,12 +12,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, ready};
+use log::Log;
 use pomelo::core::app::Running;
 use pomelo::core::cluster::Member;
 use pomelo::core::counters::Dropped;
 use pomelo::core::discovery::{Discovery, Registration, Watcher};
 use pomelo::net::transport::Memory;
-use pomelo::{ErrorKind, Hybrid, Result, handler, remote, to};
+use pomelo::{Component, ErrorKind, Hybrid, Result, Session, handler, remote, to};
 use serde_json::json;
 use slow::Slow;
 use support::{Client, soon, until};
@@ -55,6 +58,11 @@ impl EntryHandler {
     pub async fn wait_and_call(app: &App, door: &Door) -> Result<u8> {
         door.pass().await;
         app.rpc.chat.chat_remote.count(to("chat-1")).await
+    }
+
+    /// What the session does when it closes has no end.
+    pub async fn leave(session: &Session) -> Result<()> {
+        session.on_closed(|_| std::future::pending()).await
     }
 }
 
@@ -240,6 +248,52 @@ async fn a_client_that_reads_nothing_does_not_keep_its_frontend_from_stopping() 
     assert_eq!(client.got(), (String::new(), true));
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     running.stop().await;
+}
+
+/// A component and hooks that don't end.
+struct Endless;
+
+impl Component<App> for Endless {
+    fn name(&self) -> &str {
+        "world"
+    }
+
+    async fn stop(&self, _: &App) -> Result<()> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_too_slow_says_what_it_waited_for_and_goes_on() {
+    let (log, door, slow) = (Log::start(), Door::shut(), Slow::default());
+    let connector = slow.clone();
+    let builder = App::builder().servers(SERVERS).insert(door.clone());
+    let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
+    let builder = builder.configure("all", "chat", |app| {
+        app.component(Endless);
+        app.before_shutdown(|_| std::future::pending());
+    });
+    let running = builder.start().await.unwrap();
+    let app = running.app("connector-1").unwrap().clone();
+    let call = tokio::spawn(app.rpc.chat.chat_remote.wait(to("chat-1")).into_future());
+    let client = slow.connect();
+    client.request("connector.entryHandler.leave");
+    client.request("chat.chatHandler.wait");
+    until(|| door.came.load(Ordering::SeqCst) == 2).await;
+    let stopped = running.until(Box::pin(ready(()))).await.unwrap_err();
+    assert_eq!(stopped.kind(), ErrorKind::Deadline);
+    for waited_for in [
+        "connector-1 stopped too slowly, it waited for",
+        "of its messages unanswered",
+        "on_closed of session",
+        "call chat.chatRemote.wait from connector-1",
+        "its before_shutdown hooks",
+        "component world",
+    ] {
+        assert!(stopped.message().contains(waited_for), "{waited_for}: {stopped}");
+    }
+    assert!(log.has(&["a step of the stop took too long", "component world", "chat-1"]));
+    call.abort();
 }
 
 /// A discovery that only notes what servers tell it.

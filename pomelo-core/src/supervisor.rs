@@ -16,7 +16,7 @@ use futures::future::poll_fn;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::Instant;
+use tokio::time::{Instant, Timeout, timeout_at};
 
 use crate::error::{Error, ErrorKind};
 
@@ -102,6 +102,13 @@ impl Supervisor {
     /// The runtime that runs the tasks. It is the server's own also in threads that are no workers.
     pub fn runtime(&self) -> &Handle {
         &self.0.runtime
+    }
+
+    /// Gives `work` until `deadline`, also where whoever awaits it is in a thread that belongs to no runtime.
+    pub(crate) fn by<F: Future>(&self, deadline: Instant, work: F) -> Timeout<F> {
+        let is_elsewhere = tokio::runtime::worker_index().is_none();
+        let _entered = is_elsewhere.then(|| self.0.runtime.enter());
+        timeout_at(deadline, work)
     }
 
     /// Runs a task until the server ends, or the task returns. When it panics, it is made again after a pause.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::Core;
 use crate::channel;
@@ -149,7 +149,7 @@ impl Core {
         mut question: Question<'_>,
         deadline: Instant,
     ) -> Result<Answer> {
-        match timeout_at(deadline, question.answer()).await {
+        match self.tasks.by(deadline, question.answer()).await {
             Ok(Some(result)) => result,
             Ok(None) => Err(self.unreachable(server)),
             Err(_) => Err(Error::of(ErrorKind::Deadline, format_args!("no answer from {server} in time"))),

@@ -105,7 +105,8 @@ async fn bring_up<R: Cluster>(servers: &mut [Live<R>], public: &[Public], networ
         server.components.after_start(&app).await.map_err(|error| error.context(app.server_id()))?;
         let frontend = Frontend::new(Arc::clone(&app));
         for connector in &public.connectors {
-            server.listening.push(connector.clone().start(frontend.clone()).await?);
+            let listening = connector.clone().start(frontend.clone()).await?;
+            server.listening().push(listening);
         }
     }
     for server in &*servers {

@@ -33,7 +33,8 @@ pub(super) type Thread = Option<oneshot::Sender<()>>;
 pub(super) struct Live<R> {
     pub(super) app: App<R>,
     _node: Installed,
-    pub(super) listening: Vec<Listening>,
+    /// In a mutex only so that what refers to a server may move between threads.
+    listening: Mutex<Vec<Listening>>,
     pub(super) hooks: LifecycleHooks<R>,
     pub(super) components: Components<R>,
     _thread: Thread,
@@ -63,7 +64,7 @@ impl<R> Live<R> {
         components: Components<R>,
         thread: Thread,
     ) -> Self {
-        let listening = Vec::new();
+        let listening = Mutex::default();
         Self {
             app,
             _node: node,
@@ -74,6 +75,10 @@ impl<R> Live<R> {
             is_joined: false,
             has_left: false,
         }
+    }
+
+    pub(super) fn listening(&mut self) -> &mut Vec<Listening> {
+        self.listening.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -119,7 +124,8 @@ impl<R: Cluster> Live<R> {
     }
 
     async fn stop_listening(&mut self) {
-        join_all(self.listening.drain(..).map(|listening| (listening.stop)())).await;
+        let listening = std::mem::take(self.listening());
+        join_all(listening.into_iter().map(|listening| (listening.stop)())).await;
     }
 
     /// The longest time that [`end`](Self::end) takes.
@@ -175,9 +181,9 @@ pub(super) struct Up<R> {
 }
 
 impl<R: Cluster> Up<R> {
-    pub(super) fn new(live: Live<R>) -> Self {
+    pub(super) fn new(mut live: Live<R>) -> Self {
         let (app, longest_end) = (live.app.clone(), live.longest_end());
-        let addresses = live.listening.iter().map(|listening| listening.address).collect();
+        let addresses = live.listening().iter().map(|listening| listening.address).collect();
         let live = Arc::new(Mutex::new(Some(live)));
         let (tasks, failing) = (app.tasks.clone(), live.clone());
         let undertaker = app.tasks.runtime().spawn(async move {

@@ -1,6 +1,6 @@
 //! Confirmed pushes: frontends answer whom they did not reach.
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::app::Core;
 use crate::counters::Dropped;
@@ -33,7 +33,7 @@ pub(super) async fn missing(core: &Core, asked: Vec<Asked<'_>>) -> Vec<Uid> {
             missing.extend(uids);
             continue;
         };
-        match timeout_at(deadline, question.answer()).await {
+        match core.tasks.by(deadline, question.answer()).await {
             Ok(Some(Ok(Answer::Missing(not_reached)))) => missing.extend(not_reached),
             _ => missing.extend(uids),
         }

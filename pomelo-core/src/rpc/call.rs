@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::pending::Question;
 use super::reroute::send_routed;
@@ -187,7 +187,7 @@ impl Outgoing {
         });
         match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
             Poll::Ready(sent) => sent,
-            Poll::Pending => timeout_at(deadline, sending).await.unwrap_or_else(|_| {
+            Poll::Pending => self.core.tasks.by(deadline, sending).await.unwrap_or_else(|_| {
                 let why = format_args!("{}.{} was not routed in time", self.service, self.method);
                 Err(Error::of(ErrorKind::Deadline, why))
             }),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::pending::{Pending, Waiter};
@@ -37,6 +38,7 @@ pub struct Caller {
     outlet: Arc<dyn Outlet>,
     state: Arc<State>,
     timeout: Duration,
+    runtime: Handle,
 }
 
 struct State {
@@ -71,7 +73,7 @@ impl Caller {
         // It is set once: the state is new.
         let _ = state.outlet.set(Arc::downgrade(&outlet));
         outlet.expect(servers);
-        Ok(Self { outlet, state, timeout: Duration::from_secs(30) })
+        Ok(Self { outlet, state, timeout: Duration::from_secs(30), runtime: Handle::current() })
     }
 
     /// Sets how long a call may take, waiting for a link included; 30 s by default.
@@ -123,7 +125,12 @@ impl Caller {
             }
         };
         let late = || Error::of(ErrorKind::Deadline, format_args!("no answer from {server}"));
-        tokio::time::timeout(self.timeout, call).await.unwrap_or_else(|_| Err(late()))
+        let call = {
+            // Whoever calls may be in a thread that belongs to no runtime.
+            let _entered = self.runtime.enter();
+            tokio::time::timeout(self.timeout, call)
+        };
+        call.await.unwrap_or_else(|_| Err(late()))
     }
 
     /// The servers that there is a link to, sorted.

@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use futures::StreamExt;
 use futures::future::{BoxFuture, join_all};
 use smallvec::SmallVec;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::{Incarnation, Origin, Session, SessionId};
 use crate::app::{Core, Work};
@@ -252,7 +252,7 @@ pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
             let session = Session::closed(&core, closed.clone());
             let site = Site::new(&core, "on_closed").of(id);
             let run = boundary::run(site, || hook(session));
-            match timeout(core.limits.request_timeout, Origin::Hook.scope(run)).await {
+            match core.tasks.by(Instant::now() + core.limits.request_timeout, Origin::Hook.scope(run)).await {
                 Ok(Ok(Ok(()))) => {}
                 Ok(Ok(Err(error))) => tracing::warn!(session = %id, %error, "on_closed failed"),
                 // The boundary has logged it.

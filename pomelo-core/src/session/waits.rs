@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use futures::future::join_all;
 use smallvec::SmallVec;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::{ClientSession, Origin, SessionId};
 use crate::app::Core;
@@ -48,7 +48,7 @@ impl Waits {
             .filter_map(|session| Some((self.enter(origin, session.id())?, session)))
             .collect();
         let closed = join_all(waits.iter().map(|(_, session)| session.closed()));
-        if !waits.is_empty() && timeout_at(by, closed).await.is_err() {
+        if !waits.is_empty() && core.tasks.by(by, closed).await.is_err() {
             core.counters.add(Dropped::CloseWait);
             let late = waits.iter().find(|(_, session)| !session.is_closed());
             let session = late.map(|(_, session)| tracing::field::display(session.id()));

@@ -1,0 +1,55 @@
+//! The program: one frontend, whose handlers do what must not be done.
+
+use std::future::pending;
+use std::time::Duration;
+
+use pomelo::{Error, Hybrid, Result, Session, handler};
+use serde_json::{Value, json};
+
+pomelo::servers! {
+    connector: { handlers: [EntryHandler] },
+}
+
+pub(crate) struct EntryHandler;
+
+#[handler]
+impl EntryHandler {
+    pub async fn ping(app: &App) -> Result<Value> {
+        tracing::info!(server = %app.server_id(), "a line in the log");
+        Ok(json!("pong"))
+    }
+
+    /// Keeps its thread for good.
+    pub async fn block() {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    /// Waits for good.
+    pub async fn stick() {
+        pending::<()>().await;
+    }
+
+    /// Has the session wait for good when it closes.
+    pub async fn hook(session: &Session) -> Result<()> {
+        session.on_closed(|_| pending()).await
+    }
+
+    pub async fn fail(app: &App) {
+        app.frontend().tasks().fail(Error::new(500, "the world is lost"));
+    }
+}
+
+pub(super) fn run(port: u16) {
+    tracing_subscriber::fmt().with_ansi(false).log_internal_errors(false).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let builder = App::builder()
+        .servers(r#"{ "connector": [{ "id": "connector-1", "frontend": true }] }"#)
+        .args([""; 0])
+        .configure("all", "all", move |app| {
+            app.connector(Hybrid::new().address(([127, 0, 0, 1], port)));
+            app.limits().stop_timeout = Duration::from_secs(1);
+        });
+    runtime.block_on(builder.run()).unwrap();
+}
