@@ -195,6 +195,9 @@ impl View {
         self.change(|known| {
             known.members.get(id).filter(|member| member.incarnation == incarnation)?;
             let member = known.members.remove(id)?;
+            if known.uninvited.contains(id) {
+                known.latest.remove(id);
+            }
             if known.uninvited.remove(id)
                 && let Some(list) = known.expected.get_mut(&member.info.server_type)
             {
@@ -348,7 +351,8 @@ mod tests {
 
     #[test]
     fn a_process_that_was_gone_comes_back_and_an_earlier_one_does_not() {
-        let (view, old) = (View::default(), member("chat-1"));
+        let old = member("chat-1");
+        let view = View::expecting(std::slice::from_ref(&old.info));
         assert_eq!(view.join(old.clone()), Joined::New);
         assert_eq!(view.join(old.clone()), Joined::Again);
         view.leave(&old.info.id, old.incarnation);
@@ -365,19 +369,20 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_guests_and_of_servers_that_are_no_longer_expected() {
-        let (view, listed) = (View::default(), member("chat-1"));
-        let mut guest = member("web-1");
+    fn nothing_is_kept_of_guests_and_of_servers_that_are_not_expected() {
+        let (listed, other, mut guest) = (member("chat-1"), member("chat-2"), member("web-1"));
+        let view = View::expecting(std::slice::from_ref(&listed.info));
         let mut info = ServerInfo::clone(&guest.info);
         info.server_type = "".into();
         guest.info = Arc::new(info);
-        for member in [&listed, &guest] {
+        for member in [&listed, &other, &guest] {
             view.join(member.clone());
             view.leave(&member.info.id, member.incarnation);
         }
-        assert_eq!(view.known().latest.len(), 1);
+        assert_eq!(view.known().latest.keys().collect::<Vec<_>>(), ["chat-1"]);
+        assert!(view.lacks("chat-1") && !view.lacks("chat-2") && !view.lacks("web-1"));
         view.expect(&[]);
-        assert!(view.known().latest.is_empty() && !view.known().has_left("web-1"));
+        assert!(view.known().latest.is_empty() && !view.lacks("chat-1"));
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub(crate) struct Membership {
     awaited: Mutex<HashSet<ServerId, RandomState>>,
 }
 
+/// Who refuses a server, where that is no peer.
+const DISCOVERY: &str = "its discovery";
+
 /// A refusal, since another process has the id.
 #[derive(Clone)]
 struct Occupied {
@@ -133,8 +136,10 @@ impl Core {
         }
         self.membership.occupied().remove(&info.id);
         self.membership.broken().remove(&info.id);
-        if !guest {
-            self.membership.pairs().meet(&info.id, incarnation);
+        let news = if guest { None } else { self.membership.pairs().meet(&info.id, incarnation) };
+        if let Some(greeting) = news {
+            // If there is no link any more, the next one begins with it.
+            let _ = self.send(&info.id, Message::Greeting(greeting));
         }
         match joined {
             Joined::Again => {
@@ -225,6 +230,7 @@ impl Core {
 
     pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
         let _turn = self.membership.turn();
+        self.membership.occupied().remove(peer);
         let Some(member) = self.view.leave(peer, incarnation) else { return };
         tracing::info!(server = %self.info.id, %peer, "gone");
         self.membership.changed.notify_waiters();
@@ -341,7 +347,7 @@ impl Core {
         if later < self.incarnation() {
             return true;
         }
-        if self.membership.started.load(Ordering::Acquire) || self.edge.session_count() > 0 {
+        if self.has_started() {
             let why =
                 format!("another process of {} has begun later, says {by}: this one ends", self.info.id);
             self.end_for(Error::of(ErrorKind::Refused, why));
@@ -356,6 +362,11 @@ impl Core {
 
     /// Another process has this id and answers. Whoever comes second goes, unless the other one goes soon.
     fn occupied(self: &Arc<Self>, by: &ServerId, place: String) -> bool {
+        if self.has_started() {
+            // Its transport goes on trying, and says so once.
+            tracing::debug!(server = %self.info.id, %by, place, "another process has this id there");
+            return true;
+        }
         let new = || Occupied { since: Instant::now(), place: place.clone() };
         let Occupied { since, place } =
             self.membership.occupied().entry(by.clone()).or_insert_with(new).clone();
@@ -363,9 +374,7 @@ impl Core {
         if since.elapsed() < self.gone_after() {
             return true;
         }
-        if self.membership.started.load(Ordering::Acquire) {
-            self.end_for(self.runs_already(by, &place));
-        }
+        tracing::error!(server = %self.info.id, error = %self.runs_already(by, &place), "there is no place for this server");
         false
     }
 
@@ -385,6 +394,11 @@ impl Core {
     /// After how long without a link a server counts as gone.
     pub(crate) fn gone_after(&self) -> Duration {
         self.outlet.get().map_or(Duration::from_secs(5), |outlet| outlet.gone_after())
+    }
+
+    /// Whether it holds something by now: a server that only starts may still give way.
+    fn has_started(&self) -> bool {
+        self.membership.started.load(Ordering::Acquire) || self.edge.session_count() > 0
     }
 
     /// It takes clients and calls now.
@@ -472,7 +486,13 @@ impl Watcher for CoreWatcher {
     }
 
     fn up(&self, server: Member) {
-        let Some(core) = self.0.upgrade().filter(|core| !core.owns(&server.info.id)) else { return };
+        let Some(core) = self.0.upgrade() else { return };
+        if core.owns(&server.info.id) {
+            if server.incarnation > core.incarnation() {
+                core.superseded(&DISCOVERY.into(), server.incarnation);
+            }
+            return;
+        }
         if core.outlet.get().is_some_and(|outlet| outlet.can_reach(&server.info)) {
             return;
         }
@@ -493,7 +513,7 @@ impl Watcher for CoreWatcher {
     }
 
     fn refused(&self, why: Refused) -> Option<Member> {
-        self.0.upgrade().and_then(|core| core.refused(&"its discovery".into(), why))
+        self.0.upgrade().and_then(|core| core.refused(&DISCOVERY.into(), why))
     }
 
     fn stop(&self) {

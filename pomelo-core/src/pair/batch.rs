@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::{SessionId, Uid};
 
+/// What a name takes besides its text.
+const NAME: usize = 24;
+
 /// What was dropped by one declaration. Users and sessions are the peer's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Batch {
@@ -23,14 +26,15 @@ impl Batch {
         Self { number, everything: true, ..Self::default() }
     }
 
-    /// How many are named.
-    pub(super) fn len(&self) -> usize {
-        self.uids.len() + self.sessions.len()
+    /// How many bytes the names take, about.
+    pub(super) fn weight(&self) -> usize {
+        let uids: usize = self.uids.iter().map(|uid| uid.len() + NAME).sum();
+        uids + self.sessions.len() * NAME * 2
     }
 
     /// Whether nothing was dropped.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.everything && self.len() == 0
+        !self.everything && self.uids.is_empty() && self.sessions.is_empty()
     }
 
     pub(super) fn extend(&mut self, other: Self) {

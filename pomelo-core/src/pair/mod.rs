@@ -31,10 +31,10 @@ pub(crate) use pairs::Pairs;
 
 use crate::session::Incarnation;
 
-/// So many users and sessions a server keeps by name, of all peers, until these have acknowledged them; then what it dropped of
-/// the peer that was declared gone first counts as everything. A name takes some 40 bytes, so peers that never come back cost
-/// no more than 4 MB.
-pub(crate) const MAX_NAMED: usize = 100_000;
+/// So many bytes of users and sessions a server keeps by name, of all peers, until these have acknowledged them; then what it
+/// dropped of the peer that was declared gone first counts as everything. 4 MiB, some 100,000 names: peers that never come back
+/// cost no more, and a greeting fits into any link.
+pub(crate) const MAX_NAMED: usize = 4 << 20;
 
 /// What one side of a pair says first on every link.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,8 @@ pub(crate) struct Pair {
     peer: Incarnation,
     /// The number of this server's last declaration that the peer is gone; 0 if it made none.
     declared: u64,
+    /// The last of them that the peer was told of.
+    said: u64,
     /// What was dropped by those that are not acknowledged, the oldest first.
     dropped: Vec<Batch>,
     /// The number of the peer's last declaration that is settled here.
@@ -80,7 +82,7 @@ pub(crate) struct Pair {
 impl Pair {
     /// A pair with a process of which nothing was ever declared.
     pub(crate) fn new(peer: Incarnation) -> Self {
-        Self { peer, declared: 0, dropped: Vec::new(), settled: 0 }
+        Self { peer, declared: 0, said: 0, dropped: Vec::new(), settled: 0 }
     }
 
     /// The peer's process.
@@ -106,9 +108,9 @@ impl Pair {
         !self.dropped.is_empty()
     }
 
-    /// How many users and sessions are kept by name.
+    /// How many bytes the users and sessions take that are kept by name.
     pub(crate) fn named(&self) -> usize {
-        self.dropped.iter().map(Batch::len).sum()
+        self.dropped.iter().map(Batch::weight).sum()
     }
 
     /// Keeps no names any more: what was dropped counts as everything.
@@ -117,7 +119,8 @@ impl Pair {
     }
 
     /// What goes first on a new link.
-    pub(crate) fn greeting(&self) -> Greeting {
+    pub(crate) fn greeting(&mut self) -> Greeting {
+        self.said = self.declared;
         Greeting { of: Some(self.peer), declared: self.declared, batches: self.dropped.clone() }
     }
 
@@ -137,6 +140,11 @@ impl Pair {
             news
         });
         Greeted { news, answer }
+    }
+
+    /// Whether this server has declared the peer gone since it last greeted it.
+    pub(crate) fn has_news(&self) -> bool {
+        self.said < self.declared
     }
 
     /// The peer has settled that.

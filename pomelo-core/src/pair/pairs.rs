@@ -18,9 +18,11 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
-    /// A peer is there with that process; what was to be settled with an earlier one is void.
-    pub(crate) fn meet(&mut self, peer: &ServerId, incarnation: Incarnation) {
-        self.of(peer, incarnation);
+    /// A peer is there with that process; what was to be settled with an earlier one is void. If this server has declared it gone
+    /// since it was greeted, that is to be said again.
+    pub(crate) fn meet(&mut self, peer: &ServerId, incarnation: Incarnation) -> Option<Greeting> {
+        let pair = self.of(peer, incarnation);
+        pair.has_news().then(|| pair.greeting())
     }
 
     /// This server declares that process of a peer gone, and dropped that of it.

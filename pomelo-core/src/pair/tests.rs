@@ -246,16 +246,28 @@ fn a_greeting_to_an_earlier_process_is_no_news() {
 #[test]
 fn names_beyond_the_bound_count_as_everything_of_the_peer_that_was_gone_first() {
     let mut pairs = Pairs::default();
-    let batch = |names: usize| Batch { uids: vec![Uid::from("u"); names], ..Batch::default() };
+    // Clients choose such names, in games that bind what they are told.
+    let long = Uid::from("u".repeat(1 << 20));
+    let batch = |names: usize| Batch { uids: vec![long.clone(); names], ..Batch::default() };
     let (a, b) = (ServerId::from("a"), ServerId::from("b"));
     let (of_a, of_b) = (Incarnation::begin("a"), Incarnation::begin("b"));
-    pairs.declare(&a, of_a, batch(MAX_NAMED));
-    assert_eq!(pairs.greeting(&a, of_a).batches[0].len(), MAX_NAMED);
+    pairs.declare(&a, of_a, batch(3));
+    assert_eq!(pairs.greeting(&a, of_a).batches[0].uids.len(), 3);
     pairs.declare(&b, of_b, batch(1));
     assert_eq!(pairs.greeting(&a, of_a).batches, [Batch::everything(1)]);
-    assert_eq!(pairs.greeting(&b, of_b).batches[0].len(), 1);
+    assert_eq!(pairs.greeting(&b, of_b).batches[0].uids.len(), 1);
     pairs.acknowledged(&a, Settled { of: of_a, declared: 1 });
     assert!(pairs.greeting(&a, of_a).batches.is_empty());
+}
+
+#[test]
+fn what_is_declared_between_a_greeting_and_its_link_is_said_again() {
+    let mut pairs = Pairs::default();
+    let (a, of_a) = (ServerId::from("a"), Incarnation::begin("a"));
+    assert_eq!(pairs.greeting(&a, of_a).declared, 0);
+    pairs.declare(&a, of_a, Batch { uids: vec!["u".into()], ..Batch::default() });
+    assert_eq!(pairs.meet(&a, of_a).map(|greeting| greeting.batches.len()), Some(1));
+    assert_eq!(pairs.meet(&a, of_a), None);
 }
 
 #[test]
