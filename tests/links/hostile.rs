@@ -54,6 +54,36 @@ async fn say(world: &World, parts: &[&[u8]]) -> Vec<u8> {
     answer
 }
 
+/// Reads until the other side welcomes.
+async fn welcomed(world: &World, greeting: &[u8]) -> TcpStream {
+    let port = world.chat().server().port.unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(greeting).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.windows(7).any(|part| part == b"Welcome") {
+        assert_ne!(soon(stream.read_buf(&mut answer)).await.unwrap(), 0, "it was not linked: {answer:?}");
+    }
+    stream
+}
+
+/// As after a machine of which one side hears nothing any more: the other side's link is dead, and not over yet.
+#[tokio::test]
+async fn a_link_of_which_only_one_side_knows_gives_way_to_the_next_of_the_same_process() {
+    let world = World::start(patient()).await;
+    let greeting = greeting(&world).await;
+    let mut dead = welcomed(&world, &greeting).await;
+    let mut next = welcomed(&world, &greeting).await;
+    let mut rest = Vec::new();
+    // It may be reset, since nobody reads what comes there.
+    let _ = soon(dead.read_to_end(&mut rest)).await;
+    next.write_all(&frame(CONTROL, b"\xa3Ask")).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.windows(4).any(|part| part == b"Here") {
+        assert_ne!(soon(next.read_buf(&mut answer)).await.unwrap(), 0, "the link is over: {answer:?}");
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn strangers_that_talk_nonsense_disturb_nobody() {
     let world = World::start(patient()).await;
