@@ -11,6 +11,7 @@ use pomelo::core::app::{Builder, Running};
 use pomelo::net::transport::{Memory, Tcp, TcpOptions};
 use pomelo::{Component, Hybrid, Result, handler};
 use support::{Client, soon, until};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 pomelo::servers! {
@@ -60,7 +61,9 @@ async fn its_port_is_free_its_clients_are_let_go_and_its_tasks_are_gone() {
     let mut client = Client::connect(address).await;
     client.request("connector.entryHandler.ping", serde_json::json!({})).await;
     // A stranger that never says anything.
-    let stranger = TcpStream::connect(address).await.unwrap();
+    let mut stranger = TcpStream::connect(address).await.unwrap();
+    // Connections are accepted in order.
+    Client::connect(address).await.close().await;
     let apps: Vec<App> = running.apps().cloned().collect();
     drop(running);
     until_free(address).await;
@@ -70,7 +73,7 @@ async fn its_port_is_free_its_clients_are_let_go_and_its_tasks_are_gone() {
         until(|| frontend.tasks().running().is_empty()).await;
         until(|| app.sessions().is_empty()).await;
     }
-    drop(stranger);
+    assert_eq!(soon(stranger.read(&mut [0])).await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

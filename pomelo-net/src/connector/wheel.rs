@@ -38,8 +38,8 @@ impl Wheel {
     /// never early.
     pub(super) fn spawn(tasks: &Supervisor, shortest: Duration) -> Arc<Self> {
         let wheel = Arc::new(Self::new(shortest));
-        let weak = Arc::downgrade(&wheel);
-        tasks.spawn("wheel", move || turn(weak.clone()));
+        let last = LastTurn(Arc::downgrade(&wheel));
+        tasks.spawn("wheel", move || turn(last.0.clone()));
         wheel
     }
 
@@ -75,6 +75,14 @@ impl Wheel {
         }
     }
 
+    /// Rings all alarms, due or not.
+    fn ring_all(&self) {
+        let slots: Vec<_> = self.ring().slots.iter_mut().map(std::mem::take).collect();
+        for alarm in slots.iter().flatten() {
+            alarm.ring();
+        }
+    }
+
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -96,6 +104,18 @@ impl Drop for Slot<'_> {
         }
         for alarm in self.alarms.by_ref() {
             ring.put(alarm, 0, self.wheel.reach);
+        }
+    }
+}
+
+/// Rings all alarms when the task is gone, since nobody turns the wheel any more: connections of a server that has ended don't
+/// wait for a deadline that never comes.
+struct LastTurn(Weak<Wheel>);
+
+impl Drop for LastTurn {
+    fn drop(&mut self) {
+        if let Some(wheel) = self.0.upgrade() {
+            wheel.ring_all();
         }
     }
 }
@@ -225,6 +245,19 @@ mod tests {
         let alarms: Vec<_> = (1..=50).map(|n| alarm_at(&wheel, SECOND * n)).collect();
         wheel.turn(Instant::now() + SECOND * 50);
         assert!(alarms.iter().all(|alarm| alarm.has_rung()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_alarms_ring_when_nobody_turns_the_wheel_any_more() {
+        let tasks = tasks();
+        let wheel = Wheel::spawn(&tasks, SECOND);
+        let (alarm, off) = (alarm_at(&wheel, SECOND * 60), alarm_at(&wheel, SECOND));
+        off.off();
+        tokio::time::sleep(SECOND * 2).await;
+        assert!(!alarm.has_rung());
+        tasks.end();
+        tokio::time::sleep(SECOND).await;
+        assert!(alarm.has_rung() && !off.has_rung());
     }
 
     #[tokio::test(start_paused = true)]

@@ -148,6 +148,21 @@ mod tests {
         assert_eq!(tail(&file, 0).await.unwrap(), [""; 0]);
     }
 
+    /// What can't be written has no room, as on a full disk.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn on_a_full_disk_a_log_that_is_too_long_is_dropped_and_its_server_runs() {
+        let dir = TempDir::new();
+        let logs = Logs::new(dir.path().to_owned(), 10);
+        let file = logs.of("chat-1");
+        dir.write("chat-1.log", "longer than it may be");
+        std::os::unix::fs::symlink("/dev/full", older(&file)).unwrap();
+        let mut log = logs.open("chat-1").unwrap();
+        writeln!(log, "next").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "next\n");
+        assert!(!older(&file).exists());
+    }
+
     #[tokio::test]
     async fn of_a_long_log_only_the_end_is_read() {
         let dir = TempDir::new();
