@@ -111,6 +111,7 @@ impl<'a> Site<'a> {
     }
 
     /// Logs and counts a panic; the error is what the call ends with.
+    #[cold]
     fn panicked(&self, panic: Box<dyn Any + Send>) -> Error {
         let log = || {
             tracing::error!(
@@ -207,7 +208,18 @@ enum State<'a, T> {
     Ended,
 }
 
+impl<T> State<'_, T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        let Self::Running(work) = self else { return Poll::Pending };
+        let value = std::task::ready!(work.as_mut().poll(cx));
+        *self = Self::Ended;
+        Poll::Ready(value)
+    }
+}
+
 impl<T> Run<'_, T> {
+    /// Drops what is left, which is the application's code, too.
+    #[cold]
     fn end(&mut self) -> Option<Error> {
         match std::mem::replace(&mut self.state, State::Ended) {
             // It is logged and counted; who dropped it wants nothing more of it.
@@ -224,18 +236,11 @@ impl<T> Future for Run<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let Self { site, state } = &mut *self;
-        let polled = call(site, || match state {
-            State::Running(work) => {
-                let value = std::task::ready!(work.as_mut().poll(cx));
-                *state = State::Ended;
-                Poll::Ready(Some(value))
-            }
-            State::Failed(_) | State::Ended => Poll::Ready(None),
-        });
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(Some(value))) => Poll::Ready(Ok(value)),
-            Ok(Poll::Ready(None)) => self.end().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+        if let State::Failed(_) = state {
+            return self.end().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+        }
+        match call(site, || state.poll(cx)) {
+            Ok(polled) => polled.map(Ok),
             Err(error) => {
                 self.end();
                 Poll::Ready(Err(error))
@@ -246,7 +251,9 @@ impl<T> Future for Run<'_, T> {
 
 impl<T> Drop for Run<'_, T> {
     fn drop(&mut self) {
-        self.end();
+        if !matches!(self.state, State::Ended) {
+            self.end();
+        }
     }
 }
 

@@ -75,15 +75,26 @@ impl<'a> Budget<'a> {
 
     /// Runs `work` as long as there is time; none if that is over. What is ready at once costs no timer, and runs also when the
     /// time is over: an after filter that only gives something back always does.
-    async fn spend<F: Future + Unpin>(&mut self, mut work: F) -> Option<F::Output> {
-        if let Poll::Ready(done) = at_once(Pin::new(&mut work)).await {
+    async fn spend<F: Future + Unpin + Send>(&mut self, work: &mut F) -> Option<F::Output> {
+        if let Poll::Ready(done) = at_once(Pin::new(&mut *work)).await {
             return Some(done);
         }
         let limit = self.core.limits.request_timeout;
         let until = *self.until.get_or_insert_with(|| Instant::now() + limit);
-        let _entered = self.core.underway.enter(Work::Message(self.request.clone()));
-        timeout_at(until, work).await.ok()
+        Box::pin(wait(self.core, self.request, until, Pin::new(work))).await
     }
+}
+
+/// Waits for what wasn't ready at once; none if it isn't in time. Nearly nothing has to wait, so it is boxed where it does: each
+/// task that handles a message has room for its whole future, and copies it.
+async fn wait<T>(
+    core: &Core,
+    request: &Request,
+    until: Instant,
+    work: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    let _entered = core.underway.enter(Work::Message(request.clone()));
+    timeout_at(until, work).await.ok()
 }
 
 /// Polls once.
@@ -118,8 +129,8 @@ async fn in_time<T>(
     match at_once(work.as_mut()).await {
         Poll::Ready(placed) => placed,
         Poll::Pending => {
-            let _entered = core.underway.enter(Work::Message(request.clone()));
-            timeout_at(deadline(core, request), work).await.unwrap_or_else(|_| Err(late(request)))
+            let waiting = Box::pin(wait(core, request, deadline(core, request), work));
+            waiting.await.unwrap_or_else(|| Err(late(request)))
         }
     }
 }
@@ -201,15 +212,14 @@ async fn within(core: &Arc<Core>, request: &Request, answerer: &Answerer) -> Res
     if let Poll::Ready(outcome) = at_once(work.as_mut()).await {
         return outcome;
     }
-    let _entered = core.underway.enter(Work::Message(request.clone()));
     let deadline = deadline(core, request);
     if let Some(by) = request.answer_by().filter(|by| *by < deadline) {
-        if let Ok(outcome) = timeout_at(by, work.as_mut()).await {
+        if let Some(outcome) = Box::pin(wait(core, request, by, work.as_mut())).await {
             return outcome;
         }
         answerer.answer(core, request, &Err(late(request)));
     }
-    timeout_at(deadline, work).await.unwrap_or_else(|_| Err(late(request)))
+    Box::pin(wait(core, request, deadline, work)).await.unwrap_or_else(|| Err(late(request)))
 }
 
 async fn run(core: &Arc<Core>, request: &Request) -> Result<Body> {
@@ -241,7 +251,7 @@ async fn run_after(
 ) {
     for filter in filters.iter().rev() {
         let site = Site::new(core, "after filter").on(request);
-        if budget.spend(boundary::run(site, || filter.after(request, outcome))).await.is_none() {
+        if budget.spend(&mut boundary::run(site, || filter.after(request, outcome))).await.is_none() {
             tracing::warn!(route = %request.route(), "an after filter took too long and was dropped");
         }
     }
@@ -258,7 +268,7 @@ async fn mend(
     let (Err(error), Some(handler)) = (&outcome, handler) else { return outcome };
     let site = Site::new(core, "error handler").on(request);
     let mending = || handler(error.clone(), request.clone(), error.body().cloned());
-    match budget.spend(boundary::run(site, mending)).await {
+    match budget.spend(&mut boundary::run(site, mending)).await {
         Some(Ok(Some(body))) => request.encode(&body),
         // The boundary has logged a panic.
         Some(Ok(None) | Err(_)) => outcome,

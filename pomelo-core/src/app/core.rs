@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::ThreadId;
 
 use foldhash::fast::RandomState;
+use futures::future::{BoxFuture, Either, Ready, ready};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -216,19 +217,18 @@ impl Core {
         *self.node.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = node;
     }
 
-    /// The server of a type that handles a message; `site` says for what the router is asked.
-    pub(crate) async fn route(
-        self: &Arc<Self>,
+    /// The server of a type that handles a message; `site` says for what the router is asked. That is done at once, unless it must
+    /// not be done in this thread.
+    pub(crate) fn route<'a>(
+        self: &'a Arc<Self>,
         server_type: &str,
         by: RouteBy,
-        site: Site<'_>,
-    ) -> Result<ServerId> {
+        site: Site<'a>,
+    ) -> Decision<'a> {
         let servers = self.view.known().expected(server_type);
         if servers.is_empty() {
-            return Err(Error::of(
-                ErrorKind::NoServer,
-                format_args!("there is no server of type `{server_type}`"),
-            ));
+            let why = format_args!("there is no server of type `{server_type}`");
+            return Either::Left(ready(Err(Error::of(ErrorKind::NoServer, why))));
         }
         let router = self.routers.get(server_type).or_else(|| self.routers.get("default"));
         match router {
@@ -238,10 +238,10 @@ impl Core {
                     let site = Site::new(&core, "router").named(&server_type);
                     decide(&*router, by, servers, site).await
                 };
-                self.at_home(decision).await.flatten()
+                Either::Right(Box::pin(async move { self.at_home(decision).await.flatten() }))
             }
-            Some(router) => decide(&**router, by, servers, site).await,
-            None => decide(&crate::router::ByUid, by, servers, site).await,
+            Some(router) => decide(&**router, by, servers, site),
+            None => decide(&crate::router::ByUid, by, servers, site),
         }
     }
 
@@ -256,10 +256,16 @@ impl Core {
     }
 }
 
-async fn decide(router: &dyn Router, by: RouteBy, servers: Servers, site: Site<'_>) -> Result<ServerId> {
-    match boundary::call(&site, || router.route(by, servers))? {
-        Routing::Now(server) => server,
-        Routing::Later(server) => boundary::run(site, || server).await.flatten(),
+/// A router's decision; small where it is made at once, as nearly always.
+type Decision<'a> = Either<Ready<Result<ServerId>>, BoxFuture<'a, Result<ServerId>>>;
+
+fn decide<'a>(router: &dyn Router, by: RouteBy, servers: Servers, site: Site<'a>) -> Decision<'a> {
+    match boundary::call(&site, || router.route(by, servers)) {
+        Ok(Routing::Now(server)) => Either::Left(ready(server)),
+        Ok(Routing::Later(server)) => {
+            Either::Right(Box::pin(async move { boundary::run(site, || server).await.flatten() }))
+        }
+        Err(error) => Either::Left(ready(Err(error))),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The application's code runs under it (`update`, and what serializes a push), so it may ask for the same channel again, or for
 //! two channels in the order opposite to another thread's. With a plain mutex both keep their threads for good.
 
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, TryLockError};
@@ -169,8 +170,11 @@ impl Drop for Count<'_> {
 /// The number of this thread, never 0.
 fn thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    thread_local!(static OWN: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
-    OWN.with(|own| *own)
+    thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
+    if OWN.get() == 0 {
+        OWN.set(NEXT.fetch_add(1, Ordering::Relaxed));
+    }
+    OWN.get()
 }
 
 #[cfg(test)]

@@ -297,7 +297,8 @@ impl ClientSession {
     }
 
     fn start(self: &Arc<Self>, first: Option<Incoming>) {
-        self.core.executor.spawn(self.clone().work(first));
+        // In a box of its own: a task copies its future several times.
+        self.core.executor.spawn(Box::pin(self.clone().work(first)));
     }
 
     /// Handles the session's messages one after the other; at the end of a closing session runs its hooks.
@@ -319,7 +320,8 @@ impl ClientSession {
                 break;
             }
         }
-        if boundary::survive(&self.core, "closing", self.finish()).await.is_err() {
+        // Once in a session's life, so its messages shall not carry it about.
+        if boundary::survive(&self.core, "closing", Box::pin(self.finish())).await.is_err() {
             self.let_go();
         }
     }
@@ -359,13 +361,14 @@ impl ClientSession {
             }
             Ok(Placed::At(server)) => {
                 let forward = |server: &ServerId| self.forward(request, server);
-                match send_routed(server, forward, || handling::place_again(core, request)).await {
+                let again = || Box::pin(handling::place_again(core, request));
+                match send_routed(server, forward, again).await {
                     Ok(_) => unanswered.by_another(),
-                    Err(error) => handling::refuse(core, request, error, &answerer()).await,
+                    Err(error) => Box::pin(handling::refuse(core, request, error, &answerer())).await,
                 }
             }
-            Ok(Placed::Answered(body)) => handling::answer(core, request, body, &answerer()).await,
-            Err(error) => handling::refuse(core, request, error, &answerer()).await,
+            Ok(Placed::Answered(body)) => Box::pin(handling::answer(core, request, body, &answerer())).await,
+            Err(error) => Box::pin(handling::refuse(core, request, error, &answerer())).await,
         }
     }
 
