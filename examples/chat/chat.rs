@@ -36,7 +36,10 @@ impl ChatRemote {
     pub async fn add(app: &App, uid: String, sid: String, rid: String, create: bool) -> Result<Vec<String>> {
         app.channels().update(&rid, |room| {
             (create || !room.is_empty()).then_some(()).or_err(404, "no such room")?;
-            room.push("onAdd", &json!({ "route": "onAdd", "user": name(&uid) }))?;
+            // Whoever comes back by another connector, before the first one is known to be gone, is there already.
+            if room.member(&uid).is_none() {
+                room.push("onAdd", &json!({ "route": "onAdd", "user": name(&uid) }))?;
+            }
             room.add(&*uid, sid)?;
             Ok(room.members().map(|uid| name(uid).to_owned()).collect())
         })
@@ -44,7 +47,7 @@ impl ChatRemote {
 
     /// Takes a user out of the room and tells the others.
     pub async fn kick(app: &App, uid: String, sid: String, rid: String) -> Result<()> {
-        app.channels().update(&rid, |room| match room.leave(&uid, &sid) {
+        app.channels().update(&rid, |room| match room.leave(&uid, &sid) && room.member(&uid).is_none() {
             true => room.push("onLeave", &json!({ "route": "onLeave", "user": name(&uid) })),
             false => Ok(()),
         })

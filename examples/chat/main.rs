@@ -30,6 +30,7 @@ async fn main() -> pomelo::Result<()> {
             app.connector(Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf());
         })
         .configure("all", "all", |app| app.on_event(recovery::recover))
+        .configure("all", "connector", |app| app.on_sessions_lost(recovery::come_back))
         .route("chat", |by, servers| pick(by.key_or("rid")?, servers))
         .run()
         .await

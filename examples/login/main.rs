@@ -68,7 +68,9 @@ impl HallRemote {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt().with_env_filter(std::env::var("RUST_LOG").unwrap_or("info".into())).init();
+    let levels = std::env::var("RUST_LOG").unwrap_or("info".into());
+    // A log that can't be written, as on a full disk, must not end what writes it.
+    tracing_subscriber::fmt().with_env_filter(levels).log_internal_errors(false).init();
     App::builder()
         .config_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/login/config"))
         .configure("all", "connector", |app| app.connector(Hybrid::new().heartbeat(Duration::from_secs(3))))

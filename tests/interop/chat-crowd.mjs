@@ -93,14 +93,23 @@ export class Crowd {
   }
 
   /** Each sees those leave who are lost from its room, once, and nobody else. */
-  async seesLeaving(what, lost, { at }) {
+  seesLeaving(what, lost, now) {
+    return this.#sees('onLeave', 'leave', what, lost, now);
+  }
+
+  /** Each sees those come back who were lost from its room, once, and nobody else. */
+  seesComing(what, lost, now) {
+    return this.#sees('onAdd', 'come back', what, lost, now);
+  }
+
+  async #sees(event, words, what, lost, { at }) {
     const pairs = this.users.flatMap(user => lost.#mates(user).map(mate => [user, mate]));
-    const times = ([user, mate]) => user.seen('onLeave', at).filter(event => event.user === mate.name);
+    const times = ([user, mate]) => user.seen(event, at).filter(event => event.user === mate.name);
     const waiting = () => pairs.filter(pair => times(pair).length === 0);
-    await this.#checks.until('all onLeave', () => waiting().length === 0, GONE_MS).catch(() => {});
-    this.#checks.equal(`${what}: everybody sees its users leave in time`, waiting().map(([user, mate]) => `${user.name}: ${mate.name}`).slice(0, 3), []);
-    this.#checks.equal(`${what}: once, and nobody else`, this.#seen('onLeave', at).length, pairs.length);
-    this.#checks.note(`the last onLeave after ${Math.max(...pairs.flatMap(times).map(event => event.at - at))} ms`);
+    await this.#checks.until(`all ${event}`, () => waiting().length === 0, GONE_MS).catch(() => {});
+    this.#checks.equal(`${what}: everybody sees its users ${words} in time`, waiting().map(([user, mate]) => `${user.name}: ${mate.name}`).slice(0, 3), []);
+    this.#checks.equal(`${what}: once, and nobody else`, this.#seen(event, at).length, pairs.length);
+    this.#checks.note(`the last ${event} after ${Math.max(...pairs.flatMap(times).map(event => event.at - at))} ms`);
   }
 
   #seen(event, at) {

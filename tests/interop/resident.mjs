@@ -9,10 +9,11 @@ const BACKOFF = { firstMs: 300, maxMs: 1_500 };
 export class Resident {
   #gateUrl;
   #client;
+  #host;
   #timer;
   #home = new AbortController();
   #heard = new Set();
-  /** Names in the room, as the client's list has them; one that is there twice is twice. */
+  /** Names in the room, as the client's list has them. */
   list = [];
   /** `{event, user, at}` of each onAdd and onLeave. */
   moves = [];
@@ -25,9 +26,15 @@ export class Resident {
   /** The reason, once the server has put it out. */
   kicked;
 
-  constructor(name, room, gateUrl) {
-    Object.assign(this, { name, room });
+  /** The gate sends it to the host `home`, as long as the connector there is up. */
+  constructor(name, room, gateUrl, home) {
+    Object.assign(this, { name, room, home });
     this.#gateUrl = gateUrl;
+  }
+
+  /** Whether it is connected with the connector of its name. */
+  get isHome() {
+    return this.isIn && this.#host === this.home;
   }
 
   get isIn() {
@@ -42,6 +49,7 @@ export class Resident {
     let see = push => early.push(push);
     for (const event of ['onAdd', 'onLeave']) client.on(event, ({ user }) => see({ event, user, at: Date.now() }));
     client.on('onChat', ({ msg, from }) => this.#heard.add(`${from} ${msg}`));
+    client.on('onUsers', ({ users }) => (this.list = users));
     let kicked;
     client.on('kick', ({ reason }) => (kicked = reason || 'no reason'));
     try {
@@ -52,7 +60,7 @@ export class Resident {
       this.list = users;
       see = move => this.#see(move);
       early.filter(({ event, user }) => this.list.includes(user) === (event === 'onLeave')).forEach(see);
-      this.#client = client;
+      [this.#client, this.#host] = [client, entry.host];
       client.on('close', ({ reason }) => this.#lost(kicked ?? reason, kicked !== undefined));
     } catch (error) {
       client.close();
@@ -77,7 +85,7 @@ export class Resident {
   }
 
   #lost(reason, isKick) {
-    if (this.#home.signal.aborted) return;
+    if (reason === 'client') return;
     this.losses.push({ reason, at: Date.now() });
     this.list = [];
     if (isKick) return void (this.kicked = reason);
@@ -88,8 +96,8 @@ export class Resident {
     const { event, user } = move;
     this.moves.push(move);
     if (this.list.includes(user) === (event === 'onAdd')) this.oddities.push(`${this.name}: ${event} ${user}`);
+    this.list = this.list.filter(name => name !== user);
     if (event === 'onAdd') this.list.push(user);
-    else this.list = this.list.filter(name => name !== user);
   }
 
   /** Talks all the time. */
@@ -108,6 +116,12 @@ export class Resident {
     } catch {
       one.code = 'closed';
     }
+  }
+
+  /** Ends the connection, and doesn't come back by itself. */
+  leave() {
+    this.kicked = undefined;
+    this.#client?.close();
   }
 
   hasHeard(from, msg) {

@@ -6,8 +6,8 @@ const PROBE_MS = 250;
 const SETTLE_MS = 4_000;
 /** So many probes in a row must have been heard by all. */
 const STREAK = 8;
-/** The youngest probes may be under way. */
-const UNDER_WAY = 2;
+/** A probe that takes longer was held up somewhere. */
+const HELD_UP_MS = 1_000;
 
 export class Village {
   #probes = 0;
@@ -25,12 +25,12 @@ export class Village {
     return this.residents.every(user => user.isIn);
   }
 
-  /** Those whom a server has put out come back, since somebody presses the button. */
-  async comeBack() {
-    const out = this.residents.filter(user => user.kicked !== undefined);
-    for (const user of out) user.kicked = undefined;
-    for (let attempt = 0; attempt < 40 && out.some(user => !user.isIn); attempt++) {
-      await Promise.allSettled(out.filter(user => !user.isIn).map(user => user.arrive()));
+  /** Those whom a server has put out come back, since somebody presses the button; who fled to another connector returns. */
+  async comeHome() {
+    const away = this.residents.filter(user => user.kicked !== undefined || (user.isIn && !user.isHome));
+    for (const user of away) user.leave();
+    for (let attempt = 0; attempt < 40 && away.some(user => !user.isIn); attempt++) {
+      await Promise.allSettled(away.filter(user => !user.isIn).map(user => user.arrive()));
       await sleep(PROBE_MS);
     }
   }
@@ -66,12 +66,14 @@ export class Village {
     const probes = [];
     for (;;) {
       const msg = `probe ${++this.#probes}`;
-      const probe = { msg, at: Date.now(), listsAgree: this.residents.every(user => this.#listAgrees(user)) };
+      const probe = { msg, at: Date.now(), listsAgree: this.residents.every(user => this.#listAgrees(user)), isHeard: false };
       probes.push(probe);
       for (const user of this.residents) user.say(msg);
       await sleep(PROBE_MS);
-      const old = probes.slice(0, -UNDER_WAY);
-      const start = old.findLastIndex(({ msg, listsAgree }) => !listsAgree || this.#unheard(msg) > 0) + 1;
+      const isFresh = probe => Date.now() - probe.at <= HELD_UP_MS;
+      for (const probe of probes) probe.isHeard ||= isFresh(probe) && this.#unheard(probe.msg) === 0;
+      const old = probes.filter(probe => !isFresh(probe));
+      const start = old.findLastIndex(({ isHeard, listsAgree }) => !listsAgree || !isHeard) + 1;
       const since = (old[start] ?? probe).at - began;
       this.isComplete = old.length - start >= STREAK;
       if (since > ms) return undefined;

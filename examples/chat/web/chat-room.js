@@ -167,6 +167,7 @@ export class ChatRoom {
     client.on('onChat', later(({ from, target, msg }) => this.#emitter.emit('message', { from, target, text: String(msg) })));
     client.on('onAdd', later(({ user }) => this.#added(user)));
     client.on('onLeave', later(({ user }) => this.#left(user)));
+    client.on('onUsers', later(({ users }) => this.#compare(users)));
     return {
       release: () => {
         for (const handle of early) handle();
@@ -193,6 +194,12 @@ export class ChatRoom {
     if (!this.#users.delete(user)) return;
     this.#emitUsers();
     this.#emitter.emit('left', user);
+  }
+
+  /** The server tells all who are here, since it could not reach us for a while. */
+  #compare(users) {
+    for (const user of users) this.#added(user);
+    for (const user of [...this.#users].filter(user => !users.includes(user))) this.#left(user);
   }
 
   async #lost(cause) {

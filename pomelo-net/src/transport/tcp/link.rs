@@ -400,7 +400,9 @@ mod writer_tests {
         let queue = Arc::new(Queue::new(1 << 20, 1 << 20));
         let writer = tokio::spawn(write_to_end(queue.clone(), Broken, Arc::default()));
         queue.send(&call()).unwrap();
-        timeout(Duration::from_secs(3600), queue.closed()).await.expect("it takes more, and writes none of it");
+        timeout(Duration::from_secs(3600), queue.closed())
+            .await
+            .expect("it takes more, and writes none of it");
         assert!(writer.await.unwrap_err().is_panic());
     }
 
