@@ -128,7 +128,8 @@ impl View {
 
     /// Whether a server was up and is no more. It costs next to nothing while all are there: every envelope asks.
     pub(crate) fn lacks(&self, id: &str) -> bool {
-        self.lacks_any.load(Ordering::Acquire) && self.known().has_left(id)
+        let known = || self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.lacks_any.load(Ordering::Acquire) && known().has_left(id)
     }
 
     /// Replaces the list of servers that are expected. One that is up stays among them until it is gone, so that a

@@ -43,6 +43,10 @@ pub(super) fn lose(core: &Arc<Core>, server: &ServerId, dropped: &Batch) {
         return;
     }
     tracing::warn!(server = %core.info.id, by = %server, sessions = sessions.len(), "sessions are lost");
+    if core.edge.sessions_lost.is_none() {
+        // Before anything else that they ask for is handled.
+        mark(&sessions);
+    }
     let (core, server) = (core.clone(), server.clone());
     core.executor.clone().spawn(async move {
         match put_back(&core, server, &sessions).await {
@@ -72,9 +76,14 @@ async fn put_back(
     timeout(limit, run).await.unwrap_or_else(|_| Err(late())).flatten().map_err(Some)
 }
 
+/// Has sessions close at the next message of their clients.
+fn mark(sessions: &[Arc<ClientSession>]) {
+    sessions.iter().for_each(|session| session.lose(REASON));
+}
+
 /// Closes sessions so that their clients come back: one that asks for something at once, the others one after the other.
 async fn close(sessions: Vec<Arc<ClientSession>>) {
-    sessions.iter().for_each(|session| session.lose(REASON));
+    mark(&sessions);
     let (began, count) = (Instant::now(), u32::try_from(sessions.len()).unwrap_or(u32::MAX));
     for (turn, session) in (0..).zip(sessions) {
         sleep_until(began + CLOSED_WITHIN * turn / count).await;

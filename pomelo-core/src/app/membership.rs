@@ -48,10 +48,12 @@ pub(crate) struct Membership {
 /// Who refuses a server, where that is no peer.
 const DISCOVERY: &str = "its discovery";
 
-/// A refusal, since another process has the id.
+/// Refusals of one peer, since another process has the id.
 #[derive(Clone)]
 struct Occupied {
     since: Instant,
+    /// The last one: a peer that says no more of it may be gone itself.
+    last: Instant,
     /// Where that runs.
     place: String,
 }
@@ -315,6 +317,10 @@ impl Core {
 
     /// More was dropped of a peer than its declaration said: a channel was not had then.
     fn dropped_late(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation, uids: Vec<Uid>) {
+        if uids.is_empty() {
+            return;
+        }
+        let _turn = self.membership.turn();
         let greeting = {
             let mut pairs = self.membership.pairs();
             pairs.declare(peer, incarnation, Batch { uids, ..Batch::default() });
@@ -367,9 +373,13 @@ impl Core {
             tracing::debug!(server = %self.info.id, %by, place, "another process has this id there");
             return true;
         }
-        let new = || Occupied { since: Instant::now(), place: place.clone() };
-        let Occupied { since, place } =
-            self.membership.occupied().entry(by.clone()).or_insert_with(new).clone();
+        let now = Instant::now();
+        let since = {
+            let mut occupied = self.membership.occupied();
+            let since = occupied.get(by).map_or(now, |before| before.since);
+            occupied.insert(by.clone(), Occupied { since, last: now, place: place.clone() });
+            since
+        };
         self.membership.changed.notify_waiters();
         if since.elapsed() < self.gone_after() {
             return true;
@@ -424,9 +434,9 @@ impl Core {
         if tokio::time::timeout(limit, free).await.is_ok() {
             return Ok(());
         }
-        let occupied =
-            self.membership.occupied().iter().next().map(|(by, at)| self.runs_already(by, &at.place));
-        occupied.map_or(Ok(()), Err)
+        let occupied = self.membership.occupied();
+        let refused = occupied.iter().find(|(_, at)| at.last.elapsed() < limit / 2);
+        refused.map_or(Ok(()), |(by, at)| Err(self.runs_already(by, &at.place)))
     }
 
     /// The servers that are expected and can be reached, and to which there is no link now, sorted.

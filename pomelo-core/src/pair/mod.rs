@@ -36,6 +36,10 @@ use crate::session::Incarnation;
 /// cost no more, and a greeting fits into any link.
 pub(crate) const MAX_NAMED: usize = 4 << 20;
 
+/// So many pairs a server keeps: far more servers than can be linked with each other, and an end to those that were there once,
+/// under ever new ids.
+pub(crate) const MAX_PAIRS: usize = 4_096;
+
 /// What one side of a pair says first on every link.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Greeting {

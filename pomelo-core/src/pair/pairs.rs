@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::{Batch, Greeted, Greeting, MAX_NAMED, Pair, Settled};
+use super::{Batch, Greeted, Greeting, MAX_NAMED, MAX_PAIRS, Pair, Settled};
 use crate::server::ServerId;
 use crate::session::Incarnation;
 
@@ -21,7 +21,7 @@ impl Pairs {
     /// A peer is there with that process; what was to be settled with an earlier one is void. If this server has declared it gone
     /// since it was greeted, that is to be said again.
     pub(crate) fn meet(&mut self, peer: &ServerId, incarnation: Incarnation) -> Option<Greeting> {
-        let pair = self.of(peer, incarnation);
+        let pair = self.of(peer, incarnation)?;
         pair.has_news().then(|| pair.greeting())
     }
 
@@ -29,7 +29,10 @@ impl Pairs {
     pub(crate) fn declare(&mut self, peer: &ServerId, incarnation: Incarnation, batch: Batch) {
         self.declarations += 1;
         let number = self.declarations;
-        self.of(peer, incarnation).declare(number, batch);
+        // A process that was followed by another hears nothing any more.
+        let Some(pair) = self.of(peer, incarnation) else { return };
+        pair.declare(number, batch);
+        self.forget_the_oldest();
         while self.pairs.values().map(Pair::named).sum::<usize>() > MAX_NAMED {
             let named = self.pairs.values_mut().filter(|pair| pair.named() > 0);
             let Some(oldest) = named.min_by_key(|pair| pair.declared()) else { return };
@@ -39,7 +42,7 @@ impl Pairs {
 
     /// What goes first on a new link.
     pub(crate) fn greeting(&mut self, peer: &ServerId, incarnation: Incarnation) -> Greeting {
-        self.of(peer, incarnation).greeting()
+        self.of(peer, incarnation).map(Pair::greeting).unwrap_or_default()
     }
 
     /// Takes a peer's greeting.
@@ -60,11 +63,22 @@ impl Pairs {
         self.pairs.retain(|peer, pair| wanted(peer) || pair.has_dropped());
     }
 
-    fn of(&mut self, peer: &ServerId, incarnation: Incarnation) -> &mut Pair {
+    /// Keeps no more pairs than [`MAX_PAIRS`]: those go that were declared gone first.
+    fn forget_the_oldest(&mut self) {
+        while self.pairs.len() > MAX_PAIRS {
+            let gone = self.pairs.iter().filter(|(_, pair)| pair.declared() > 0);
+            let oldest = gone.min_by_key(|(_, pair)| pair.declared()).map(|(peer, _)| peer.clone());
+            let Some(oldest) = oldest else { return };
+            self.pairs.remove(&oldest);
+        }
+    }
+
+    /// The pair with that process, unless a later one of that peer is known.
+    fn of(&mut self, peer: &ServerId, incarnation: Incarnation) -> Option<&mut Pair> {
         let pair = self.pairs.entry(peer.clone()).or_insert_with(|| Pair::new(incarnation));
-        if pair.peer() != incarnation {
+        if pair.peer() < incarnation {
             *pair = Pair::new(incarnation);
         }
-        pair
+        (pair.peer() == incarnation).then_some(pair)
     }
 }

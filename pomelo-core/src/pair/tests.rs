@@ -280,3 +280,30 @@ fn a_number_is_not_used_again_when_a_pair_was_forgotten() {
     pairs.declare(&a, of_a, Batch::default());
     assert_eq!(pairs.greeting(&a, of_a).declared, 2);
 }
+
+#[test]
+fn what_is_dropped_late_of_an_earlier_process_takes_nothing_from_the_one_that_followed() {
+    let mut pairs = Pairs::default();
+    let (a, before) = (ServerId::from("a"), Incarnation::begin("a"));
+    let now = Incarnation::begin_after("a", before);
+    let batch = |uid: &str| Batch { uids: vec![Uid::from(uid)], ..Batch::default() };
+    pairs.declare(&a, now, batch("ann"));
+    pairs.declare(&a, before, batch("bob"));
+    assert_eq!(pairs.greeting(&a, before), Greeting::default());
+    assert_eq!(pairs.greeting(&a, now).batches, [Batch { number: 1, ..batch("ann") }]);
+}
+
+#[test]
+fn servers_that_come_and_go_under_ever_new_ids_do_not_add_up() {
+    let mut pairs = Pairs::default();
+    let of_all = Incarnation::begin("a");
+    for number in 0..=MAX_PAIRS {
+        pairs.declare(
+            &format!("a-{number}").into(),
+            of_all,
+            Batch { uids: vec!["u".into()], ..Batch::default() },
+        );
+    }
+    assert_eq!(pairs.greeting(&"a-1".into(), of_all).declared, 2);
+    assert_eq!(pairs.greeting(&"a-0".into(), of_all).declared, 0);
+}

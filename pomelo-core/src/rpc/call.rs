@@ -142,25 +142,27 @@ impl Outgoing {
     }
 
     /// The server that the router picks.
-    async fn server(&self) -> Result<ServerId> {
+    async fn server(&self, args: &Bytes) -> Result<ServerId> {
         let no_subject = || Error::of(ErrorKind::NoServer, "a call to all servers has no single one");
-        let by = self.route_by(self.subject().ok_or_else(no_subject)?, self.args()?);
+        let by = self.route_by(self.subject().ok_or_else(no_subject)?, args.clone());
         let site = Site::new(&self.core, "router").calling(self.service, self.method);
         self.core.route(self.server_type, by, site).await
     }
 
     pub(super) async fn one<O: DeserializeOwned>(self) -> Result<O> {
+        let args = self.args.clone()?;
         let deadline = Instant::now() + self.timeout();
-        let (server, question) = self.sent(deadline, |server| self.question(server)).await?;
+        let (server, question) =
+            self.sent(&args, deadline, |server| self.question(server, args.clone())).await?;
         self.answer(&server, question, deadline).await
     }
 
     pub(super) async fn each<O: DeserializeOwned>(self) -> Result<Vec<(ServerId, Result<O>)>> {
-        self.args()?;
+        let args = self.args.clone()?;
         let deadline = Instant::now() + self.timeout();
         let servers = self.core.servers(self.server_type);
         let calls = servers.iter().map(|server| async {
-            let answer = match self.question(&server.id) {
+            let answer = match self.question(&server.id, args.clone()) {
                 Ok(question) => self.answer(&server.id, question, deadline).await,
                 Err(unqueued) => Err(unqueued.error),
             };
@@ -172,6 +174,7 @@ impl Outgoing {
     /// Sends the call by `send` where it goes; the deadline covers the router.
     async fn sent<T>(
         &self,
+        args: &Bytes,
         deadline: Instant,
         send: impl Fn(&ServerId) -> Result<T, Unqueued>,
     ) -> Result<(ServerId, T)> {
@@ -179,8 +182,8 @@ impl Outgoing {
             return Ok((server.clone(), send(server)?));
         }
         let mut sending = pin!(async {
-            let server = self.server().await?;
-            send_routed(server, send, || self.server()).await
+            let server = self.server(args).await?;
+            send_routed(server, send, || self.server(args)).await
         });
         match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
             Poll::Ready(sent) => sent,
@@ -191,17 +194,11 @@ impl Outgoing {
         }
     }
 
-    /// The arguments, which are shared, or why they could not be written.
-    fn args(&self) -> Result<Bytes> {
-        self.args.clone()
-    }
-
     fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(self.core.limits.rpc_timeout)
     }
 
-    fn question(&self, server: &ServerId) -> Result<Question<'_>, Unqueued> {
-        let args = self.args()?;
+    fn question(&self, server: &ServerId, args: Bytes) -> Result<Question<'_>, Unqueued> {
         let method = self.core.method(server, self.service, self.method)?;
         let (lane, origin) = (self.lane(), Origin::current());
         let sent = self.core.question(server, |seq| Message::Call { seq, method, lane, origin, args });
@@ -228,12 +225,14 @@ impl Outgoing {
     }
 
     fn notify(self) -> Result<()> {
+        let args = self.args.clone()?;
         if let Destination::All = self.destination {
-            return self.tell_all();
+            return self.tell_all(&args);
         }
         let (core, deadline) = (self.core.clone(), Instant::now() + self.timeout());
-        let mut sending =
-            Box::pin(async move { self.sent(deadline, |server| self.tell(server)).await.map(drop) });
+        let mut sending = Box::pin(async move {
+            self.sent(&args, deadline, |server| self.tell(server, args.clone())).await.map(drop)
+        });
         if let Some(sent) = (&mut sending).now_or_never() {
             return sent;
         }
@@ -250,10 +249,9 @@ impl Outgoing {
     ///
     /// # Errors
     /// Who could not be, if anybody.
-    fn tell_all(&self) -> Result<()> {
-        self.args()?;
+    fn tell_all(&self, args: &Bytes) -> Result<()> {
         let servers = self.core.servers(self.server_type);
-        let errors = servers.iter().filter_map(|server| self.tell(&server.id).err());
+        let errors = servers.iter().filter_map(|server| self.tell(&server.id, args.clone()).err());
         let errors: Vec<Error> = errors.map(Error::from).collect();
         let Some(first) = errors.first() else { return Ok(()) };
         let all = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -261,8 +259,7 @@ impl Outgoing {
         Err(Error::of(first.kind(), why))
     }
 
-    fn tell(&self, server: &ServerId) -> Result<(), Unqueued> {
-        let args = self.args()?;
+    fn tell(&self, server: &ServerId, args: Bytes) -> Result<(), Unqueued> {
         let method = self.core.method(server, self.service, self.method)?;
         let call = Message::Call { seq: 0, method, lane: self.lane(), origin: Origin::Outside, args };
         self.core.send(server, call).map_err(|reason| self.core.unsent(server, reason))
