@@ -113,14 +113,20 @@ impl<'a> Site<'a> {
     /// Logs and counts a panic; the error is what the call ends with.
     #[cold]
     fn panicked(&self, panic: Box<dyn Any + Send>) -> Error {
-        tracing::error!(
-            server = %self.core.info.id,
-            what = self.what,
-            route = self.name(),
-            session = self.session().map(tracing::field::display),
-            panic = text(&*panic),
-            "the application's code panicked"
-        );
+        let log = || {
+            tracing::error!(
+                server = %self.core.info.id,
+                what = self.what,
+                route = self.name(),
+                session = self.session().map(tracing::field::display),
+                panic = text(&*panic),
+                "the application's code panicked"
+            );
+        };
+        // A subscriber may panic, too, as where the log is full; then this is what must not come through.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(log)) {
+            discard(panic);
+        }
         self.core.counters.add_panic();
         let error = Error::of(ErrorKind::Panic, format_args!("{self} panicked"));
         discard(panic);

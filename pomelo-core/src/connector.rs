@@ -32,7 +32,8 @@ pub struct Listening {
     pub address: SocketAddr,
     /// What kind of clients it takes, for people: `tcp+ws`.
     pub protocol: &'static str,
-    /// Stops accepting; the sessions that are open stay.
+    /// Stops accepting; the sessions that are open stay. Dropping it stops accepting, too: so it is where servers end without being
+    /// stopped.
     pub stop: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>,
 }
 

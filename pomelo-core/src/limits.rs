@@ -28,8 +28,10 @@ pub struct Limits {
     pub lanes: usize,
     /// How many pushes a frontend keeps of a channel whose membership it is fetching. 1,024, then they are dropped.
     pub stashed_pushes: usize,
-    /// How long stopping waits for requests that are under way, then for sessions and their `on_closed` hooks, and then
-    /// for each component. 10 s.
+    /// How long stopping waits for connectors, then for each `before_shutdown` hook, for requests that are under way, for sessions
+    /// and their `on_closed` hooks, for each component, and for listeners. What takes longer is named in the log and cut off; a
+    /// program that runs by [`run`](crate::app::Builder::run) then ends with code 1 when the rest has stopped, and when the
+    /// application blocks all its threads for so long. 10 s.
     pub stop_timeout: Duration,
     /// How long a server that starts waits for links to the others before it takes clients; those that are down then
     /// refuse what is sent to them. 2 s: processes that are started together find each other in less.

@@ -108,7 +108,8 @@ impl RouteBy {
 /// Decides which server of a type handles a message.
 ///
 /// It sees every server that is *expected*, up or not, sorted by id, so that the death of one doesn't move the
-/// sessions of the others; a message to one that is down fails at once. Closures `|by, servers| …` are routers.
+/// sessions of the others; a message to one that is down fails at once. But first the router is asked again, at most twice,
+/// since it may see by now that the server is leaving or gone: if it picks another one, the message goes there. Closures `|by, servers| …` are routers.
 pub trait Router: Send + Sync + 'static {
     /// Decides, at once or later.
     fn route(&self, by: RouteBy, servers: Servers) -> Routing;

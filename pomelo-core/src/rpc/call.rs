@@ -142,27 +142,25 @@ impl Outgoing {
     }
 
     /// The server that the router picks.
-    async fn server(&self, args: &Bytes) -> Result<ServerId> {
+    async fn server(&self) -> Result<ServerId> {
         let no_subject = || Error::of(ErrorKind::NoServer, "a call to all servers has no single one");
-        let by = self.route_by(self.subject().ok_or_else(no_subject)?, args.clone());
+        let by = self.route_by(self.subject().ok_or_else(no_subject)?, self.args()?);
         let site = Site::new(&self.core, "router").calling(self.service, self.method);
         self.core.route(self.server_type, by, site).await
     }
 
     pub(super) async fn one<O: DeserializeOwned>(self) -> Result<O> {
-        let args = self.args.clone()?;
         let deadline = Instant::now() + self.timeout();
-        let (server, question) =
-            self.sent(&args, deadline, |server| self.question(server, args.clone())).await?;
+        let (server, question) = self.sent(deadline, |server| self.question(server)).await?;
         self.answer(&server, question, deadline).await
     }
 
     pub(super) async fn each<O: DeserializeOwned>(self) -> Result<Vec<(ServerId, Result<O>)>> {
-        let args = self.args.clone()?;
+        self.args()?;
         let deadline = Instant::now() + self.timeout();
         let servers = self.core.servers(self.server_type);
         let calls = servers.iter().map(|server| async {
-            let answer = match self.question(&server.id, args.clone()) {
+            let answer = match self.question(&server.id) {
                 Ok(question) => self.answer(&server.id, question, deadline).await,
                 Err(unqueued) => Err(unqueued.error),
             };
@@ -174,7 +172,6 @@ impl Outgoing {
     /// Sends the call by `send` where it goes; the deadline covers the router.
     async fn sent<T>(
         &self,
-        args: &Bytes,
         deadline: Instant,
         send: impl Fn(&ServerId) -> Result<T, Unqueued>,
     ) -> Result<(ServerId, T)> {
@@ -182,8 +179,8 @@ impl Outgoing {
             return Ok((server.clone(), send(server)?));
         }
         let mut sending = pin!(async {
-            let server = self.server(args).await?;
-            send_routed(server, send, || self.server(args)).await
+            let server = self.server().await?;
+            send_routed(server, send, || self.server()).await
         });
         match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
             Poll::Ready(sent) => sent,
@@ -194,11 +191,17 @@ impl Outgoing {
         }
     }
 
+    /// The arguments, which are shared, or why they could not be written.
+    fn args(&self) -> Result<Bytes> {
+        self.args.clone()
+    }
+
     fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(self.core.limits.rpc_timeout)
     }
 
-    fn question(&self, server: &ServerId, args: Bytes) -> Result<Question<'_>, Unqueued> {
+    fn question(&self, server: &ServerId) -> Result<Question<'_>, Unqueued> {
+        let args = self.args()?;
         let method = self.core.method(server, self.service, self.method)?;
         let (lane, origin) = (self.lane(), Origin::current());
         let sent = self.core.question(server, |seq| Message::Call { seq, method, lane, origin, args });
@@ -225,14 +228,12 @@ impl Outgoing {
     }
 
     fn notify(self) -> Result<()> {
-        let args = self.args.clone()?;
         if let Destination::All = self.destination {
-            return self.tell_all(&args);
+            return self.tell_all();
         }
         let (core, deadline) = (self.core.clone(), Instant::now() + self.timeout());
-        let mut sending = Box::pin(async move {
-            self.sent(&args, deadline, |server| self.tell(server, args.clone())).await.map(drop)
-        });
+        let mut sending =
+            Box::pin(async move { self.sent(deadline, |server| self.tell(server)).await.map(drop) });
         if let Some(sent) = (&mut sending).now_or_never() {
             return sent;
         }
@@ -249,9 +250,10 @@ impl Outgoing {
     ///
     /// # Errors
     /// Who could not be, if anybody.
-    fn tell_all(&self, args: &Bytes) -> Result<()> {
+    fn tell_all(&self) -> Result<()> {
+        self.args()?;
         let servers = self.core.servers(self.server_type);
-        let errors = servers.iter().filter_map(|server| self.tell(&server.id, args.clone()).err());
+        let errors = servers.iter().filter_map(|server| self.tell(&server.id).err());
         let errors: Vec<Error> = errors.map(Error::from).collect();
         let Some(first) = errors.first() else { return Ok(()) };
         let all = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -259,7 +261,8 @@ impl Outgoing {
         Err(Error::of(first.kind(), why))
     }
 
-    fn tell(&self, server: &ServerId, args: Bytes) -> Result<(), Unqueued> {
+    fn tell(&self, server: &ServerId) -> Result<(), Unqueued> {
+        let args = self.args()?;
         let method = self.core.method(server, self.service, self.method)?;
         let call = Message::Call { seq: 0, method, lane: self.lane(), origin: Origin::Outside, args };
         self.core.send(server, call).map_err(|reason| self.core.unsent(server, reason))

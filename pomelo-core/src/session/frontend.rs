@@ -86,6 +86,11 @@ impl Frontend {
 
     /// Opens a session for a connection whose handshake is done.
     pub fn open(self: &Arc<Self>, outbox: &Arc<Outbox>, peer: Option<SocketAddr>) -> Arc<ClientSession> {
-        ClientSession::open(&self.core, outbox, peer)
+        let session = ClientSession::open(&self.core, outbox, peer);
+        if self.core.tasks.is_ended() {
+            // It greeted a server that is gone.
+            outbox.close();
+        }
+        session
     }
 }
