@@ -11,7 +11,9 @@ use futures::future::join;
 use serde_json::Value;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
+use super::ends::Ends;
 use super::waits::close_by;
 use super::{ClosedSession, Origin, Session, SessionId, Uid, hooks, no_session};
 use crate::app::{Core, Event, Unqueued, inbox};
@@ -249,7 +251,7 @@ impl ClientSession {
     /// Closes the session for a reason that its hooks get, and ends its connection as `mode` says. False if it is closing
     /// already: then neither the first reason nor the first mode changes.
     pub fn close(self: &Arc<Self>, mode: CloseMode, reason: &str) -> bool {
-        if !self.begin_closing(reason) {
+        if !self.begin_closing(mode, reason) {
             return false;
         }
         match (mode, self.format()) {
@@ -269,7 +271,7 @@ impl ClientSession {
     }
 
     /// Begins closing: what waits is dropped, what runs ends, then the hooks run. False if it had begun already.
-    fn begin_closing(self: &Arc<Self>, reason: &str) -> bool {
+    fn begin_closing(self: &Arc<Self>, mode: CloseMode, reason: &str) -> bool {
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return false;
@@ -290,15 +292,22 @@ impl ClientSession {
         let idle = !std::mem::replace(&mut state.working, true);
         drop(state);
         self.changed.notify_waiters();
-        if idle {
-            self.start(None);
+        match mode {
+            _ if !idle => {}
+            CloseMode::Gone => Ends::add(&self.core, self.clone()),
+            CloseMode::Drain | CloseMode::Discard => drop(self.finish_closing()),
         }
         true
     }
 
-    fn start(self: &Arc<Self>, first: Option<Incoming>) {
+    /// Has the hooks of a session run that closes and is idle.
+    pub(super) fn finish_closing(self: &Arc<Self>) -> JoinHandle<()> {
+        self.start(None)
+    }
+
+    fn start(self: &Arc<Self>, first: Option<Incoming>) -> JoinHandle<()> {
         // In a box of its own: a task copies its future several times.
-        self.core.executor.spawn(Box::pin(self.clone().work(first)));
+        self.core.executor.spawn(Box::pin(self.clone().work(first)))
     }
 
     /// Handles the session's messages one after the other; at the end of a closing session runs its hooks.

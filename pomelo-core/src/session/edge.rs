@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 use smallvec::SmallVec;
 
+use super::ends::Ends;
 use super::formats::Formats;
 use super::waits::{Closing, Waits, close_by};
 use super::{ClientSession, CloseMode, Incarnation, Session, SessionId, Uid, no_session};
@@ -33,6 +34,7 @@ pub(crate) struct Edge {
     pub(crate) single_session: bool,
     pub(crate) broadcast_filter: Option<BroadcastFilter>,
     pub(crate) sessions_lost: Option<LostHook>,
+    pub(super) ends: Ends,
     tables: Mutex<Tables>,
     serial: AtomicU64,
     /// Channels whose membership could not be asked for.

@@ -6,6 +6,7 @@
 mod backend;
 mod client;
 mod edge;
+mod ends;
 mod formats;
 mod frontend;
 mod hooks;
