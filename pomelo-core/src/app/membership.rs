@@ -1,30 +1,29 @@
-//! What a server does when others come and go.
+//! Membership: a server's view of who is in the cluster, and what it does when others come and go.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Core, Event, inbox, lost};
+use super::{Core, Event, inbox};
 use crate::cluster::{Joined, Member};
 use crate::counters::Dropped;
-use crate::discovery::{Registration, Watcher};
-use crate::envelope::{Envelope, Message};
+use crate::discovery::Registration;
+use crate::envelope::Message;
 use crate::error::{Error, ErrorKind};
-use crate::pair::{Batch, Greeted, Greeting, Pairs, Settled};
-use crate::report::Report;
+use crate::pair::{Batch, Pairs};
 use crate::server::{ServerId, ServerInfo};
-use crate::session::{CloseMode, ClosedSession, Incarnation, Life, Uid, resubscribe};
-use crate::transport::{Refused, Superseded};
+use crate::session::{ClosedSession, Incarnation, Life};
+use crate::transport::Superseded;
 
 /// A server's own place in the cluster.
 pub(crate) struct Membership {
     /// Which process of the server this is.
-    life: Life,
+    pub(super) life: Life,
     pub(super) registration: OnceLock<Arc<dyn Registration>>,
     /// Another server is up, or gone, or another one is expected.
     pub(super) changed: Notify,
@@ -33,7 +32,7 @@ pub(crate) struct Membership {
     /// It is about to stop.
     pub(super) leaving: AtomicBool,
     /// It takes clients and calls; until then it holds nothing.
-    started: AtomicBool,
+    pub(super) started: AtomicBool,
     /// Held while a peer comes or goes, so that what is to be settled with it is complete. No channel's lock is held then.
     turn: Mutex<()>,
     pairs: Mutex<Pairs>,
@@ -45,17 +44,14 @@ pub(crate) struct Membership {
     awaited: Mutex<HashSet<ServerId, RandomState>>,
 }
 
-/// Who refuses a server, where that is no peer.
-const DISCOVERY: &str = "its discovery";
-
 /// Refusals of one peer, since another process has the id.
 #[derive(Clone)]
-struct Occupied {
-    since: Instant,
+pub(super) struct Occupied {
+    pub(super) since: Instant,
     /// The last one: a peer that says no more of it may be gone itself.
-    last: Instant,
+    pub(super) last: Instant,
     /// Where that runs.
-    place: String,
+    pub(super) place: String,
 }
 
 impl Membership {
@@ -79,15 +75,15 @@ impl Membership {
         self.awaited.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn pairs(&self) -> MutexGuard<'_, Pairs> {
+    pub(super) fn pairs(&self) -> MutexGuard<'_, Pairs> {
         self.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn occupied(&self) -> MutexGuard<'_, HashMap<ServerId, Occupied, RandomState>> {
+    pub(super) fn occupied(&self) -> MutexGuard<'_, HashMap<ServerId, Occupied, RandomState>> {
         self.occupied.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -116,16 +112,6 @@ impl Core {
         if let Some(outlet) = self.outlet.get() {
             outlet.announce(member);
         }
-    }
-
-    /// What goes first on a new link to a peer.
-    pub(crate) fn greeting(&self, peer: &Member) -> Envelope {
-        let _turn = self.membership.turn();
-        let greeting = match peer.is_guest() {
-            true => Greeting::default(),
-            false => self.membership.pairs().greeting(&peer.info.id, peer.incarnation),
-        };
-        Envelope(Message::Greeting(greeting))
     }
 
     /// There is a new link to a server.
@@ -172,52 +158,6 @@ impl Core {
         if known.member(&member.info.id).is_some_and(|known| known.incarnation == member.incarnation) {
             self.view.join(member);
             self.membership.changed.notify_waiters();
-        }
-    }
-
-    /// Settles what a peer says that it dropped of this server: before anything else of that link is handled.
-    pub(crate) fn greeted(self: &Arc<Self>, from: &ServerId, greeting: Greeting) {
-        let Greeted { news, answer } = self.membership.pairs().greeted(from, self.incarnation(), greeting);
-        if let Some(news) = news {
-            self.settle(from, &news);
-        }
-        if let Some(settled) = answer {
-            // If it is lost, the next link's greeting says the same again.
-            let _ = self.send(from, Message::Settled(settled));
-        }
-    }
-
-    /// A peer had declared this server gone, and is back: what it dropped then is dropped here, too, and what it has to know is
-    /// told anew.
-    fn settle(self: &Arc<Self>, from: &ServerId, news: &Batch) {
-        tracing::info!(
-            server = %self.info.id, peer = %from, users = news.uids.len(), sessions = news.sessions.len(),
-            "was declared gone by a peer that is back, which dropped what it had of this server"
-        );
-        let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(from));
-        self.counters.add_many(Dropped::Outdated, waiting);
-        if let Some(incarnation) = self.view.known().member(from).map(|member| member.incarnation) {
-            let groups = self.edge.tables().groups_of(from, incarnation);
-            groups.iter().for_each(|key| crate::channel::drop_group(self, key));
-        }
-        self.relinked(from);
-        lost::lose(self, from, news);
-    }
-
-    /// A peer has settled what this server dropped of it.
-    pub(crate) fn settled(&self, from: &ServerId, settled: Settled) {
-        self.membership.pairs().acknowledged(from, settled);
-    }
-
-    /// A link is there again: what may have been lost meanwhile is made good.
-    ///
-    /// The peer drops the copies of channels that are no more, gets the membership of the others before anything else,
-    /// and says of which sessions the closing was missed.
-    fn relinked(self: &Arc<Self>, peer: &ServerId) {
-        self.channels.relinked(self, peer);
-        let sessions = self.hooks.sessions_at(peer);
-        if !sessions.is_empty() {
-            self.executor.spawn(resubscribe(self.clone(), sessions));
         }
     }
 
@@ -315,21 +255,6 @@ impl Core {
         });
     }
 
-    /// More was dropped of a peer than its declaration said: a channel was not had then.
-    fn dropped_late(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation, uids: Vec<Uid>) {
-        if uids.is_empty() {
-            return;
-        }
-        let _turn = self.membership.turn();
-        let greeting = {
-            let mut pairs = self.membership.pairs();
-            pairs.declare(peer, incarnation, Batch { uids, ..Batch::default() });
-            pairs.greeting(peer, incarnation)
-        };
-        // If there is no link, the next one begins with it.
-        let _ = self.send(peer, Message::Greeting(greeting));
-    }
-
     fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
         self.edge.waits.abandon_all(peer);
         for (seq, waiter) in self.pending.remove_server(peer) {
@@ -337,106 +262,9 @@ impl Core {
         }
     }
 
-    /// A peer, or the discovery, doesn't take this server; says what it is now, to try again with, unless it gives up.
-    pub(crate) fn refused(self: &Arc<Self>, by: &ServerId, why: Refused) -> Option<Member> {
-        match why {
-            Refused::Superseded(later) => self.superseded(by, later),
-            Refused::Occupied { host, pid, .. } => self.occupied(by, format!("on {host} as process {pid}")),
-        }
-        .then(|| self.member())
-        .flatten()
-    }
-
-    /// A later process of this id was there. A server that only starts holds nothing: it begins later than that one, whose clock
-    /// was ahead. A server that runs is the one that has been replaced, and ends.
-    fn superseded(self: &Arc<Self>, by: &ServerId, later: Incarnation) -> bool {
-        if later < self.incarnation() {
-            return true;
-        }
-        if self.has_started() {
-            let why =
-                format!("another process of {} has begun later, says {by}: this one ends", self.info.id);
-            self.end_for(Error::of(ErrorKind::Refused, why));
-            return false;
-        }
-        let incarnation = Incarnation::begin_after(&self.info.id, later);
-        tracing::warn!(server = %self.info.id, %by, "an earlier process of this server began later, by its clock");
-        self.membership.life.set(incarnation);
-        self.change_member(|member| member.incarnation = incarnation);
-        true
-    }
-
-    /// Another process has this id and answers. Whoever comes second goes, unless the other one goes soon.
-    fn occupied(self: &Arc<Self>, by: &ServerId, place: String) -> bool {
-        if self.has_started() {
-            // Its transport goes on trying, and says so once.
-            tracing::debug!(server = %self.info.id, %by, place, "another process has this id there");
-            return true;
-        }
-        let now = Instant::now();
-        let since = {
-            let mut occupied = self.membership.occupied();
-            let since = occupied.get(by).map_or(now, |before| before.since);
-            occupied.insert(by.clone(), Occupied { since, last: now, place: place.clone() });
-            since
-        };
-        self.membership.changed.notify_waiters();
-        if since.elapsed() < self.gone_after() {
-            return true;
-        }
-        tracing::error!(server = %self.info.id, error = %self.runs_already(by, &place), "there is no place for this server");
-        false
-    }
-
-    fn runs_already(&self, by: &ServerId, place: &str) -> Error {
-        Error::of(ErrorKind::Refused, format_args!("{} runs already, {place}, says {by}", self.info.id))
-    }
-
-    /// This server can't stay: its clients go, and whoever runs it is told.
-    fn end_for(self: &Arc<Self>, error: Error) {
-        let reason = error.to_string();
-        self.tasks.fail(error);
-        for session in self.edge.sessions() {
-            session.close(CloseMode::Drain, &reason);
-        }
-    }
-
     /// After how long without a link a server counts as gone.
     pub(crate) fn gone_after(&self) -> Duration {
         self.outlet.get().map_or(Duration::from_secs(5), |outlet| outlet.gone_after())
-    }
-
-    /// Whether it holds something by now: a server that only starts may still give way.
-    fn has_started(&self) -> bool {
-        self.membership.started.load(Ordering::Acquire) || self.edge.session_count() > 0
-    }
-
-    /// It takes clients and calls now.
-    pub(super) fn started(&self) {
-        self.membership.started.store(true, Ordering::Release);
-    }
-
-    /// Waits until no peer says that another process has this id.
-    ///
-    /// # Errors
-    /// If one still does after `gone_after`: where that process runs.
-    pub(super) async fn has_its_id(&self) -> Result<(), Error> {
-        let limit = self.gone_after();
-        let free = async {
-            loop {
-                let changed = self.membership.changed.notified();
-                if self.membership.occupied().is_empty() {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        if tokio::time::timeout(limit, free).await.is_ok() {
-            return Ok(());
-        }
-        let occupied = self.membership.occupied();
-        let refused = occupied.iter().find(|(_, at)| at.last.elapsed() < limit / 2);
-        refused.map_or(Ok(()), |(by, at)| Err(self.runs_already(by, &at.place)))
     }
 
     /// The servers that are expected and can be reached, and to which there is no link now, sorted.
@@ -471,7 +299,7 @@ impl Core {
         }
     }
 
-    fn expect(self: &Arc<Self>, servers: &[Arc<ServerInfo>]) {
+    pub(super) fn expect(self: &Arc<Self>, servers: &[Arc<ServerInfo>]) {
         let changes = self.view.expect(servers);
         let known = self.view.known();
         self.membership.pairs().retain(|id| known.member(id).is_some() || known.expects(id).is_some());
@@ -481,64 +309,6 @@ impl Core {
         self.membership.changed.notify_waiters();
         if !changes.added.is_empty() || !changes.removed.is_empty() {
             self.emit(Event::ReplaceServers(servers.to_vec()));
-        }
-    }
-}
-
-/// A server, as its discovery knows it.
-pub(super) struct CoreWatcher(pub(super) Weak<Core>);
-
-impl Watcher for CoreWatcher {
-    fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
-        if let Some(core) = self.0.upgrade() {
-            core.expect(&servers);
-        }
-    }
-
-    fn up(&self, server: Member) {
-        let Some(core) = self.0.upgrade() else { return };
-        if core.owns(&server.info.id) {
-            if server.incarnation > core.incarnation() {
-                core.superseded(&DISCOVERY.into(), server.incarnation);
-            }
-            return;
-        }
-        if core.outlet.get().is_some_and(|outlet| outlet.can_reach(&server.info)) {
-            return;
-        }
-        if let Err(Superseded(later)) = core.joined(server) {
-            tracing::debug!(server = %core.info.id, %later, "late news of a process that was replaced");
-        }
-    }
-
-    fn gone(&self, server: &ServerId, incarnation: Incarnation) {
-        let Some(core) = self.0.upgrade() else { return };
-        if core.owns(server) {
-            return;
-        }
-        if let Some(outlet) = core.outlet.get() {
-            outlet.cut(server, incarnation);
-        }
-        core.left(server, incarnation);
-    }
-
-    fn refused(&self, why: Refused) -> Option<Member> {
-        self.0.upgrade().and_then(|core| core.refused(&DISCOVERY.into(), why))
-    }
-
-    fn stop(&self) {
-        if let Some(core) = self.0.upgrade() {
-            core.membership.asked_to_stop.notify_one();
-        }
-    }
-
-    fn report(&self) -> Option<Report> {
-        self.0.upgrade().map(|core| core.report())
-    }
-
-    fn failed(&self, error: Error) {
-        if let Some(core) = self.0.upgrade() {
-            core.tasks.fail(error);
         }
     }
 }

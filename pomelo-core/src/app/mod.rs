@@ -16,15 +16,18 @@ mod leaving;
 mod lost;
 mod membership;
 mod node;
+mod place;
 mod progress;
 mod relief;
 mod reload;
 mod report;
 mod running;
+mod settling;
 mod starting;
 mod underway;
 mod up;
 mod watchdog;
+mod watcher;
 
 use std::fmt;
 use std::ops::Deref;

@@ -8,9 +8,9 @@ use futures::future::{Either, join_all, select, select_all};
 
 use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
-use super::membership::CoreWatcher;
 use super::node::Installed;
 use super::up::{Ending, Live, Thread, run_hooks};
+use super::watcher::CoreWatcher;
 use super::{App, Cluster, Core, CoreInbox, Event, Network, inbox, relief};
 use crate::cluster::{Member, MethodTable};
 use crate::connector::Connector;

@@ -1,0 +1,73 @@
+//! A server's watcher: what its discovery tells it, and asks of it.
+
+use std::sync::{Arc, Weak};
+
+use super::Core;
+use crate::cluster::Member;
+use crate::discovery::Watcher;
+use crate::error::Error;
+use crate::report::Report;
+use crate::server::{ServerId, ServerInfo};
+use crate::session::Incarnation;
+use crate::transport::{Refused, Superseded};
+
+/// Who refuses a server, where that is no peer.
+const DISCOVERY: &str = "its discovery";
+
+/// A server, as its discovery knows it.
+pub(super) struct CoreWatcher(pub(super) Weak<Core>);
+
+impl Watcher for CoreWatcher {
+    fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
+        if let Some(core) = self.0.upgrade() {
+            core.expect(&servers);
+        }
+    }
+
+    fn up(&self, server: Member) {
+        let Some(core) = self.0.upgrade() else { return };
+        if core.owns(&server.info.id) {
+            if server.incarnation > core.incarnation() {
+                core.superseded(&DISCOVERY.into(), server.incarnation);
+            }
+            return;
+        }
+        if core.outlet.get().is_some_and(|outlet| outlet.can_reach(&server.info)) {
+            return;
+        }
+        if let Err(Superseded(later)) = core.joined(server) {
+            tracing::debug!(server = %core.info.id, %later, "late news of a process that was replaced");
+        }
+    }
+
+    fn gone(&self, server: &ServerId, incarnation: Incarnation) {
+        let Some(core) = self.0.upgrade() else { return };
+        if core.owns(server) {
+            return;
+        }
+        if let Some(outlet) = core.outlet.get() {
+            outlet.cut(server, incarnation);
+        }
+        core.left(server, incarnation);
+    }
+
+    fn refused(&self, why: Refused) -> Option<Member> {
+        self.0.upgrade().and_then(|core| core.refused(&DISCOVERY.into(), why))
+    }
+
+    fn stop(&self) {
+        if let Some(core) = self.0.upgrade() {
+            core.membership.asked_to_stop.notify_one();
+        }
+    }
+
+    fn report(&self) -> Option<Report> {
+        self.0.upgrade().map(|core| core.report())
+    }
+
+    fn failed(&self, error: Error) {
+        if let Some(core) = self.0.upgrade() {
+            core.tasks.fail(error);
+        }
+    }
+}
