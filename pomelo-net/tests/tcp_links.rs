@@ -305,3 +305,22 @@ async fn who_knows_a_later_process_refuses_the_link_whoever_dialed() {
         one.heard.until_heard("joined", joined + 1).await;
     }
 }
+
+/// Others dial it, and are linked with the first one, so it must ask.
+#[tokio::test]
+async fn a_second_process_that_others_would_dial_is_refused_too() {
+    let one = Server::start("chat-1", json!({ "port": free_port() })).await;
+    let two = Server::start("chat-2", json!({ "port": free_port() })).await;
+    expect_each_other(&one, &two);
+    for server in [&one, &two] {
+        server.heard.until_heard("call 99", 1).await;
+    }
+    let second = Server::start("chat-2", json!({ "port": free_port() })).await;
+    second.outlet.expect(std::slice::from_ref(&one.member.info));
+    second.heard.until_heard("refused", 1).await;
+    let why = second.heard.refused.lock().unwrap()[0].clone();
+    assert!(matches!(why, Refused::Occupied { incarnation, .. } if incarnation == two.member.incarnation));
+    one.send(&two, 1);
+    two.heard.until_heard("call 1", 1).await;
+    assert_eq!(two.heard.all(), ["joined", "call 99", "call 1"]);
+}

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use bytes::BytesMut;
 use pomelo_core::cluster::Member;
 use pomelo_core::server::ServerId;
+use pomelo_core::session::Incarnation;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -155,7 +156,8 @@ pub(super) async fn dial(
 ) -> Result<Greeted, GreetError> {
     let mut connection = Connection::new(stream);
     let (id, ip, nonce) = (own.info.id.clone(), connection.peer_ip()?, Nonce::random()?);
-    connection.say(&Control::Hello { version: VERSION, id: id.clone(), nonce, nudge: false }).await?;
+    let hello = Control::Hello { version: VERSION, id: id.clone(), nonce, nudge: false, incarnation: None };
+    connection.say(&hello).await?;
     let (peer, peer_nonce, proof) = match connection.hear().await? {
         Control::Challenge { version: VERSION, id, nonce, proof } => (id, nonce, proof),
         Control::Challenge { version, .. } => {
@@ -182,8 +184,8 @@ pub(super) async fn dial(
 pub(super) enum Caller {
     /// It proved who it is, and wants a link; it has not been welcomed yet.
     Link(Greeted),
-    /// It wants to be dialed, and waits for [`Control::Nudged`].
-    Nudge(ServerId, Connection),
+    /// That process of a server wants to be dialed, and waits for [`Control::Nudged`] or [`Control::Taken`].
+    Nudge(ServerId, Option<Incarnation>, Connection),
 }
 
 /// Greets a server that dialed.
@@ -195,7 +197,9 @@ pub(super) async fn answer(
     let mut connection = Connection::new(stream);
     let (ip, nonce) = (connection.peer_ip()?, Nonce::random()?);
     let (peer, peer_nonce) = match connection.hear().await? {
-        Control::Hello { id, nudge: true, .. } => return Ok(Caller::Nudge(id, connection)),
+        Control::Hello { id, nudge: true, incarnation, .. } => {
+            return Ok(Caller::Nudge(id, incarnation, connection));
+        }
         Control::Hello { version: VERSION, id, nonce, .. } => (id, nonce),
         Control::Hello { version, .. } => return Err(connection.refuse(other_version(version)).await),
         _ => return Err(GreetError::Unexpected),
@@ -215,13 +219,16 @@ pub(super) async fn answer(
     Ok(Caller::Link(Greeted { connection, member, pid }))
 }
 
-/// Asks a server to dial this one, and waits until it says that it will: a process that is stopped takes connections, too.
-pub(super) async fn nudge(stream: TcpStream, own: &ServerId) -> Result<(), GreetError> {
-    let hello = Control::Hello { version: VERSION, id: own.clone(), nonce: Nonce::random()?, nudge: true };
+/// Asks a server to dial this process, and waits for what it says: one that is stopped takes connections, too. False if it is
+/// linked with another process of this server, and so won't dial.
+pub(super) async fn nudge(stream: TcpStream, own: &Member) -> Result<bool, GreetError> {
+    let (id, incarnation) = (own.info.id.clone(), Some(own.incarnation));
+    let hello = Control::Hello { version: VERSION, id, nonce: Nonce::random()?, nudge: true, incarnation };
     let mut connection = Connection::new(stream);
     connection.say(&hello).await?;
     match connection.hear().await? {
-        Control::Nudged => Ok(()),
+        Control::Nudged => Ok(true),
+        Control::Taken => Ok(false),
         _ => Err(GreetError::Unexpected),
     }
 }

@@ -83,11 +83,15 @@ async fn greet(hub: Arc<Hub>, stream: TcpStream, address: SocketAddr, _permit: O
                 complain(&hub, format_args!("no link to {peer}: {refusal}"), address);
             }
         }
-        Ok(Ok(Caller::Nudge(id, mut connection))) => {
+        Ok(Ok(Caller::Nudge(id, incarnation, mut connection))) => {
             if let Some(peer) = hub.peer(&id).filter(|peer| hub.dials(&peer.info())) {
+                let answer = match incarnation.is_some_and(|it| peer.is_linked_with_other_than(it)) {
+                    true => Control::Taken,
+                    false => Control::Nudged,
+                };
                 peer.nudged.notify_one();
                 // Who asked may have given up.
-                let _ = connection.say(&Control::Nudged).await;
+                let _ = connection.say(&answer).await;
             }
         }
         Ok(Err(error)) => complain(&hub, format_args!("no link: {error}"), address),

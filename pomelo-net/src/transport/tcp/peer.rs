@@ -112,6 +112,12 @@ impl Peer {
         self.lock().unlinked_at
     }
 
+    /// Whether there is a link, to another process of it than that.
+    pub(super) fn is_linked_with_other_than(&self, incarnation: Incarnation) -> bool {
+        let state = self.lock();
+        state.queue.is_some() && state.up.as_ref().is_some_and(|up| up.incarnation != incarnation)
+    }
+
     /// When it counts as gone.
     pub(super) fn gone_at(&self) -> Option<Instant> {
         self.lock().gone_at

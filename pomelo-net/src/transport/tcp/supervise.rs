@@ -94,14 +94,19 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
 
 /// Makes the link, or asks for it.
 async fn connect(hub: &Arc<Hub>, info: &ServerInfo, port: u16) -> Result<Attempt, GreetError> {
-    let stream = TcpStream::connect((info.host.as_str(), port)).await?;
-    stream.set_nodelay(true)?;
-    if !hub.dials(info) {
-        greet::nudge(stream, hub.id()).await?;
+    let own = hub.own();
+    // Who is linked with another process of this server says by a handshake only what becomes of this one.
+    if !hub.dials(info) && greet::nudge(open(info, port).await?, &own).await? {
         return Ok(Attempt::Answered);
     }
-    let own = hub.own();
+    let stream = open(info, port).await?;
     let greeted = greet::dial(stream, own.clone(), &info.id, hub.options.secret.as_ref()).await?;
     hub.install(greeted, Some(own)).await.map_err(GreetError::Refused)?;
     Ok(Attempt::Linked)
+}
+
+async fn open(info: &ServerInfo, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((info.host.as_str(), port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }

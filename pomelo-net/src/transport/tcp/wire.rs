@@ -27,8 +27,16 @@ const HEAD: usize = 5;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Control {
     /// The dialer's first word. With `nudge` it asks to be dialed, and hangs up once it has heard
-    /// [`Nudged`](Self::Nudged).
-    Hello { version: u16, id: ServerId, nonce: Nonce, nudge: bool },
+    /// [`Nudged`](Self::Nudged), or dials itself after [`Taken`](Self::Taken).
+    Hello {
+        version: u16,
+        id: ServerId,
+        nonce: Nonce,
+        nudge: bool,
+        /// Of a nudge: which process of the server wants to be dialed.
+        #[serde(default)]
+        incarnation: Option<Incarnation>,
+    },
     /// The listener's answer.
     Challenge { version: u16, id: ServerId, nonce: Nonce, proof: Option<Proof> },
     /// The dialer proves itself, and says what it is and by which process of its host.
@@ -49,6 +57,8 @@ pub(super) enum Control {
     Goodbye { incarnation: Incarnation },
     /// I shall dial you.
     Nudged,
+    /// I have a link to another process of yours, and won't: dial me, and you hear what becomes of you.
+    Taken,
 }
 
 /// Why there will be no link.

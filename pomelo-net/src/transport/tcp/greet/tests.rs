@@ -75,7 +75,8 @@ async fn a_dialer_that_skips_the_check_is_refused_by_the_listener() {
     let intruder = async {
         let mut connection = Connection::new(dialed);
         let nonce = Nonce::random().unwrap();
-        let hello = Control::Hello { version: VERSION, id: "a".into(), nonce, nudge: false };
+        let hello =
+            Control::Hello { version: VERSION, id: "a".into(), nonce, nudge: false, incarnation: None };
         connection.say(&hello).await.unwrap();
         let Control::Challenge { proof, .. } = connection.hear().await.unwrap() else {
             panic!("no challenge")
@@ -96,7 +97,8 @@ async fn a_proof_is_for_one_id_only() {
     let impostor = async {
         let mut connection = Connection::new(dialed);
         let nonce = Nonce::random().unwrap();
-        let hello = Control::Hello { version: VERSION, id: "a".into(), nonce, nudge: false };
+        let hello =
+            Control::Hello { version: VERSION, id: "a".into(), nonce, nudge: false, incarnation: None };
         connection.say(&hello).await.unwrap();
         let Control::Challenge { nonce: theirs, .. } = connection.hear().await.unwrap() else {
             panic!("no challenge")
@@ -116,8 +118,13 @@ async fn another_version_is_refused_and_named_on_both_sides() {
     let b = ServerId::from("b");
     let other = async {
         let mut connection = Connection::new(dialed);
-        let hello =
-            Control::Hello { version: 99, id: "a".into(), nonce: Nonce::random().unwrap(), nudge: false };
+        let hello = Control::Hello {
+            version: 99,
+            id: "a".into(),
+            nonce: Nonce::random().unwrap(),
+            nudge: false,
+            incarnation: None,
+        };
         connection.say(&hello).await.unwrap();
         connection.hear().await
     };
