@@ -1,5 +1,8 @@
 //! Rooms, and what is said in them.
 
+use std::collections::HashSet;
+
+use pomelo::channel::ChannelGuard;
 use pomelo::{OrErr, Result, Session, handler, remote};
 use serde_json::{Value, json};
 
@@ -41,7 +44,7 @@ impl ChatRemote {
                 room.push("onAdd", &json!({ "route": "onAdd", "user": name(&uid) }))?;
             }
             room.add(&*uid, sid)?;
-            Ok(room.members().map(|uid| name(uid).to_owned()).collect())
+            Ok(users(room))
         })
     }
 
@@ -52,6 +55,12 @@ impl ChatRemote {
             false => Ok(()),
         })
     }
+}
+
+/// Who is in a room, each once: whoever has just come back by another connector may still be there by the first one, too.
+pub fn users(room: &ChannelGuard<'_>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    room.members().filter(|uid| seen.insert(*uid)).map(|uid| name(uid).to_owned()).collect()
 }
 
 /// The name in a uid, which is `name*room`.

@@ -10,7 +10,7 @@ use pomelo::{Event, Result, Session, key, pick, remote};
 use serde_json::json;
 
 use crate::App;
-use crate::chat::name;
+use crate::chat::{name, users};
 
 pub fn recover(app: &App, event: &Event) {
     match event {
@@ -128,7 +128,7 @@ impl RecoveryRemote {
                 room.push("onAdd", &json!({ "route": "onAdd", "user": name(uid) }))?;
             }
             uids.iter().try_for_each(|uid| room.add(uid, &*sid))?;
-            let users: Vec<_> = room.members().map(|uid| name(uid).to_owned()).collect();
+            let users = users(room);
             uids.iter().try_for_each(|uid| room.push_to(uid, "onUsers", &json!({ "users": users })))
         })
     }

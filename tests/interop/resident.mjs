@@ -56,10 +56,10 @@ export class Resident {
       await client.connect(`ws://${entry.host}:${entry.port}`);
       const { users, code } = await client.request('connector.entryHandler.enter', { username: this.name, rid: this.room });
       if (!users) throw new Error(`${this.name} is not let in: ${code}`);
-      // What was pushed before the answer is older than it, or is told by it, too.
+      // Pushes may overtake the answer, whose list is older than they are.
       this.list = users;
+      early.forEach(move => this.#take(move));
       see = move => this.#see(move);
-      early.filter(({ event, user }) => this.list.includes(user) === (event === 'onLeave')).forEach(see);
       [this.#client, this.#host] = [client, entry.host];
       client.on('close', ({ reason }) => this.#lost(kicked ?? reason, kicked !== undefined));
     } catch (error) {
@@ -96,6 +96,10 @@ export class Resident {
     const { event, user } = move;
     this.moves.push(move);
     if (this.list.includes(user) === (event === 'onAdd')) this.oddities.push(`${this.name}: ${event} ${user}`);
+    this.#take(move);
+  }
+
+  #take({ event, user }) {
     this.list = this.list.filter(name => name !== user);
     if (event === 'onAdd') this.list.push(user);
   }

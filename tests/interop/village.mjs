@@ -85,12 +85,18 @@ export class Village {
     return this.residents.flatMap(user => this.#mates(user).filter(mate => !mate.hasHeard(user.name, msg))).length;
   }
 
+  #listError(user) {
+    const names = this.#mates(user).map(({ name }) => name);
+    const [missing, extra] = [names.filter(name => !user.list.includes(name)), user.list.filter(name => !names.includes(name))];
+    return `${user.name} misses [${missing}], has [${extra}], and has seen ${user.moves.slice(-6).map(({ event, user, at }) => `${event} ${user} ${Date.now() - at} ms ago`)}`;
+  }
+
   /** What is missing, in words. */
   incomplete() {
     const out = this.residents.filter(user => !user.isIn).length;
-    const wrong = this.residents.filter(user => user.isIn && !this.#listAgrees(user)).length;
+    const wrong = this.residents.filter(user => user.isIn && !this.#listAgrees(user));
     const last = this.residents.length > 0 ? this.#unheard(`probe ${this.#probes - 2}`) : 0;
-    return `${out} are out, ${wrong} have a wrong list, ${last} probes unheard`;
+    return `${out} are out, ${wrong.length} have a wrong list, ${last} probes unheard${wrong.slice(0, 2).map(user => `; ${this.#listError(user)}`).join('')}`;
   }
 
   /** Who lost a connection since then. */
