@@ -125,9 +125,8 @@ const names = (log, id) => log.includes(hosts.address(id)) && log.includes(Strin
 
 async function duplicates() {
   const now = sinceNow();
-  // Not of the last connector: it has the highest id, so it dials nobody, nobody dials a copy of it on another host, and
-  // without a master neither can know of the other.
-  const ids = [CONNECTORS[0], CHATS[2], GATE];
+  // The last connector has the highest id, so it dials nobody: its copy has to be told.
+  const ids = [CONNECTORS[2], CHATS[2], GATE];
   const copies = ids.map(id => ({ id, as: `copy of ${id}` })).map(copy => ({ ...copy, ...world.startServer(copy.id, { host: 'stray', as: copy.as }) }));
   const codes = await Promise.all(copies.map(({ ended }) => Promise.race([ended, sleep(OCCUPIED_MS)])));
   for (const { as } of copies) if (!world.process(as).isOver) world.signal(as, 'SIGKILL');
