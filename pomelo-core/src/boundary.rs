@@ -262,9 +262,14 @@ impl<T> Drop for Run<'_, T> {
 ///
 /// # Errors
 /// [`ErrorKind::Panic`], if it panics, which is logged and counted.
-pub(crate) async fn survive<T>(core: &Core, what: &'static str, step: impl Future<Output = T>) -> Result<T> {
-    let ended = AssertUnwindSafe(step).catch_unwind().await;
-    ended.map_err(|panic| Site::new(core, what).panicked(panic))
+pub(crate) fn survive<T>(
+    core: &Core,
+    what: &'static str,
+    step: impl Future<Output = T>,
+) -> impl Future<Output = Result<T>> {
+    // An async function would have room for the step twice, as argument and as variable.
+    let ended = AssertUnwindSafe(step).catch_unwind();
+    ended.map(move |ended| ended.map_err(|panic| Site::new(core, what).panicked(panic)))
 }
 
 /// Runs what the application does to put a server together, before there is a server.

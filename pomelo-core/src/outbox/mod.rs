@@ -448,6 +448,7 @@ struct Taken<'a> {
 }
 
 impl Drop for Taken<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.outbox.lock().put_back(self.frames, &self.progress);
     }
@@ -503,6 +504,7 @@ impl State {
     }
 
     /// Takes back what could not be written, in front of what was appended meanwhile.
+    #[inline]
     fn put_back(&mut self, frames: &mut Frames, progress: &Progress) {
         self.taken = false;
         if self.closing == Closing::Closed {
@@ -511,6 +513,10 @@ impl State {
         }
         self.written = progress.written;
         self.bytes -= progress.sent;
+        if progress.done == frames.len() && self.closing == Closing::Open {
+            frames.clear();
+            return;
+        }
         frames.drain(..progress.done);
         if self.closing == Closing::Cutting {
             let keep = usize::from(progress.written > 0);
