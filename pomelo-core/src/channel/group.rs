@@ -12,7 +12,7 @@ use crate::connector::Format;
 use crate::counters::Dropped;
 use crate::envelope::{Answer, GroupKey, GroupOp, Message, Push};
 use crate::error::{Error, ErrorKind};
-use crate::outbox::{Appended, Outbox};
+use crate::outbox::{Appended, Outbox, turn};
 use crate::server::ServerId;
 use crate::session::{ClientSession, SessionId, Uid};
 
@@ -292,6 +292,7 @@ fn push(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, seq: u6
     for outbox in state.targets.values() {
         delivery.add(core, &mut frames, outbox);
     }
+    turn::queued(state.targets.len());
     drop(state);
     delivery.finish(core);
 }

@@ -7,6 +7,7 @@
 mod backlog;
 mod flusher;
 mod gather;
+pub mod turn;
 
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};

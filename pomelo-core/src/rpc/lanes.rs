@@ -7,6 +7,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::{Mutex, mpsc};
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::app::{Core, Task, Work};
@@ -14,6 +15,7 @@ use crate::boundary::{self, Site};
 use crate::envelope::Answer;
 use crate::error::{Error, ErrorKind};
 use crate::handling::at_once;
+use crate::outbox::turn;
 use crate::remote::Inbound;
 use crate::server::ServerId;
 use crate::session::{self, Forwarded, Origin};
@@ -60,6 +62,9 @@ async fn run(core: Arc<Core>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
         };
         if at_once(work.as_mut()).await.is_pending() {
             core.executor.spawn(work);
+        }
+        if turn::is_over() {
+            yield_now().await;
         }
     }
 }

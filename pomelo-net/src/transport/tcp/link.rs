@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pomelo_core::envelope::Envelope;
+use pomelo_core::outbox::turn;
 use pomelo_core::session::Incarnation;
 use pomelo_core::transport::Inbox;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::greet::Connection;
@@ -108,7 +110,7 @@ struct Reader {
 impl Reader {
     async fn run(&self, read: &mut OwnedReadHalf, mut input: BytesMut) -> End {
         loop {
-            if let Some(end) = self.hand_over(&mut input) {
+            if let Some(end) = self.hand_over(&mut input).await {
                 return end;
             }
             input.reserve(READ);
@@ -128,13 +130,19 @@ impl Reader {
         }
     }
 
-    /// Hands over all that has come; says how the link ended if that is among it.
-    fn hand_over(&self, input: &mut BytesMut) -> Option<End> {
+    /// Hands over all that has come, and lets others have their turn where that makes much work; says how the link ended if
+    /// that is among it.
+    async fn hand_over(&self, input: &mut BytesMut) -> Option<End> {
         loop {
             match wire::take(input, self.options.max_frame) {
                 Ok(None) => return None,
                 Ok(Some(Frame::Envelope(bytes))) => match Envelope::decode(bytes) {
-                    Ok(envelope) => self.inbox.receive(&self.peer.id, envelope),
+                    Ok(envelope) => {
+                        self.inbox.receive(&self.peer.id, envelope);
+                        if turn::is_over() {
+                            yield_now().await;
+                        }
+                    }
                     Err(error) => return Some(self.wrong(&error)),
                 },
                 Ok(Some(Frame::Control(control))) => {
