@@ -142,6 +142,55 @@ async fn the_application_is_told_once_which_server_dropped_which_sessions() {
     world.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn copies_of_channels_whose_members_a_backend_has_dropped_go_with_these() {
+    let world = World::with(|app| app.on_sessions_lost(|_, _| ready(Ok(())))).await;
+    let ann = world.member("connector-1", "ann", "chat-1").await;
+    assert_eq!(world.app("connector-1").report().channel_copies, 1);
+    lose(&world);
+    world.settle().await;
+    assert_eq!(world.app("connector-1").report().channel_copies, 0);
+    assert_eq!(ann.request("chat.roomHandler.ping", json!({})).await, json!({}));
+    world.stop().await;
+}
+
+/// The declaration can't say of a channel that the application keeps to itself who was lost there.
+#[tokio::test(start_paused = true)]
+async fn who_was_lost_with_a_channel_that_the_application_had_then_is_named_once_it_lets_go() {
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = told.clone();
+    let world = World::with(move |app| {
+        let seen = seen.clone();
+        app.on_sessions_lost(move |_, lost| {
+            seen.lock().unwrap().extend(lost.sessions.iter().filter_map(|session| session.uid()));
+            ready(Ok(()))
+        });
+    })
+    .await;
+    let ann = world.user("connector-1", "ann", "chat-1").await;
+    ann.request("chat.roomHandler.join", json!({})).await;
+    let room = world.app("chat-1").channels().get("room").unwrap();
+    let ((has, had), (go, gone)) = (std::sync::mpsc::channel::<()>(), std::sync::mpsc::channel::<()>());
+    let keeper = std::thread::spawn(move || {
+        room.update(|_| {
+            has.send(()).unwrap();
+            gone.recv().unwrap();
+            Ok(())
+        })
+        .unwrap();
+    });
+    had.recv().unwrap();
+    lose(&world);
+    world.settle().await;
+    assert!(told.lock().unwrap().is_empty());
+    go.send(()).unwrap();
+    keeper.join().unwrap();
+    until(|| !told.lock().unwrap().is_empty()).await;
+    assert_eq!(*told.lock().unwrap(), ["ann"]);
+    assert_eq!(world.members("chat-1"), Vec::<String>::new());
+    world.stop().await;
+}
+
 /// Runs a hook that doesn't do what it should; all lost sessions must be closed.
 async fn closes_after(hook: impl Fn(&mut Configure<Rpc>) + Send + Sync + 'static) {
     let ran = Arc::new(AtomicUsize::new(0));

@@ -113,6 +113,7 @@ async fn a_link_that_breaks_during_the_settlement_has_it_repeated_and_nothing_is
         // It tells the same again, of which nothing is news: who is back is not lost once more.
         world.unlink("chat-1", "connector-1");
         world.link("chat-1", "connector-1");
+        assert_eq!(world.app("connector-1").report().channel_copies, 1, "a copy that is good is dropped");
         tokio::time::sleep(std::time::Duration::from_secs(10)).await;
     }
     assert_eq!(world.transport.met(), 4, "it is answered each time");
