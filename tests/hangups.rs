@@ -198,15 +198,15 @@ async fn ends_that_go_on_coming_hold_nobody_up_for_long() {
 async fn hooks_that_never_end_hold_up_no_other_session() {
     let room = Room::start().await;
     let mut sessions = Vec::new();
-    for nth in 0..MEMBERS {
-        let name = if nth < MEMBERS / 2 { "stuck" } else { "u" };
+    for nth in 0..4 * MEMBERS {
+        let name = if nth < 3 * MEMBERS { "stuck" } else { "u" };
         sessions.push(room.enter(format!("{name}{nth}")).await);
     }
     for session in &sessions {
         session.close(CloseMode::Gone, "closed by the client");
     }
-    sleep(Duration::from_millis(200)).await;
-    assert_eq!((room.left(), room.members()), (MEMBERS, 0));
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!((room.left(), room.members()), (4 * MEMBERS, 0));
 }
 
 /// Without turns, the reader takes in all that has come before the flusher writes any of it: three quarters of all were queued

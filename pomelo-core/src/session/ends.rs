@@ -27,8 +27,9 @@ const QUIET: Duration = Duration::from_millis(5);
 /// times what they held.
 const BATCH: usize = 128;
 
-/// How long the next ones wait for that: a hook that takes long holds up nobody else.
-const PATIENCE: Duration = Duration::from_millis(2);
+/// How long the next ones wait for that. Where hooks take longer, they wait so only until [`WINDOW`] is over: then the hooks wait
+/// for something elsewhere, and hold up nobody else.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Sessions whose connections have ended and whose hooks have not begun, in order.
 #[derive(Default)]
@@ -102,6 +103,7 @@ async fn gather(gathering: Gathering, is_alone: bool) {
     if !is_alone || ends.count() > 1 {
         until = settle(ends).await;
     }
+    let mut waited = Duration::ZERO;
     while let Some(due) = ends.take(until) {
         if due.is_empty() {
             until = settle(ends).await;
@@ -109,7 +111,9 @@ async fn gather(gathering: Gathering, is_alone: bool) {
         }
         let running = join_all(due.iter().map(ClientSession::finish_closing));
         // Those that take longer go on by themselves.
-        let _ = timeout(PATIENCE, running).await;
+        if waited < WINDOW && timeout(PATIENCE, running).await.is_err() {
+            waited += PATIENCE;
+        }
         yield_now().await;
     }
 }
