@@ -7,6 +7,7 @@ use pomelo::core::report::Report;
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
 use support::{Client, until};
+use tokio::task::JoinSet;
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler] },
@@ -84,12 +85,19 @@ async fn a_response_that_is_longer_than_the_limit_arrives() {
 async fn members_that_read_get_more_than_the_limit_at_once() {
     const PUSHES: usize = 60;
     let room = Room::start(MIB, 256 * MIB).await;
-    let clients = room.clients(20).await;
+    let mut readers = JoinSet::new();
+    for nth in 0..20 {
+        let mut client = Client::connect(room.0.addresses("connector-1")[0]).await;
+        client.request("connector.entryHandler.enter", json!(format!("u{nth}"))).await;
+        readers.spawn(async move {
+            for serial in 0..PUSHES {
+                assert_eq!(client.push("onChat").await["serial"], serial);
+            }
+        });
+    }
     (0..PUSHES).for_each(|serial| room.say(serial, 40_000));
-    for mut client in clients {
-        for serial in 0..PUSHES {
-            assert_eq!(client.push("onChat").await["serial"], serial);
-        }
+    while let Some(read) = readers.join_next().await {
+        read.unwrap();
     }
     assert_eq!((room.dropped("too_slow"), room.dropped("overflow")), (0, 0));
 }

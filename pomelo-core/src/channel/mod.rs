@@ -124,7 +124,7 @@ impl Channel {
         self.guard()?.push(route, message)
     }
 
-    /// As [`push`](Self::push), but a client whose outbox is full just misses it and isn't kicked.
+    /// As [`push`](Self::push), but a client misses it as soon as more waits for it than its connector's `outbox_limit`.
     ///
     /// # Errors
     /// As [`push`](Self::push).

@@ -65,7 +65,7 @@ impl Payload {
 pub(crate) struct Push {
     pub(crate) route: Arc<str>,
     pub(crate) payload: Payload,
-    /// Dropped rather than kicking a client whose outbox is full.
+    /// Dropped where more than the limit of an outbox waits for a client already.
     pub(crate) volatile: bool,
 }
 

@@ -7,6 +7,7 @@
 mod backlog;
 mod flusher;
 mod gather;
+mod state;
 pub mod turn;
 
 use std::io::{self, IoSlice};
@@ -19,7 +20,7 @@ use smallvec::SmallVec;
 
 pub use flusher::Flusher;
 
-use backlog::Stall;
+use state::{Closing, Progress, State};
 
 use crate::connector::FormatId;
 use crate::counters::Dropped;
@@ -85,41 +86,6 @@ pub struct Outbox {
     format: FormatId,
     limit: usize,
     session: OnceLock<SessionId>,
-}
-
-#[derive(Default)]
-struct State {
-    queue: Frames,
-    /// Bytes queued and not written, those that the flusher has taken out included.
-    bytes: usize,
-    /// How much of the first frame is written already.
-    written: usize,
-    /// On the dirty list, in the flusher's hands or waiting to be writable: somebody will look at the queue.
-    claimed: bool,
-    /// The flusher is writing what was queued; `queue` holds only what came after.
-    taken: bool,
-    /// The sink would block, and calls when it no longer does.
-    blocked: bool,
-    /// From the first time that the sink would block until all is written.
-    stall: Option<Box<Stall>>,
-    /// On the list of blocked outboxes.
-    listed: bool,
-    /// The time in which the last frames must leave has begun.
-    lingering: bool,
-    /// Writing it made the flusher panic.
-    faulty: bool,
-    closing: Closing,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Closing {
-    #[default]
-    Open,
-    /// The frames that are queued are the last ones.
-    Draining,
-    /// As `Draining`, and of what the flusher has taken only the half-written frame still goes.
-    Cutting,
-    Closed,
 }
 
 /// What became of a frame.
@@ -455,89 +421,11 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// How far a flush has come.
-struct Progress {
-    /// How much of the first frame is written.
-    written: usize,
-    /// Bytes written.
-    sent: usize,
-    /// Frames written.
-    done: usize,
-}
-
-impl Progress {
-    fn advance(&mut self, frames: &Frames, sent: usize) {
-        self.sent += sent;
-        self.written += sent;
-        while let Some(frame) = frames.get(self.done)
-            && self.written >= frame.len()
-        {
-            self.written -= frame.len();
-            self.done += 1;
-        }
-    }
-}
-
-impl State {
-    /// What it counts for: frames and places.
-    fn held(&self) -> usize {
-        // The first place is the outbox's own.
-        self.bytes + if self.queue.spilled() { self.queue.capacity() * PLACE } else { 0 }
-    }
-
-    /// Drops every frame that isn't half-written; those that are taken, the flusher drops.
-    fn discard_unstarted(&mut self) {
-        let keep = usize::from(self.written > 0 && !self.taken);
-        let dropped: usize = self.queue.iter().skip(keep).map(Bytes::len).sum();
-        self.queue.truncate(keep);
-        self.queue.shrink_to_fit();
-        self.bytes -= dropped;
-    }
-
-    /// Notes that the sink would block, and says whether that begins the time of the last frames.
-    fn block(&mut self) -> bool {
-        self.blocked = true;
-        matches!(self.closing, Closing::Draining | Closing::Cutting) && self.begin_lingering()
-    }
-
-    fn begin_lingering(&mut self) -> bool {
-        !std::mem::replace(&mut self.lingering, true)
-    }
-
-    /// Takes back what could not be written, in front of what was appended meanwhile.
-    #[inline]
-    fn put_back(&mut self, frames: &mut Frames, progress: &Progress) {
-        self.taken = false;
-        if self.closing == Closing::Closed {
-            frames.clear();
-            return;
-        }
-        self.written = progress.written;
-        self.bytes -= progress.sent;
-        if progress.done == frames.len() && self.closing == Closing::Open {
-            frames.clear();
-            return;
-        }
-        frames.drain(..progress.done);
-        if self.closing == Closing::Cutting {
-            let keep = usize::from(progress.written > 0);
-            self.bytes -= frames.iter().skip(keep).map(Bytes::len).sum::<usize>();
-            frames.truncate(keep);
-            // What is cut is cut: the last frames, queued behind, stay whatever happens next.
-            self.closing = Closing::Draining;
-        }
-        if !frames.is_empty() {
-            frames.append(&mut self.queue);
-            std::mem::swap(frames, &mut self.queue);
-        }
-    }
-}
-
 impl Drop for Outbox {
     /// A connector may let go of one that was never closed.
     fn drop(&mut self) {
-        let state = std::mem::take(self.state.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()));
-        let mut state = state;
+        let state = self.state.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut state = std::mem::take(state);
         self.unstall(&mut state);
     }
 }
