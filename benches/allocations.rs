@@ -56,16 +56,16 @@ fn a_push_costs_the_backend_the_same_however_many_there_are() {
     assert_eq!(few.1, WARM_UP as u64 + TIMES, "one envelope each");
 }
 
-/// Three of them are the texts of the message, one is the handler's, and two filters take one each.
+/// Three of them are the texts of the message, one is the handler's, and two the worker's; filters that wait for nothing take none.
 #[test]
-fn a_request_allocates_at_most_fifteen_times() {
+fn a_request_allocates_at_most_fourteen_times() {
     let runtime = runtime();
     let client = runtime.block_on(Client::new()).unwrap();
     let [here, backend] =
         [HERE, AT_A_BACKEND].map(|route| allocations(|| runtime.block_on(client.ask(route))));
     println!("here: {here}, at a backend: {backend}");
     // What grows now and then, such as a table, is a hundredth of an allocation each time.
-    assert!(here.round() <= 15.0 && backend.round() <= 15.0, "here {here}, at a backend {backend}");
+    assert!(here.round() <= 14.0 && backend.round() <= 14.0, "here {here}, at a backend {backend}");
 }
 
 #[test]

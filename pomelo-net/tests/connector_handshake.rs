@@ -49,7 +49,7 @@ async fn a_hook_that_panics_costs_one_client() {
     };
     let server = Server::start(Hybrid::new().max_connections(1).handshake(hook)).await;
     let mut client = Client::tcp(server.address).await;
-    client.send(pomelo_net::protocol::package::PackageKind::Handshake, br#"{"sys":{}}"#).await;
+    assert_eq!(client.greet(r#"{"sys":{}}"#).await, json!({ "code": 500 }));
     client.end().await;
     drop(client);
     let mut client = Client::tcp(server.address).await;

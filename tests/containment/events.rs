@@ -86,14 +86,17 @@ async fn events_are_told_in_the_order_in_which_they_happened() {
 async fn more_events_than_may_wait_are_dropped_and_counted() {
     let (go, wait) = mpsc::channel::<()>();
     let (wait, told) = (Arc::new(Mutex::new(wait)), Told::default());
-    let noting = told.clone();
+    let (noting, begun) = (told.clone(), Told::default());
+    let entered = begun.clone();
     let world = World::start_with(move |app| {
         if app.server().frontend {
             app.limits().queued_events = 3;
-            let (wait, told) = (wait.clone(), noting.clone());
+            let (wait, told, entered) = (wait.clone(), noting.clone(), entered.clone());
             app.on_event(move |_, event| {
                 if let Event::CloseSession(session) = event {
-                    let _ = wait.lock().unwrap().recv();
+                    entered.note(session.id());
+                    // Others go on with what is queued on this thread.
+                    let _ = tokio::task::block_in_place(|| wait.lock().unwrap().recv());
                     told.note(session.id());
                 }
             });
@@ -104,6 +107,8 @@ async fn more_events_than_may_wait_are_dropped_and_counted() {
         let mut client = world.client().await;
         assert_eq!(client.request("chat.workHandler.echo", json!("x")).await, json!({ "text": "x" }));
         client.close().await;
+        // The listener has the first before there are more.
+        until(|| begun.all().len() == 1).await;
     }
     let counters = world.app("connector-1").counters();
     until(|| counters.dropped(Dropped::Event) == 6).await;

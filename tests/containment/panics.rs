@@ -254,6 +254,8 @@ async fn a_broadcast_filter_that_panics_costs_that_delivery_and_not_the_link() {
     let (front, back): (&App, &App) = (connector.app("connector-1").unwrap(), chat.app("chat-1").unwrap());
     until(|| !front.servers("chat").is_empty() && !back.servers("connector").is_empty()).await;
     let mut ann = Client::connect(connector.addresses("connector-1")[0]).await;
+    // Her session is open once something is answered.
+    assert_eq!(ann.request("chat.workHandler.echo", json!("x")).await, json!({ "text": "x" }));
     faults.set("broadcast filter", Fault::Panic);
     back.channels().broadcast("connector", "news", &json!("lost")).unwrap();
     until(|| front.report().panics == 1).await;

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::{Done, Filter, FilterFactory, Verdict};
+use super::{Done, Filter, FilterFactory, GoOn, Verdict};
 use crate::app::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Body, Request};
@@ -36,7 +36,7 @@ impl Default for Timeout {
 impl Filter for Timeout {
     fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
         request.answer_within(self.0);
-        Box::pin(std::future::ready(Ok(Verdict::Continue)))
+        Box::pin(GoOn)
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::future::{BoxFuture, ready};
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 pub use bundled::{Serial, Time, Timeout, TooBusy};
@@ -34,13 +34,24 @@ pub trait Filter: Send + Sync + 'static {
     /// The handler is skipped, and the error is what the request ends with.
     fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
         let _ = request;
-        Box::pin(ready(Ok(Verdict::Continue)))
+        Box::pin(GoOn)
     }
 
     /// Runs once the response is queued; it can't change it.
     fn after<'a>(&'a self, request: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()> {
         let _ = (request, outcome);
         Box::pin(Done)
+    }
+}
+
+/// A before filter that lets the message go on. As [`Done`], it allocates nothing.
+struct GoOn;
+
+impl Future for GoOn {
+    type Output = Result<Verdict>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(Verdict::Continue))
     }
 }
 
