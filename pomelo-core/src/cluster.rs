@@ -1,4 +1,4 @@
-//! Who is in the cluster: the servers that are expected, and those that are up.
+//! The cluster as one server sees it: the servers that are expected, and those that are up.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What a connector is: the thing that listens for clients of one frontend.
+//! Connectors: the trait of what listens for clients of one frontend.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

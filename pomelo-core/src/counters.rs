@@ -1,4 +1,4 @@
-//! What was dropped, and why: nothing is lost silently.
+//! Counters of what was dropped, by reason: nothing is lost silently.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

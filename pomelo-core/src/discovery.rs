@@ -1,4 +1,4 @@
-//! What tells a server of the others: servers.json, pomelo's master, a registry.
+//! Discoveries: the trait of what tells a server of the others, such as servers.json, pomelo's master, a registry.
 
 use std::sync::Arc;
 

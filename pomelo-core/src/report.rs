@@ -1,4 +1,4 @@
-//! What there is to say of a server at one moment, for people who operate it.
+//! Reports: a server at one moment, for people who operate it.
 
 use std::collections::BTreeMap;
 

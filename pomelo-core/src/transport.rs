@@ -1,4 +1,4 @@
-//! What carries envelopes between servers.
+//! Transports: the traits of what carries envelopes between servers.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a server has begun and not ended: it waits for that before it stops.
+//! Work in progress: calls and messages that a server has begun, and ends before it stops.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

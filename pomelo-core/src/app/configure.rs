@@ -1,4 +1,4 @@
-//! What an application sets up on each of its servers.
+//! Configuration of one server by the application, in code.
 
 use std::any::type_name;
 use std::collections::HashMap;

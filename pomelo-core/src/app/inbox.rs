@@ -1,4 +1,4 @@
-//! What a server does with an envelope that arrives.
+//! The inbox of a server: takes in the envelopes that arrive.
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};

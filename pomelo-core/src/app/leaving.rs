@@ -1,4 +1,4 @@
-//! How a server stops: it says so, ends what it has begun, lets its clients go, and leaves.
+//! The stop of a server: it says so, ends what it has begun, lets its clients go, and leaves.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

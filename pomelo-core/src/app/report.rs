@@ -1,4 +1,4 @@
-//! What there is to say of a server at this moment.
+//! The report of a server at this moment.
 
 use super::Core;
 use crate::report::Report;

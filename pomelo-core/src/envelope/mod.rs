@@ -1,4 +1,4 @@
-//! What servers send each other.
+//! Envelopes: the messages that servers send each other.
 
 mod codec;
 

@@ -1,4 +1,4 @@
-//! What a connection still has to send, and the flusher that sends it.
+//! Outboxes: the frames that connections still have to send, and the flusher that writes them.
 //!
 //! A push appends one shared frame to each recipient's [`Outbox`] and puts it on a dirty list of its [`Flusher`], that of the
 //! worker which pushes; the flusher then writes each dirty connection once, everything queued in one write. No task is woken

@@ -1,4 +1,4 @@
-//! What starts calls and messages in the order in which they arrived.
+//! Lanes: queues that start calls and messages in the order in which they arrived.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is to run when sessions close.
+//! Closed hooks: functions of the application that run when sessions close.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What an application keeps with a session.
+//! Settings of a session: values that the application keeps with it.
 
 use std::fmt;
 

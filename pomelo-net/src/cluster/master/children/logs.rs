@@ -1,4 +1,4 @@
-//! What servers print.
+//! Logs of the servers that a master starts.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
