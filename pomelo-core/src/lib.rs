@@ -12,6 +12,7 @@
 //! | which server handles what | [`route`], [`router`], [`cluster`], [`discovery`] |
 //! | what there is to say of a server | [`report`], [`counters`] |
 //! | calls between servers | [`rpc`], [`transport`] |
+//! | what a misspelt name was meant to be | [`spelling`] |
 #![warn(unreachable_pub)]
 
 pub mod app;
@@ -40,6 +41,7 @@ pub mod router;
 pub mod rpc;
 pub mod server;
 pub mod session;
+pub mod spelling;
 pub mod supervisor;
 mod tally;
 pub mod transport;
