@@ -10,7 +10,7 @@
 //! | who is connected | [`session`] |
 //! | who gets a push | [`channel`], [`outbox`] |
 //! | which server handles what | [`route`], [`router`], [`cluster`], [`discovery`] |
-//! | what there is to say of a server | [`report`], [`counters`] |
+//! | what there is to say of a server | [`report`], [`counters`], [`throttle`] |
 //! | calls between servers | [`rpc`], [`transport`] |
 //! | what a misspelt name was meant to be | [`spelling`] |
 #![warn(unreachable_pub)]
@@ -44,6 +44,7 @@ pub mod session;
 pub mod spelling;
 pub mod supervisor;
 mod tally;
+pub mod throttle;
 pub mod transport;
 
 pub use app::{App, Cluster, Core};
