@@ -228,10 +228,11 @@ function chatRoom(port) {
 async function service() {
   const at = `room ${run}`;
   const cache = storage();
+  let entry;
   for (const round of [1, 2]) {
     const g = client({ storage: cache });
     await g.connect(`ws://${gate.host}:${gate.port}`);
-    const entry = await g.request('gate.gateHandler.queryEntry', { uid: `cache${run}` });
+    entry = await g.request('gate.gateHandler.queryEntry', { uid: `cache${run}` });
     g.close();
     const c = client({ storage: cache });
     await c.connect(`ws://${entry.host}:${entry.port}`);
@@ -242,6 +243,13 @@ async function service() {
     c.close();
   }
   checks.equal('dictionary and schemas were cached', [...cache.values.keys()].map(key => key.split(' ').at(-1)).sort(), ['dictionary', 'protos', 'protos']);
+
+  const odd = client();
+  await odd.connect(`ws://${entry.host}:${entry.port}`);
+  for (const [what, username, rid] of [['a name with an asterisk', 'a*b', at], ['an empty name', '', at], ['a name of spaces', ' 　', at], ['a long name', 'x'.repeat(65), at], ['an empty room', 'Ann', ''], ['a room with an asterisk', 'Ann', '*']])
+    checks.equal(`${what} is refused`, (await odd.request('connector.entryHandler.enter', { username, rid })).code, 400);
+  checks.equal('a name of 64 characters is none too long', (await odd.request('connector.entryHandler.enter', { username: '😀'.repeat(64), rid: at })).users?.length, 1);
+  odd.close();
 
   const proxy = keep(await FrontendProxy.start(gate.host, gate.port));
   const ann = chatRoom(proxy.port);

@@ -112,6 +112,7 @@ async function enteringNames(ann) {
 
 async function talking(ann, bob, cat) {
   await ann.join('Ann');
+  await inviting(ann, bob);
   checks.equal('after joining, one can type', await ann.page.evaluate(() => document.activeElement.id), 'text');
   await bob.join('Bob');
   await ann.sees(ann.notice('Bob came in.'));
@@ -142,6 +143,54 @@ async function talking(ann, bob, cat) {
   await ann.say(`https://example.org/${'long'.repeat(60)}`);
   await cat.sees(cat.message('longlong'));
   for (const visitor of [ann, cat]) checks.equal(`${visitor.name}: long words wrap`, await visitor.fits(), []);
+}
+
+/** Who is alone has a link, which leads others into the room. */
+async function inviting(ann, bob) {
+  const invite = ann.page.locator('#invite');
+  await ann.sees(invite);
+  const link = await ann.page.getByLabel('Link to this room').inputValue();
+  checks.equal('the link is the page’s address', link, ann.page.url());
+  await ann.shoot('alone');
+  await ann.page.getByRole('button', { name: 'Copy link' }).click();
+  await ann.sees(ann.page.getByRole('button', { name: 'Copied' }));
+  await ann.page.locator('#text').focus();
+  const direct = new URL(link);
+  direct.searchParams.delete('gate'); // Ann's way there is for the lines that break
+  await bob.page.goto(direct.href);
+  checks.equal('it has the room', await bob.page.getByLabel('Room', { exact: true }).inputValue(), room);
+  await bob.join('Bob');
+  await ann.sees(ann.notice('Bob came in.'));
+  checks.check('who has company needs no link', !(await invite.isVisible()));
+  await bob.page.getByRole('button', { name: 'Leave' }).click();
+  await ann.sees(ann.notice('Bob left.'));
+  await ann.page.locator('#log').evaluate(log => log.querySelectorAll('.notice:not(:first-child)').forEach(notice => notice.remove()));
+}
+
+/** Addresses lead somewhere; the sentence around them doesn't. */
+async function linking(ann, bob) {
+  await bob.say('See https://example.org/a_(b)?c=1#d, (http://example.org/e). 看：https://example.org/柚子。javascript:alert(1) https://');
+  await ann.sees(ann.message('javascript:alert(1)'));
+  const links = await ann.message('javascript:alert(1)').locator('a').evaluateAll(all => all.map(({ href, textContent, target, rel }) => [decodeURI(href), textContent, target, rel.includes('noopener')]));
+  const addresses = ['https://example.org/a_(b)?c=1#d', 'http://example.org/e', 'https://example.org/柚子'];
+  checks.equal('addresses can be clicked', links, addresses.map(address => [address, address, '_blank', true]));
+}
+
+/** Who talks on under one name sees when. */
+async function timing() {
+  const dora = await Visitor.open('Dora', { ...DESKTOP, locale: 'en-US', timezoneId: 'UTC' });
+  await dora.tryToJoin('Dora', `${room} at night`);
+  await dora.sees(dora.page.getByRole('textbox', { name: 'Message' }));
+  for (const time of ['22:59:50', '22:59:58', '23:00:05', '23:00:09', '23:10:00']) {
+    await dora.page.clock.setFixedTime(new Date(`2026-03-01T${time}Z`));
+    await dora.say(`it is ${time}`);
+    await dora.sees(dora.message(`it is ${time}`));
+  }
+  const shown = await dora.page.locator('#log .message').evaluateAll(all =>
+    all.map(message => ['.who', 'time'].map(part => message.querySelector(part)).filter(part => part.getBoundingClientRect().width > 1 && part.parentElement.getBoundingClientRect().height > 1).map(part => part.textContent)));
+  checks.equal('a run has its name once, and the time once a minute', shown, [['You', '10:59 PM'], [], ['11:00 PM'], [], ['You', '11:10 PM']]);
+  await dora.shoot('night');
+  await dora.page.context().close();
 }
 
 async function reading(ann, cat) {
@@ -184,6 +233,10 @@ async function languages(ann) {
   await ann.shoot('chinese');
   await page.reload();
   checks.equal('the choice is remembered', await page.locator('html').getAttribute('lang'), 'zh-CN');
+  await ann.sees(page.getByRole('textbox', { name: '消息' }));
+  await ann.sees(ann.notice('你进入了房间'));
+  await checks.until('both after a reload', async () => (await ann.users()).join() === 'Ann,Bob');
+  checks.check('a reload comes back into the room', await page.locator('#chat').isVisible());
   await page.getByRole('button', { name: 'English' }).click();
   checks.equal('English: the lang attribute', await page.locator('html').getAttribute('lang'), 'en');
 }
@@ -197,9 +250,12 @@ async function onThePhone(cat) {
   await cat.sees(page.locator('#people'));
   checks.equal('and says when it is not', await toggle.getAttribute('aria-expanded'), 'true');
   checks.equal('the list fits', await cat.fits(), []);
+  checks.equal('how many are here is said once', await page.getByText('3 人在场').evaluateAll(all => all.filter(e => e.checkVisibility()).length), 1);
+  checks.check('nothing can be written under the list', !(await page.locator('#composer').isVisible()));
   await cat.shoot('phone-people');
   await page.keyboard.press('Escape');
   checks.check('Escape folds it again', !(await page.locator('#people').isVisible()));
+  checks.check('and one can write', await page.locator('#composer').isVisible());
   await cat.shoot('phone');
   const small = await page.evaluate(() => [...document.querySelectorAll('button, input, select, textarea')].filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 32).map(e => e.id || e.textContent));
   checks.equal('nothing to touch is too small', small, []);
@@ -302,9 +358,12 @@ await checks.run(150_000, async () => {
   const bob = await Visitor.open('Bob', { ...DESKTOP, colorScheme: 'dark' });
   const cat = await Visitor.open('小明', { ...PHONE, locale: 'zh-CN' });
   await cat.shoot('phone-join');
+  checks.check('on a phone the form is in view, and no fruit', (await cat.page.locator('#join-button').evaluate(e => e.getBoundingClientRect().bottom <= innerHeight / 2 + 120)) && !(await cat.page.locator('.fruit').isVisible()));
   await bob.shoot('dark-join');
   await enteringNames(ann);
   await talking(ann, bob, cat);
+  await linking(ann, bob);
+  await timing();
   await reading(ann, cat);
   await whispering(ann, bob, cat);
   await ann.shoot('room');
@@ -314,8 +373,10 @@ await checks.run(150_000, async () => {
   await twice();
   await breaking(ann, bob);
   await languages(ann);
-  await ann.join('Ann');
   await kicked(ann);
+  await ann.page.reload();
+  await ann.sees(ann.page.getByLabel('Your name'));
+  checks.check('who was put out does not come back by a reload', await ann.page.locator('#join').isVisible());
 }, async () => {
   proxy?.close();
   await browser?.close();

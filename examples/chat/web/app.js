@@ -7,15 +7,17 @@ import { ChatRoom, EVERYONE } from './chat-room.js';
 import { Composer } from './composer.js';
 import { gateUrlOf } from './gate-url.js';
 import { Translator } from './i18n.js';
+import { Invite } from './invite.js';
 import { MessageLog } from './message-log.js';
+import { Place } from './place.js';
 import { safeStorage } from './safe-storage.js';
 import { StatusBar } from './status-bar.js';
 import { UserList } from './user-list.js';
 
 const $ = id => document.getElementById(id);
-const storage = safeStorage();
-const query = new URLSearchParams(location.search);
-const gateUrl = gateUrlOf(location, query.get('gate'));
+const storage = safeStorage('localStorage');
+const place = new Place(location, history, safeStorage('sessionStorage'));
+const gateUrl = gateUrlOf(location, new URLSearchParams(location.search).get('gate'));
 
 const translator = new Translator(storage, navigator.languages);
 const room = new ChatRoom({ gateUrl, pageHost: location.hostname, client: { storage } });
@@ -31,15 +33,19 @@ const composer = new Composer(
 );
 const status = new StatusBar({ bar: $('status'), text: $('status-text'), countdown: $('status-countdown') }, translator);
 
+const invite = new Invite({ box: $('invite'), text: $('invite-text'), link: $('invite-link'), copy: $('invite-copy') }, translator);
+
 let alert = { key: undefined, values: {} };
 let count = 0;
+let wasIn = false;
 let lost = false;
 
 room.on('state', change => {
   status.show(change);
   composer.setEnabled(change.state === 'in');
   if (change.state === 'in') enterRoom();
-  if (change.state === 'waiting' && !lost) {
+  if (change.cause === 'reload') showRoom();
+  if (change.state === 'waiting' && wasIn && !lost) {
     lost = true;
     log.notice('lost', {}, 'break');
   }
@@ -49,6 +55,7 @@ room.on('users', names => {
   count = names.length;
   users.show(names, room.name);
   composer.setOthers(names.filter(name => name !== room.name));
+  invite.show(count === 1 ? place.linkTo(room.room) : undefined);
   render();
 });
 room.on('message', ({ from, target, text }) => log.message({ from, target, text, own: from === room.name, whisper: target !== EVERYONE }));
@@ -87,6 +94,7 @@ $('retry').addEventListener('click', () => {
   room.retryNow();
 });
 window.addEventListener('online', () => room.retryNow());
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && room.retryNow());
 
 $('people-toggle').addEventListener('click', () => showPeople($('people-toggle').ariaExpanded !== 'true'));
 $('chat').addEventListener('keydown', event => {
@@ -101,28 +109,38 @@ for (const button of document.querySelectorAll('[data-language]')) {
 translator.onChange(render);
 
 $('name').value = storage.getItem('chat name') ?? '';
-$('room').value = query.get('room') ?? storage.getItem('chat room') ?? '';
+$('room').value = place.room || (storage.getItem('chat room') ?? '');
 render();
 $($('name').value && !$('room').value ? 'room' : 'name').focus();
+const left = place.left();
+if (left && gateUrl) room.comeBack(left.name, left.room);
 
 /** First entry, or return after a lost connection. */
 function enterRoom() {
+  place.enter(room.name, room.room);
   if (lost) log.notice('cameBack', {}, 'break');
   else {
-    log.clear();
+    showRoom();
     log.notice('entered', { room: room.room });
-    composer.clear();
-    showPeople(false);
-    $('join').hidden = true;
-    $('chat').hidden = $('leave').hidden = false;
     composer.setEnabled(true);
     composer.focus();
   }
+  wasIn = true;
   lost = false;
 }
 
+function showRoom() {
+  if (!$('chat').hidden) return;
+  log.clear();
+  composer.clear();
+  showPeople(false);
+  $('join').hidden = true;
+  $('chat').hidden = $('leave').hidden = false;
+}
+
 function leaveRoom(key, values = {}) {
-  lost = false;
+  place.leave();
+  wasIn = lost = false;
   $('chat').hidden = $('leave').hidden = true;
   $('join').hidden = false;
   complain(key, { name: room.name, room: room.room, gate: gateUrl, ...values });

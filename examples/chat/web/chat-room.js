@@ -3,7 +3,8 @@
  * when the connection breaks. No DOM.
  *
  * Events:
- * - `state` `{state, attempt, until, cause}`: see {@link State}; `attempt` and `until` (a time of `Date.now()`) while `waiting`
+ * - `state` `{state, attempt, until, cause}`: see {@link State}; `attempt` and `until` (a time of `Date.now()`) while `waiting`;
+ *   `cause` is why we are not in, `reload` while it is only that the page is new
  * - `users` `string[]`: who is in the room, ourselves included; empty while we are not
  * - `message` `{from, target, text}`: to all where `target` is {@link EVERYONE}, else a whisper
  * - `added`, `left` `string`: somebody else came or went
@@ -95,6 +96,25 @@ export class ChatRoom {
     } catch (error) {
       if (!stay.signal.aborted) this.#out();
       throw error;
+    }
+  }
+
+  /**
+   * Comes back to where another page, which is gone, was under this name: the server may still hold its session for a moment.
+   * Goes on trying, as after a lost connection.
+   *
+   * @param {string} name @param {string} room
+   */
+  async comeBack(name, room) {
+    this.leave();
+    const { signal } = (this.#stay = new AbortController());
+    this.name = name;
+    this.room = room;
+    this.#enterState('rejoining', { cause: 'reload' });
+    try {
+      await this.#enter(signal);
+    } catch (error) {
+      if (!signal.aborted) await this.#return(error.kind);
     }
   }
 
@@ -202,10 +222,14 @@ export class ChatRoom {
     for (const user of [...this.#users].filter(user => !users.includes(user))) this.#left(user);
   }
 
-  async #lost(cause) {
+  #lost(cause) {
     if (cause === 'client') return;
-    const { signal } = this.#stay;
     this.#clear();
+    this.#return(cause);
+  }
+
+  async #return(cause) {
+    const { signal } = this.#stay;
     const lostAt = Date.now();
     try {
       await reconnect(() => (this.#enterState('rejoining', { cause }), this.#enter(signal)), {

@@ -3,10 +3,12 @@
  *
  * @module message-log
  */
+import { linked } from './links.js';
 import { hueOf } from './name-hue.js';
 
 const LIMIT = 500;
-const GROUP_MS = 3 * 60_000;
+/** A run is messages of one sender to the same reader, under one name. */
+const RUN_MS = 10 * 60_000;
 const NEAR_END_PX = 60;
 
 export class MessageLog {
@@ -48,8 +50,8 @@ export class MessageLog {
   message({ from, target, text, own, whisper }) {
     const at = new Date();
     const last = this.#entries.at(-1);
-    const follows = last?.from === from && last.whisper === whisper && last.target === target && at - last.at < GROUP_MS;
-    const item = element('li', ['message', own && 'own', whisper && 'whisper', follows && 'follows'].filter(Boolean).join(' '));
+    const inRun = last?.from === from && last.whisper === whisper && last.target === target && at - last.start < RUN_MS;
+    const item = element('li', ['message', own && 'own', whisper && 'whisper', inRun && 'follows'].filter(Boolean).join(' '));
     item.style.setProperty('--hue', String(hueOf(from)));
     const who = element('b', 'who');
     who.dir = 'auto';
@@ -59,13 +61,16 @@ export class MessageLog {
     head.append(who, ' ', time);
     const body = element('p', 'body');
     body.dir = 'auto';
-    body.textContent = text;
+    body.append(...linked(text));
     item.append(head, body);
+    // Of a run, the first message of each minute shows the time.
+    if (inRun && minuteOf(last.at) !== minuteOf(at)) item.classList.add('later');
     const fill = () => {
       who.textContent = headOf(this.#translator, { from, target, own, whisper });
       time.textContent = new Intl.DateTimeFormat(this.#translator.locale, { hour: 'numeric', minute: '2-digit' }).format(at);
+      item.title = new Intl.DateTimeFormat(this.#translator.locale, { dateStyle: 'long', timeStyle: 'medium' }).format(at);
     };
-    this.#append(item, { fill, from, target, whisper, at }, own);
+    this.#append(item, { fill, from, target, whisper, at, start: inRun ? last.start : at }, own);
   }
 
   scrollToEnd() {
@@ -100,6 +105,10 @@ export class MessageLog {
 function headOf(translator, { from, target, own, whisper }) {
   if (whisper) return own ? translator.text('youWhispered', { name: target }) : translator.text('whisperedToYou', { name: from });
   return own ? translator.text('me') : from;
+}
+
+function minuteOf(date) {
+  return Math.floor(date / 60_000);
 }
 
 function element(tag, className = '') {

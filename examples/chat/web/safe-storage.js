@@ -1,15 +1,16 @@
 /**
  * @module safe-storage
  *
- * @returns {{getItem(key: string): string | null, setItem(key: string, value: string): void}} `localStorage`, or a memory that lasts
+ * @param {'localStorage' | 'sessionStorage'} kind
+ * @returns {{getItem(key: string): string | null, setItem(key: string, value: string): void}} that of the browser, or a memory that lasts
  *   as long as the page where that is forbidden; what doesn't fit is forgotten
  */
-export function safeStorage() {
+export function safeStorage(kind) {
   try {
-    const { localStorage } = window;
-    localStorage.setItem('chat probe', '');
-    localStorage.removeItem('chat probe');
-    return { getItem: key => localStorage.getItem(key), setItem: (key, value) => tryToSet(localStorage, key, value) };
+    const storage = window[kind];
+    storage.setItem('chat probe', '');
+    storage.removeItem('chat probe');
+    return { getItem: key => storage.getItem(key), setItem: (key, value) => tryToSet(storage, key, value) };
   } catch {
     const values = new Map();
     return { getItem: key => values.get(key) ?? null, setItem: (key, value) => values.set(key, value) };

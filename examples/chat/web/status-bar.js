@@ -33,8 +33,7 @@ export class StatusBar {
     if (!this.#current) return;
     const { state, cause } = this.#current;
     this.#bar.classList.toggle('busy', state === 'rejoining');
-    const key = state === 'rejoining' ? 'rejoining' : cause === 'duplicate' ? 'waitingDuplicate' : 'waiting';
-    setText(this.#text, this.#translator.text(key));
+    setText(this.#text, this.#translator.text(keyOf(state, cause)));
     this.#tick();
   }
 
@@ -43,6 +42,12 @@ export class StatusBar {
     const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
     setText(this.#countdown, state === 'waiting' ? this.#translator.text('waitingAttempt', { attempt, seconds }) : '');
   }
+}
+
+function keyOf(state, cause) {
+  if (state === 'rejoining') return cause === 'reload' ? 'returning' : 'rejoining';
+  if (cause === 'duplicate') return 'waitingDuplicate';
+  return cause === 'unreachable' || cause === 'noServer' ? 'waitingToReturn' : 'waiting';
 }
 
 /** An unchanged live region must not be written again, or it is read again. */
