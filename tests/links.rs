@@ -1,6 +1,8 @@
 //! The tcp transport between servers of several processes: who is let in, what a link that is full, silent or broken
 //! costs, and what becomes of sessions and channels meanwhile.
 
+#[path = "links/addresses.rs"]
+mod addresses;
 #[path = "links/admission.rs"]
 mod admission;
 #[path = "links/batches.rs"]

@@ -11,6 +11,8 @@
 //! | who gets a push | [`channel`], [`outbox`] |
 //! | which server handles what | [`route`], [`router`], [`cluster`], [`discovery`] |
 //! | what there is to say of a server | [`report`], [`counters`], [`throttle`] |
+//! | what there is to say of a server | [`report`], [`counters`] |
+//! | names and addresses of machines | [`host`] |
 //! | calls between servers | [`rpc`], [`transport`] |
 //! | what a misspelt name was meant to be | [`spelling`] |
 #![warn(unreachable_pub)]
@@ -29,6 +31,7 @@ pub mod error;
 pub mod filter;
 pub mod handler;
 mod handling;
+pub mod host;
 pub mod lend;
 pub mod limits;
 pub mod message;

@@ -1,6 +1,6 @@
 //! Servers: their names, what servers.json says of them, and lists of them in a stable order.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::host;
 
 /// The id of a server, such as `chat-server-1`. Cheap to clone.
 ///
@@ -154,14 +156,15 @@ pub struct ServerInfo {
     /// Its type, such as `chat`.
     #[serde(default)]
     pub server_type: Arc<str>,
-    /// The host that other servers and, without a `clientHost`, clients reach it by.
-    #[serde(default = "loopback")]
+    /// The host that other servers and, without a `clientHost`, clients reach it by; an IPv6 address without brackets,
+    /// however the file has it.
+    #[serde(default = "loopback", deserialize_with = "host::deserialize")]
     pub host: String,
     /// The port for other servers; a gate has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// The host that a gate tells clients.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The host that a gate tells clients; see [`public_host`](Self::public_host).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "host::deserialize_told")]
     pub client_host: Option<String>,
     /// The port that clients connect to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,9 +178,10 @@ pub struct ServerInfo {
 }
 
 impl ServerInfo {
-    /// The host to tell a client: `clientHost`, or else `host`.
-    pub fn public_host(&self) -> &str {
-        self.client_host.as_deref().unwrap_or(&self.host)
+    /// The host to tell a client: `clientHost`, or else `host`. An IPv6 address has brackets, as in a URL: browser clients put
+    /// it into one. Where clients are none that do, tell them [`host`](Self::host), or let `clientHost` be a name.
+    pub fn public_host(&self) -> Cow<'_, str> {
+        host::in_url(self.client_host.as_deref().unwrap_or(&self.host))
     }
 
     /// A key of the user's own, or of pomelo's that has no field here, such as `max-connections`.
@@ -242,6 +246,18 @@ mod tests {
             ["chat-10", "chat-2", "chat-02", "area-1", "chat"].map(Into::into).into();
         ids.sort();
         assert_eq!(ids, ["area-1", "chat", "chat-02", "chat-2", "chat-10"]);
+    }
+
+    #[test]
+    fn an_ipv6_address_has_brackets_for_clients_only() {
+        let read = |entry: &str| serde_json::from_str::<ServerInfo>(entry);
+        for entry in [r#"{"id":"a","host":"::1"}"#, r#"{"id":"a","host":"h","clientHost":"[::1]"}"#] {
+            let info = read(entry).unwrap();
+            assert_eq!(info.public_host(), "[::1]");
+            assert!(!format!("{info:?}").contains('['), "{info:?}");
+        }
+        let error = read(r#"{"id":"a","host":"h:1"}"#).unwrap_err().to_string();
+        assert!(error.contains("`h:1` is no host: a port has a key of its own"), "{error}");
     }
 
     #[test]

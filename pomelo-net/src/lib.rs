@@ -6,6 +6,8 @@
 pub mod protocol;
 
 #[cfg(feature = "server")]
+mod address;
+#[cfg(feature = "server")]
 pub mod cluster;
 #[cfg(feature = "server")]
 pub mod codec;

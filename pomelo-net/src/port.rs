@@ -4,12 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+
+use crate::address::Listener;
 
 /// A port that is listened on as long as somebody holds this.
 pub(crate) struct Port {
-    listener: TcpListener,
+    listener: Listener,
     /// Dropped after the listener.
     _closing: oneshot::Sender<()>,
 }
@@ -18,7 +20,7 @@ pub(crate) struct Port {
 pub(crate) struct PortClosed(oneshot::Receiver<()>);
 
 impl Port {
-    pub(crate) fn new(listener: TcpListener) -> (Arc<Self>, PortClosed) {
+    pub(crate) fn new(listener: Listener) -> (Arc<Self>, PortClosed) {
         let (closing, closed) = oneshot::channel();
         (Arc::new(Self { listener, _closing: closing }), PortClosed(closed))
     }

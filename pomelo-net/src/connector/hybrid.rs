@@ -40,14 +40,14 @@ impl Hybrid {
     /// Listens on this port instead of the server's `clientPort`; 0 lets the system choose.
     ///
     /// The host is the server's `host` of servers.json if that is loopback, or if the entry has `distinctHost`; else
-    /// all interfaces of IPv4, as in pomelo, since `host` is how others reach the machine.
+    /// all interfaces, by IPv6 and IPv4, as in pomelo, since `host` is how others reach the machine.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.options.port = Some(port);
         self
     }
 
-    /// Listens on this address and port: `[::]:3010` takes IPv6 (and on most systems IPv4).
+    /// Listens on this address and port: `[::]:3010` takes IPv6 and IPv4, `0.0.0.0:3010` IPv4 alone.
     #[must_use]
     pub fn address(mut self, address: impl Into<SocketAddr>) -> Self {
         let address = address.into();

@@ -1,21 +1,20 @@
 //! Listening, and accepting who comes.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::host;
 use pomelo_core::server::ServerInfo;
-use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::driver::Driver;
 use super::error::OptionError;
 use super::options::Options;
 use super::port::Port;
-
-/// How many clients may wait for being accepted: a restart brings all of them back at once.
-const BACKLOG: u32 = 1024;
+use crate::address::{Interface, Listener};
 
 /// How much of what a client has still to be sent the system may hold, in bytes.
 ///
@@ -28,44 +27,42 @@ const UNSENT: u32 = 128 * 1024;
 const BREATHER: Duration = Duration::from_millis(50);
 
 /// Listens where the options say, or else where servers.json does.
-pub(super) async fn listen(server: &ServerInfo, options: &Options) -> Result<TcpListener> {
+pub(super) async fn listen(server: &ServerInfo, options: &Options) -> Result<Listener> {
     let (port, origin) = match (options.port, server.client_port) {
         (Some(port), _) => (port, "Hybrid::port"),
         (None, Some(port)) => (port, "clientPort"),
         (None, None) => return Err(Error::of(ErrorKind::Config, OptionError::NoPort).context(&server.id)),
     };
-    let host = options.host.map_or_else(|| default_host(server).to_owned(), |host| host.to_string());
-    bind(&host, port).await.map_err(|error| {
-        let host = if host.contains(':') { format!("[{host}]") } else { host };
-        let id = &server.id;
-        Error::of(ErrorKind::Config, format_args!("{id} cannot listen on {host}:{port} ({origin}): {error}"))
+    let own = options.host.map(|host| host.to_string());
+    let interface = match &own {
+        Some(host) if host == "::" => Interface::Every,
+        Some(host) => Interface::Of(host),
+        None => default_interface(server),
+    };
+    Listener::bind(interface, port, keep_little).await.map_err(|error| {
+        let (id, address) = (&server.id, host::with_port(interface.host(), port));
+        Error::of(ErrorKind::Config, format_args!("{id} cannot listen on {address} ({origin}): {error}"))
     })
 }
 
-/// The server's `host` if that is loopback or `distinctHost` asks for it, else every interface of IPv4.
-fn default_host(server: &ServerInfo) -> &str {
-    let is_loopback =
-        server.host == "localhost" || server.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+/// The server's `host` if that is loopback or `distinctHost` asks for it, else every interface.
+fn default_interface(server: &ServerInfo) -> Interface<'_> {
     let is_distinct = server.setting("distinctHost").is_some_and(|value| value == true || value == "true");
-    if is_loopback || is_distinct { &server.host } else { "0.0.0.0" }
+    if is_distinct { Interface::Of(&server.host) } else { Interface::for_host(&server.host) }
 }
 
-async fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
-    let address = lookup_host((host, port)).await?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A server that is started again takes its port back at once; on Windows the option would mean something else.
-    #[cfg(not(windows))]
-    socket.set_reuseaddr(true)?;
-    // Accepted sockets have it from the one that listens.
+/// Accepted sockets have it from the one that listens.
+fn keep_little(socket: &TcpSocket) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT)?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = socket;
+    Ok(())
 }
 
 /// Accepts clients until it is aborted; each gets a task of its own. Those that wait are the listener's, so they are there also
 /// for the next run.
-pub(super) async fn accept(listener: Arc<TcpListener>, port: Arc<Port>) {
+pub(super) async fn accept(listener: Arc<Listener>, port: Arc<Port>) {
     let mut was_fine = true;
     loop {
         match listener.accept().await {
@@ -95,6 +92,8 @@ fn welcome(port: &Arc<Port>, stream: TcpStream, peer: SocketAddr) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -107,14 +106,15 @@ mod tests {
 
     #[test]
     fn a_server_that_is_not_on_loopback_listens_everywhere() {
-        for (entry, host) in [
-            (json!({}), "127.0.0.1"),
-            (json!({ "host": "localhost" }), "localhost"),
-            (json!({ "host": "::1" }), "::1"),
-            (json!({ "host": "10.0.0.7" }), "0.0.0.0"),
-            (json!({ "host": "10.0.0.7", "distinctHost": true }), "10.0.0.7"),
+        for (entry, interface) in [
+            (json!({}), Interface::Of("127.0.0.1")),
+            (json!({ "host": "localhost" }), Interface::Of("localhost")),
+            (json!({ "host": "[::1]" }), Interface::Of("::1")),
+            (json!({ "host": "10.0.0.7" }), Interface::Every),
+            (json!({ "host": "2001:db8::1" }), Interface::Every),
+            (json!({ "host": "10.0.0.7", "distinctHost": true }), Interface::Of("10.0.0.7")),
         ] {
-            assert_eq!(default_host(&server(entry)), host);
+            assert_eq!(default_interface(&server(entry)), interface);
         }
     }
 

@@ -1,9 +1,9 @@
 //! Who operates which master.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 
 use clap::Args;
+use pomelo::core::host;
 
 use crate::admin::Admin;
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub struct Operator {
     #[arg(short, long, env = "POMELO_PASSWORD", hide_env_values = true, default_value = "admin")]
     password: Password,
     /// The master's host.
-    #[arg(short = 'h', long, default_value = "127.0.0.1")]
+    #[arg(short = 'h', long, default_value = "127.0.0.1", value_parser = host_of)]
     pub host: String,
     /// The master's port.
     #[arg(short = 'P', long, default_value_t = 3005)]
@@ -32,8 +32,7 @@ pub struct Operator {
 impl Operator {
     /// The master's `host:port`.
     pub fn address(&self) -> String {
-        let (host, port) = (&self.host, self.port);
-        if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        host::with_port(&self.host, self.port)
     }
 
     /// Connects, and logs in.
@@ -51,6 +50,11 @@ impl Operator {
     pub fn failed(&self, error: crate::admin::AdminError) -> Failure {
         Failure::Admin { address: self.address(), error }
     }
+}
+
+/// A host, an IPv6 address with brackets or without.
+fn host_of(text: &str) -> Result<String, host::InvalidHost> {
+    host::bare(text).map(str::to_owned)
 }
 
 /// A password, which isn't for printing.
@@ -100,7 +104,10 @@ mod tests {
 
     #[test]
     fn an_ipv6_host_is_bracketed() {
-        let line = Line::try_parse_from(["pomelo", "-h", "::1"]).unwrap();
-        assert_eq!(line.operator.address(), "[::1]:3005");
+        for host in ["::1", "[::1]"] {
+            let line = Line::try_parse_from(["pomelo", "-h", host]).unwrap();
+            assert_eq!(line.operator.address(), "[::1]:3005");
+        }
+        assert!(Line::try_parse_from(["pomelo", "-h", "10.0.0.7:3005"]).is_err());
     }
 }

@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 
 use super::status::{Outcome, ServerState, ServerStatus, Which};
 use super::wire::login::{LoginError, Who, enter};
 use super::wire::operator::{Answer, Asked, Refusal, Request, ToOperator};
 use super::wire::{Wire, WireError};
+use crate::address::connect_to;
 use crate::cluster::secret::Secret;
 
 /// A master that can't be connected to by then is not there.
@@ -97,7 +97,7 @@ pub enum AdminError {
 }
 
 impl Admin {
-    /// Connects to the master on `address`, which is `host:port`. The password is proved and not sent.
+    /// Connects to the master on `address`, which is `host:port`, an IPv6 address in brackets. The password is proved and not sent.
     ///
     /// # Errors
     /// If there is no master, or it refuses the user.
@@ -118,10 +118,7 @@ impl Admin {
             user: user.to_owned(),
             reason,
         };
-        let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
-            Ok(connected) => connected.map_err(unreachable)?,
-            Err(_) => return Err(unreachable(io::ErrorKind::TimedOut.into())),
-        };
+        let stream = connect_to(address, CONNECT).await.map_err(unreachable)?;
         let mut wire = Wire::new(stream);
         match enter(&mut wire, Who::Operator { user: user.to_owned() }, Some(secret)).await {
             Ok(()) => {}

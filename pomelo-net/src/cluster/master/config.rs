@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use pomelo_core::config::{Config, ConfigError};
+use pomelo_core::host;
 use pomelo_core::server::ServerId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +17,7 @@ pub struct MasterConfig {
     #[serde(default = "default_id")]
     pub id: ServerId,
     /// The host that it listens on, and that servers reach it by.
-    #[serde(default = "default_host")]
+    #[serde(default = "default_host", deserialize_with = "host::deserialize")]
     pub host: String,
     /// The port that it listens on; 3005, as in pomelo.
     #[serde(default = "default_port")]
@@ -52,13 +53,8 @@ impl MasterConfig {
 
     /// `host:port`, with brackets around an IPv6 address.
     pub fn address(&self) -> String {
-        join(&self.host, self.port)
+        host::with_port(&self.host, self.port)
     }
-}
-
-/// `host:port`, with brackets around an IPv6 address.
-pub(super) fn join(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// What an operator may do.
@@ -268,6 +264,7 @@ mod tests {
         for text in [
             r#"{"development":{"id":"m","host":"::1","port":4000},"production":{"id":"p","host":"h","port":1}}"#,
             r#"{"id":"m","host":"::1","port":4000}"#,
+            r#"{"id":"m","host":"[::1]","port":4000}"#,
         ] {
             let (_dir, config) = with("master.json", text);
             let master = MasterConfig::read(&config).unwrap();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pomelo_core::error::{Error, ErrorKind, Result};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -18,6 +18,7 @@ use super::operator;
 use super::setup::MasterSetup;
 use super::wire::login::{Doors, Guest, LoginError};
 use super::wire::{Wire, WireError};
+use crate::address::{Interface, Listener, is_from_here};
 use crate::port::{Port, PortClosed};
 
 /// Who is not logged in by then is not waited for.
@@ -95,13 +96,19 @@ impl Drop for Master {
     }
 }
 
-async fn bind(config: &MasterConfig) -> Result<TcpListener> {
-    TcpListener::bind((config.host.as_str(), config.port)).await.map_err(|error| {
-        let mut why = format!("{} cannot listen on {} (master.json): {error}", config.id, config.address());
-        if error.kind() == std::io::ErrorKind::AddrInUse {
-            why.push_str("; is the application running already?");
-        }
-        Error::of(ErrorKind::Config, why)
+async fn bind(config: &MasterConfig) -> Result<Listener> {
+    let interface = if config.host == "::" { Interface::Every } else { Interface::Of(&config.host) };
+    Listener::bind(interface, config.port, |_| Ok(())).await.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "; is the application running already?",
+            std::io::ErrorKind::AddrNotAvailable => {
+                "; no address of this machine is `host` there: start the application on the machine that has it, or let \
+                 `host` be an address by which servers and operators reach this one"
+            }
+            _ => "",
+        };
+        let (id, address) = (&config.id, config.address());
+        Error::of(ErrorKind::Config, format_args!("{id} cannot listen on {address} (master.json): {error}{hint}"))
     })
 }
 
@@ -152,8 +159,7 @@ async fn welcome(
     peer: SocketAddr,
     doors: &Doors,
 ) -> Option<(Wire<TcpStream>, Guest, bool)> {
-    let here = stream.local_addr().ok()?.ip();
-    let from_here = peer.ip().to_canonical().is_loopback() || peer.ip() == here;
+    let from_here = is_from_here(&stream).ok()?;
     // It fails only on a connection that is gone already, as the first read will show.
     let _ = stream.set_nodelay(true);
     let mut wire = Wire::new(stream);

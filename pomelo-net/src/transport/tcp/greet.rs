@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::wire::{self, Control, Frame, FrameError, MAX_GREETING, Refusal, VERSION};
+use crate::address::is_from_here;
 use crate::cluster::secret::{Nonce, Proof, Secret};
 
 const DIALER: &str = "link dialer";
@@ -81,9 +82,10 @@ impl Connection {
         GreetError::Refused(refusal)
     }
 
-    /// Where the other side is.
-    pub(super) fn peer_ip(&self) -> io::Result<IpAddr> {
-        Ok(self.stream.peer_addr()?.ip().to_canonical())
+    /// Where the other side is; nothing if that is this machine.
+    pub(super) fn distant_ip(&self) -> io::Result<Option<IpAddr>> {
+        let ip = self.stream.peer_addr()?.ip().to_canonical();
+        Ok((!is_from_here(&self.stream)?).then_some(ip))
     }
 }
 
@@ -110,9 +112,9 @@ impl Names<'_> {
         &self,
         secret: Option<&Secret>,
         proof: Option<&Proof>,
-        ip: IpAddr,
+        is_here: bool,
     ) -> Result<(), Refusal> {
-        check(secret, proof, ip, |secret, proof| {
+        check(secret, proof, is_here, |secret, proof| {
             secret.verify(DIALER, &self.dialer.1, &self.listener.1, &self.context(), proof).is_ok()
         })
     }
@@ -121,9 +123,9 @@ impl Names<'_> {
         &self,
         secret: Option<&Secret>,
         proof: Option<&Proof>,
-        ip: IpAddr,
+        is_here: bool,
     ) -> Result<(), Refusal> {
-        check(secret, proof, ip, |secret, proof| {
+        check(secret, proof, is_here, |secret, proof| {
             secret.verify(LISTENER, &self.listener.1, &self.dialer.1, &self.context(), proof).is_ok()
         })
     }
@@ -136,12 +138,12 @@ fn other_version(offered: u16) -> Refusal {
 fn check(
     secret: Option<&Secret>,
     proof: Option<&Proof>,
-    ip: IpAddr,
+    is_here: bool,
     verify: impl FnOnce(&Secret, &Proof) -> bool,
 ) -> Result<(), Refusal> {
     match (secret, proof) {
         (Some(secret), Some(proof)) if verify(secret, proof) => Ok(()),
-        (None, None) if ip.is_loopback() => Ok(()),
+        (None, None) if is_here => Ok(()),
         (None, None) => Err(Refusal::NoSecret),
         _ => Err(Refusal::Secret),
     }
@@ -155,7 +157,8 @@ pub(super) async fn dial(
     secret: Option<&Secret>,
 ) -> Result<Greeted, GreetError> {
     let mut connection = Connection::new(stream);
-    let (id, ip, nonce) = (own.info.id.clone(), connection.peer_ip()?, Nonce::random()?);
+    let (id, nonce) = (own.info.id.clone(), Nonce::random()?);
+    let is_here = connection.distant_ip()?.is_none();
     let hello = Control::Hello { version: VERSION, id: id.clone(), nonce, nudge: false, incarnation: None };
     connection.say(&hello).await?;
     let (peer, peer_nonce, proof) = match connection.hear().await? {
@@ -169,7 +172,7 @@ pub(super) async fn dial(
     if peer != *expected {
         return Err(connection.refuse(Refusal::Stranger(peer)).await);
     }
-    if let Err(refusal) = names.check_listener(secret, proof.as_ref(), ip) {
+    if let Err(refusal) = names.check_listener(secret, proof.as_ref(), is_here) {
         return Err(connection.refuse(refusal).await);
     }
     let pid = std::process::id();
@@ -195,7 +198,7 @@ pub(super) async fn answer(
     secret: Option<&Secret>,
 ) -> Result<Caller, GreetError> {
     let mut connection = Connection::new(stream);
-    let (ip, nonce) = (connection.peer_ip()?, Nonce::random()?);
+    let (is_here, nonce) = (connection.distant_ip()?.is_none(), Nonce::random()?);
     let (peer, peer_nonce) = match connection.hear().await? {
         Control::Hello { id, nudge: true, incarnation, .. } => {
             return Ok(Caller::Nudge(id, incarnation, connection));
@@ -210,7 +213,7 @@ pub(super) async fn answer(
     let Control::Prove { proof, member, pid } = connection.hear().await? else {
         return Err(GreetError::Unexpected);
     };
-    if let Err(refusal) = names.check_dialer(secret, proof.as_ref(), ip) {
+    if let Err(refusal) = names.check_dialer(secret, proof.as_ref(), is_here) {
         return Err(connection.refuse(refusal).await);
     }
     if member.info.id != peer {

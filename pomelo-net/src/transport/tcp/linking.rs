@@ -141,8 +141,8 @@ impl Hub {
 /// The other side, and where it runs: the address of its connection says more than its entry in servers.json, unless both
 /// are on this machine.
 fn process(connection: &Connection, member: &Member, pid: u32) -> Process {
-    let host = match connection.peer_ip() {
-        Ok(ip) if !ip.is_loopback() => ip.to_string(),
+    let host = match connection.distant_ip() {
+        Ok(Some(ip)) => ip.to_string(),
         _ => member.info.host.clone(),
     };
     Process { incarnation: member.incarnation, host, pid }

@@ -1,19 +1,20 @@
 //! Accepting links.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::server::ServerInfo;
-use tokio::net::{TcpListener, TcpStream};
+use pomelo_core::host;
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::greet::{self, Caller};
 use super::hub::Hub;
 use super::wire::Control;
+use crate::address::{Interface, Listener};
 use crate::port::Port;
 
 /// How many connections may be in their handshake at once; more are closed. Far above the servers of any cluster that
@@ -30,12 +31,13 @@ pub(super) async fn start(hub: &Arc<Hub>) -> Result<()> {
         tracing::warn!(server = %info.id, "no cluster secret: only servers of this machine can be linked");
     }
     let Some(port) = info.port else { return Ok(()) };
-    let host = host(&info);
-    let listener = TcpListener::bind((host, port)).await.map_err(|error| {
-        let id = &info.id;
+    // A `host` that isn't loopback is how others reach the machine: then it listens on every interface.
+    let interface = Interface::for_host(&info.host);
+    let listener = Listener::bind(interface, port, |_| Ok(())).await.map_err(|error| {
+        let (id, address) = (&info.id, host::with_port(interface.host(), port));
         Error::of(
             ErrorKind::Config,
-            format_args!("{id} cannot listen for other servers on {host}:{port} (port): {error}"),
+            format_args!("{id} cannot listen for other servers on {address} (port): {error}"),
         )
     })?;
     let (port, closed) = Port::new(listener);
@@ -43,12 +45,6 @@ pub(super) async fn start(hub: &Arc<Hub>) -> Result<()> {
     let (accepting, greetings) = (hub.clone(), Arc::new(Semaphore::new(MAX_GREETINGS)));
     hub.tasks.spawn("accept links", move || accept(accepting.clone(), port.clone(), greetings.clone()));
     Ok(())
-}
-
-/// The server's `host` if that is loopback, else every interface of IPv4: `host` is how others reach the machine.
-fn host(info: &ServerInfo) -> &str {
-    let is_loopback = info.host == "localhost" || info.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    if is_loopback { &info.host } else { "0.0.0.0" }
 }
 
 async fn accept(hub: Arc<Hub>, port: Arc<Port>, greetings: Arc<Semaphore>) {

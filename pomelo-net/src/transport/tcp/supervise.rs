@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use pomelo_core::host;
 use pomelo_core::server::ServerInfo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -13,6 +14,7 @@ use super::greet::{self, GreetError};
 use super::hub::Hub;
 use super::options::TcpOptions;
 use super::peer::Peer;
+use crate::address;
 
 /// The pause after the first attempt that failed.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -70,7 +72,7 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
     let info = peer.info();
     // It can only dial, and has as long for that.
     let Some(port) = info.port else { return Attempt::Failed };
-    let result = match timeout(limit, connect(hub, &info, port)).await {
+    let result = match timeout(limit, connect(hub, &info, port, limit)).await {
         Ok(result) => result,
         Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     };
@@ -83,7 +85,7 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
             {
                 hub.tell(peer, |inbox| inbox.refused(&peer.id, refused));
             }
-            let text = format!("{error} ({}:{port})", info.host);
+            let text = format!("{error} ({})", host::with_port(&info.host, port));
             if peer.is_news(&text) {
                 tracing::warn!(server = %hub.id(), peer = %peer.id, "no link: {text}");
             }
@@ -93,20 +95,25 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
 }
 
 /// Makes the link, or asks for it.
-async fn connect(hub: &Arc<Hub>, info: &ServerInfo, port: u16) -> Result<Attempt, GreetError> {
+async fn connect(
+    hub: &Arc<Hub>,
+    info: &ServerInfo,
+    port: u16,
+    limit: Duration,
+) -> Result<Attempt, GreetError> {
     let own = hub.own();
     // Who is linked with another process of this server says by a handshake only what becomes of this one.
-    if !hub.dials(info) && greet::nudge(open(info, port).await?, &own).await? {
+    if !hub.dials(info) && greet::nudge(open(info, port, limit).await?, &own).await? {
         return Ok(Attempt::Answered);
     }
-    let stream = open(info, port).await?;
+    let stream = open(info, port, limit).await?;
     let greeted = greet::dial(stream, own.clone(), &info.id, hub.options.secret.as_ref()).await?;
     hub.install(greeted, Some(own)).await.map_err(GreetError::Refused)?;
     Ok(Attempt::Linked)
 }
 
-async fn open(info: &ServerInfo, port: u16) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((info.host.as_str(), port)).await?;
+async fn open(info: &ServerInfo, port: u16, limit: Duration) -> io::Result<TcpStream> {
+    let stream = address::connect(&info.host, port, limit).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -71,7 +71,10 @@ pub(super) enum Refusal {
     #[error("its cluster secret is another one")]
     Secret,
     /// Neither has a secret, and it is on another machine.
-    #[error("without a cluster secret only servers of one machine can be linked")]
+    #[error(
+        "without a cluster secret only servers of one machine can be linked; set POMELO_CLUSTER_SECRET, or `secret` in \
+         cluster.json, to the same long text for all of them"
+    )]
     NoSecret,
     /// Another server answers there.
     #[error("`{0}` listens there")]

@@ -3,7 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `command` | the command line of a server, on this host and by ssh (no I/O) |
-//! | `place` | whether a host is this one, whether a port is taken |
+//! | `place` | whether a port is taken |
 //! | `logs` | what servers print |
 //! | `keeper` | the task that keeps one server running |
 //! | `watch` | the task that looks after all: processes that are not our children, logs |
@@ -24,7 +24,6 @@ use pomelo_core::supervisor::Supervised;
 use tokio::process::{Child, Command};
 
 pub(super) use logs::{Logs, last_words, tail};
-use place::is_here;
 pub(super) use place::is_taken;
 pub(super) use watch::watch;
 
@@ -33,6 +32,7 @@ use logs::is_full;
 use super::config::MasterConfig;
 use super::hub::Hub;
 use super::setup::{MasterLimits, MasterSetup};
+use crate::address::is_here;
 use command::{CommandLine, Program};
 
 /// What tells tokio's runtime how many threads to have; an operator who sets it for the master sets it for all.

@@ -1,29 +1,17 @@
-//! Whether a host is this one, and whether a port is taken.
+//! Whether a port is taken.
 
-use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use pomelo_core::server::ServerInfo;
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+
+use crate::address::connect;
 
 /// A port that doesn't answer by then is one that nobody listens on.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// Whether a host is this one: loopback, every interface, or an address of one of ours.
-pub(in crate::cluster::master) async fn is_here(host: &str) -> bool {
-    let Ok(addresses) = lookup_host((host, 0)).await else { return false };
-    addresses.map(|address| address.ip()).any(is_ours)
-}
-
-/// Only a host's own addresses can be bound. Nothing is sent.
-fn is_ours(ip: IpAddr) -> bool {
-    ip.is_loopback() || ip.is_unspecified() || UdpSocket::bind((ip, 0)).is_ok()
-}
-
 /// Whether somebody listens on a port.
 pub(in crate::cluster::master) async fn is_taken(host: &str, port: u16) -> bool {
-    timeout(PROBE, TcpStream::connect((host, port))).await.is_ok_and(|connected| connected.is_ok())
+    connect(host, port, PROBE).await.is_ok()
 }
 
 /// The first of a server's ports that somebody listens on. Clients come to `host` too, whatever they are told.
@@ -40,8 +28,8 @@ pub(super) async fn taken_port(info: &ServerInfo) -> Option<u16> {
 pub(super) async fn refuses(info: &ServerInfo) -> bool {
     let mut refused = false;
     for port in [info.port, info.client_port].into_iter().flatten() {
-        match timeout(PROBE, TcpStream::connect((info.host.as_str(), port))).await {
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => refused = true,
+        match connect(&info.host, port, PROBE).await {
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => refused = true,
             _ => return false,
         }
     }
@@ -53,15 +41,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[tokio::test]
-    async fn this_host_is_told_from_others() {
-        for here in ["127.0.0.1", "localhost", "0.0.0.0", "::1"] {
-            assert!(is_here(here).await, "{here}");
-        }
-        // Reserved for documentation (RFC 5737): nobody has it.
-        assert!(!is_here("192.0.2.1").await);
-    }
 
     #[tokio::test]
     async fn a_port_is_taken_while_somebody_listens() {

@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use super::super::wire::login::{LoginError, Who, enter};
 use super::super::wire::server::{FromServer, Refusal, ToServer};
 use super::super::wire::{Wire, WireError};
-use super::Monitor;
+use super::{FIRST, Monitor};
+use crate::address::connect_to;
 
 pub(super) type Line = Wire<TcpStream>;
 
@@ -35,7 +36,7 @@ pub(super) async fn open(
     register: FromServer,
 ) -> Result<(Line, Vec<Arc<ServerInfo>>), LineError> {
     let who = Who::Server { id: info.id.clone(), server_type: info.server_type.to_string() };
-    let stream = TcpStream::connect(&monitor.address).await.map_err(LineError::Connect)?;
+    let stream = connect_to(&monitor.address, FIRST).await.map_err(LineError::Connect)?;
     // It fails only on a connection that is gone already, as the first read will show.
     let _ = stream.set_nodelay(true);
     let mut wire = Wire::new(stream);
