@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::fault::Fault;
+
 /// The result of handlers, remotes and most of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -38,6 +40,9 @@ pub enum ErrorKind {
 ///
 /// It is `From` every [`std::error::Error`] (code 500, kind [`ErrorKind::Application`]), so `?` works in handlers,
 /// and for that reason isn't one itself.
+///
+/// The server at which it arises logs, counts and shows it by whose [`Fault`] it is: what a client did wrong at DEBUG, all else at
+/// WARN with its chain of causes.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Error(Box<Inner>);
 
@@ -47,17 +52,23 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     body: Option<Value>,
+    /// Whose fault it is, if that was said.
+    fault: Option<Fault>,
 }
 
 impl Error {
     /// An error of the application: the client sees `{"code": code}`, the log sees `message`.
     pub fn new(code: u16, message: impl fmt::Display) -> Self {
-        Self(Box::new(Inner { code, kind: ErrorKind::Application, message: message.to_string(), body: None }))
+        Self::with(code, ErrorKind::Application, message.to_string())
     }
 
     /// An error that carries a kind other than [`ErrorKind::Application`]; its code is 500.
     pub fn of(kind: ErrorKind, message: impl fmt::Display) -> Self {
-        Self(Box::new(Inner { code: 500, kind, message: message.to_string(), body: None }))
+        Self::with(500, kind, message.to_string())
+    }
+
+    fn with(code: u16, kind: ErrorKind, message: String) -> Self {
+        Self(Box::new(Inner { code, kind, message, body: None, fault: None }))
     }
 
     /// The same error with the response that the client gets.
@@ -74,6 +85,18 @@ impl Error {
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
         self
+    }
+
+    /// The same error as somebody else's fault than its kind and code say.
+    #[must_use]
+    pub fn with_fault(mut self, fault: Fault) -> Self {
+        self.0.fault = Some(fault);
+        self
+    }
+
+    /// Whose fault it is: how it is logged and counted.
+    pub fn fault(&self) -> Fault {
+        self.0.fault.unwrap_or_else(|| Fault::of(self.0.kind, self.0.code))
     }
 
     /// The number that a client sees as `code`.
@@ -146,14 +169,24 @@ impl fmt::Debug for Error {
 
 impl<E: std::error::Error> From<E> for Error {
     fn from(error: E) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            message = format!("{message}: {cause}");
-            source = cause.source();
-        }
-        Self::new(500, message)
+        Self::new(500, chain(&error, error.source()))
     }
+}
+
+/// More causes than any chain has that isn't a circle.
+const MAX_CAUSES: usize = 32;
+
+/// What an error says, and its causes behind it; a cause that the error says itself isn't said twice.
+fn chain(error: &dyn fmt::Display, source: Option<&(dyn std::error::Error + 'static)>) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(source, |cause| cause.source()).take(MAX_CAUSES) {
+        let cause = cause.to_string();
+        if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 /// An error type of the application's own that a method may return: `Result<T, MyError>`.
@@ -167,12 +200,17 @@ pub trait ErrorCode: fmt::Display {
         500
     }
 
-    /// The whole error; the default carries the code and what `Display` says.
+    /// What it was caused by, for the log: `std::error::Error::source` of a type that has it. The default is nothing.
+    fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        None
+    }
+
+    /// The whole error; the default carries the code, what `Display` says and the chain of causes.
     fn into_error(self) -> Error
     where
         Self: Sized,
     {
-        Error::new(self.code(), self)
+        Error::new(self.code(), chain(&self, self.cause()))
     }
 }
 
@@ -238,5 +276,38 @@ mod tests {
     fn sources_are_kept_in_the_message() {
         let error: Error = std::io::Error::other("disk").into();
         assert_eq!((error.code(), error.message()), (500, "disk"));
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    enum Store {
+        #[error("the store is away")]
+        Away(#[source] std::io::Error),
+        #[error("the store says: {0}")]
+        Says(#[from] std::io::Error),
+    }
+
+    impl ErrorCode for Store {
+        fn code(&self) -> u16 {
+            503
+        }
+
+        fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            std::error::Error::source(self)
+        }
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let broken = || std::io::Error::other("connection refused");
+        let error: Error = Store::Away(broken()).into();
+        assert_eq!(error.message(), "the store is away: connection refused");
+        let error: Error = Store::Says(broken()).into();
+        assert_eq!(error.message(), "the store says: connection refused");
+    }
+
+    #[test]
+    fn the_causes_of_an_error_with_a_code_of_its_own_are_told() {
+        let error = Store::Away(std::io::Error::other("connection refused")).into_error();
+        assert_eq!((error.code(), error.message()), (503, "the store is away: connection refused"));
     }
 }

@@ -28,6 +28,7 @@ pub mod counters;
 pub mod discovery;
 pub mod envelope;
 pub mod error;
+mod fault;
 pub mod filter;
 pub mod handler;
 mod handling;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::app::Core;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::route::Route;
 use crate::session::Session;
 
@@ -111,7 +111,8 @@ impl Request {
     /// [`ErrorKind::BadMessage`] naming the route and the field if `T` can't be read from the body.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
         let codecs = &self.core().codecs;
-        codecs.decode(self.0.route.as_str(), &self.0.body).map_err(|e| e.context(self.route()))
+        let decoded = codecs.decode(self.0.route.as_str(), &self.0.body);
+        decoded.map_err(|error| error.context(self.route()).with_fault(Fault::Client))
     }
 
     /// Answers the client with `{"code":500}` if the handler takes longer than `limit` from its arrival; the handler

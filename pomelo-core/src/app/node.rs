@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use super::{App, Cluster, Core, Event, Table};
 use crate::boundary::{self, Site};
 use crate::cluster::MethodTable;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::handler::Handler;
 use crate::lend::{self, Cx, State};
 use crate::message::{Body, Request};
@@ -180,8 +180,8 @@ impl<R: Cluster> Node for Mounted<R> {
         match self.handlers.get(request.route().as_str()) {
             Some((handler, method, _)) => handler.call(&self.app, request, *method),
             None => {
-                let error =
-                    Error::of(ErrorKind::NoSuchMethod, format_args!("no handler for {}", request.route()));
+                let why = format_args!("no handler for {}", request.route());
+                let error = Error::of(ErrorKind::NoSuchMethod, why).with_fault(Fault::Client);
                 Box::pin(std::future::ready(Err(error)))
             }
         }

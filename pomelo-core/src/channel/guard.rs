@@ -10,7 +10,7 @@ use super::lock::Held;
 use super::{Inner, Recipient, State};
 use crate::counters::Dropped;
 use crate::envelope::{GroupKey, GroupOp, Message, Push};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::server::ServerId;
 use crate::session::Uid;
 
@@ -245,10 +245,8 @@ impl<'a> ChannelGuard<'a> {
 
     fn check(&self) -> Result<()> {
         if self.state.destroyed {
-            return Err(Error::of(
-                ErrorKind::Closed,
-                format_args!("channel {} is destroyed", self.channel.name),
-            ));
+            let why = format_args!("channel {} is destroyed", self.channel.name);
+            return Err(Error::of(ErrorKind::Closed, why).with_fault(Fault::Server));
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ pub use dispatch::{crc32, pick};
 pub use types::{ConsistentHash, RoundRobin, WeightedRoundRobin};
 
 use crate::app::Core;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::message::Body;
 use crate::route::Route;
 use crate::server::{ServerId, Servers};
@@ -89,7 +89,10 @@ impl RouteBy {
         match &self.subject {
             Subject::Key(key) => Ok(key.as_ref().to_owned()),
             Subject::Session(session) => session.text(setting).ok_or_else(|| {
-                Error::of(ErrorKind::NoServer, format_args!("the session has no `{setting}` to route by"))
+                let why = format_args!("the session has no `{setting}` to route by");
+                // Whoever isn't logged in has sent this too early.
+                let fault = if session.uid().is_some() { Fault::Server } else { Fault::Client };
+                Error::of(ErrorKind::NoServer, why).with_fault(fault)
             }),
         }
     }
