@@ -11,7 +11,6 @@
 //! | who gets a push | [`channel`], [`outbox`] |
 //! | which server handles what | [`route`], [`router`], [`cluster`], [`discovery`] |
 //! | what there is to say of a server | [`report`], [`counters`], [`throttle`] |
-//! | what there is to say of a server | [`report`], [`counters`] |
 //! | names and addresses of machines | [`host`] |
 //! | calls between servers | [`rpc`], [`transport`] |
 //! | what a misspelt name was meant to be | [`spelling`] |

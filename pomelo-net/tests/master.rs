@@ -360,7 +360,8 @@ async fn a_master_that_lets_in_whoever_is_on_its_host_says_so() {
     let (log, home) = (Log::start(), chats());
     let said = ["there is no adminUser.json", "there is no adminServer.json"];
     home.master().await.close().await;
-    assert!(said.iter().all(|what| log.with(&["WARN", what, "this host only"]).len() == 1));
+    assert_eq!(log.with(&["WARN", said[0], "this host only"]).len(), 1);
+    assert_eq!(log.with(&["INFO", said[1], "that this master starts"]).len(), 1);
 
     home.write("config/adminUser.json", r#"[{"id":"1","username":"ann","password":"secret","level":1}]"#);
     home.write("config/adminServer.json", r#"[{"type":"chat","token":"right"}]"#);
@@ -467,7 +468,68 @@ async fn a_port_that_is_taken_is_named() {
     let second = Master::start(&home.setup()).await.err().unwrap();
     let expected = format!("master-server-1 cannot listen on {} (master.json): ", first.address());
     assert!(second.message().starts_with(&expected), "{second}");
-    assert!(second.message().ends_with("is the application running already?"), "{second}");
+    assert!(second.message().ends_with("Is the application running already?"), "{second}");
+    #[cfg(target_os = "linux")]
+    assert!(
+        second.message().contains(&format!("it is taken by the process {} (`", std::process::id())),
+        "{second}"
+    );
+}
+
+#[tokio::test]
+async fn a_master_on_an_address_of_another_machine_says_what_to_do() {
+    let home = chats();
+    home.write("config/master.json", r#"{ "id": "master-server-1", "host": "198.51.100.7", "port": 3005 }"#);
+    let refused = Master::start(&home.setup()).await.err().unwrap();
+    for part in [
+        "198.51.100.7:3005 (master.json)",
+        "no address of this machine is `host` there",
+        "start the application on",
+    ] {
+        assert!(refused.message().contains(part), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_master_serves_whatever_its_machine_is_called() {
+    let mut hosts = vec!["localhost", "127.0.0.1"];
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        hosts.extend(["::1", "[::1]"]);
+    }
+    for host in hosts {
+        let home = chats();
+        let master = json!({ "id": "master-server-1", "host": host, "port": 0 }).to_string();
+        home.write("config/master.json", &master);
+        let master = home.master().await;
+        let bare = host.trim_matches(['[', ']']);
+        let address = pomelo_core::host::with_port(bare, master.address().port());
+        let _one = Serving::start(&home.monitor(&address), home.info("chat-1")).await.unwrap();
+        let admin = soon(Admin::connect(&address, "admin", "admin")).await.unwrap();
+        assert_eq!(states(&admin).await[0], ("chat-1".to_owned(), ServerState::Up), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_the_master_did_not_start_is_refused_with_what_to_do() {
+    let home = chats();
+    let master = home.master().await;
+    let stranger = home.strange_monitor(master.address());
+    for monitor in [stranger.clone(), stranger.token("chat", Secret::new("guessed").unwrap())] {
+        let refused = Serving::start(&monitor, home.info("chat-1")).await.err().unwrap();
+        let file = home.path().join("config/adminServer.json");
+        let entry = format!("let {} be [{{\"type\":\"chat\",\"token\":\"", file.display());
+        for part in ["`pomelo start -i chat-1`", &entry] {
+            assert!(refused.message().contains(part), "{refused}");
+        }
+    }
+    let token = || std::fs::read_to_string(home.path().join("logs/master-server-1.token")).unwrap();
+    let before = token();
+    drop(master);
+    home.master_port(0);
+    let next = home.master().await;
+    let again = home.monitor(next.address());
+    assert_eq!(token(), before, "servers that go on know it");
+    assert!(Serving::start(&again, home.info("chat-1")).await.is_ok());
 }
 
 #[tokio::test]

@@ -280,12 +280,51 @@ async fn a_port_that_a_stranger_has_is_said_and_the_rest_of_a_restart_left_alone
     let master = Master::start(&setup).await.unwrap();
     let admin = admin(&master).await;
     let outcomes = soon(admin.restart(Which::Type("chat".into()))).await.unwrap();
-    let expected = format!("port {port} of 127.0.0.1 is taken, and what listens there is not chat-1");
-    assert_eq!(outcomes[0].message, expected);
+    let expected = format!("the `port` {port} of chat-1 is taken on 127.0.0.1 by ");
+    assert!(outcomes[0].message.starts_with(&expected), "{outcomes:?}");
     assert_eq!((outcomes.len(), &*outcomes[1].message), (2, "left as it was, since chat-1 failed"));
     drop(stranger);
     assert!(soon(admin.restart(Which::Ids(vec!["chat-1".into()]))).await.unwrap()[0].ok);
     soon(admin.kill()).await.unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn where_somebody_has_a_port_nothing_is_started_and_who_has_it_is_told() {
+    let (home, setup) = chats(json!({}));
+    let port = home.info("chat-2").port.unwrap();
+    let _stranger = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    for daemon in [false, true] {
+        let refused = soon(run(MasterSetup { daemon, ..setup.clone() })).await.unwrap_err();
+        let expected = format!(
+            "the `port` {port} of chat-2 is taken on 127.0.0.1 by the process {} (`",
+            std::process::id()
+        );
+        assert!(refused.message().starts_with(&expected), "{refused}");
+    }
+    assert_eq!(events(&home), [""; 0]);
+}
+
+#[tokio::test]
+async fn where_a_type_has_no_token_nothing_is_started_and_the_entry_that_is_missing_is_told() {
+    let (home, setup) = application(json!({
+        "chat": [{ "id": "chat-1", "port": free_port() }],
+        "area": [{ "id": "area-1", "port": free_port() }],
+    }));
+    home.write("config/adminServer.json", r#"[{"type":"chat","token":"one"}]"#);
+    let refused = soon(run(setup.clone())).await.unwrap_err();
+    assert!(refused.message().contains("no token for servers of type `area`"), "{refused}");
+    assert!(refused.message().contains(&home.path().join("config/adminServer.json").display().to_string()));
+    assert_eq!(events(&home), [""; 0]);
+    let entry = refused.message().lines().find(|line| line.trim().starts_with('{')).unwrap().trim();
+    for entries in
+        [format!(r#"[{{"type":"chat","token":"one"}},{entry}]"#), r#"[{"type":"*","token":"one"}]"#.into()]
+    {
+        home.write("config/adminServer.json", &entries);
+        let started = Started::new(&home, &setup).await;
+        started.all_up().await;
+        started.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
 use pomelo_core::transport::Refused;
 use pomelo_net::cluster::master::{Admin, Master, MasterSetup, Monitor, ServerState, ServerStatus};
+use pomelo_net::cluster::secret::Secret;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -103,8 +104,17 @@ impl Home {
         config.servers.iter().find(|info| info.id == *id).unwrap().clone()
     }
 
-    /// A monitor for a master that listens there.
+    /// A monitor for a master that listens there, as of a server that it started.
     pub fn monitor(&self, address: impl ToString) -> Monitor {
+        let monitor = self.strange_monitor(address);
+        match std::fs::read_to_string(self.dir.join("logs/master-server-1.token")) {
+            Ok(token) => monitor.token("*", Secret::new(token.trim()).unwrap()),
+            Err(_) => monitor,
+        }
+    }
+
+    /// A monitor for a master that listens there, as of a process that no master has started.
+    pub fn strange_monitor(&self, address: impl ToString) -> Monitor {
         Monitor::new(address.to_string(), self.config().servers.clone())
     }
 }

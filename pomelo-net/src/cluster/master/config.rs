@@ -1,6 +1,7 @@
 //! master.json, adminUser.json and adminServer.json.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use pomelo_core::config::{Config, ConfigError};
 use pomelo_core::host;
@@ -151,27 +152,21 @@ impl User {
     }
 }
 
-/// The tokens of adminServer.json, by type of server.
+/// The tokens of adminServer.json, by type of server; that of the type [`ANY`](Self::ANY) is for all others.
 ///
-/// Without the file servers need none, but then only those on the master's own host are let in.
+/// Without the file servers need the token that a master gives its children.
 #[derive(Debug, Clone)]
 pub(super) struct Tokens(Option<HashMap<String, Secret>>);
 
-/// What a server has to prove.
-#[derive(Debug)]
-pub(super) enum Entrance<'a> {
-    /// Nothing.
-    Open,
-    /// That it knows this token.
-    Token(&'a Secret),
-    /// It can't come in, for this reason.
-    Closed(&'static str),
-}
-
 impl Tokens {
+    /// Where it is.
+    pub(super) const FILE: &str = "adminServer.json";
+    /// The type whose token is for all that have none of their own.
+    pub(super) const ANY: &str = "*";
+
     /// Reads `[{type, token}]`.
     pub(super) fn read(config: &Config) -> Result<Self, ConfigError> {
-        const FILE: &str = "adminServer.json";
+        const FILE: &str = Tokens::FILE;
         let Some(list) = config.load(FILE)? else { return Ok(Self(None)) };
         let mut by_type = HashMap::new();
         for (at, entry) in entries(FILE, &list)? {
@@ -182,6 +177,12 @@ impl Tokens {
             }
         }
         Ok(Self(Some(by_type)))
+    }
+
+    /// Where the file is, or would be.
+    pub(super) fn file(config: &Config) -> PathBuf {
+        let file = config.dir.as_deref().unwrap_or(Path::new(".")).join(Self::FILE);
+        std::path::absolute(&file).unwrap_or(file)
     }
 
     pub(super) fn none() -> Self {
@@ -198,20 +199,8 @@ impl Tokens {
 
     /// The token of a type, if there is one.
     pub(super) fn of(&self, server_type: &str) -> Option<&Secret> {
-        self.0.as_ref()?.get(server_type)
-    }
-
-    pub(super) fn entrance(&self, server_type: &str, from_here: bool) -> Entrance<'_> {
-        match &self.0 {
-            None if from_here => Entrance::Open,
-            None => {
-                Entrance::Closed("there is no adminServer.json, so servers of other hosts are not let in")
-            }
-            Some(by_type) => by_type.get(server_type).map_or(
-                Entrance::Closed("adminServer.json has no token for servers of that type"),
-                Entrance::Token,
-            ),
-        }
+        let tokens = self.0.as_ref()?;
+        tokens.get(server_type).or_else(|| tokens.get(Self::ANY))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The master in the background.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::server::ServerInfo;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
@@ -17,7 +19,7 @@ use super::setup::{MasterSetup, Only};
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Starts this program again, on its own, and returns when its servers are up.
-pub(super) async fn start(setup: &MasterSetup) -> Result<()> {
+pub(super) async fn start(setup: &MasterSetup, wanted: &[Arc<ServerInfo>]) -> Result<()> {
     let config = MasterConfig::read(&setup.config)?;
     let address = config.address();
     if answers(&config).await {
@@ -25,7 +27,9 @@ pub(super) async fn start(setup: &MasterSetup) -> Result<()> {
             format!("something listens on {address} already (master.json); is the application running?");
         return Err(Error::of(ErrorKind::Config, why));
     }
-    let logs = Children::new(setup, &config)?.logs;
+    let children = Children::new(setup, &config)?;
+    children.check_ports(wanted).await?;
+    let logs = children.logs;
     let file = logs.of_master();
     let log = logs.open_file(&file)?;
     let mut command = Command::new(&setup.exe);

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::children::{self, Children};
-use super::config::{MasterConfig, Tokens, Users};
+use super::children::{self, Children, Holder};
+use super::config::MasterConfig;
 use super::hub::Hub;
 use super::link::Link;
 use super::operator;
@@ -44,9 +44,9 @@ impl Master {
     /// If a file of the configuration is wrong: which, and which entry. If the port is taken: which.
     pub async fn start(setup: &MasterSetup) -> Result<Self> {
         let config = MasterConfig::read(&setup.config)?;
-        let doors = Doors { users: Users::read(&setup.config)?, tokens: Tokens::read(&setup.config)? };
-        let children = Children::new(setup, &config)?;
+        let mut children = Children::new(setup, &config)?;
         let listener = bind(&config).await?;
+        let doors = Doors::read(&setup.config, || children.make_token(&config.id))?;
         let address = listener.local_addr()?;
         if doors.users.is_default() {
             tracing::warn!(
@@ -56,9 +56,9 @@ impl Master {
             let users = doors.users.guessed().join(", ");
             tracing::warn!(users, "their passwords are their names: they are let in from this host only");
         }
-        if doors.tokens.is_open() {
-            tracing::warn!(
-                "there is no adminServer.json: servers need no token, and come from this host only"
+        if doors.children_only {
+            tracing::info!(
+                "there is no adminServer.json: servers are let in that this master starts, or one before it did"
             );
         }
         tracing::info!(master = %config.id, %address, "listening");
@@ -99,8 +99,12 @@ impl Drop for Master {
 async fn bind(config: &MasterConfig) -> Result<Listener> {
     let interface = if config.host == "::" { Interface::Every } else { Interface::Of(&config.host) };
     Listener::bind(interface, config.port, |_| Ok(())).await.map_err(|error| {
+        let holders = Holder::all_of(config.port);
         let hint = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "; is the application running already?",
+            std::io::ErrorKind::AddrInUse => match holders.first() {
+                Some(holder) => &*format!("; it is taken by {holder}. Is the application running already?"),
+                None => "; is the application running already?",
+            },
             std::io::ErrorKind::AddrNotAvailable => {
                 "; no address of this machine is `host` there: start the application on the machine that has it, or let \
                  `host` be an address by which servers and operators reach this one"

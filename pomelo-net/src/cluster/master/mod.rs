@@ -8,6 +8,7 @@
 //! | `listen` | [`Master`]: its port, and who comes in there |
 //! | `registry` | which servers there should be, and what is known of each (sans-IO) |
 //! | `hub` | the registry, and everybody who must hear of its changes |
+//! | `token` | what a master's children prove that they are by |
 //! | `link`, `operator` | a connection of a server, of an operator |
 //! | `orders` | stop, kill, restart, add |
 //! | `children` | the processes of the servers: starting, watching and ending them; their logs |
@@ -16,10 +17,11 @@
 //! | `wire` | frames, logins, messages |
 //!
 //! **Who may do what.** Whoever connects proves who it is (see [`secret`](super::secret)), also when it comes back. A
-//! server needs the token that adminServer.json has for its type, and speaks for its own id only. An operator needs the
-//! password of adminUser.json; level 1 may do everything, level 2 may look. Without these files only this host is let
-//! in: servers without a token, and the operator `admin` with the password `admin`; the log says so. From this host only
-//! come operators whose password is their name, too, as in pomelo's own adminUser.json.
+//! server needs the token that adminServer.json has for its type, and speaks for its own id only; without that file the token
+//! that this application's master gives to the processes that it starts (see `token`). An operator needs the password of
+//! adminUser.json; level 1 may do everything, level 2 may look. Without that file there is the operator `admin` with the
+//! password `admin`, from this host only; the log says so. From this host only come operators whose password is their name,
+//! too, as in pomelo's own adminUser.json.
 //!
 //! **When the master dies**, the servers go on: they keep the list that they have and see each other by their links. A
 //! new master learns from them what the old one knew, adopts them, and starts only those that are missing.
@@ -42,6 +44,7 @@ mod status;
 mod table;
 #[cfg(test)]
 mod tests;
+mod token;
 mod wire;
 
 pub use admin::{Admin, AdminError};

@@ -100,7 +100,7 @@ impl Stat {
 
 /// Whether the command line of a process names that server.
 #[cfg(target_os = "linux")]
-fn names(pid: u32, server: &ServerId) -> bool {
+pub(super) fn names(pid: u32, server: &ServerId) -> bool {
     let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else { return false };
     line.split(|byte| *byte == 0).any(|argument| {
         let argument = argument.strip_prefix(b"--server-id=").unwrap_or(argument);
@@ -110,7 +110,7 @@ fn names(pid: u32, server: &ServerId) -> bool {
 
 /// There is no way to tell here without another library, so it might be a stranger.
 #[cfg(not(target_os = "linux"))]
-fn names(_pid: u32, _server: &ServerId) -> bool {
+pub(super) fn names(_pid: u32, _server: &ServerId) -> bool {
     false
 }
 

@@ -8,13 +8,13 @@ use futures::stream::FuturesUnordered;
 use pomelo_core::error::Result;
 use pomelo_core::server::ServerInfo;
 
-use super::config::MasterConfig;
+use super::config::{MasterConfig, Tokens};
 use super::hub::Hub;
 use super::listen::Master;
 use super::setup::MasterSetup;
 use super::status::Outcome;
 use super::table::table;
-use super::{daemon, orders};
+use super::{daemon, orders, token};
 
 /// Runs an application with a master: starts the master, one process per server, prints what came of it, and waits until
 /// the process is asked to stop (Ctrl-C, SIGTERM) or an operator wants it to. Then it stops all servers and returns.
@@ -24,16 +24,20 @@ use super::{daemon, orders};
 /// A server that can't be started does not keep the others from it: it is printed, with the place of its log.
 ///
 /// # Errors
-/// As [`Master::start`]; if servers.json has none of the servers to start; in the background, if the master ended or did
+/// As [`Master::start`]; if adminServer.json has no token for a server to start, or if somebody else has a port of one, before
+/// any is started; if servers.json has none of the servers to start; in the background, if the master ended or did
 /// not answer in time, and if a server could not be started: the others run all the same. If the master can't go on; the
 /// servers do without it.
 pub async fn run(setup: MasterSetup) -> Result<()> {
     let wanted = setup.wanted(&MasterConfig::read(&setup.config)?.id)?;
+    let tokens = (Tokens::read(&setup.config)?, Tokens::file(&setup.config));
+    token::check(&tokens.0, &tokens.1, wanted.iter().map(|info| &**info))?;
     if setup.daemon {
-        return daemon::start(&setup).await;
+        return daemon::start(&setup, &wanted).await;
     }
     let master = Master::start(&setup).await?;
     let hub = master.hub.clone();
+    hub.children.check_ports(&wanted).await?;
     // From now on, so that a stop in the middle of the start is one too.
     let stop = stop_wanted(&hub);
     tokio::pin!(stop);

@@ -6,6 +6,8 @@ use pomelo_core::server::{ServerId, ServerInfo};
 use serde_json::Value;
 use shlex::Quoter;
 
+use crate::cluster::master::token::VARIABLE;
+
 /// What all servers are.
 pub(super) struct Program {
     pub(super) exe: String,
@@ -47,12 +49,16 @@ impl Program {
         Ok(CommandLine { program, args: words })
     }
 
-    /// Of a server on another host: `ssh` and one text that its shell runs.
-    pub(super) fn there(&self, info: &ServerInfo) -> Result<CommandLine, String> {
+    /// Of a server on another host: `ssh` and one text that its shell runs. `with_token` has it read the token of the servers
+    /// from its input.
+    pub(super) fn there(&self, info: &ServerInfo, with_token: bool) -> Result<CommandLine, String> {
         let CommandLine { program, args } = self.here(info)?;
         let dir = quote([self.dir.as_str()])?;
-        let line = quote([program.as_str()].into_iter().chain(args.iter().map(String::as_str)))?;
-        Ok(self.ssh(info, format!("cd {dir} && exec {line}")))
+        let reading = format!("read -r {VARIABLE} && export {VARIABLE} && exec \"$@\"");
+        let reader = ["sh", "-c", reading.as_str(), "sh"];
+        let before = if with_token { &reader[..] } else { &[] };
+        let words = before.iter().copied().chain([program.as_str()]).chain(args.iter().map(String::as_str));
+        Ok(self.ssh(info, format!("cd {dir} && exec {}", quote(words)?)))
     }
 
     /// Kills a process on the host of a server.
@@ -150,7 +156,7 @@ mod tests {
     #[test]
     fn on_another_host_a_shell_reads_each_word_as_it_was() {
         let id = "it's; rm -rf $HOME";
-        let line = program().there(&server(json!({ "id": id, "host": "10.0.0.7" }))).unwrap();
+        let line = program().there(&server(json!({ "id": id, "host": "10.0.0.7" })), false).unwrap();
         assert_eq!(line.program, "ssh");
         let (text, before) = line.args.split_last().unwrap();
         assert_eq!(before, ["-p", "2222", "-o", "BatchMode=yes", "--", "10.0.0.7"]);
@@ -167,13 +173,37 @@ mod tests {
     fn a_real_shell_reads_each_word_as_it_was() {
         let program =
             Program { exe: "printf".into(), args: vec!["<%s>".into()], dir: "/".into(), ..program() };
-        let line = program.there(&server(json!({ "id": "it's; rm -rf $HOME", "args": ["`id`\n\\ \"", ""] })));
-        let text = line.unwrap().args.pop().unwrap();
-        let output = std::process::Command::new("sh").arg("-c").arg(text).output().unwrap();
-        assert_eq!(
-            String::from_utf8(output.stdout).unwrap(),
-            "<--server-id><it's; rm -rf $HOME><--env><production><`id`\n\\ \"><>"
-        );
+        let server = server(json!({ "id": "it's; rm -rf $HOME", "args": ["`id`\n\\ \"", ""] }));
+        for with_token in [false, true] {
+            let text = program.there(&server, with_token).unwrap().args.pop().unwrap();
+            assert_eq!(
+                said_by_shell(&text),
+                "<--server-id><it's; rm -rf $HOME><--env><production><`id`\n\\ \"><>"
+            );
+        }
+    }
+
+    /// What a shell prints that runs a text and gets a token.
+    #[cfg(unix)]
+    fn said_by_shell(text: &str) -> String {
+        use std::io::Write;
+        use std::process::{Command, Stdio};
+        let mut shell = Command::new("sh");
+        let mut shell =
+            shell.args(["-c", text]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // One that doesn't read it may be gone.
+        let _ = shell.stdin.take().unwrap().write_all(b"the token\n");
+        String::from_utf8(shell.wait_with_output().unwrap().stdout).unwrap()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn on_another_host_a_server_gets_the_token_and_no_command_line_has_it() {
+        let script = format!("printf '<%s>' \"${VARIABLE}\"");
+        let program =
+            Program { exe: "sh".into(), args: vec!["-c".into(), script], dir: "/".into(), ..program() };
+        let text = program.there(&server(json!({ "id": "chat-1" })), true).unwrap().args.pop().unwrap();
+        assert_eq!(said_by_shell(&text), "<the token>");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::command::is_set;
 use super::last_words;
-use super::place::taken_port;
+use super::place::{check_ports, taken_port};
 use crate::cluster::master::hub::Hub;
 use crate::cluster::master::process::Process;
 use crate::cluster::master::status::ServerState;
@@ -76,8 +76,9 @@ async fn make_room(hub: &Hub, info: &ServerInfo) -> Result<bool, String> {
     if is_there(hub) {
         return Ok(true);
     }
-    let Some(mut port) = taken_port(info).await else { return Ok(is_there(hub)) };
-    tracing::info!(server = %info.id, port, "somebody listens there already; waiting for it to register");
+    let Some(mut taken) = taken_port(info).await else { return Ok(is_there(hub)) };
+    check_ports(info).await?;
+    tracing::info!(server = %info.id, port = taken.port, "somebody listens there already; waiting for it to register");
     let adopted =
         hub.until(|r| r.get(&info.id).is_some_and(|entry| entry.state() != ServerState::Down).then_some(()));
     tokio::pin!(adopted);
@@ -88,11 +89,10 @@ async fn make_room(hub: &Hub, info: &ServerInfo) -> Result<bool, String> {
         }
         match taken_port(info).await {
             None => return Ok(is_there(hub)),
-            Some(taken) => port = taken,
+            Some(still) => taken = still,
         }
     }
-    let host = &info.host;
-    Err(format!("port {port} of {host} is taken, and what listens there is not {}", info.id))
+    Err(taken.told(info, format_args!("something else than {}", info.id)))
 }
 
 /// Starts the process, and waits until it has ended.

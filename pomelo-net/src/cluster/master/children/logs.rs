@@ -30,6 +30,11 @@ impl Logs {
         self.dir.join(format!("{name}.log"))
     }
 
+    /// Where the token of a master's servers is kept.
+    pub(super) fn of_token(&self, master: &str) -> PathBuf {
+        self.of(master).with_extension("token")
+    }
+
     /// The master's own, when it runs in the background.
     pub(in crate::cluster::master) fn of_master(&self) -> PathBuf {
         self.dir.join("master.log")

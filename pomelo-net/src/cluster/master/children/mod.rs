@@ -3,12 +3,13 @@
 //! | file | noun |
 //! |---|---|
 //! | `command` | the command line of a server, on this host and by ssh (no I/O) |
-//! | `place` | whether a port is taken |
+//! | `place`, `holder` | whether a port is taken; by which process |
 //! | `logs` | what servers print |
 //! | `keeper` | the task that keeps one server running |
 //! | `watch` | the task that looks after all: processes that are not our children, logs |
 
 mod command;
+mod holder;
 mod keeper;
 mod logs;
 mod place;
@@ -21,8 +22,10 @@ use std::sync::{Arc, Mutex};
 use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::supervisor::Supervised;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
+pub(super) use holder::Holder;
 pub(super) use logs::{Logs, last_words, tail};
 pub(super) use place::is_taken;
 pub(super) use watch::watch;
@@ -32,6 +35,7 @@ use logs::is_full;
 use super::config::MasterConfig;
 use super::hub::Hub;
 use super::setup::{MasterLimits, MasterSetup};
+use super::token;
 use crate::address::is_here;
 use command::{CommandLine, Program};
 
@@ -41,6 +45,8 @@ const WORKERS: &str = "TOKIO_WORKER_THREADS";
 /// Starts servers, and keeps them running.
 pub(super) struct Children {
     program: Program,
+    /// What servers prove that this master started them by, where adminServer.json has no tokens.
+    token: Option<String>,
     master_host: String,
     /// The host of each server of servers.json.
     hosts: Vec<String>,
@@ -65,12 +71,37 @@ impl Children {
                 ssh_args: setup.ssh_args.clone(),
                 listed: setup.config.servers.iter().map(|info| info.id.clone()).collect(),
             },
+            token: None,
             master_host: master.host.clone(),
             hosts: setup.config.servers.iter().map(|info| info.host.clone()).collect(),
             logs: Logs::new(setup.log_dir.clone(), setup.limits.log_bytes),
             limits: setup.limits.clone(),
             keepers: Mutex::default(),
         })
+    }
+
+    /// Has servers get a token, and returns it: that of the file beside the logs, or a new one.
+    ///
+    /// # Errors
+    /// As [`token::kept_in`].
+    pub(super) fn make_token(&mut self, master: &str) -> Result<String> {
+        let token = token::kept_in(&self.logs.of_token(master))?;
+        self.token = Some(token.clone());
+        Ok(token)
+    }
+
+    /// Checks that servers which are to be started can have their ports, as far as they are on this host.
+    ///
+    /// # Errors
+    /// Which can't, and who has them.
+    pub(super) async fn check_ports(&self, servers: &[Arc<ServerInfo>]) -> Result<()> {
+        let mut here: Vec<&ServerInfo> = Vec::new();
+        for info in servers {
+            if self.is_here(info).await {
+                here.push(info);
+            }
+        }
+        place::check_all_ports(&here).await.map_err(|problems| Error::of(ErrorKind::Config, problems))
     }
 
     /// Keeps a server running from now on. It must be down or a stranger's: a keeper that it had is let go.
@@ -97,9 +128,10 @@ impl Children {
     /// On this host it has a process group of its own, so that Ctrl-C in a terminal reaches the master alone, and writes
     /// to its log itself, so that it goes on when the master is gone.
     async fn launch(&self, info: &ServerInfo) -> Result<Child> {
-        let line = match self.is_here(info).await {
+        let is_here = self.is_here(info).await;
+        let line = match is_here {
             true => self.program.here(info),
-            false => self.program.there(info),
+            false => self.program.there(info, self.token.is_some()),
         };
         let line = line.map_err(|problem| Error::of(ErrorKind::Config, problem))?;
         let [out, err] = self.output(&info.id)?;
@@ -110,9 +142,19 @@ impl Children {
             command.env(WORKERS, "1");
         }
         command.current_dir(&self.program.dir).stdin(Stdio::null()).stdout(out).stderr(err);
-        command
+        match &self.token {
+            Some(token) if is_here => drop(command.env(token::VARIABLE, token)),
+            Some(_) => drop(command.stdin(Stdio::piped())),
+            None => {}
+        }
+        let mut child = command
             .spawn()
-            .map_err(|error| Error::from(error).context(format_args!("cannot run {}", line.program)))
+            .map_err(|error| Error::from(error).context(format_args!("cannot run {}", line.program)))?;
+        if let (Some(mut input), Some(token)) = (child.stdin.take(), &self.token) {
+            // An ssh that takes nothing ends, and says why.
+            let _ = input.write_all(format!("{token}\n").as_bytes()).await;
+        }
+        Ok(child)
     }
 
     /// The log of a server, for both of its outputs. On a full disk it runs without one.

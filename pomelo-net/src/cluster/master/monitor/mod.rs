@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use pomelo_core::cluster::Member;
 use pomelo_core::config::Config;
 use pomelo_core::discovery::{Discovery, Registration, Watcher};
-use pomelo_core::error::Result;
+use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::server::ServerInfo;
 use pomelo_core::supervisor::Supervisor;
 use tokio::runtime::Handle;
@@ -24,6 +24,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::config::{MasterConfig, Tokens};
+use super::token;
 use crate::cluster::secret::Secret;
 use line::{Line, LineError};
 use watch::Watch;
@@ -55,21 +56,29 @@ impl Monitor {
         Self { address: address.into(), tokens: Tokens::none(), servers: servers.into_iter().collect() }
     }
 
-    /// Sets what servers of a type prove to the master, and it to them.
+    /// Sets what servers of a type prove to the master, and it to them; the type `*` is all others.
     #[must_use]
     pub fn token(mut self, server_type: &str, token: Secret) -> Self {
         self.tokens.insert(server_type, token);
         self
     }
 
-    /// A monitor for the servers of an application, by master.json, adminServer.json and servers.json.
+    /// A monitor for the servers of an application, by master.json, adminServer.json and servers.json. Without adminServer.json
+    /// a server proves that its master started it, by what it was given.
     ///
     /// # Errors
     /// Names the file and the entry that is wrong.
     pub fn from_config(config: &Config) -> Result<Self> {
         let master = MasterConfig::read(config)?;
         let servers = config.servers.clone();
-        Ok(Self { address: master.address(), tokens: Tokens::read(config)?, servers })
+        let mut tokens = Tokens::read(config)?;
+        if tokens.is_open()
+            && let Ok(token) = std::env::var(token::VARIABLE)
+        {
+            let wrong = |error| Error::of(ErrorKind::Config, format_args!("{}: {error}", token::VARIABLE));
+            tokens.insert(Tokens::ANY, Secret::new(token).map_err(wrong)?);
+        }
+        Ok(Self { address: master.address(), tokens, servers })
     }
 
     async fn begin(self, member: Member, watcher: Arc<dyn Watcher>) -> Result<(Watch, Option<Line>)> {

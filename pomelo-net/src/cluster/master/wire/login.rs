@@ -11,15 +11,19 @@
 //! Every connection begins so, a connection that is made again too: there is no other way in.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use pomelo_core::config::Config;
+use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::server::ServerId;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Wire, WireError};
-use crate::cluster::master::config::{Entrance, Level, Tokens, Users};
+use crate::cluster::master::config::{Level, Tokens, Users};
+use crate::cluster::master::token;
 use crate::cluster::secret::{Nonce, Proof, Secret};
 
 /// Of what is said after the login. Another version is refused.
@@ -119,7 +123,14 @@ pub(in crate::cluster::master) async fn enter<S: AsyncRead + AsyncWrite + Unpin>
 pub(in crate::cluster::master) struct Doors {
     pub(in crate::cluster::master) users: Users,
     pub(in crate::cluster::master) tokens: Tokens,
+    /// Whether there are no tokens but that of the master's children.
+    pub(in crate::cluster::master) children_only: bool,
+    /// Where adminServer.json is, or would be.
+    pub(in crate::cluster::master) token_file: PathBuf,
 }
+
+/// What is said to who isn't let in. Who has an account is nobody's business, so all hear the same.
+const WRONG: &str = "the user, password or token is wrong";
 
 /// Somebody who has come in.
 #[derive(Debug)]
@@ -129,6 +140,22 @@ pub(in crate::cluster::master) enum Guest {
 }
 
 impl Doors {
+    /// By adminUser.json and adminServer.json; without the latter by the token that `children` gives.
+    pub(in crate::cluster::master) fn read(
+        config: &Config,
+        children: impl FnOnce() -> Result<String>,
+    ) -> Result<Self> {
+        let (users, mut tokens) = (Users::read(config)?, Tokens::read(config)?);
+        let children_only = tokens.is_open();
+        if children_only {
+            tokens.insert(
+                Tokens::ANY,
+                Secret::new(children()?).map_err(|error| Error::of(ErrorKind::Config, error))?,
+            );
+        }
+        Ok(Self { users, tokens, children_only, token_file: Tokens::file(config) })
+    }
+
     /// Lets somebody in, or refuses; `from_here` says that the connection comes from this host.
     pub(in crate::cluster::master) async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
@@ -141,18 +168,15 @@ impl Doors {
         let Answer { proof } = wire.receive_soon().await?;
         let judged = if version == VERSION {
             self.judge(&who, from_here, |secret, context| {
-                let proof = proof.ok_or("a token is needed, and none was given")?;
-                secret
-                    .verify(who.role(), &nonce, &own, context, &proof)
-                    .map_err(|_| "the user, password or token is wrong")?;
-                Ok(secret.prove(MASTER, &own, &nonce, context))
+                secret.verify(who.role(), &nonce, &own, context, &proof?).ok()?;
+                Some(secret.prove(MASTER, &own, &nonce, context))
             })?
         } else {
             Err(format!("it speaks version {version}, and this master version {VERSION}"))
         };
         match judged {
             Ok((guest, proof)) => {
-                wire.send(&Verdict::Welcome { proof }).await?;
+                wire.send(&Verdict::Welcome { proof: Some(proof) }).await?;
                 wire.trust();
                 Ok(guest)
             }
@@ -169,39 +193,60 @@ impl Doors {
         &self,
         who: &Who,
         from_here: bool,
-        check: impl FnOnce(&Secret, &[u8]) -> Result<Proof, &'static str>,
-    ) -> Result<Result<(Guest, Option<Proof>), String>, WireError> {
+        check: impl FnOnce(&Secret, &[u8]) -> Option<Proof>,
+    ) -> Result<Result<(Guest, Proof), String>, LoginError> {
         let context = who.context()?;
         Ok(match who {
             Who::Server { id, server_type } => {
-                let proof = match self.tokens.entrance(server_type, from_here) {
-                    Entrance::Open => Ok(None),
-                    Entrance::Token(token) => check(token, &context).map(Some),
-                    Entrance::Closed(reason) => Err(reason),
-                };
+                let proof = self.tokens.of(server_type).and_then(|token| check(token, &context));
                 let guest = Guest::Server { id: id.clone(), server_type: server_type.clone() };
-                proof.map(|proof| (guest, proof)).map_err(str::to_owned)
+                match proof {
+                    Some(proof) => Ok((guest, proof)),
+                    None if from_here => Err(self.advice(id, server_type)?),
+                    None => Err(WRONG.to_owned()),
+                }
             }
             Who::Operator { user: name } => match self.users.find(name) {
                 Some(user) => match check(&user.password, &context) {
-                    Err(reason) => Err(reason.to_owned()),
+                    None => Err(WRONG.to_owned()),
                     // Only who knows the password is told that it is such a one.
-                    Ok(_) if !from_here && !user.may_come_from_afar() => Err(format!(
+                    Some(_) if !from_here && !user.may_come_from_afar() => Err(format!(
                         "`{name}` with its name for a password comes in from the master's host only; set \
                          another in adminUser.json"
                     )),
-                    Ok(proof) => Ok((Guest::Operator { user: name.clone(), level: user.level }, Some(proof))),
+                    Some(proof) => Ok((Guest::Operator { user: name.clone(), level: user.level }, proof)),
                 },
-                // The same words as for a wrong password: who has an account is nobody's business.
-                None => Err("the user, password or token is wrong".to_owned()),
+                None => Err(WRONG.to_owned()),
             },
         })
+    }
+
+    /// What to do about a server of this host that has no token, or a wrong one.
+    fn advice(&self, id: &ServerId, server_type: &str) -> Result<String, LoginError> {
+        let file = self.token_file.display();
+        if self.children_only {
+            let entry = token::entry(server_type)?;
+            return Ok(format!(
+                "it has not the token that this master gives to the servers that it starts. Start it by the master \
+                 (`pomelo start -i {id}`, or `pomelo add`), or give its type a token: let {file} be [{entry}]"
+            ));
+        }
+        match self.tokens.of(server_type) {
+            Some(_) => {
+                Ok(format!("its token is not the one that {file} has for servers of type `{server_type}`"))
+            }
+            None => {
+                let entry = token::entry(server_type)?;
+                Ok(format!(
+                    "{file} has no token for servers of type `{server_type}`; add {entry} to its list"
+                ))
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use pomelo_core::config::Config;
     use tokio::io::duplex;
 
     use super::*;
@@ -212,7 +257,7 @@ mod tests {
             dir.write(name, text);
         }
         let config = Config { env: "development".into(), dir: Some(dir.path().into()), ..Config::default() };
-        Doors { users: Users::read(&config).unwrap(), tokens: Tokens::read(&config).unwrap() }
+        Doors::read(&config, || Ok("of the children".to_owned())).unwrap()
     }
 
     /// What the guest and the master make of a login.
@@ -265,11 +310,38 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_files_only_this_host_comes_in() {
+    async fn without_files_only_operators_of_this_host_come_in_and_servers_that_the_master_started() {
         let doors = doors(&[]);
-        for (who, secret) in [(chat(), None), (operator("admin"), Some("admin"))] {
-            assert_eq!(login(&doors, true, who.clone(), secret).await, [Ok(()), Ok(())]);
-            assert!(login(&doors, false, who, secret).await[0].is_err());
+        assert_eq!(login(&doors, true, operator("admin"), Some("admin")).await, [Ok(()), Ok(())]);
+        assert!(login(&doors, false, operator("admin"), Some("admin")).await[0].is_err());
+        for from_here in [true, false] {
+            assert_eq!(login(&doors, from_here, chat(), Some("of the children")).await, [Ok(()), Ok(())]);
+        }
+        for secret in [None, Some("guess")] {
+            let [refused, _] = login(&doors, true, chat(), secret).await;
+            let refused = refused.unwrap_err();
+            for part in ["pomelo start -i chat-1", "adminServer.json be [{\"type\":\"chat\",\"token\":\""] {
+                assert!(refused.contains(part), "{refused}");
+            }
+            assert_eq!(login(&doors, false, chat(), secret).await[0].as_ref().unwrap_err(), WRONG);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_no_token_of_the_file_is_told_what_to_add_to_it() {
+        let doors = doors(&[TOKENS]);
+        let area = || Who::Server { id: "area-1".into(), server_type: "area".into() };
+        let [refused, _] = login(&doors, true, area(), None).await;
+        let refused = refused.unwrap_err();
+        assert!(refused.contains("no token for servers of type `area`; add {\"type\":\"area\""), "{refused}");
+        let [refused, _] = login(&doors, true, chat(), Some("other")).await;
+        assert!(refused.unwrap_err().contains("has for servers of type `chat`"));
+        let every = self::doors(&[(
+            "adminServer.json",
+            r#"[{"type":"*","token":"all"},{"type":"chat","token":"own"}]"#,
+        )]);
+        for (who, secret, is_in) in [(area(), "all", true), (chat(), "own", true), (chat(), "all", false)] {
+            assert_eq!(login(&every, true, who, Some(secret)).await[0].is_ok(), is_in, "{secret}");
         }
     }
 
@@ -288,7 +360,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_master_that_does_not_know_the_token_is_an_impostor() {
-        let [guest, _] = login(&doors(&[]), true, chat(), Some("right")).await;
-        assert!(guest.unwrap_err().contains("not the master of this application"));
+        let another = Secret::new("another").unwrap();
+        for has_proof in [false, true] {
+            let (ours, theirs) = duplex(1024);
+            let (mut guest, mut impostor) = (Wire::new(ours), Wire::new(theirs));
+            let welcome = async {
+                let hello: Hello = impostor.receive().await.unwrap();
+                let own = Nonce::random().unwrap();
+                impostor.send(&Challenge { nonce: own }).await.unwrap();
+                let _: Answer = impostor.receive().await.unwrap();
+                let proof = another.prove(MASTER, &own, &hello.nonce, &hello.who.context().unwrap());
+                impostor.send(&Verdict::Welcome { proof: has_proof.then_some(proof) }).await.unwrap();
+            };
+            let secret = Secret::new("right").unwrap();
+            let (entered, ()) = tokio::join!(enter(&mut guest, chat(), Some(&secret)), welcome);
+            assert!(matches!(entered, Err(LoginError::Impostor)), "{entered:?}");
+        }
     }
 }
