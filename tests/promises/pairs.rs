@@ -112,6 +112,37 @@ async fn a_link_that_breaks_during_the_exchange_settles_it_once_all_the_same() {
     }
 }
 
+/// A handler that runs on while its session is lost, and kept.
+#[tokio::test]
+async fn a_hook_that_is_registered_after_its_session_was_lost_runs_when_that_closes() {
+    let (world, mut ann, _eve) = with_members(|app| app.on_sessions_lost(|_, _| async { Ok(()) })).await;
+    ann.send("chat.roomHandler.watchLater", json!({})).await;
+    until(|| world.log.count("later runs") == 1).await;
+    world.transport.memory.unlink(PAIR.0, PAIR.1);
+    world.transport.memory.give_up("chat-1", "connector-1");
+    world.transport.memory.link(PAIR.0, PAIR.1);
+    world.open(1);
+    until(|| world.log.count("hook") == 1).await;
+    assert_eq!(soon(ann.request("chat.roomHandler.ping", json!({}))).await, json!({}));
+    assert_eq!(world.log.count("later hook"), 0, "the session is open");
+    ann.close().await;
+    until(|| world.log.count("later hook") == 1).await;
+    assert_eq!(world.log.count("hook"), 1);
+}
+
+/// As before, but the frontend is not back when the handler wants to know of the closing.
+#[tokio::test]
+async fn a_hook_can_not_be_registered_while_the_frontend_is_gone_although_there_were_others() {
+    let (world, mut ann, _eve) = with_members(|_| {}).await;
+    ann.send("chat.roomHandler.watchLater", json!({})).await;
+    until(|| world.log.count("later runs") == 1).await;
+    world.transport.memory.unlink(PAIR.0, PAIR.1);
+    world.transport.memory.give_up("chat-1", "connector-1");
+    world.open(1);
+    until(|| world.log.count("hook") == 1).await;
+    assert_eq!((world.log.count("later refused"), world.log.count("later hook")), (1, 0));
+}
+
 #[tokio::test]
 async fn a_hook_for_lost_sessions_gets_each_once_and_keeps_their_connections() {
     let calls = Arc::new(AtomicUsize::new(0));

@@ -217,10 +217,12 @@ impl Core {
             }
         };
         let mut dropped = Batch { uids: self.channels.lose(self, peer, late), ..Batch::default() };
-        for session in self.hooks.sessions_of(incarnation) {
+        self.queues.lose(self, incarnation);
+        let (sessions, hooks_below) = self.hooks.lose(incarnation);
+        for session in sessions {
             dropped.sessions.push(session.id);
             let reason = format!("its frontend {peer} is gone");
-            self.queues.close(self, ClosedSession::new(session, reason));
+            self.queues.close(self, ClosedSession::lost(session, reason, hooks_below));
         }
         dropped
     }
