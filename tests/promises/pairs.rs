@@ -85,6 +85,10 @@ async fn sessions_close_only_if_the_other_side_has_dropped_something_of_them() {
         assert_eq!(world.log.count("hook"), usize::from(gone.frontend()), "{gone:?}");
         assert_eq!(world.chat().channels().get("room").unwrap().members(), ["ann"], "{gone:?}");
         assert_eq!(world.connector().report().channel_copies, 1, "{gone:?}");
+        // Who was gone comes again, for who said so.
+        let added = (world.log.count("chat-1: added"), world.log.count("connector-1: added"));
+        let again = (1 + usize::from(gone.frontend()), 1 + usize::from(gone.backend()));
+        assert_eq!(added, again, "{gone:?}");
     }
 }
 
