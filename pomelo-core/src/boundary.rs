@@ -18,10 +18,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::app::Core;
+use crate::envelope::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
+use crate::failure::{Shortened, beginning, line, quietly};
 use crate::message::Request;
+use crate::panics;
 use crate::server::ServerId;
-use crate::session::SessionId;
+use crate::session::{SessionId, Uid};
 
 /// Synchronous code that takes longer is logged. Far longer than any step of a game should be, and than a busy machine makes of
 /// a short one.
@@ -32,6 +35,9 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// How many ticks can't pass in less than [`BLOCKED`].
 const BLOCKED_TICKS: u64 = BLOCKED.as_millis().div_ceil(TICK.as_millis()) as u64 + 1;
+
+/// So much of what a panic says is in the error that it becomes.
+const MAX_SAID: usize = 256;
 
 /// Counts [`TICK`]s. Reading it costs an instruction, reading the system's clock as much as a filter.
 static TICKS: AtomicU64 = AtomicU64::new(0);
@@ -51,7 +57,7 @@ enum Subject<'a> {
     Request(&'a Request),
     Remote(u32),
     Call { service: &'a str, method: &'a str },
-    Session(SessionId),
+    Session(&'a Snapshot),
     Delivery { route: &'a str, session: SessionId },
 }
 
@@ -82,7 +88,7 @@ impl<'a> Site<'a> {
     }
 
     /// What runs for a session.
-    pub(crate) fn of(self, session: SessionId) -> Self {
+    pub(crate) fn of(self, session: &'a Snapshot) -> Self {
         Self { subject: Subject::Session(session), ..self }
     }
 
@@ -91,7 +97,29 @@ impl<'a> Site<'a> {
         Self { subject: Subject::Delivery { route, session }, ..self }
     }
 
-    fn name(&self) -> Option<String> {
+    pub(crate) fn core(&self) -> &'a Core {
+        self.core
+    }
+
+    pub(crate) fn server(&self) -> &'a ServerId {
+        &self.core.info.id
+    }
+
+    pub(crate) fn what(&self) -> &'static str {
+        self.what
+    }
+
+    /// Whether its [name](Self::name) is that of a remote's method, and not a route.
+    pub(crate) fn is_method(&self) -> bool {
+        matches!(self.subject, Subject::Remote(_) | Subject::Call { .. })
+    }
+
+    /// Whether a client has made its name up.
+    pub(crate) fn is_made_up(&self) -> bool {
+        matches!(self.subject, Subject::Request(request) if !self.core.knows(request.route()))
+    }
+
+    pub(crate) fn name(&self) -> Option<String> {
         match self.subject {
             Subject::None | Subject::Session(_) => None,
             Subject::Named(name) => Some(name.to_owned()),
@@ -102,10 +130,20 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn session(&self) -> Option<SessionId> {
+    /// The user of its session.
+    pub(crate) fn uid(&self) -> Option<Uid> {
+        match self.subject {
+            Subject::Request(request) => request.session().uid(),
+            Subject::Session(session) => session.uid.clone(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn session(&self) -> Option<SessionId> {
         match self.subject {
             Subject::Request(request) => Some(request.session().id()),
-            Subject::Session(session) | Subject::Delivery { session, .. } => Some(session),
+            Subject::Session(session) => Some(session.id),
+            Subject::Delivery { session, .. } => Some(session),
             Subject::None | Subject::Named(_) | Subject::Remote(_) | Subject::Call { .. } => None,
         }
     }
@@ -113,36 +151,31 @@ impl<'a> Site<'a> {
     /// Logs and counts a panic; the error is what the call ends with.
     #[cold]
     fn panicked(&self, panic: Box<dyn Any + Send>) -> Error {
-        let log = || {
-            tracing::error!(
-                server = %self.core.info.id,
-                what = self.what,
-                route = self.name(),
-                session = self.session().map(tracing::field::display),
-                panic = text(&*panic),
-                "the application's code panicked"
-            );
-        };
-        // A subscriber may panic, too, as where the log is full; then this is what must not come through.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(log)) {
-            discard(panic);
-        }
+        let text = text(&*panic);
+        let place = panics::place(text);
+        quietly(|| self.log_panic(text, place.as_deref()));
         self.core.counters.add_panic();
-        let error = Error::of(ErrorKind::Panic, format_args!("{self} panicked"));
+        let said = beginning(text, MAX_SAID);
+        let mut error = match &place {
+            Some(place) => Error::of(ErrorKind::Panic, format_args!("{self} panicked at {place}: {said}")),
+            None => Error::of(ErrorKind::Panic, format_args!("{self} panicked: {said}")),
+        };
+        error.set_logged();
         discard(panic);
         error
     }
 
+    fn log_panic(&self, text: &str, at: Option<&str>) {
+        let Some(left_out) = self.admitted("panicked") else { return };
+        let panic = Shortened(text);
+        line!(error, self, { at, %panic, left_out, }, "{} panicked", self.what);
+    }
+
     #[cold]
     fn blocked(&self, ticks: u64) {
-        tracing::warn!(
-            server = %self.core.info.id,
-            what = self.what,
-            route = self.name(),
-            session = self.session().map(tracing::field::display),
-            seconds = (TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).as_secs(),
-            "synchronous code kept its thread for too long"
-        );
+        let Some(left_out) = self.admitted("blocked") else { return };
+        let seconds = (TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).as_secs();
+        line!(warn, self, { seconds, left_out, }, "{} kept its thread for too long", self.what);
     }
 }
 
@@ -153,7 +186,7 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Drops what was thrown, which may itself throw.
-fn discard(panic: Box<dyn Any + Send>) {
+pub(crate) fn discard(panic: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(again);
     }
@@ -285,8 +318,9 @@ pub(crate) fn assemble<T>(server: &ServerId, work: impl FnOnce() -> Result<T>) -
     })
 }
 
-/// Starts the clock by which code that blocks is seen; once for the process.
+/// Starts the clock by which code that blocks is seen, and notes where panics come from; once for the process.
 pub(crate) fn watch() {
+    panics::watch();
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         let ticking = std::thread::Builder::new().name("pomelo-ticks".into()).spawn(|| {

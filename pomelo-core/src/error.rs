@@ -54,6 +54,8 @@ struct Inner {
     body: Option<Value>,
     /// Whose fault it is, if that was said.
     fault: Option<Fault>,
+    /// It was logged where it arose, so nobody on its way logs it once more.
+    logged: bool,
 }
 
 impl Error {
@@ -68,7 +70,7 @@ impl Error {
     }
 
     fn with(code: u16, kind: ErrorKind, message: String) -> Self {
-        Self(Box::new(Inner { code, kind, message, body: None, fault: None }))
+        Self(Box::new(Inner { code, kind, message, body: None, fault: None, logged: false }))
     }
 
     /// The same error with the response that the client gets.
@@ -97,6 +99,16 @@ impl Error {
     /// Whose fault it is: how it is logged and counted.
     pub fn fault(&self) -> Fault {
         self.0.fault.unwrap_or_else(|| Fault::of(self.0.kind, self.0.code))
+    }
+
+    /// Whether it was logged where it arose.
+    pub(crate) fn was_logged(&self) -> bool {
+        self.0.logged
+    }
+
+    /// Marks it as logged; says whether it was.
+    pub(crate) fn set_logged(&mut self) -> bool {
+        std::mem::replace(&mut self.0.logged, true)
     }
 
     /// The number that a client sees as `code`.

@@ -11,7 +11,7 @@ use crate::app::{Core, Work};
 use crate::boundary::{self, Site};
 use crate::counters::Dropped;
 use crate::envelope::Answer;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::filter::{ErrorHandler, Filter, Verdict};
 use crate::message::{Body, Request};
 use crate::router::{RouteBy, RoutedMessage, Subject};
@@ -154,7 +154,18 @@ async fn route(core: &Arc<Core>, request: &Request) -> Result<ServerId> {
         subject: Subject::Session(request.session().clone()),
         message: RoutedMessage::Client { route: request.route().clone(), body: request.body().clone() },
     };
-    core.route(request.route().server_type(), by, Site::new(core, "router").on(request)).await
+    let site = Site::new(core, "router").on(request);
+    let decision = core.route(request.route().server_type(), by, site).await;
+    decision.map_err(|error| not_routed(&site, request, error))
+}
+
+#[cold]
+fn not_routed(site: &Site<'_>, request: &Request, error: Error) -> Error {
+    // A route that no server ever had is one that a client has made up.
+    let is_made_up = error.kind() == ErrorKind::NoServer && !site.core().knows(request.route());
+    let mut error = if is_made_up { error.with_fault(Fault::Client) } else { error };
+    site.failed(&mut error);
+    error
 }
 
 /// Answers a message for a global filter.
@@ -164,14 +175,14 @@ pub(crate) async fn answer(
     body: serde_json::Value,
     answerer: &Answerer,
 ) {
-    let outcome = request.encode(&body);
+    let outcome = encode(Site::new(core, "before filter").on(request), request, &body);
     answerer.answer(core, request, &outcome);
     after_global(core, request, &outcome).await;
 }
 
 /// Answers a message that reached no handler.
-pub(crate) async fn refuse(core: &Arc<Core>, request: &Request, error: Error, answerer: &Answerer) {
-    tracing::debug!(route = %request.route(), %error, "a message reached no handler");
+pub(crate) async fn refuse(core: &Arc<Core>, request: &Request, mut error: Error, answerer: &Answerer) {
+    not_handled(core, request, &mut error);
     if request.id().is_none() && error.kind() != ErrorKind::Closed {
         core.counters.add(Dropped::Undelivered);
     }
@@ -181,13 +192,18 @@ pub(crate) async fn refuse(core: &Arc<Core>, request: &Request, error: Error, an
     run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
 }
 
+/// Logs and counts a message for another server that failed on its way.
+#[cold]
+pub(crate) fn not_handled(core: &Core, request: &Request, error: &mut Error) {
+    Site::new(core, "forwarding").on(request).failed(error);
+    let route = request.route();
+    core.tallies.failed(Some(route.as_str()).filter(|_| core.knows(route)), error);
+}
+
 /// Handles a message here: filters, handler, error handler, answer, filters.
 pub(crate) async fn serve(core: &Arc<Core>, request: &Request, answerer: &Answerer) {
     let outcome = within(core, request, answerer).await;
-    if let Err(error) = &outcome {
-        tracing::debug!(route = %request.route(), %error, "a handler failed");
-    }
-    core.tallies.handled(core, request.route(), outcome.is_err(), request.arrived().elapsed());
+    core.tallies.handled(core, request.route(), outcome.as_ref().err(), request.arrived().elapsed());
     let mut budget = Budget::after(core, request);
     let outcome = mend(core, core.error_handler.as_ref(), request, outcome, &mut budget).await;
     if let (Answerer::Frontend { server, seq }, true) = (answerer, core.filters.is_empty()) {
@@ -217,25 +233,48 @@ async fn within(core: &Arc<Core>, request: &Request, answerer: &Answerer) -> Res
         if let Some(outcome) = Box::pin(wait(core, request, by, work.as_mut())).await {
             return outcome;
         }
-        answerer.answer(core, request, &Err(late(request)));
+        answerer.answer(core, request, &Err(given_up(core, request)));
     }
-    Box::pin(wait(core, request, deadline, work)).await.unwrap_or_else(|| Err(late(request)))
+    Box::pin(wait(core, request, deadline, work)).await.unwrap_or_else(|| Err(given_up(core, request)))
+}
+
+/// The error of a handler that took too long.
+#[cold]
+fn given_up(core: &Core, request: &Request) -> Error {
+    let mut error = late(request);
+    Site::new(core, "handler").on(request).failed(&mut error);
+    error
 }
 
 async fn run(core: &Arc<Core>, request: &Request) -> Result<Body> {
     if let Verdict::Answer(body) = run_before(core, &core.filters, request).await? {
-        return request.encode(&body);
+        return encode(Site::new(core, "before filter").on(request), request, &body);
     }
-    let unknown = || Error::of(ErrorKind::NoSuchMethod, format_args!("no handler for {}", request.route()));
-    let node = core.node().ok_or_else(unknown)?;
-    boundary::run(Site::new(core, "handler").on(request), || node.handle(request)).await.flatten()
+    let stopping = || Error::of(ErrorKind::Closed, "the server is stopping");
+    let node = core.node().ok_or_else(stopping)?;
+    let site = Site::new(core, "handler").on(request);
+    boundary::run(site, || node.handle(request)).await.flatten().map_err(|error| logged(&site, error))
+}
+
+/// The error, which is logged.
+#[cold]
+fn logged(site: &Site<'_>, mut error: Error) -> Error {
+    site.failed(&mut error);
+    error
+}
+
+/// Encodes what the code at `site` answers.
+fn encode(site: Site<'_>, request: &Request, body: &serde_json::Value) -> Result<Body> {
+    request.encode(body).map_err(|error| logged(&site, error))
 }
 
 async fn run_before(core: &Core, filters: &[Arc<dyn Filter>], request: &Request) -> Result<Verdict> {
     for filter in filters {
         let site = Site::new(core, "before filter").on(request);
-        if let Verdict::Answer(body) = boundary::run(site, || filter.before(request)).await.flatten()? {
-            return Ok(Verdict::Answer(body));
+        match boundary::run(site, || filter.before(request)).await.flatten() {
+            Ok(Verdict::Continue) => {}
+            Ok(Verdict::Answer(body)) => return Ok(Verdict::Answer(body)),
+            Err(error) => return Err(logged(&site, error)),
         }
     }
     Ok(Verdict::Continue)
@@ -252,7 +291,7 @@ async fn run_after(
     for filter in filters.iter().rev() {
         let site = Site::new(core, "after filter").on(request);
         if budget.spend(&mut boundary::run(site, || filter.after(request, outcome))).await.is_none() {
-            tracing::warn!(route = %request.route(), "an after filter took too long and was dropped");
+            site.failed(&mut late(request));
         }
     }
 }
@@ -269,11 +308,11 @@ async fn mend(
     let site = Site::new(core, "error handler").on(request);
     let mending = || handler(error.clone(), request.clone(), error.body().cloned());
     match budget.spend(&mut boundary::run(site, mending)).await {
-        Some(Ok(Some(body))) => request.encode(&body),
+        Some(Ok(Some(body))) => encode(site, request, &body),
         // The boundary has logged a panic.
         Some(Ok(None) | Err(_)) => outcome,
         None => {
-            tracing::warn!(route = %request.route(), "the error handler took too long and was dropped");
+            site.failed(&mut late(request));
             outcome
         }
     }

@@ -42,7 +42,8 @@ pub struct Report {
     /// How often the application's code panicked; each cost one call.
     #[serde(default)]
     pub panics: u64,
-    /// What its handlers and remotes did, by route, sorted.
+    /// What its handlers and remotes did, by route, sorted. What failed here and is none of these is there, too: messages for other
+    /// servers by their route, and the application's hooks by their name, such as `on_closed`.
     pub routes: Vec<RouteReport>,
     /// The other servers that it knows to be up, sorted.
     pub peers: Vec<ServerId>,
@@ -59,7 +60,7 @@ pub struct RouteReport {
     pub route: String,
     /// How many ended.
     pub requests: u64,
-    /// How many of these ended with an error, whatever an error handler made of it.
+    /// How many of these ended with an error, whatever an error handler made of it: [`refusals`](Self::refusals), and failures.
     pub errors: u64,
     /// Half of them took no longer than this, in microseconds from the start of handling to the answer.
     pub p50_us: u64,
@@ -67,4 +68,31 @@ pub struct RouteReport {
     pub p99_us: u64,
     /// The longest took this.
     pub max_us: u64,
+    /// How many of the errors were the client's fault: a bad message, no such route, or a code below 500.
+    #[serde(default)]
+    pub refusals: u64,
+    /// The last error that was not the client's fault.
+    #[serde(default)]
+    pub last_error: Option<LastError>,
+}
+
+impl RouteReport {
+    /// How many ended with an error that was not the client's fault.
+    pub fn failures(&self) -> u64 {
+        self.errors.saturating_sub(self.refusals)
+    }
+}
+
+/// What a route failed with at last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastError {
+    /// What the error says, and behind it its causes; no more than 500 bytes.
+    pub text: String,
+    /// Its code.
+    pub code: u16,
+    /// When that was, by the server's clock: milliseconds since 1970.
+    pub at_ms: u64,
+    /// How long before the report that was, in milliseconds.
+    pub ago_ms: u64,
 }

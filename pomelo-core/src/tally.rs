@@ -1,15 +1,17 @@
 //! What became of the messages and calls that a server handled, and how long they took.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use crate::app::{Core, Names};
-use crate::report::RouteReport;
+use crate::error::{Error, Fault};
+use crate::failure::beginning;
+use crate::report::{LastError, RouteReport};
 use crate::route::Route;
 
 /// Longer than this counts as this; no handler may take so long.
@@ -21,12 +23,17 @@ const DIGITS: u8 = 2;
 /// The name of all that nobody handles. Clients make up routes; they must not make this grow.
 const UNKNOWN: &str = "unknown";
 
+/// So much of the last error's text is kept, in bytes. A report of a thousand routes has room for that.
+const MAX_TEXT: usize = 500;
+
 /// One tally for each method of a handler or remote that is mounted, and one for all that isn't.
 pub(crate) struct Tallies {
     started: Instant,
     /// From the first that is counted.
     known: RwLock<Option<Arc<Known>>>,
     unknown: Tally,
+    /// What failed here and is no method of this server: hooks, and messages for other servers. By names that the application has.
+    elsewhere: Mutex<BTreeMap<String, Failed>>,
 }
 
 struct Known {
@@ -41,29 +48,57 @@ struct Known {
 struct Tally(OnceLock<Mutex<Counts>>);
 
 struct Counts {
-    errors: u64,
+    failed: Failed,
     took_us: Histogram<u64>,
+}
+
+/// How often something failed, and how at last.
+#[derive(Default)]
+struct Failed {
+    errors: u64,
+    /// Of these, what the client did wrong.
+    refusals: u64,
+    last: Option<Last>,
+}
+
+/// The last error that was the server's fault.
+struct Last {
+    text: Box<str>,
+    code: u16,
+    at: Instant,
 }
 
 impl Default for Tallies {
     fn default() -> Self {
-        Self { started: Instant::now(), known: RwLock::default(), unknown: Tally::default() }
+        Self {
+            started: Instant::now(),
+            known: RwLock::default(),
+            unknown: Tally::default(),
+            elsewhere: Mutex::default(),
+        }
     }
 }
 
 impl Tallies {
     /// Counts a message that was handled.
-    pub(crate) fn handled(&self, core: &Core, route: &Route, failed: bool, took: Duration) {
+    pub(crate) fn handled(&self, core: &Core, route: &Route, error: Option<&Error>, took: Duration) {
         let known = self.known(core);
         let tally = known.as_ref().and_then(|known| known.handlers.get(route.as_str()));
-        tally.map_or(&self.unknown, |tally| tally).add(failed, took);
+        tally.map_or(&self.unknown, |tally| tally).add(error, took);
     }
 
     /// Counts a call of the remote method of that number.
-    pub(crate) fn called(&self, core: &Core, method: u32, failed: bool, took: Duration) {
+    pub(crate) fn called(&self, core: &Core, method: u32, error: Option<&Error>, took: Duration) {
         let known = self.known(core);
         let remote = known.as_ref().and_then(|known| known.remotes.get(method as usize));
-        remote.map_or(&self.unknown, |(_, tally)| tally).add(failed, took);
+        remote.map_or(&self.unknown, |(_, tally)| tally).add(error, took);
+    }
+
+    /// Counts what failed and is no method of this server. `name` is one that the application has, or none.
+    #[cold]
+    pub(crate) fn failed(&self, name: Option<&str>, error: &Error) {
+        let mut elsewhere = self.elsewhere.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        elsewhere.entry(name.unwrap_or(UNKNOWN).to_owned()).or_default().add(error);
     }
 
     /// How long the server has been up.
@@ -74,6 +109,9 @@ impl Tallies {
     /// All that was counted, sorted by name.
     pub(crate) fn reports(&self) -> Vec<RouteReport> {
         let mut reports: Vec<_> = self.unknown.report(UNKNOWN).into_iter().collect();
+        let elsewhere = self.elsewhere.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        reports.extend(elsewhere.iter().map(|(name, failed)| failed.report(name)));
+        drop(elsewhere);
         if let Some(Known { handlers, remotes }) = self.read().as_deref() {
             reports.extend(handlers.iter().filter_map(|(name, tally)| tally.report(name)));
             reports.extend(remotes.iter().filter_map(|(name, tally)| tally.report(name)));
@@ -116,22 +154,23 @@ impl Tallies {
 }
 
 impl Tally {
-    fn add(&self, failed: bool, took: Duration) {
+    fn add(&self, error: Option<&Error>, took: Duration) {
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut counts = lock(self.0.get_or_init(Counts::empty));
         counts.took_us.saturating_record(took_us);
-        counts.errors += u64::from(failed);
+        if let Some(error) = error {
+            counts.failed.add(error);
+        }
     }
 
     fn report(&self, route: &str) -> Option<RouteReport> {
-        let Counts { errors, took_us } = &*lock(self.0.get()?);
+        let Counts { failed, took_us } = &*lock(self.0.get()?);
         Some(RouteReport {
-            route: route.to_owned(),
             requests: took_us.len(),
-            errors: *errors,
             p50_us: took_us.value_at_quantile(0.5),
             p99_us: took_us.value_at_quantile(0.99),
             max_us: took_us.max(),
+            ..failed.report(route)
         })
     }
 }
@@ -139,7 +178,50 @@ impl Tally {
 impl Counts {
     fn empty() -> Mutex<Self> {
         let took_us = Histogram::new_with_bounds(1, LONGEST.as_micros() as u64, DIGITS);
-        Mutex::new(Self { errors: 0, took_us: took_us.expect("these bounds are fine") })
+        Mutex::new(Self { failed: Failed::default(), took_us: took_us.expect("these bounds are fine") })
+    }
+}
+
+impl Failed {
+    #[cold]
+    fn add(&mut self, error: &Error) {
+        self.errors += 1;
+        match error.fault() {
+            Fault::Client => self.refusals += 1,
+            Fault::Server => {
+                let text = beginning(error.message(), MAX_TEXT).into();
+                self.last = Some(Last { text, code: error.code(), at: Instant::now() });
+            }
+        }
+    }
+
+    /// The report of what did nothing but fail.
+    fn report(&self, route: &str) -> RouteReport {
+        RouteReport {
+            route: route.to_owned(),
+            requests: self.errors,
+            errors: self.errors,
+            p50_us: 0,
+            p99_us: 0,
+            max_us: 0,
+            refusals: self.refusals,
+            last_error: self.last.as_ref().map(Last::report),
+        }
+    }
+}
+
+impl Last {
+    fn report(&self) -> LastError {
+        let ago = self.at.elapsed();
+        // A clock from before 1970 has no such number.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        LastError {
+            text: self.text.to_string(),
+            code: self.code,
+            at_ms: milliseconds(now.saturating_sub(ago)),
+            ago_ms: milliseconds(ago),
+        }
     }
 }
 
@@ -156,7 +238,8 @@ mod tests {
         let tally = Tally::default();
         assert_eq!(tally.report("r"), None);
         for n in 1..=100 {
-            tally.add(n % 10 == 0, Duration::from_micros(n * 100));
+            let error = (n % 10 == 0).then(|| Error::new(500, "no"));
+            tally.add(error.as_ref(), Duration::from_micros(n * 100));
         }
         let report = tally.report("r").unwrap();
         assert_eq!((report.requests, report.errors), (100, 10));
@@ -165,11 +248,26 @@ mod tests {
         assert!(close(report.p99_us, 9_900) && close(report.max_us, 10_000), "{report:?}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_last_error_is_the_servers_and_refusals_are_counted_apart() {
+        let tally = Tally::default();
+        for error in
+            [Error::new(500, "first"), Error::new(503, "é".repeat(MAX_TEXT)), Error::new(404, "no room")]
+        {
+            tally.add(Some(&error), Duration::ZERO);
+            tokio::time::advance(Duration::from_secs(2)).await;
+        }
+        let report = tally.report("r").unwrap();
+        assert_eq!((report.errors, report.refusals), (3, 1));
+        let last = report.last_error.unwrap();
+        assert_eq!((last.code, last.ago_ms, last.text), (503, 4000, "é".repeat(MAX_TEXT / 2)));
+    }
+
     #[test]
     fn what_takes_for_ever_counts_as_the_longest() {
         let tally = Tally::default();
-        tally.add(false, Duration::MAX);
-        tally.add(false, Duration::ZERO);
+        tally.add(None, Duration::MAX);
+        tally.add(None, Duration::ZERO);
         let report = tally.report("r").unwrap();
         assert_eq!((report.requests, report.p50_us), (2, 0));
         assert!(report.max_us >= LONGEST.as_micros() as u64, "{report:?}");

@@ -168,7 +168,10 @@ impl Core {
     #[cold]
     fn unanswered(self: &Arc<Self>, server: &ServerId, seq: u64, length: usize, reason: Unsent) {
         self.counters.add(Dropped::Unanswered);
-        tracing::warn!(%server, ?reason, length, "an answer could not be sent");
+        if let Some(left_out) = self.admit(format_args!("answer {server} {reason:?}")) {
+            let (own, to) = (&self.info.id, server);
+            tracing::warn!(server = %own, %to, ?reason, length, left_out, "an answer could not be sent");
+        }
         let error = match reason {
             // The link's loss ends the question at the other side.
             Unsent::NoLink | Unsent::NoPort => return,
@@ -184,6 +187,8 @@ impl Core {
                 return self.owed.add(server, seq, Error::of(ErrorKind::Overloaded, why));
             }
         };
+        let mut error = error;
+        error.set_logged();
         let message = Message::Reply { seq, result: Err(error.clone()) };
         if self.send(server, message) == Err(Unsent::Full) {
             self.owed.add(server, seq, error);

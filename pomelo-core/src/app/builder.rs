@@ -345,6 +345,7 @@ impl<R: Cluster> Builder<R> {
             detailed_errors: setup.detailed_errors,
             counters: Counters::default(),
             tallies: Default::default(),
+            lines: Default::default(),
             executor,
             tasks,
             thread,

@@ -158,8 +158,7 @@ async fn run<R: Cluster>(component: &Arc<dyn Part<R>>, step: Step, app: &App<R>)
     let mut task = app.executor.spawn(async move {
         let name = part.name().to_owned();
         let site = Site::new(&own, "component").named(&name);
-        let run = boundary::run(site, || part.run(step, own.clone())).await;
-        run.unwrap_or_else(|_| Err(Error::of(ErrorKind::Panic, "panicked")))
+        boundary::run(site, || part.run(step, own.clone())).await.flatten()
     });
     if step == Step::Stop {
         app.progress.begin(StopStep::Component(component.name().to_owned()));

@@ -32,6 +32,7 @@ use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{BackendSessionService, Edge, Frontend, Hooks, SessionQueues, SessionService};
 use crate::supervisor::Supervisor;
 use crate::tally::Tallies;
+use crate::throttle::Throttle;
 use crate::transport::{Inbox, Outlet, Unsent};
 
 /// One server of the application.
@@ -51,6 +52,8 @@ pub struct Core {
     pub(crate) detailed_errors: bool,
     pub(crate) counters: Counters,
     pub(crate) tallies: Tallies,
+    /// Holds log lines to a rate.
+    pub(crate) lines: Throttle<String>,
     /// Runs the application's code.
     pub(crate) executor: Handle,
     /// Runs what must live as long as the server.
@@ -202,6 +205,11 @@ impl Core {
             Some(route) => Ok(route.clone()),
             None => Route::parse(route),
         }
+    }
+
+    /// Whether some server has a handler for that route, as far as the application says.
+    pub(crate) fn knows(&self, route: &Route) -> bool {
+        self.known_routes.contains_key(route.as_str())
     }
 
     pub(crate) fn node(&self) -> Option<Arc<dyn Node>> {

@@ -46,7 +46,10 @@ impl Core {
             Added::First => drop(self.executor.spawn(tell(self.clone()))),
             Added::Full(Item::Event(event)) => {
                 self.counters.add(Dropped::Event);
-                tracing::error!(server = %self.info.id, event = event.name(), "too many events wait for the listeners");
+                if let Some(left_out) = self.admit(format_args!("event")) {
+                    let (server, event) = (&self.info.id, event.name());
+                    tracing::error!(%server, event, left_out, "too many events wait for the listeners");
+                }
             }
         }
     }

@@ -161,16 +161,26 @@ pub(crate) fn settle(core: &Arc<Core>, seq: u64, waiter: Waiter, result: Result<
             }
         }
         Waiter::Client { session, request } => {
-            let outcome = result.map(|answer| match answer {
-                Answer::Response(Some(body)) => body,
-                _ => Body::json(&b"{}"[..]),
-            });
+            let outcome = match result {
+                Ok(Answer::Response(Some(body))) => Ok(body),
+                Ok(_) => Ok(Body::json(&b"{}"[..])),
+                Err(error) => Err(not_handled(core, &request, error)),
+            };
             let route = request.route().as_str();
             session.respond(request.id(), route, outcome.as_ref().map(Some));
             session.ended(seq);
             after_global(core, request, outcome);
         }
     }
+}
+
+/// The error of a message that was out, which is logged and counted here unless the other server has done that.
+#[cold]
+fn not_handled(core: &Core, request: &Request, mut error: Error) -> Error {
+    if !error.was_logged() {
+        handling::not_handled(core, request, &mut error);
+    }
+    error
 }
 
 /// Ends the entries of a session that has closed: nobody is answered, and the servers that were asked, which are given back,

@@ -16,6 +16,9 @@ use crate::session::{ClientSession, CloseMode, Session};
 /// Lost sessions close within this time, evenly: their clients come back, and shall not come all at once.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
+/// What the application's hook is called, in logs and reports.
+const HOOK: &str = "on_sessions_lost";
+
 /// What their clients' logs, and hooks, are told.
 const REASON: &str = "a server has dropped what it had of the session";
 
@@ -52,8 +55,9 @@ pub(super) fn lose(core: &Arc<Core>, server: &ServerId, dropped: &Batch) {
         match put_back(&core, server, &sessions).await {
             Ok(()) => {}
             Err(error) => {
-                if let Some(error) = error {
-                    tracing::error!(server = %core.info.id, %error, "lost sessions were not put back");
+                if let Some(mut error) = error {
+                    Site::new(&core, HOOK).failed(&mut error);
+                    core.tallies.failed(Some(HOOK), &error);
                 }
                 close(sessions).await;
             }
@@ -71,7 +75,7 @@ async fn put_back(
     let sessions = sessions.iter().map(|session| Session::new(core, session.snapshot())).collect();
     let lost = LostSessions { server, sessions };
     let limit = core.limits.request_timeout;
-    let run = boundary::run(Site::new(core, "sessions lost hook"), || hook(core, lost));
+    let run = boundary::run(Site::new(core, HOOK), || hook(core, lost));
     let late = || Error::of(ErrorKind::Deadline, format_args!("on_sessions_lost took longer than {limit:?}"));
     timeout(limit, run).await.unwrap_or_else(|_| Err(late())).flatten().map_err(Some)
 }

@@ -84,7 +84,7 @@ impl<'a> Frames<'a> {
 
     /// The frame for a connection that is the only one to get the push.
     fn only(&self, outbox: &Outbox) -> Option<Bytes> {
-        build(&**self.core.edge.formats.get(outbox.format())?, self.push).ok()
+        build(self.core, &**self.core.edge.formats.get(outbox.format())?, self.push).ok()
     }
 
     fn of(&mut self, outbox: &Outbox) -> Option<&Bytes> {
@@ -94,15 +94,18 @@ impl<'a> Frames<'a> {
         if index >= self.built.len() {
             self.built.resize(index + 1, None);
         }
-        self.built.get_mut(index)?.get_or_insert_with(|| build(&**format, push)).as_ref().ok()
+        self.built.get_mut(index)?.get_or_insert_with(|| build(self.core, &**format, push)).as_ref().ok()
     }
 }
 
-fn build(format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
+fn build(core: &Core, format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
     let body = push.payload.body(format.encoding()).ok_or(())?;
-    format
-        .push(&push.route, &body)
-        .map_err(|error| tracing::error!(route = %push.route, %error, "a push can't be sent"))
+    format.push(&push.route, &body).map_err(|error| {
+        let route = &push.route;
+        if let Some(left_out) = core.admit(format_args!("push {route}")) {
+            tracing::error!(server = %core.info.id, %route, %error, left_out, "a push can't be sent");
+        }
+    })
 }
 
 /// What delivery to several connections leaves to be done.

@@ -99,7 +99,11 @@ impl Filter for SerialTurns {
             if let Ok(guard) = tokio::time::timeout(self.patience, turn.lock_owned()).await {
                 lock(&self.held).insert(Self::key(request), guard);
             } else {
-                tracing::warn!(route = %request.route(), "the message before took too long");
+                let (core, session, route) = (request.core(), request.session().id(), request.route());
+                if let Some(left_out) = core.admit(format_args!("serial {route}")) {
+                    let server = &core.info.id;
+                    tracing::warn!(%server, %route, %session, left_out, "the message before took too long");
+                }
             }
             Ok(Verdict::Continue)
         })

@@ -232,15 +232,16 @@ impl Outgoing {
             return self.tell_all();
         }
         let (core, deadline) = (self.core.clone(), Instant::now() + self.timeout());
+        let (service, method) = (self.service, self.method);
         let mut sending =
             Box::pin(async move { self.sent(deadline, |server| self.tell(server)).await.map(drop) });
         if let Some(sent) = (&mut sending).now_or_never() {
             return sent;
         }
         core.executor.clone().spawn(async move {
-            if let Err(error) = sending.await {
+            if let Err(mut error) = sending.await {
                 core.counters.add(Dropped::Undelivered);
-                tracing::warn!(%error, "a notify was not sent");
+                Site::new(&core, "notify").calling(service, method).failed(&mut error);
             }
         });
         Ok(())

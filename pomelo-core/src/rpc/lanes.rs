@@ -89,7 +89,7 @@ async fn serve(
 async fn answer(core: &Arc<Core>, from: &ServerId, seq: u64, method: u32, args: Bytes) {
     let began = Instant::now();
     let inbound = Inbound { core: core.clone(), from: from.clone(), args };
-    let result = match core.node() {
+    let mut result = match core.node() {
         Some(node) => {
             let site = Site::new(core, "remote").method(method);
             let mut run = pin!(boundary::run(site, || node.answer(method, &inbound)));
@@ -104,10 +104,11 @@ async fn answer(core: &Arc<Core>, from: &ServerId, seq: u64, method: u32, args: 
         }
         None => Err(Error::of(ErrorKind::Closed, "the server is stopping")),
     };
-    core.tallies.called(core, method, result.is_err(), began.elapsed());
+    core.tallies.called(core, method, result.as_ref().err(), began.elapsed());
+    if let Err(error) = &mut result {
+        Site::new(core, "remote").method(method).failed_for(Some(from), error);
+    }
     if seq != 0 {
         core.reply(from, seq, result.map(Answer::Returned));
-    } else if let Err(error) = result {
-        tracing::warn!(%from, %error, "a notified remote failed");
     }
 }

@@ -7,10 +7,11 @@ use futures::future::BoxFuture;
 
 use super::ClientSession;
 use crate::app::Core;
+use crate::boundary::Site;
 use crate::config::Config;
 use crate::connector::{Format, FormatId};
 use crate::counters::Counters;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outbox::{Flusher, Outbox};
 use crate::server::ServerInfo;
 use crate::supervisor::Supervisor;
@@ -82,6 +83,12 @@ impl Frontend {
         hook: impl FnOnce() -> BoxFuture<'static, T> + Send + 'static,
     ) -> Result<T> {
         self.core.host(what, hook).await
+    }
+
+    /// Logs what a hook that [ran](Self::run) has failed with, by whose [`Fault`](crate::error::Fault) it is, and held to a rate;
+    /// `what` names the hook. A panic was logged before.
+    pub fn failed(&self, what: &'static str, mut error: Error) {
+        Site::new(&self.core, what).failed(&mut error);
     }
 
     /// Opens a session for a connection whose handshake is done.

@@ -16,7 +16,7 @@ use crate::app::{Core, Work};
 use crate::boundary::{self, Site};
 use crate::counters::Dropped;
 use crate::envelope::{Answer, Message, SessionOp, Snapshot};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::server::ServerId;
 use crate::transport::Unsent;
 
@@ -38,24 +38,11 @@ pub(crate) struct ClosedSession {
     pub(crate) reason: Arc<str>,
     /// The servers that wait until the hooks here have run, with the numbers of their questions.
     pub(crate) asked: SmallVec<[(ServerId, u64); 1]>,
-    /// The hooks that run have numbers below that.
-    hooks_below: u64,
 }
 
 impl ClosedSession {
     pub(crate) fn new(session: Snapshot, reason: impl Into<Arc<str>>) -> Self {
-        Self { session, reason: reason.into(), asked: SmallVec::new(), hooks_below: u64::MAX }
-    }
-
-    /// A session whose frontend counts as gone: it may come back with that, so that only the hooks run that there were by now.
-    pub(crate) fn lost(session: Snapshot, reason: String, hooks_below: u64) -> Self {
-        Self { hooks_below, ..Self::new(session, reason) }
-    }
-
-    /// The same session was closed here before, and its hooks have not run yet.
-    pub(crate) fn join(&mut self, before: Self) {
-        self.asked.extend(before.asked);
-        self.hooks_below = self.hooks_below.max(before.hooks_below);
+        Self { session, reason: reason.into(), asked: SmallVec::new() }
     }
 
     /// Answers a server once the hooks here have run, if it wants to know.
@@ -136,9 +123,8 @@ impl Hooks {
 
     /// Adds a hook; gives its number, and whether the frontend has confirmed one of the session before.
     fn add(&self, session: Snapshot, hook: Hook) -> (u64, bool) {
-        let mut sessions = self.lock();
-        // Under the lock, so that those of a session are in order.
         let number = self.serial.fetch_add(1, Ordering::Relaxed);
+        let mut sessions = self.lock();
         let fresh = || Registered { session: session.clone(), hooks: OfSession::new(), is_confirmed: false };
         let registered = sessions.entry(session.id).or_insert_with(fresh);
         registered.hooks.push((number, hook));
@@ -164,15 +150,8 @@ impl Hooks {
         drop((hook, rest));
     }
 
-    /// Takes the hooks of a session out whose numbers are below that.
-    fn take(&self, id: SessionId, below: u64) -> OfSession {
-        let mut sessions = self.lock();
-        let Some(registered) = sessions.get_mut(&id) else { return OfSession::new() };
-        let count = registered.hooks.partition_point(|(number, _)| *number < below);
-        if count < registered.hooks.len() {
-            return registered.hooks.drain(..count).collect();
-        }
-        sessions.remove(&id).map(|registered| registered.hooks).unwrap_or_default()
+    pub(crate) fn take(&self, id: SessionId) -> OfSession {
+        self.lock().remove(&id).map(|registered| registered.hooks).unwrap_or_default()
     }
 
     /// Forgets all hooks; they hold the application.
@@ -180,24 +159,19 @@ impl Hooks {
         std::mem::take(&mut *self.lock());
     }
 
-    /// That life of a frontend counts as gone: the sessions of it that have hooks here, and the number that later hooks have
-    /// at least. These ask that frontend anew.
-    pub(crate) fn lose(&self, incarnation: Incarnation) -> (Vec<Snapshot>, u64) {
-        let mut sessions = self.lock();
-        let lost =
-            sessions.values_mut().filter(|registered| registered.session.id.incarnation == incarnation);
-        let lost = lost.map(|registered| {
-            registered.is_confirmed = false;
-            registered.session.clone()
-        });
-        (lost.collect(), self.serial.load(Ordering::Relaxed))
+    /// The sessions of that life of a frontend that have hooks here.
+    pub(crate) fn sessions_of(&self, incarnation: Incarnation) -> Vec<Snapshot> {
+        self.find(|session| session.id.incarnation == incarnation)
     }
 
     /// The sessions at a frontend that have hooks here.
     pub(crate) fn sessions_at(&self, frontend: &ServerId) -> Vec<Snapshot> {
+        self.find(|session| session.frontend == *frontend)
+    }
+
+    fn find(&self, wanted: impl Fn(&Snapshot) -> bool) -> Vec<Snapshot> {
         let sessions = self.lock();
-        let all = sessions.values().map(|registered| &registered.session);
-        all.filter(|session| session.frontend == *frontend).cloned().collect()
+        sessions.values().map(|registered| &registered.session).filter(|s| wanted(s)).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Registered, RandomState>> {
@@ -269,21 +243,21 @@ pub(crate) async fn send_in_time(core: Arc<Core>, server: ServerId, message: imp
 pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
     let id = closed.session.id;
     loop {
-        let hooks = core.hooks.take(id, closed.hooks_below);
+        let hooks = core.hooks.take(id);
         if hooks.is_empty() {
             break;
         }
         let _entered = core.underway.enter(Work::Hooks(id));
         for (_, hook) in hooks {
             let session = Session::closed(&core, closed.clone());
-            let site = Site::new(&core, "on_closed").of(id);
+            let site = Site::new(&core, "on_closed").of(&closed.session);
             let run = boundary::run(site, || hook(session));
-            match core.tasks.by(Instant::now() + core.limits.request_timeout, Origin::Hook.scope(run)).await {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => tracing::warn!(session = %id, %error, "on_closed failed"),
-                // The boundary has logged it.
-                Ok(Err(_)) => {}
-                Err(_) => tracing::error!(session = %id, "on_closed took too long and was dropped"),
+            let deadline = Instant::now() + core.limits.request_timeout;
+            let ended = core.tasks.by(deadline, Origin::Hook.scope(run)).await;
+            let late = |_| Err(Error::of(ErrorKind::Deadline, "on_closed took too long and was dropped"));
+            if let Err(mut error) = ended.unwrap_or_else(late).flatten() {
+                site.failed(&mut error);
+                core.tallies.failed(Some("on_closed"), &error);
             }
         }
     }

@@ -52,7 +52,10 @@ impl Waits {
             core.counters.add(Dropped::CloseWait);
             let late = waits.iter().find(|(_, session)| !session.is_closed());
             let session = late.map(|(_, session)| tracing::field::display(session.id()));
-            tracing::warn!(server = %core.info.id, session, "a session takes longer to close than `close_wait`");
+            if let Some(left_out) = core.admit(format_args!("close_wait")) {
+                let server = &core.info.id;
+                tracing::warn!(%server, session, left_out, "a session takes longer to close than `close_wait`");
+            }
         }
         sessions.iter().all(|session| session.is_closed())
     }

@@ -64,7 +64,10 @@ impl ClientSession {
             Ok(frame) => Some(frame),
             Err(error) => {
                 self.core.counters.add(Dropped::Unanswered);
-                tracing::error!(session = %self.id, route, %error, "a response can't be sent");
+                if let Some(left_out) = self.core.admit(format_args!("response {route}")) {
+                    let server = &self.core.info.id;
+                    tracing::error!(%server, session = %self.id, route, %error, left_out, "a response can't be sent");
+                }
                 frame(&self.core.error_body(&error)).ok()
             }
         }

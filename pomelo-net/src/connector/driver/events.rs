@@ -91,6 +91,7 @@ impl Driver {
                 Ok(user) => self.accept(Some(&user)),
                 Err(error) => {
                     tracing::debug!(peer = ?self.peer(), %error, "a handshake was refused");
+                    self.port.frontend.failed("handshake hook", error);
                     self.connection.refuse(500);
                 }
             }

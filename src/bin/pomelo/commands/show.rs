@@ -22,9 +22,11 @@ pub async fn run(id: &str, operator: &Operator) -> Result<Done, Failure> {
 fn text_of(report: &Report, plain: bool) -> String {
     let mut summary = summary(report);
     let mut routes = routes(report);
+    let mut errors = last_errors(report);
     if plain {
         summary.force_no_tty();
         routes.force_no_tty();
+        errors.force_no_tty();
     }
     let up = units::uptime(Duration::from_millis(report.uptime_ms));
     let mut text = format!("{}, up {up}\n\n{}", report.id, table::render(&summary));
@@ -32,6 +34,9 @@ fn text_of(report: &Report, plain: bool) -> String {
         text.push_str("\nNo requests or calls yet.\n");
     } else {
         let _ = write!(text, "\n{}", table::render(&routes));
+    }
+    if !errors.is_empty() {
+        let _ = write!(text, "\n{}", table::render(&errors));
     }
     text
 }
@@ -79,10 +84,14 @@ fn dropped_text(report: &Report) -> String {
     }
 }
 
+/// So many letters of an error are shown, so that a line of it fits into most terminals.
+const MAX_SHOWN: usize = 160;
+
 const ROUTES: &[(&str, Side)] = &[
     ("ROUTE", Side::Left),
     ("REQUESTS", Side::Right),
     ("ERRORS", Side::Right),
+    ("REFUSED", Side::Right),
     ("P50", Side::Right),
     ("P99", Side::Right),
     ("MAX", Side::Right),
@@ -91,17 +100,43 @@ const ROUTES: &[(&str, Side)] = &[
 fn routes(report: &Report) -> comfy_table::Table {
     let mut table = table::table(ROUTES);
     for route in &report.routes {
-        let errors = if route.errors == 0 { Tone::Plain } else { Tone::Bad };
+        let errors = if route.failures() == 0 { Tone::Plain } else { Tone::Bad };
         table.add_row([
             cell(&route.route, Tone::Plain),
             cell(units::count(route.requests), Tone::Plain),
-            cell(units::count(route.errors), errors),
+            cell(units::count(route.failures()), errors),
+            cell(units::count(route.refusals), Tone::Plain),
             cell(units::latency(route.p50_us), Tone::Plain),
             cell(units::latency(route.p99_us), Tone::Plain),
             cell(units::latency(route.max_us), Tone::Plain),
         ]);
     }
     table
+}
+
+const LAST_ERRORS: &[(&str, Side)] =
+    &[("ROUTE", Side::Left), ("AGO", Side::Right), ("CODE", Side::Right), ("LAST ERROR", Side::Left)];
+
+/// What each route failed with at last; the whole text is in the JSON.
+fn last_errors(report: &Report) -> comfy_table::Table {
+    let mut table = table::table(LAST_ERRORS);
+    for route in &report.routes {
+        let Some(last) = &route.last_error else { continue };
+        table.add_row([
+            cell(&route.route, Tone::Plain),
+            cell(units::uptime(Duration::from_millis(last.ago_ms)), Tone::Plain),
+            cell(last.code, Tone::Plain),
+            cell(one_line(&last.text), Tone::Plain),
+        ]);
+    }
+    table
+}
+
+/// The beginning of a text, without what would break its line or colour the terminal.
+fn one_line(text: &str) -> String {
+    let shown = text.chars().take(MAX_SHOWN).map(|letter| if letter.is_control() { ' ' } else { letter });
+    let rest = if text.chars().count() > MAX_SHOWN { "…" } else { "" };
+    shown.collect::<String>() + rest
 }
 
 #[cfg(test)]
@@ -116,7 +151,9 @@ mod tests {
             "channels": 3, "channelMembers": 41, "outboxBytes": 1_234, "linkBytes": 0, "pendingCalls": 2,
             "dropped": {"slow_client": 3, "stale_push": 2, "closed": 0}, "panics": 4,
             "routes": [
-                {"route": "chat.chatHandler.send", "requests": 12_345, "errors": 2, "p50Us": 120, "p99Us": 1_234, "maxUs": 30_100},
+                {"route": "chat.chatHandler.send", "requests": 12_345, "errors": 9, "refusals": 7, "p50Us": 120,
+                 "p99Us": 1_234, "maxUs": 30_100,
+                 "lastError": {"text": "the store is away:\nconnection refused", "code": 503, "atMs": 1_700_000_000_000u64, "agoMs": 192_000}},
                 {"route": "chat.chatRemote.add", "requests": 40, "errors": 0, "p50Us": 9, "p99Us": 80, "maxUs": 95},
             ],
             "peers": ["connector-server-1", "gate-server-1"], "missingLinks": ["chat-server-2"],
@@ -139,9 +176,12 @@ panics       4
 no link to   chat-server-2
 peers        connector-server-1, gate-server-1
 
-ROUTE                  REQUESTS  ERRORS     P50     P99      MAX
-chat.chatHandler.send    12,345       2  120 µs  1.2 ms  30.1 ms
-chat.chatRemote.add          40       0    9 µs   80 µs    95 µs
+ROUTE                  REQUESTS  ERRORS  REFUSED     P50     P99      MAX
+chat.chatHandler.send    12,345       2        7  120 µs  1.2 ms  30.1 ms
+chat.chatRemote.add          40       0        0    9 µs   80 µs    95 µs
+
+ROUTE                       AGO  CODE  LAST ERROR
+chat.chatHandler.send  3 m 12 s   503  the store is away: connection refused
 ";
         assert_eq!(text, wanted);
     }
