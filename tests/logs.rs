@@ -357,3 +357,30 @@ async fn a_message_to_a_server_that_is_down_is_a_warning_at_the_frontend() {
     assert_eq!(route(&report, "chat.chatHandler.save").failures(), 1);
     assert_eq!(route(&report, "unknown").failures(), 2);
 }
+
+#[tokio::test]
+async fn sessions_without_a_user_that_meet_several_servers_are_a_warning_once_for_each_type() {
+    let log = Log::start();
+    let builder = App::builder().servers(SERVERS).configure("all", "connector", |app| {
+        app.connector(Hybrid::new().address(([127, 0, 0, 1], 0)));
+    });
+    let running = builder.start().await.unwrap();
+    let address = running.addresses("connector-1")[0];
+    for _ in 0..3 {
+        let mut client = Client::connect(address).await;
+        client.request("chat.chatHandler.refuse", json!({})).await;
+    }
+    let lines = log.with(&["WARN"]);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    for part in ["server=connector-1", "candidates=2", "sessions without a user", "type `chat`"] {
+        assert!(lines[0].contains(part), "no {part}: {}", lines[0]);
+    }
+}
+
+#[tokio::test]
+async fn users_and_a_router_of_the_applications_own_need_no_warning() {
+    let (log, running) = (Log::start(), start().await);
+    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    client.request("chat.chatHandler.refuse", json!({})).await;
+    assert_eq!(log.with(&["WARN"]), [""; 0]);
+}

@@ -338,6 +338,7 @@ impl<R: Cluster> Builder<R> {
             state: setup.state,
             codecs: shared.codecs.clone(),
             routers: setup.routers,
+            unbound: Default::default(),
             filters: vec![],
             global_filters: vec![],
             error_handler: setup.error_handler,

@@ -26,7 +26,7 @@ use crate::lend::State;
 use crate::limits::Limits;
 use crate::remote::{pack, unpack};
 use crate::route::{Route, RouteError};
-use crate::router::{RouteBy, Router, Routing};
+use crate::router::{RouteBy, Router, Routing, Unbound};
 use crate::rpc::{Lanes, Owed, Pending};
 use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{BackendSessionService, Edge, Frontend, Hooks, SessionQueues, SessionService};
@@ -45,6 +45,7 @@ pub struct Core {
     pub(crate) state: State,
     pub(crate) codecs: Arc<Codecs>,
     pub(crate) routers: HashMap<String, Arc<dyn Router>>,
+    pub(crate) unbound: Unbound,
     pub(crate) filters: Vec<Arc<dyn Filter>>,
     pub(crate) global_filters: Vec<Arc<dyn Filter>>,
     pub(crate) error_handler: Option<ErrorHandler>,

@@ -7,6 +7,7 @@
 
 mod dispatch;
 mod types;
+mod unbound;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use futures::future::BoxFuture;
 
 pub use dispatch::{crc32, pick};
 pub use types::{ConsistentHash, RoundRobin, WeightedRoundRobin};
+pub(crate) use unbound::Unbound;
 
 use crate::app::Core;
 use crate::error::{Error, ErrorKind, Fault, Result};
@@ -162,12 +164,18 @@ where
 }
 
 /// pomelo's default: by the crc32 of the session's uid, or of the key; no uid counts as the empty text.
+///
+/// So all sessions that are not bound to a user go to the same server. Where there are several, that is logged at WARN once for each
+/// type and server that routes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ByUid;
 
 impl Router for ByUid {
     fn route(&self, by: RouteBy, servers: Servers) -> Routing {
         let uid = by.uid();
+        if uid.is_none() && servers.len() > 1 {
+            unbound::meets(&by, &servers);
+        }
         let key = by.key().or(uid.as_deref()).unwrap_or("");
         Routing::Now(pick(key, &servers).map(Into::into))
     }
