@@ -1,5 +1,8 @@
 //! Servers whose `Running` is dropped end at once: nothing of them stays.
 
+#[path = "partitions/client.rs"]
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "every test binary uses another part")]
+mod client;
 mod support;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -74,6 +77,20 @@ async fn its_port_is_free_its_clients_are_let_go_and_its_tasks_are_gone() {
         until(|| app.sessions().is_empty()).await;
     }
     assert_eq!(soon(stranger.read(&mut [0])).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_greets_a_server_which_is_gone_is_let_go() {
+    let port = client::Port::default();
+    let connector = port.clone();
+    let builder = App::builder().servers(servers(0));
+    let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
+    let running: Running<Rpc> = builder.start().await.unwrap();
+    let before = port.connect();
+    assert!(!before.is_closed());
+    drop(running);
+    assert_eq!(before.end().await, None);
+    assert_eq!(port.connect().end().await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -65,7 +65,8 @@ pub trait Watcher: Send + Sync + 'static {
 
 /// A server's place in its [`Discovery`].
 pub trait Registration: Send + Sync + 'static {
-    /// The server has other methods or other encodings now, or is leaving.
+    /// The server has other methods or other encodings now, or is leaving. Changes are told one after the other, in their order:
+    /// it must not wait for another one.
     fn update(&self, member: Member);
 
     /// Takes the server out. It is not waited for longer than the network needs.

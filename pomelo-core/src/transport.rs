@@ -45,7 +45,7 @@ pub trait Outlet: Send + Sync + 'static {
     }
 
     /// Tells all others what the server is now. With another incarnation, which only a server takes that has not started yet,
-    /// all links are made anew.
+    /// all links are made anew. Changes are told one after the other, in their order: it must not wait for another one.
     fn announce(&self, server: Member);
 
     /// Closes the link to that life of a server, which was declared over.

@@ -118,6 +118,13 @@ async fn a_server_whose_id_becomes_free_in_time_starts() {
     running.stop().await;
 }
 
+/// One that began an hour later, by a clock that was ahead.
+fn an_hour_after(incarnation: Incarnation) -> Incarnation {
+    // Microseconds, and twelve bits of the server's name below.
+    let bits = serde_json::to_value(incarnation).unwrap().as_u64().unwrap();
+    serde_json::from_value(json!(bits + (3_600_000_000 << 12))).unwrap()
+}
+
 /// The clock was set back since the process before it began.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_starts_begins_later_than_the_process_before_it_whatever_its_clock_says() {
@@ -125,7 +132,7 @@ async fn a_server_that_starts_begins_later_than_the_process_before_it_whatever_i
     let before = ahead.clone();
     let running = start(move |now, own| {
         let mut before = before.lock().unwrap();
-        let before = before.get_or_insert(Incarnation::begin_after("chat-2", own.incarnation));
+        let before = before.get_or_insert(an_hour_after(own.incarnation));
         now.is_zero().then_some(Refused::Superseded(*before))
     })
     .await
@@ -192,11 +199,15 @@ async fn a_discovery_that_has_another_process_of_the_id_is_asked_again_and_then_
 
 #[tokio::test(start_paused = true)]
 async fn a_discovery_that_knows_a_later_process_is_told_of_a_later_one_still() {
-    let running = start_at(|now, own| {
-        let later = Incarnation::begin_after("chat-2", own.incarnation);
-        now.is_zero().then_some(Refused::Superseded(later))
+    let first = Arc::new(std::sync::OnceLock::new());
+    let known = first.clone();
+    let running = start_at(move |_, own| {
+        // A process an hour ahead, for as long as it takes to tell of a later one.
+        let later = *known.get_or_init(|| an_hour_after(own.incarnation));
+        (own.incarnation <= later).then_some(Refused::Superseded(later))
     })
     .await
     .unwrap();
+    assert!(running.app("chat-2").unwrap().report().incarnation > *first.get().unwrap());
     running.stop().await;
 }

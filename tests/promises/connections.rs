@@ -31,7 +31,12 @@ fn request(id: u64, route: &str, text: &str) -> bytes::Bytes {
 
 #[tokio::test]
 async fn a_connection_that_breaks_while_its_session_is_not_read_closes_at_once() {
-    let world = World::with(|app| app.limits().queued_requests = 4).await;
+    let world = World::with(|app| {
+        // A handler that is given up makes room, and then the socket is read.
+        let limits = app.limits();
+        (limits.queued_requests, limits.request_timeout) = (4, Duration::from_secs(3600));
+    })
+    .await;
     let mut stream = connect(world.connector.addresses("connector-1")[0]).await;
     // More than the session takes, so that its socket isn't read.
     for id in 1..20 {

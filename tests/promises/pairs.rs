@@ -85,6 +85,10 @@ async fn sessions_close_only_if_the_other_side_has_dropped_something_of_them() {
         assert_eq!(world.log.count("hook"), usize::from(gone.frontend()), "{gone:?}");
         assert_eq!(world.chat().channels().get("room").unwrap().members(), ["ann"], "{gone:?}");
         assert_eq!(world.connector().report().channel_copies, 1, "{gone:?}");
+        // Who was gone comes again, for who said so.
+        let added = (world.log.count("chat-1: added"), world.log.count("connector-1: added"));
+        let again = (1 + usize::from(gone.frontend()), 1 + usize::from(gone.backend()));
+        assert_eq!(added, again, "{gone:?}");
     }
 }
 
@@ -110,6 +114,37 @@ async fn a_link_that_breaks_during_the_exchange_settles_it_once_all_the_same() {
         push(&world, 1);
         assert_eq!(soon(ann.push("news")).await, json!(1), "{what}");
     }
+}
+
+/// A handler that runs on while its session is lost, and kept.
+#[tokio::test]
+async fn a_hook_that_is_registered_after_its_session_was_lost_runs_when_that_closes() {
+    let (world, mut ann, _eve) = with_members(|app| app.on_sessions_lost(|_, _| async { Ok(()) })).await;
+    ann.send("chat.roomHandler.watchLater", json!({})).await;
+    until(|| world.log.count("later runs") == 1).await;
+    world.transport.memory.unlink(PAIR.0, PAIR.1);
+    world.transport.memory.give_up("chat-1", "connector-1");
+    world.transport.memory.link(PAIR.0, PAIR.1);
+    world.open(1);
+    until(|| world.log.count("hook") == 1).await;
+    assert_eq!(soon(ann.request("chat.roomHandler.ping", json!({}))).await, json!({}));
+    assert_eq!(world.log.count("later hook"), 0, "the session is open");
+    ann.close().await;
+    until(|| world.log.count("later hook") == 1).await;
+    assert_eq!(world.log.count("hook"), 1);
+}
+
+/// As before, but the frontend is not back when the handler wants to know of the closing.
+#[tokio::test]
+async fn a_hook_can_not_be_registered_while_the_frontend_is_gone_although_there_were_others() {
+    let (world, mut ann, _eve) = with_members(|_| {}).await;
+    ann.send("chat.roomHandler.watchLater", json!({})).await;
+    until(|| world.log.count("later runs") == 1).await;
+    world.transport.memory.unlink(PAIR.0, PAIR.1);
+    world.transport.memory.give_up("chat-1", "connector-1");
+    world.open(1);
+    until(|| world.log.count("hook") == 1).await;
+    assert_eq!((world.log.count("later refused"), world.log.count("later hook")), (1, 0));
 }
 
 #[tokio::test]

@@ -29,6 +29,32 @@ async fn a_server_that_stops_answers_what_was_sent_before_its_peers_heard_of_it(
     soon(async { tokio::join!(chat.stop(), late) }).await;
 }
 
+/// A server that changes twice at once: others must end up with the later change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_server_says_of_itself_is_told_in_the_order_of_its_changes() {
+    let World { chat, transport, log, .. } = World::start().await;
+    let told = log.clone();
+    transport.on_announce(move |member| {
+        if member.leaving {
+            return told.note("leaving");
+        }
+        told.note("reload");
+        // As long as another change might overtake this one.
+        let began = std::time::Instant::now();
+        while told.count("leaving") == 0 && began.elapsed() < Duration::from_millis(300) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        told.note("reloaded");
+    });
+    let app = chat.app("chat-1").unwrap().clone();
+    let reloading = std::thread::spawn(move || app.reload(|_, _| {}));
+    until(|| log.count("reload") == 1).await;
+    soon(chat.stop()).await;
+    reloading.join().unwrap().unwrap();
+    let told: Vec<_> = log.all().into_iter().filter(|seen| !seen.contains(':')).collect();
+    assert_eq!(told, ["reload", "reloaded", "leaving"]);
+}
+
 #[tokio::test]
 async fn a_server_that_is_back_in_another_life_ends_what_was_of_the_one_before() {
     let world = World::start().await;

@@ -57,6 +57,46 @@ async fn messages_that_wait_at_a_backend_are_dropped_and_counted_when_their_sess
     assert_eq!(world.log.all()[STARTED..], ["a runs", "a ended", "hook"]);
 }
 
+/// The backend isn't told that the client is gone, only that its session has closed.
+#[tokio::test]
+async fn messages_that_wait_at_a_backend_which_hears_of_the_closing_only_are_dropped_and_counted() {
+    for fault in [Fault::Full, Fault::Lose] {
+        let world = World::start().await;
+        let mut ann = world.client().await;
+        ann.request("chat.roomHandler.watch", json!({})).await;
+        let wait = |text: &'static str| ("chat.roomHandler.wait", json!(text));
+        ann.send_all(&[wait("a"), wait("b"), wait("c")]).await;
+        until(|| world.log.count("a runs") == 1 && world.connector().report().pending_calls == 3).await;
+        world.transport.set("connector-1", "chat-1", "SessionGone", fault);
+        ann.close().await;
+        until(|| world.chat().counters().dropped(Dropped::SessionClosed) == 2).await;
+        assert_eq!(world.transport.met(), 1);
+        world.open(3);
+        until(|| world.log.count("hook") == 1).await;
+        assert_eq!(world.log.all()[STARTED..], ["a runs", "a ended", "hook"]);
+    }
+}
+
+#[tokio::test]
+async fn messages_that_wait_at_a_backend_are_dropped_and_counted_when_their_frontend_counts_as_gone() {
+    for has_hook in [false, true] {
+        let world = World::start().await;
+        let mut ann = world.client().await;
+        if has_hook {
+            ann.request("chat.roomHandler.watch", json!({})).await;
+        }
+        let wait = |text: &'static str| ("chat.roomHandler.wait", json!(text));
+        ann.send_all(&[wait("a"), wait("b"), wait("c")]).await;
+        until(|| world.log.count("a runs") == 1 && world.connector().report().pending_calls == 3).await;
+        world.transport.memory.unlink("connector-1", "chat-1");
+        world.transport.memory.give_up("chat-1", "connector-1");
+        assert_eq!(world.chat().counters().dropped(Dropped::SessionClosed), 2);
+        world.open(3);
+        until(|| world.log.count("a ended") == 1 && world.log.count("hook") == usize::from(has_hook)).await;
+        assert_eq!((world.log.count("b runs"), world.log.count("c runs")), (0, 0));
+    }
+}
+
 #[tokio::test]
 async fn messages_that_wait_at_a_frontend_are_dropped_and_counted_when_their_session_closes() {
     let world = World::start().await;

@@ -117,15 +117,26 @@ impl RoomHandler {
         watch(session, log).await
     }
 
+    /// Registers a hook once the gate is open.
+    pub async fn watch_later(session: &Session, gate: &Gate, log: &Log) -> Result<()> {
+        log.note("later runs");
+        gate.pass().await?;
+        watch_as(session, log, "later hook").await.inspect_err(|_| log.note("later refused"))
+    }
+
     pub async fn ping() -> Result<Value> {
         Ok(json!({}))
     }
 }
 
 async fn watch(session: &Session, log: &Log) -> Result<()> {
+    watch_as(session, log, "hook").await
+}
+
+async fn watch_as(session: &Session, log: &Log, name: &'static str) -> Result<()> {
     let log = log.clone();
     let closed = move |_| async move {
-        log.note("hook");
+        log.note(name);
         Ok(())
     };
     session.on_closed(closed).await

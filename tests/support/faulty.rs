@@ -57,7 +57,11 @@ struct State {
     rules: Mutex<Vec<Arc<Rule>>>,
     held: Mutex<Vec<Held>>,
     inboxes: Mutex<HashMap<ServerId, Arc<dyn Inbox>>>,
+    on_announce: Mutex<Option<OnAnnounce>>,
 }
+
+/// Hears of a change before others do.
+type OnAnnounce = Arc<dyn Fn(&Member) + Send + Sync>;
 
 impl Faulty {
     /// Sets what becomes of envelopes from one server to another whose text has `what` in it.
@@ -84,6 +88,11 @@ impl Faulty {
     pub fn forget(&self) {
         self.state.rules.lock().unwrap().clear();
         self.state.held.lock().unwrap().clear();
+    }
+
+    /// Has `hear` run whenever a server says what it is now, before others hear of it.
+    pub fn on_announce(&self, hear: impl Fn(&Member) + Send + Sync + 'static) {
+        *self.state.on_announce.lock().unwrap() = Some(Arc::new(hear));
     }
 
     /// What a server is told by its transport.
@@ -146,6 +155,8 @@ impl Outlet for FaultyOutlet {
     }
 
     fn announce(&self, server: Member) {
+        let hear = self.all.state.on_announce.lock().unwrap().clone();
+        hear.into_iter().for_each(|hear| hear(&server));
         self.outlet.announce(server);
     }
 

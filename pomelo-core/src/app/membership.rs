@@ -36,6 +36,8 @@ pub(crate) struct Membership {
     /// Held while a peer comes or goes, so that what is to be settled with it is complete. No channel's lock is held then.
     turn: Mutex<()>,
     pairs: Mutex<Pairs>,
+    /// Held while a change of this server is told, so that nobody is told of a later one first.
+    telling: Mutex<()>,
     /// The peers to which the link broke and is not there again yet.
     broken: Mutex<HashSet<ServerId, RandomState>>,
     /// Who says that another process has this server's id, and since when.
@@ -65,6 +67,7 @@ impl Membership {
             started: AtomicBool::new(false),
             turn: Mutex::default(),
             pairs: Mutex::default(),
+            telling: Mutex::default(),
             broken: Mutex::default(),
             occupied: Mutex::default(),
             awaited: Mutex::default(),
@@ -87,6 +90,10 @@ impl Membership {
         self.occupied.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    fn telling(&self) -> MutexGuard<'_, ()> {
+        self.telling.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     fn broken(&self) -> MutexGuard<'_, HashSet<ServerId, RandomState>> {
         self.broken.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -105,6 +112,7 @@ impl Core {
 
     /// Changes what others know of this server, and tells them.
     pub(crate) fn change_member(&self, change: impl FnOnce(&mut Member)) {
+        let _telling = self.membership.telling();
         let Some(member) = self.view.change_own(&self.info.id, change) else { return };
         if let Some(registration) = self.membership.registration.get() {
             registration.update(member.clone());
@@ -209,10 +217,12 @@ impl Core {
             }
         };
         let mut dropped = Batch { uids: self.channels.lose(self, peer, late), ..Batch::default() };
-        for session in self.hooks.sessions_of(incarnation) {
+        self.queues.lose(self, incarnation);
+        let (sessions, hooks_below) = self.hooks.lose(incarnation);
+        for session in sessions {
             dropped.sessions.push(session.id);
             let reason = format!("its frontend {peer} is gone");
-            self.queues.close(self, ClosedSession::new(session, reason));
+            self.queues.close(self, ClosedSession::lost(session, reason, hooks_below));
         }
         dropped
     }

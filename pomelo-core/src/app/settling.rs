@@ -33,8 +33,8 @@ impl Core {
         }
     }
 
-    /// A peer had declared this server gone, and is back: what it dropped then is dropped here, too, and what it has to know is
-    /// told anew.
+    /// A peer had declared this server gone, and is back: what it dropped then is dropped here, too. What it has to know was told
+    /// anew when the link was made ([`relinked`](Self::relinked)), if this server had not declared the peer gone as well.
     fn settle(self: &Arc<Self>, from: &ServerId, news: &Batch) {
         tracing::info!(
             server = %self.info.id, peer = %from, users = news.uids.len(), sessions = news.sessions.len(),
@@ -46,7 +46,6 @@ impl Core {
             let groups = self.edge.tables().groups_of(from, incarnation);
             groups.iter().for_each(|key| crate::channel::drop_group(self, key));
         }
-        self.relinked(from);
         lost::lose(self, from, news);
     }
 

@@ -38,11 +38,24 @@ pub(crate) struct ClosedSession {
     pub(crate) reason: Arc<str>,
     /// The servers that wait until the hooks here have run, with the numbers of their questions.
     pub(crate) asked: SmallVec<[(ServerId, u64); 1]>,
+    /// The hooks that run have numbers below that.
+    hooks_below: u64,
 }
 
 impl ClosedSession {
     pub(crate) fn new(session: Snapshot, reason: impl Into<Arc<str>>) -> Self {
-        Self { session, reason: reason.into(), asked: SmallVec::new() }
+        Self { session, reason: reason.into(), asked: SmallVec::new(), hooks_below: u64::MAX }
+    }
+
+    /// A session whose frontend counts as gone: it may come back with that, so that only the hooks run that there were by now.
+    pub(crate) fn lost(session: Snapshot, reason: String, hooks_below: u64) -> Self {
+        Self { hooks_below, ..Self::new(session, reason) }
+    }
+
+    /// The same session was closed here before, and its hooks have not run yet.
+    pub(crate) fn join(&mut self, before: Self) {
+        self.asked.extend(before.asked);
+        self.hooks_below = self.hooks_below.max(before.hooks_below);
     }
 
     /// Answers a server once the hooks here have run, if it wants to know.
@@ -123,8 +136,9 @@ impl Hooks {
 
     /// Adds a hook; gives its number, and whether the frontend has confirmed one of the session before.
     fn add(&self, session: Snapshot, hook: Hook) -> (u64, bool) {
-        let number = self.serial.fetch_add(1, Ordering::Relaxed);
         let mut sessions = self.lock();
+        // Under the lock, so that those of a session are in order.
+        let number = self.serial.fetch_add(1, Ordering::Relaxed);
         let fresh = || Registered { session: session.clone(), hooks: OfSession::new(), is_confirmed: false };
         let registered = sessions.entry(session.id).or_insert_with(fresh);
         registered.hooks.push((number, hook));
@@ -150,8 +164,15 @@ impl Hooks {
         drop((hook, rest));
     }
 
-    pub(crate) fn take(&self, id: SessionId) -> OfSession {
-        self.lock().remove(&id).map(|registered| registered.hooks).unwrap_or_default()
+    /// Takes the hooks of a session out whose numbers are below that.
+    fn take(&self, id: SessionId, below: u64) -> OfSession {
+        let mut sessions = self.lock();
+        let Some(registered) = sessions.get_mut(&id) else { return OfSession::new() };
+        let count = registered.hooks.partition_point(|(number, _)| *number < below);
+        if count < registered.hooks.len() {
+            return registered.hooks.drain(..count).collect();
+        }
+        sessions.remove(&id).map(|registered| registered.hooks).unwrap_or_default()
     }
 
     /// Forgets all hooks; they hold the application.
@@ -159,19 +180,24 @@ impl Hooks {
         std::mem::take(&mut *self.lock());
     }
 
-    /// The sessions of that life of a frontend that have hooks here.
-    pub(crate) fn sessions_of(&self, incarnation: Incarnation) -> Vec<Snapshot> {
-        self.find(|session| session.id.incarnation == incarnation)
+    /// That life of a frontend counts as gone: the sessions of it that have hooks here, and the number that later hooks have
+    /// at least. These ask that frontend anew.
+    pub(crate) fn lose(&self, incarnation: Incarnation) -> (Vec<Snapshot>, u64) {
+        let mut sessions = self.lock();
+        let lost =
+            sessions.values_mut().filter(|registered| registered.session.id.incarnation == incarnation);
+        let lost = lost.map(|registered| {
+            registered.is_confirmed = false;
+            registered.session.clone()
+        });
+        (lost.collect(), self.serial.load(Ordering::Relaxed))
     }
 
     /// The sessions at a frontend that have hooks here.
     pub(crate) fn sessions_at(&self, frontend: &ServerId) -> Vec<Snapshot> {
-        self.find(|session| session.frontend == *frontend)
-    }
-
-    fn find(&self, wanted: impl Fn(&Snapshot) -> bool) -> Vec<Snapshot> {
         let sessions = self.lock();
-        sessions.values().map(|registered| &registered.session).filter(|s| wanted(s)).cloned().collect()
+        let all = sessions.values().map(|registered| &registered.session);
+        all.filter(|session| session.frontend == *frontend).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Registered, RandomState>> {
@@ -243,7 +269,7 @@ pub(crate) async fn send_in_time(core: Arc<Core>, server: ServerId, message: imp
 pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
     let id = closed.session.id;
     loop {
-        let hooks = core.hooks.take(id);
+        let hooks = core.hooks.take(id, closed.hooks_below);
         if hooks.is_empty() {
             break;
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
-use super::{ClosedSession, Origin, Session, SessionId, Uid, hooks};
+use super::{ClosedSession, Incarnation, Origin, Session, SessionId, Uid, hooks};
 use crate::app::{Core, Task};
 use crate::boundary;
 use crate::counters::Dropped;
@@ -39,13 +39,16 @@ pub(crate) struct Forwarded {
 /// that were pushed from here must be laid over the snapshots of messages: a frontend answers a push after all
 /// messages that it forwarded with an older snapshot, on the same ordered link, so once the queue is empty no older
 /// snapshot can arrive.
-pub(crate) struct SessionQueues([Mutex<HashMap<SessionId, Queue, RandomState>>; SHARDS]);
+pub(crate) struct SessionQueues([Shard; SHARDS]);
+
+type Shard = Mutex<HashMap<SessionId, Queue, RandomState>>;
 
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Forwarded>,
     overlay: Overlay,
-    closed: Option<ClosedSession>,
+    /// In a box: hardly any session closes while one of its messages runs.
+    closed: Option<Box<ClosedSession>>,
 }
 
 /// Changes to a session made from here, each with the session's version that has it.
@@ -124,8 +127,8 @@ impl SessionQueues {
         if let Some(queue) = shard.get_mut(&id) {
             core.counters.add_many(Dropped::SessionClosed, queue.waiting.len());
             queue.waiting.clear();
-            closed.asked.extend(queue.closed.take().into_iter().flat_map(|before| before.asked));
-            queue.closed = Some(closed);
+            queue.closed.take().into_iter().for_each(|before| closed.join(*before));
+            queue.closed = Some(Box::new(closed));
             return;
         }
         drop(shard);
@@ -141,8 +144,19 @@ impl SessionQueues {
         }
     }
 
+    /// That life of a frontend counts as gone: nobody waits for what waits of its sessions, so it is dropped and counted.
+    pub(crate) fn lose(&self, core: &Core, incarnation: Incarnation) {
+        for shard in &self.0 {
+            let mut shard = lock(shard);
+            let lost = shard.iter_mut().filter(|(id, _)| id.incarnation == incarnation);
+            let waiting: Vec<_> = lost.map(|(_, queue)| std::mem::take(&mut queue.waiting)).collect();
+            drop(shard);
+            core.counters.add_many(Dropped::SessionClosed, waiting.iter().map(VecDeque::len).sum());
+        }
+    }
+
     /// The next message of a session, with the overlay applied; none ends the session's turn.
-    fn next(&self, id: SessionId) -> Result<Forwarded, Option<ClosedSession>> {
+    fn next(&self, id: SessionId) -> Result<Forwarded, Option<Box<ClosedSession>>> {
         let mut shard = self.shard(id);
         let Some(queue) = shard.get_mut(&id) else { return Err(None) };
         match queue.waiting.pop_front() {
@@ -155,8 +169,12 @@ impl SessionQueues {
     }
 
     fn shard(&self, id: SessionId) -> MutexGuard<'_, HashMap<SessionId, Queue, RandomState>> {
-        self.0[id.serial as usize % SHARDS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0[id.serial as usize % SHARDS])
     }
+}
+
+fn lock(shard: &Shard) -> MutexGuard<'_, HashMap<SessionId, Queue, RandomState>> {
+    shard.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The lane of a session is full; who wants no answer can't be told.
@@ -181,7 +199,7 @@ pub(crate) async fn turn(core: Arc<Core>, first: Forwarded, alone: bool) {
         match core.queues.next(id) {
             Ok(next) => message = next,
             Err(None) => return,
-            Err(Some(closed)) => return hooks::run(core, closed).await,
+            Err(Some(closed)) => return hooks::run(core, *closed).await,
         }
     }
 }

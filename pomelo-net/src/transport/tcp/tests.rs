@@ -1,6 +1,7 @@
 //! The tasks that a bound server needs, each made to panic with work under way.
 
 use std::net::TcpListener;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,13 +12,31 @@ use pomelo_core::transport::Superseded;
 
 use super::*;
 
-/// Hears everything and does nothing.
-struct Quiet;
+/// Hears of changes and ends, and does nothing.
+#[derive(Default)]
+struct Quiet {
+    /// What was heard of others.
+    heard: Mutex<Vec<String>>,
+    /// Runs when a link is made, after both sides have said what they are.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Quiet {
+    fn note(&self, what: String) {
+        self.heard.lock().unwrap().push(what);
+    }
+
+    fn has_heard(&self, what: &str) -> bool {
+        self.heard.lock().unwrap().iter().any(|heard| heard == what)
+    }
+}
 
 impl Inbox for Quiet {
     fn receive(&self, _: &ServerId, _: Envelope) {}
 
     fn greeting(&self, _: &Member) -> Envelope {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        meanwhile.into_iter().for_each(|run| run());
         Envelope::decode(Bytes::from([&[1][..], &[0; 20], &[0x90]].concat())).unwrap()
     }
 
@@ -25,27 +44,35 @@ impl Inbox for Quiet {
         Ok(())
     }
 
-    fn changed(&self, _: Member) {}
+    fn changed(&self, member: Member) {
+        self.note(format!("{} changed, leaving: {}", member.info.id, member.leaving));
+    }
 
     fn unlinked(&self, _: &ServerId, _: usize) {}
 
-    fn left(&self, _: &ServerId, _: Incarnation) {}
+    fn left(&self, server: &ServerId, _: Incarnation) {
+        self.note(format!("{server} left"));
+    }
 }
 
-async fn bind(id: &str, port: Option<u16>) -> TcpOutlet {
+async fn bind(id: &str, port: Option<u16>, inbox: Arc<Quiet>) -> TcpOutlet {
     let info = serde_json::json!({ "id": id, "serverType": "chat", "port": port });
     let member = serde_json::json!({
         "info": info, "incarnation": Incarnation::begin(id), "methods": {}, "encodings": []
     });
-    let hub = Hub::new(Arc::default(), serde_json::from_value(member).unwrap(), Arc::new(Quiet));
+    let hub = Hub::new(Arc::default(), serde_json::from_value(member).unwrap(), inbox);
     listen::start(&hub).await.unwrap();
     TcpOutlet(hub)
 }
 
 /// chat-1, which dials, and chat-2, which has a port and expects it.
 async fn pair() -> (TcpOutlet, TcpOutlet) {
+    pair_with([Arc::default(), Arc::default()]).await
+}
+
+async fn pair_with([one, two]: [Arc<Quiet>; 2]) -> (TcpOutlet, TcpOutlet) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (one, two) = (bind("chat-1", None).await, bind("chat-2", Some(port)).await);
+    let (one, two) = (bind("chat-1", None, one).await, bind("chat-2", Some(port), two).await);
     two.expect(&[one.0.own().info]);
     (one, two)
 }
@@ -82,6 +109,42 @@ async fn a_task_that_panics_when_its_link_breaks_dials_again() {
     two.0.peer(one.0.id()).unwrap().queue().unwrap().close();
     until(|| !is_linked(&one, &two)).await;
     until(|| is_linked(&one, &two)).await;
+}
+
+/// What a server has said of itself may be old by the time when there is a link.
+#[tokio::test]
+async fn what_changes_of_a_server_while_a_link_is_made_is_told_by_either_side() {
+    for changes in [0, 1] {
+        let inboxes = [Arc::<Quiet>::default(), Arc::default()];
+        let (one, two) = pair_with(inboxes.clone()).await;
+        let (one, two) = (Arc::new(one), Arc::new(two));
+        let outlet = [&one, &two][changes].clone();
+        let id = outlet.0.id().clone();
+        let change = move || outlet.announce(Member { leaving: true, ..outlet.0.own() });
+        *inboxes[changes].meanwhile.lock().unwrap() = Some(Box::new(change));
+        one.expect(&[two.0.own().info]);
+        let changed = format!("{id} changed, leaving: true");
+        until(|| inboxes[1 - changes].has_heard(&changed)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_a_later_life_while_a_link_is_made_has_it_end() {
+    for changes in [0, 1] {
+        let inboxes = [Arc::<Quiet>::default(), Arc::default()];
+        let (one, two) = pair_with(inboxes.clone()).await;
+        let (one, two) = (Arc::new(one), Arc::new(two));
+        let outlet = [&one, &two][changes].clone();
+        let id = outlet.0.id().clone();
+        let begin_anew = move || {
+            let incarnation = Incarnation::begin(outlet.0.id());
+            outlet.announce(Member { incarnation, ..outlet.0.own() });
+        };
+        *inboxes[changes].meanwhile.lock().unwrap() = Some(Box::new(begin_anew));
+        one.expect(&[two.0.own().info]);
+        until(|| inboxes[1 - changes].has_heard(&format!("{id} left"))).await;
+        until(|| is_linked(&one, &two)).await;
+    }
 }
 
 #[tokio::test]

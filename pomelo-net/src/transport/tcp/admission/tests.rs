@@ -53,7 +53,10 @@ impl World {
     /// What becomes of a newcomer, and after how long.
     async fn come(&self, incarnation: Incarnation, made: Made) -> (Result<(), String>, Duration) {
         let (began, options) = (Instant::now(), TcpOptions::default());
-        let admitted = admit(&self.peer, &member(incarnation), made, &options).await;
+        let newcomer = member(incarnation);
+        let admitted = admit(&self.peer, &newcomer, made, &options);
+        let admitted = tokio::time::timeout(Duration::from_secs(3600), admitted).await;
+        let admitted = admitted.expect("it waits for ever");
         (admitted.map(drop).map_err(|refusal| refusal.to_string()), began.elapsed())
     }
 }
