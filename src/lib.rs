@@ -21,7 +21,7 @@ pub use pomelo_core::router::pick;
 pub use pomelo_core::rpc::{ALL, key, to};
 pub use pomelo_core::session::Session;
 pub use pomelo_core::{channel, filter, router, session};
-pub use pomelo_macros::{handler, remote, servers};
+pub use pomelo_macros::{ErrorCode, handler, remote, servers};
 pub use pomelo_net as net;
 pub use pomelo_net::connector::Hybrid;
 
@@ -33,7 +33,9 @@ pub mod __private {
     pub use bytes::Bytes;
     pub use futures::future::BoxFuture;
     pub use pomelo_core::app::{App, Cluster, Core, Mount, Platform, ServerType, Table};
-    pub use pomelo_core::error::{Error, ErrorKind, Result};
+    pub use pomelo_core::error::{
+        DerivedCode, Error, ErrorCode, ErrorKind, Fault, OfDisplay, OfError, Result,
+    };
     pub use pomelo_core::handler::{FromApp, Handler, HandlerContract, Method};
     pub use pomelo_core::lend::{Cx, Lend};
     pub use pomelo_core::message::{Body, FromField, FromMessage, IntoResponse, Request};

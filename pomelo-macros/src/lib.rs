@@ -1,4 +1,5 @@
-//! The attributes [`handler`] and [`remote`] and the macro [`servers!`] of pomelo: syntax, and nothing else.
+//! The attributes [`handler`] and [`remote`], the macro [`servers!`] and the derive macro [`ErrorCode`](macro@ErrorCode) of
+//! pomelo: syntax, and nothing else.
 //!
 //! They write the implementations of traits that are public and documented, and use nothing that a user can't name. So
 //! whatever they write can be written by hand; the tests of the `pomelo` crate do so (`tests/by_hand.rs`).
@@ -19,6 +20,7 @@
 mod attributes;
 mod block;
 mod checked;
+mod error_code;
 mod errors;
 mod handler;
 mod names;
@@ -271,4 +273,49 @@ pub fn remote(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn servers(input: TokenStream) -> TokenStream {
     servers::expand(input.into()).into()
+}
+
+/// Gives an error type of the application's own codes, so that handlers and remotes can return it.
+///
+/// ```ignore
+/// #[derive(Debug, thiserror::Error, pomelo::ErrorCode)]
+/// pub enum RoomError {
+///     #[error("no room is called {0}")]
+///     #[error_code(404)]
+///     NoRoom(String),
+///     #[error("no more than {limit} fit in")]
+///     #[error_code(409)]
+///     Full { limit: usize },
+///     #[error("the list of rooms can't be read")]
+///     List(#[from] std::io::Error),
+///     #[error(transparent)]
+///     Chat(#[from] pomelo::Error),
+/// }
+///
+/// #[handler]
+/// impl RoomHandler {
+///     /// `{"code": 404}` for the client, "no room is called x" in the log.
+///     pub async fn enter(app: &App, name: String) -> Result<Vec<String>, RoomError> {
+///         let room = app.channels().get(&name).ok_or(RoomError::NoRoom(name))?;
+///         // …
+///     }
+/// }
+/// ```
+///
+/// The type must have `Display`: by thiserror, or written by hand. The error's message is what that says, followed by the
+/// causes of the error if the type is a `std::error::Error`; a cause whose text is there already isn't repeated.
+///
+/// | where | attribute | the code is |
+/// |---|---|---|
+/// | a variant, a struct | `#[error_code(404)]` | that; also a constant: `#[error_code(codes::NO_ROOM)]` |
+/// | a variant or a struct with one field | `#[error_code(transparent)]` | that of the field, and so is the whole error; the field's type has `ErrorCode`, too |
+/// | both | `#[error_code(1003, client)]` | 1003; it is the client's `Fault`, although it isn't below 500; or `server` |
+/// | an enum | `#[error_code(400)]` | that of all variants that say none |
+/// | a variant, a struct | none | that of a `pomelo::Error` among the causes (kind and body are its, too), else 500 |
+/// | the type | `#[error_code(crate = path)]` | where the `pomelo` crate is, if not at `::pomelo` |
+///
+/// What it writes is `impl ErrorCode for RoomError`, with `code` and `into_error`.
+#[proc_macro_derive(ErrorCode, attributes(error_code))]
+pub fn error_code(item: TokenStream) -> TokenStream {
+    error_code::expand(item.into()).into()
 }

@@ -1,10 +1,19 @@
-//! What a handler or a call can fail with, and what a client may see of it.
+//! The error of handlers, remotes and calls: a code for the client, a message for the log, a kind for `match`.
+
+mod code;
+mod status;
+mod std_error;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::code::ErrorCode;
+#[doc(hidden)]
+pub use self::code::{DerivedCode, OfDisplay, OfError};
+use self::status::Status;
+pub use self::std_error::StdError;
 pub use crate::fault::Fault;
 
 /// The result of handlers, remotes and most of this library.
@@ -38,39 +47,86 @@ pub enum ErrorKind {
 
 /// An error with a code for the client, a message for the log and a kind for `match`.
 ///
-/// It is `From` every [`std::error::Error`] (code 500, kind [`ErrorKind::Application`]), so `?` works in handlers,
-/// and for that reason isn't one itself.
+/// A client gets `{"code": code}` ([`response`](Self::response)); the message is for the log, and for clients in
+/// development only. The server at which it arises logs, counts and shows it by whose [`Fault`] it is: what a client
+/// did wrong at DEBUG, all else at WARN with its chain of causes.
 ///
-/// The server at which it arises logs, counts and shows it by whose [`Fault`] it is: what a client did wrong at DEBUG, all else at
-/// WARN with its chain of causes.
+/// # From other errors
+///
+/// `?` makes one of every [`std::error::Error`](std::error::Error), and of an `anyhow::Error`, a
+/// `Box<dyn std::error::Error>` and a text. Its message is the other's with its causes behind it (`a: b: c`); a cause
+/// whose text its error ends with already isn't repeated. If one of the causes is an `Error`, code, kind and body are
+/// its own; else the code is 500 and the kind [`ErrorKind::Application`].
+///
+/// ```
+/// # use pomelo_core::{Error, Result};
+/// fn level(text: &str) -> Result<u32> {
+///     Ok(text.parse()?)
+/// }
+///
+/// assert_eq!(level("ten").unwrap_err().message(), "invalid digit found in string");
+/// ```
+///
+/// An error enum with codes of its own is better returned by the handler as it is: see [`ErrorCode`]. Where a handler
+/// returns `Error`, `?` makes one of code 500 of it, as of any other; `.map_err(ErrorCode::into_error)?` keeps the code.
+///
+/// # In other errors
+///
+/// `From` every error of all types is something that a [`std::error::Error`](std::error::Error) can't be in Rust, so
+/// this isn't one. As `anyhow::Error` does, it derefs to one instead. What that means:
+///
+/// - A field of a [`thiserror`] enum can be an `Error`: `#[from]`, `#[source]` and `#[error(transparent)]` work.
+/// - `?` makes a `Box<dyn std::error::Error + Send + Sync>` of it.
+/// - With this crate's feature `anyhow`, `?` makes an `anyhow::Error` of it, and handlers and remotes can return
+///   `anyhow::Result`.
+/// - For all else that wants a [`std::error::Error`](std::error::Error), such as `eyre` or `anyhow::Context`, there is
+///   [`into_std`](Self::into_std).
+///
+/// Code, kind and body go with it, as the last of its causes: what was an `Error` is the same one again when `?` has
+/// made it an `anyhow::Error`, context was added, and it comes back to a handler.
+///
+/// ```
+/// # use pomelo_core::{Error, Result};
+/// #[derive(Debug, thiserror::Error)]
+/// enum JoinError {
+///     #[error("the room is full")]
+///     Full,
+///     #[error("the chat server")]
+///     Chat(#[from] Error),
+/// }
+///
+/// fn join(rooms: Result<usize>) -> Result<(), JoinError> {
+///     if rooms? < 10 { Ok(()) } else { Err(JoinError::Full) }
+/// }
+///
+/// let back: Error = join(Err(Error::new(404, "no room"))).unwrap_err().into();
+/// assert_eq!((back.code(), back.message()), (404, "the chat server: no room"));
+/// ```
+///
+/// [`thiserror`]: https://docs.rs/thiserror
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Error(Box<Inner>);
 
+/// What an error consists of, and the [`std::error::Error`](std::error::Error) that it derefs to.
 #[derive(Clone, Serialize, Deserialize)]
 struct Inner {
-    code: u16,
-    kind: ErrorKind,
     message: String,
-    body: Option<Value>,
-    /// Whose fault it is, if that was said.
-    fault: Option<Fault>,
-    /// It was logged where it arose, so nobody on its way logs it once more.
-    logged: bool,
+    status: Status,
 }
 
 impl Error {
     /// An error of the application: the client sees `{"code": code}`, the log sees `message`.
     pub fn new(code: u16, message: impl fmt::Display) -> Self {
-        Self::with(code, ErrorKind::Application, message.to_string())
+        Self::with(message.to_string(), Status::of(ErrorKind::Application, code))
     }
 
     /// An error that carries a kind other than [`ErrorKind::Application`]; its code is 500.
     pub fn of(kind: ErrorKind, message: impl fmt::Display) -> Self {
-        Self::with(500, kind, message.to_string())
+        Self::with(message.to_string(), Status::of(kind, 500))
     }
 
-    fn with(code: u16, kind: ErrorKind, message: String) -> Self {
-        Self(Box::new(Inner { code, kind, message, body: None, fault: None, logged: false }))
+    fn with(message: String, status: Status) -> Self {
+        Self(Box::new(Inner { message, status }))
     }
 
     /// The same error with the response that the client gets.
@@ -78,7 +134,7 @@ impl Error {
     /// `code` is added to an object that has none, as pomelo's `next(err, resp)` does.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Value>) -> Self {
-        self.0.body = Some(body.into());
+        self.0.status.body = Some(body.into());
         self
     }
 
@@ -92,33 +148,34 @@ impl Error {
     /// The same error as somebody else's fault than its kind and code say.
     #[must_use]
     pub fn with_fault(mut self, fault: Fault) -> Self {
-        self.0.fault = Some(fault);
+        self.0.status.fault = Some(fault);
         self
     }
 
     /// Whose fault it is: how it is logged and counted.
     pub fn fault(&self) -> Fault {
-        self.0.fault.unwrap_or_else(|| Fault::of(self.0.kind, self.0.code))
+        let Status { kind, code, fault, .. } = &self.0.status;
+        fault.unwrap_or_else(|| Fault::of(*kind, *code))
     }
 
     /// Whether it was logged where it arose.
     pub(crate) fn was_logged(&self) -> bool {
-        self.0.logged
+        self.0.status.logged
     }
 
     /// Marks it as logged; says whether it was.
     pub(crate) fn set_logged(&mut self) -> bool {
-        std::mem::replace(&mut self.0.logged, true)
+        std::mem::replace(&mut self.0.status.logged, true)
     }
 
     /// The number that a client sees as `code`.
     pub fn code(&self) -> u16 {
-        self.0.code
+        self.0.status.code
     }
 
     /// What went wrong, to match on.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.status.kind
     }
 
     /// What went wrong, for a person.
@@ -128,7 +185,7 @@ impl Error {
 
     /// The response that the error carries, if any.
     pub fn body(&self) -> Option<&Value> {
-        self.0.body.as_ref()
+        self.0.status.body.as_ref()
     }
 
     /// What a client is answered: the error's body with `code` added if it has none, else `{"code": code}`.
@@ -136,15 +193,15 @@ impl Error {
     /// With `detailed` (development) the text is there too, as `message`; never as `error`, which the clients of
     /// pomelo's chat service read as a duplicate login.
     pub fn response(&self, detailed: bool) -> Value {
-        let mut body = match &self.0.body {
+        let mut body = match &self.0.status.body {
             Some(Value::Object(map)) => map.clone(),
             Some(other) => return other.clone(),
             None => serde_json::Map::new(),
         };
         if !body.get("code").is_some_and(is_truthy) {
-            body.insert("code".into(), self.0.code.into());
+            body.insert("code".into(), self.0.status.code.into());
         }
-        if detailed && self.0.body.is_none() {
+        if detailed && self.0.status.body.is_none() {
             body.insert("message".into(), self.0.message.clone().into());
         }
         Value::Object(body)
@@ -171,68 +228,7 @@ impl fmt::Display for Error {
 /// The message and, where they say something, the kind and the code: `main` prints this, to people.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { code, kind, message, .. } = &*self.0;
-        match (kind, code) {
-            (ErrorKind::Application | ErrorKind::Config, 500) => f.write_str(message),
-            _ => write!(f, "{message} ({kind:?}, code {code})"),
-        }
-    }
-}
-
-impl<E: std::error::Error> From<E> for Error {
-    fn from(error: E) -> Self {
-        Self::new(500, chain(&error, error.source()))
-    }
-}
-
-/// More causes than any chain has that isn't a circle.
-const MAX_CAUSES: usize = 32;
-
-/// What an error says, and its causes behind it; a cause that the error says itself isn't said twice.
-fn chain(error: &dyn fmt::Display, source: Option<&(dyn std::error::Error + 'static)>) -> String {
-    let mut text = error.to_string();
-    for cause in std::iter::successors(source, |cause| cause.source()).take(MAX_CAUSES) {
-        let cause = cause.to_string();
-        if !text.ends_with(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-    }
-    text
-}
-
-/// An error type of the application's own that a method may return: `Result<T, MyError>`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an error that a handler or remote method can return",
-    label = "implement `pomelo::ErrorCode` for it, or use `pomelo::Error`"
-)]
-pub trait ErrorCode: fmt::Display {
-    /// The number that a client sees as `code`.
-    fn code(&self) -> u16 {
-        500
-    }
-
-    /// What it was caused by, for the log: `std::error::Error::source` of a type that has it. The default is nothing.
-    fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        None
-    }
-
-    /// The whole error; the default carries the code, what `Display` says and the chain of causes.
-    fn into_error(self) -> Error
-    where
-        Self: Sized,
-    {
-        Error::new(self.code(), chain(&self, self.cause()))
-    }
-}
-
-impl ErrorCode for Error {
-    fn code(&self) -> u16 {
-        self.0.code
-    }
-
-    fn into_error(self) -> Error {
-        self
+        fmt::Debug::fmt(&*self.0, f)
     }
 }
 
@@ -282,44 +278,5 @@ mod tests {
         assert_eq!(error.response(false), json!({ "code": 500 }));
         let error = Error::new(500, "").with_body(json!({ "code": 403 }));
         assert_eq!(error.response(false), json!({ "code": 403 }));
-    }
-
-    #[test]
-    fn sources_are_kept_in_the_message() {
-        let error: Error = std::io::Error::other("disk").into();
-        assert_eq!((error.code(), error.message()), (500, "disk"));
-    }
-
-    #[derive(Debug, thiserror::Error)]
-    enum Store {
-        #[error("the store is away")]
-        Away(#[source] std::io::Error),
-        #[error("the store says: {0}")]
-        Says(#[from] std::io::Error),
-    }
-
-    impl ErrorCode for Store {
-        fn code(&self) -> u16 {
-            503
-        }
-
-        fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
-            std::error::Error::source(self)
-        }
-    }
-
-    #[test]
-    fn causes_are_told_once() {
-        let broken = || std::io::Error::other("connection refused");
-        let error: Error = Store::Away(broken()).into();
-        assert_eq!(error.message(), "the store is away: connection refused");
-        let error: Error = Store::Says(broken()).into();
-        assert_eq!(error.message(), "the store says: connection refused");
-    }
-
-    #[test]
-    fn the_causes_of_an_error_with_a_code_of_its_own_are_told() {
-        let error = Store::Away(std::io::Error::other("connection refused")).into_error();
-        assert_eq!((error.code(), error.message()), (503, "the store is away: connection refused"));
     }
 }
