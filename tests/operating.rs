@@ -1,13 +1,21 @@
 //! The `pomelo` tool and a master: what operators see of an application whose servers are all down.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
+use pomelo::core::app::Running;
 use pomelo::core::config::Config;
-use pomelo::net::cluster::master::{Master, MasterSetup};
+use pomelo::net::cluster::master::{Master, MasterSetup, Monitor};
+use pomelo::net::cluster::secret::Secret;
+use pomelo::net::transport::{Tcp, TcpOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+pomelo::servers! {
+    chat: {},
+}
 
 /// A master on a port of its own, with two servers that nobody has started and a program for them that isn't there.
 struct Application {
@@ -17,12 +25,15 @@ struct Application {
 
 impl Application {
     async fn start() -> Self {
+        Self::start_with(json!({ "chat": [{ "id": "chat-1", "port": 1 }, { "id": "chat-2", "port": 1 }] }))
+            .await
+    }
+
+    async fn start_with(servers: Value) -> Self {
         let dir = TempDir::new().unwrap();
         let files = [
-            (
-                "servers.json",
-                json!({ "chat": [{ "id": "chat-1", "port": 1 }, { "id": "chat-2", "port": 1 }] }),
-            ),
+            ("servers.json", servers),
+            ("adminServer.json", json!([{ "type": "chat", "token": "a token" }])),
             ("master.json", json!({ "id": "master-1", "host": "127.0.0.1", "port": 0 })),
             (
                 "adminUser.json",
@@ -149,6 +160,77 @@ async fn a_server_that_does_not_start_is_a_failure() {
             assert_eq!((&outcomes[0]["id"], &outcomes[0]["ok"]), (&json!("chat-1"), &json!(false)));
         }
     }
+}
+
+/// Ports that are free, and that no outgoing connection takes meanwhile: systems take those from 32768 on.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let start = std::process::id().wrapping_mul(83);
+    let mut ports = (0..20_000).map(|n| 10_000 + ((start + n) % 20_000) as u16);
+    std::array::from_fn(|_| ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap())
+}
+
+/// Runs a server of a cluster whose links need that secret.
+async fn serve(application: &Application, id: &str, secret: &str) -> Running<Rpc> {
+    let mut options = TcpOptions::default();
+    options.secret = Some(Secret::new(secret).unwrap());
+    let config = Config::read(application.dir.path().join("config"), "development").unwrap();
+    let monitor = Monitor::new(application.master.address().to_string(), config.servers.iter().cloned());
+    let monitor = monitor.token("chat", Secret::new("a token").unwrap());
+    let builder = App::builder().config_dir(application.dir.path().join("config"));
+    let builder = builder.transport(Arc::new(Tcp::new(options))).discovery(Arc::new(monitor));
+    builder.start_server(id, None).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_and_show_say_which_links_are_missing_and_why_and_fail() {
+    let [one, two, three] = free_ports();
+    let chat = |id: &str, port: u16| json!({ "id": id, "port": port });
+    let chats = json!({ "chat": [chat("chat-1", one), chat("chat-2", two), chat("chat-3", three)] });
+    let application = Application::start_with(chats).await;
+    let _well = (serve(&application, "chat-1", "ours").await, serve(&application, "chat-2", "ours").await);
+    let other = serve(&application, "chat-3", "another").await;
+
+    let list = application.run(&["list"]).await;
+    let said = stdout(&list);
+    let states: Vec<_> =
+        said.lines().skip(1).take(4).map(|line| line.split_whitespace().last().unwrap()).collect();
+    assert_eq!(states, ["up", "up", "up", "unreachable"], "{said}");
+    let trouble = said.lines().nth(6).unwrap();
+    assert!(trouble.starts_with("chat-3 has no link to any other server for "), "{said}");
+    assert!(trouble.contains("secret") && list.status.code() == Some(1), "{said}");
+    let json: Value = serde_json::from_slice(&application.run(&["list", "--json"]).await.stdout).unwrap();
+    let missing = |link: usize| {
+        (&json[3]["missingLinks"][link]["server"], json[3]["missingLinks"][link]["forMs"].is_u64())
+    };
+    assert_eq!([missing(0), missing(1)], [(&json!("chat-1"), true), (&json!("chat-2"), true)]);
+
+    let show = application.run(&["show", "chat-3"]).await;
+    assert_eq!((show.status.code(), stdout(&show).matches("no link to  ").count()), (Some(1), 2), "{show:?}");
+    assert_eq!(application.run(&["show", "chat-1"]).await.status.code(), Some(0), "that isn't its fault");
+    other.stop().await;
+    assert_eq!(application.run(&["list"]).await.status.code(), Some(0), "nobody misses one that has stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_stopped_or_killed_by_its_id_leaves_the_list_and_can_be_started_again() {
+    let application = Application::start().await;
+    for command in [["stop", "chat-1"], ["kill", "chat-2"]] {
+        let output = application.run(&command).await;
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let ids = |output: &Output| {
+        stdout(output)
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&application.run(&["list"]).await), ["master-1"]);
+    let output = application.run(&["restart", "chat-1"]).await;
+    assert!(stdout(&output).contains("no-such-program"), "it was tried: {output:?}");
+    let list = application.run(&["list"]).await;
+    assert_eq!(list.status.code(), Some(1));
+    assert!(stdout(&list).contains("chat-1 is down: cannot run"), "{list:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,10 @@ pub struct Member {
     /// It is about to stop: it ends what it has begun, and nothing new should be sent to it.
     #[serde(default)]
     pub leaving: bool,
+    /// It has begun, and its discovery has not taken it in yet: routers that don't expect it route nothing to it. False of a
+    /// server of before.
+    #[serde(default)]
+    pub newcomer: bool,
 }
 
 impl Member {
@@ -136,9 +140,13 @@ impl View {
     /// master that begins anew, and has not heard of all yet, moves nobody's room.
     pub(crate) fn expect(&self, servers: &[Arc<ServerInfo>]) -> Changes {
         self.change(|known| {
-            let listed = |info: &Arc<ServerInfo>| servers.iter().any(|listed| listed.id == info.id);
-            let up = known.members.values().filter(|member| !member.is_guest()).map(|member| &member.info);
-            let uninvited: Vec<_> = up.filter(|info| !listed(info)).cloned().collect();
+            let is_listed = |id: &ServerId| servers.iter().any(|listed| listed.id == *id);
+            let stays = |member: &&Member| {
+                let id = &member.info.id;
+                !member.is_guest() && !is_listed(id) && (!member.newcomer || known.expects(id).is_some())
+            };
+            let uninvited: Vec<_> =
+                known.members.values().filter(stays).map(|member| member.info.clone()).collect();
             known.uninvited = uninvited.iter().map(|info| info.id.clone()).collect();
             let mut lists: HashMap<Arc<str>, Vec<Arc<ServerInfo>>> = HashMap::new();
             for info in servers.iter().chain(&uninvited) {
@@ -156,6 +164,9 @@ impl View {
             let missing_in = |list: &[Arc<ServerInfo>], all: &[Arc<ServerInfo>]| {
                 all.iter().filter(|info| !is_in(list, &info.id)).map(|info| info.id.clone()).collect()
             };
+            let newcomers = known.members.values().filter(|member| member.newcomer);
+            let types: HashSet<_> = newcomers.map(|member| member.info.server_type.clone()).collect();
+            types.iter().for_each(|server_type| known.relist(server_type));
             Changes { added: missing_in(&before, servers), removed: missing_in(servers, &before) }
         })
     }
@@ -175,11 +186,11 @@ impl View {
                 Some(before) if before > life => return Joined::Superseded(before),
                 Some(before) => Joined::Reborn(before),
             };
-            let guest = member.is_guest();
+            let (guest, newcomer) = (member.is_guest(), member.newcomer);
             known.members.insert(info.id.clone(), member);
             if !guest {
                 known.latest.insert(info.id.clone(), life);
-                if joined == Joined::New && known.expects(&info.id).is_none() {
+                if !newcomer && known.expects(&info.id).is_none() {
                     known.uninvited.insert(info.id.clone());
                     let list = known.expected.entry(info.server_type.clone()).or_default();
                     *list = list.iter().cloned().chain([info.clone()]).collect();
@@ -231,7 +242,10 @@ impl View {
 
 impl Known {
     fn relist(&mut self, server_type: &Arc<str>) {
-        let of_type = |member: &&Member| member.info.server_type == *server_type && !member.leaving;
+        let is_taken_in = |member: &Member| !member.newcomer || self.expects(&member.info.id).is_some();
+        let of_type = |member: &&Member| {
+            member.info.server_type == *server_type && !member.leaving && is_taken_in(member)
+        };
         let live = self.members.values().filter(of_type).map(|member| member.info.clone()).collect();
         self.live.insert(server_type.clone(), live);
     }
@@ -301,7 +315,33 @@ mod tests {
             methods: Arc::default(),
             encodings: vec![],
             leaving: false,
+            newcomer: false,
         }
+    }
+
+    #[test]
+    fn a_newcomer_is_routed_to_when_a_list_has_it_or_it_was_taken_in() {
+        let (one, two) = (member("chat-1"), member("chat-2"));
+        let view = View::expecting(std::slice::from_ref(&one.info));
+        let newcomer = Member { newcomer: true, ..two.clone() };
+        let routed = || {
+            let known = view.known();
+            (known.expected("chat").len(), known.live("chat").len())
+        };
+        view.join(one.clone());
+        assert_eq!((view.join(newcomer.clone()), routed()), (Joined::New, (1, 1)));
+        view.expect(std::slice::from_ref(&one.info));
+        assert_eq!(routed(), (1, 1), "a list that lacks it changes nothing");
+        assert!(view.known().working("chat-2").is_some(), "it can be called by its id");
+        view.expect(&[one.info.clone(), two.info.clone()]);
+        assert_eq!(routed(), (2, 2));
+        view.expect(std::slice::from_ref(&one.info));
+        assert_eq!(routed(), (2, 2), "nobody's room moves while it is up");
+
+        view.leave(&two.info.id, two.incarnation);
+        view.join(newcomer);
+        assert_eq!(routed(), (1, 1));
+        assert_eq!((view.join(two), routed()), (Joined::Again, (2, 2)));
     }
 
     #[test]

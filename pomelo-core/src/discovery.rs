@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 
 use crate::cluster::Member;
 use crate::error::{Error, Result};
-use crate::report::Report;
+use crate::report::{MissingLink, Report};
 use crate::server::{ServerId, ServerInfo};
 use crate::session::Incarnation;
 use crate::transport::Refused;
@@ -32,7 +32,8 @@ pub trait Discovery: Send + Sync + 'static {
 
 /// A server, as its [`Discovery`] knows it. No method waits.
 pub trait Watcher: Send + Sync + 'static {
-    /// The servers that are expected, up or not, this one included: the whole list, each time that it changes.
+    /// The servers that are expected, up or not: the whole list, each time that it changes. Routers choose among these. A
+    /// server that comes first is in the list once it is to be routed to, which may be later than others are linked with it.
     fn expect(&self, servers: Vec<Arc<ServerInfo>>);
 
     /// A server is up, or something of it changed. That is only of use where there can be no link to it, such as a gate
@@ -56,6 +57,12 @@ pub trait Watcher: Send + Sync + 'static {
 
     /// What there is to say of the server now; none if it is stopped.
     fn report(&self) -> Option<Report>;
+
+    /// The links that the server should have and hasn't, sorted. It costs little, unlike a report: a discovery that tells
+    /// operators who can be reached asks several times a second.
+    fn missing_links(&self) -> Vec<MissingLink> {
+        self.report().map(|report| report.missing_links).unwrap_or_default()
+    }
 
     /// The server can't stay in the cluster: it ends, and whoever runs it is told.
     fn failed(&self, error: Error) {

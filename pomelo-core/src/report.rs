@@ -47,9 +47,61 @@ pub struct Report {
     pub routes: Vec<RouteReport>,
     /// The other servers that it knows to be up, sorted.
     pub peers: Vec<ServerId>,
-    /// The other servers that it should have a link to and has none to now, sorted: they are down, or can't be reached.
+    /// The other servers that it should have a link to and has none to now, sorted: they are down, or can't be reached. What
+    /// a master reports leaves out those that are down.
     #[serde(default)]
-    pub missing_links: Vec<ServerId>,
+    pub missing_links: Vec<MissingLink>,
+}
+
+/// A link that should be there and isn't.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", from = "Said")]
+#[non_exhaustive]
+pub struct MissingLink {
+    /// The server at its other end.
+    pub server: ServerId,
+    /// For how long there has been none, in milliseconds.
+    pub for_ms: u64,
+    /// Why, as far as anybody knows: `connection refused at 10.0.0.9:4050`.
+    pub why: Option<String>,
+}
+
+impl MissingLink {
+    /// There has been no link to that server for so long, for that reason.
+    pub fn new(server: ServerId, for_ms: u64, why: Option<String>) -> Self {
+        Self { server, for_ms, why }
+    }
+}
+
+/// A missing link is known by the server at its other end.
+impl PartialEq<&str> for MissingLink {
+    fn eq(&self, server: &&str) -> bool {
+        self.server == *server
+    }
+}
+
+/// A missing link as servers have said it at some time.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Name(ServerId),
+    #[serde(rename_all = "camelCase")]
+    Link {
+        server: ServerId,
+        #[serde(default)]
+        for_ms: u64,
+        #[serde(default)]
+        why: Option<String>,
+    },
+}
+
+impl From<Said> for MissingLink {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Name(server) => Self::new(server, 0, None),
+            Said::Link { server, for_ms, why } => Self::new(server, for_ms, why),
+        }
+    }
 }
 
 /// What became of the messages of one route, or of the calls of one remote method.

@@ -44,6 +44,13 @@ pub trait Outlet: Send + Sync + 'static {
         true
     }
 
+    /// Why there is no link to a server, for people: what came of the last attempt, such as `connection refused at
+    /// 10.0.0.9:4050`. None if nothing is known, or there is a link.
+    fn trouble(&self, server: &ServerId) -> Option<String> {
+        let _ = server;
+        None
+    }
+
     /// Tells all others what the server is now. With another incarnation, which only a server takes that has not started yet,
     /// all links are made anew. Changes are told one after the other, in their order: it must not wait for another one.
     fn announce(&self, server: Member);

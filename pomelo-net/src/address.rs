@@ -70,7 +70,7 @@ pub(crate) async fn connect(host: &str, port: u16, limit: Duration) -> io::Resul
         let connected = timeout(share, TcpStream::connect(address)).await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => return Ok(stream),
-            Err(error) if problem.as_ref().is_none_or(|problem| is_refusal(problem)) => problem = Some(error),
+            Err(error) if problem.as_ref().is_none_or(is_refusal) => problem = Some(error),
             Err(_) => {}
         }
     }

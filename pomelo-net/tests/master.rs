@@ -9,7 +9,7 @@ use log::Log;
 use master_support::{Home, Nature, Serving, Told, admin, all_up, info, member, soon, states, until_listed};
 use pomelo_core::error::ErrorKind;
 use pomelo_core::transport::Refused;
-use pomelo_net::cluster::master::{Admin, AdminError, Master, ServerState, Which};
+use pomelo_net::cluster::master::{Admin, AdminError, Master, ServerState, Which, troubles};
 use pomelo_net::cluster::secret::Secret;
 use serde_json::{Map, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,7 +57,7 @@ async fn a_server_that_is_stopped_is_gone_and_no_longer_expected() {
     assert!(one.watcher.told().stop && !two.watcher.told().stop);
     two.watcher.until_expecting(&["chat-2"]).await;
     two.watcher.until(|told| told.gone == [("chat-1".into(), one.member.incarnation)]).await;
-    assert_eq!(states(&admin).await[0], ("chat-1".to_owned(), ServerState::Down));
+    assert_eq!(states(&admin).await, [("chat-2".to_owned(), ServerState::Up)], "it is in no list");
 }
 
 #[tokio::test]
@@ -171,28 +171,50 @@ async fn a_server_whose_talk_with_its_master_panics_talks_with_it_again() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_link_or_an_answer_is_not_just_up() {
+async fn a_server_that_no_other_reaches_is_not_up_and_moves_no_room_until_it_is() {
     let home = chats();
     let master = home.master().await;
     let monitor = home.monitor(master.address());
-    let apart = Nature { missing_links: vec!["chat-2".into()], ..Nature::default() };
-    let one = Serving::start_with(&monitor, member(home.info("chat-1")), apart).await.unwrap();
     let admin = admin(&master).await;
+    let one = Serving::start(&monitor, home.info("chat-1")).await.unwrap();
+    assert_eq!(states(&admin).await[1].1, ServerState::Down, "nobody misses one that is down");
+    let apart = Nature { missing_links: vec!["chat-1".into(), "chat-2".into()], ..Nature::default() };
+    let nine = Serving::start_with(&monitor, member(info("chat-9", "chat")), apart).await.unwrap();
     let list = admin.list().await.unwrap();
-    assert_eq!(
-        (&*list[1].state_text(), &*list[2].state_text()),
-        ("up", "down"),
-        "nobody misses one that is down"
-    );
-    let two = Serving::start(&monitor, home.info("chat-2")).await.unwrap();
-    let list = admin.list().await.unwrap();
-    assert_eq!((&*list[1].state_text(), &*list[2].state_text()), ("up, 1 link missing", "up"));
-    assert_eq!(admin.report("chat-1").await.unwrap().missing_links, ["chat-2"]);
+    let states: Vec<_> = list.iter().map(|server| server.state_text()).collect();
+    assert_eq!(states, ["up", "up", "down", "unreachable"], "that is not the fault of chat-1");
+    assert_eq!(list[3].missing_links, ["chat-1"]);
+    assert_eq!(admin.report("chat-9").await.unwrap().missing_links, ["chat-1"]);
+    assert!(list[1].missing_links.is_empty() && list[1].is_well() && !list[3].is_well());
+    assert_eq!(troubles(&list), ["chat-9 has no link to any other server for 0 s"]);
 
+    nine.watcher.change(|nature| nature.missing_links.clear());
+    one.watcher.until_expecting(&["chat-1", "chat-2", "chat-9"]).await;
+    until_listed(&admin, |list| list[3].state == ServerState::Up).await;
+    // Both were up by now, and nobody can tell which of the two is cut off.
+    one.watcher.change(|nature| nature.missing_links.push("chat-9".into()));
+    let list = until_listed(&admin, |list| list[3].state == ServerState::Unreachable).await;
+    assert_eq!(list[1].state, ServerState::Unreachable);
+    assert_eq!(list[3].missing_links, ["chat-1"]);
+    assert_eq!(admin.report("chat-1").await.unwrap().missing_links, ["chat-9"]);
+    let two = Serving::start(&monitor, home.info("chat-2")).await.unwrap();
+    let list = until_listed(&admin, |list| list[2].state == ServerState::Up).await;
+    assert_eq!([list[1].state, list[3].state], [ServerState::PartlyLinked; 2]);
+    two.watcher.change(|nature| nature.missing_links.push("chat-9".into()));
+    let list = until_listed(&admin, |list| list[3].state == ServerState::Unreachable).await;
+    assert_eq!([list[1].state, list[2].state], [ServerState::Up; 2]);
+    one.watcher.until_expecting(&["chat-1", "chat-2", "chat-9"]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_lost() {
+    let home = chats();
+    let master = home.master().await;
+    let two = Serving::start(&home.monitor(master.address()), home.info("chat-2")).await.unwrap();
     two.watcher.change(|nature| nature.is_mute = true);
-    let list = soon(admin.list()).await.unwrap();
+    let list = soon(admin(&master).await.list()).await.unwrap();
     assert_eq!(list[2].state_text(), "lost");
-    one.watcher.until_expecting(&["chat-1", "chat-2"]).await;
+    assert!(!list[2].is_well());
 }
 
 #[tokio::test]

@@ -6,11 +6,13 @@ mod master_support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use master_support::{Fake, Home, Serving, admin, all_up, free_port, info, member, soon, until_listed};
+use master_support::{
+    Fake, Home, Nature, Serving, admin, all_up, free_port, info, member, soon, states, until_listed,
+};
 use pomelo_core::discovery::Discovery;
 use pomelo_core::server::ServerInfo;
 use pomelo_net::cluster::master::{
-    Admin, Master, MasterSetup, Monitor, Only, Outcome, ServerState, Which, run,
+    Admin, AdminError, Master, MasterSetup, Monitor, Only, Outcome, ServerState, ServerStatus, Which, run,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,16 +40,20 @@ async fn a_server() {
     let _port = info.port.map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
     events("start");
     println!("{id} is here");
+    let missing = info.setting("missing").and_then(Value::as_str).map(str::to_owned);
+    let nature = Nature { missing_links: missing.into_iter().collect(), ..Nature::default() };
     let member = member(info);
-    let watcher = Fake::new(member.clone());
+    let watcher = Fake::with(member.clone(), nature);
     let place = Monitor::from_config(&config).unwrap().register(member, watcher.clone()).await.unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();
     tokio::select! {
         _ = terminate.recv() => {}
         () = watcher.until_stop() => {}
     }
-    if mode == "stubborn" {
-        std::future::pending::<()>().await;
+    match &*mode {
+        "stubborn" => std::future::pending::<()>().await,
+        "slow" => tokio::time::sleep(Duration::from_secs(1)).await,
+        _ => {}
     }
     events("stop");
     place.leave().await;
@@ -100,6 +106,7 @@ fn events(home: &Home) -> Vec<String> {
 struct Started {
     running: tokio::task::JoinHandle<pomelo_core::Result<()>>,
     admin: Admin,
+    address: String,
 }
 
 impl Started {
@@ -114,7 +121,7 @@ impl Started {
                 }
             }
         });
-        Self { running, admin: admin.await }
+        Self { running, admin: admin.await, address: config.address() }
     }
 
     async fn all_up(&self) -> Vec<u32> {
@@ -127,6 +134,12 @@ impl Started {
         soon(self.running).await.unwrap().unwrap();
         outcomes
     }
+}
+
+fn entry(more: Value) -> serde_json::Map<String, Value> {
+    let mut entry = json!({ "serverType": "chat", "id": "chat-9", "host": "127.0.0.1", "port": free_port() });
+    entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    entry.as_object().unwrap().clone()
 }
 
 fn is_running(pid: u32) -> bool {
@@ -212,6 +225,243 @@ async fn a_server_that_is_added_gets_its_entry_and_is_known_to_all() {
     assert!(list.iter().skip(1).map(|server| server.id.as_str()).eq(ids));
     started.stop().await;
     assert_eq!(events(&home).iter().filter(|event| *event == "stop chat-3").count(), 1);
+}
+
+#[tokio::test]
+async fn an_add_that_fails_moves_no_room_and_leaves_nothing_in_the_way() {
+    let (home, mut setup) = chats(json!({}));
+    setup.limits.adopt = Duration::from_millis(300);
+    setup.limits.start = Duration::from_secs(3);
+    let started = Started::new(&home, &setup).await;
+    started.all_up().await;
+    let config = pomelo_net::cluster::master::MasterConfig::read(&home.config()).unwrap();
+    let witness = Serving::start(&home.monitor(config.address()), info("area-1", "area")).await.unwrap();
+    let stranger = std::net::TcpListener::bind(("127.0.0.1", free_port())).unwrap();
+    let taken = stranger.local_addr().unwrap().port();
+    for (wrong, why) in [
+        (json!({ "port": taken }), format!("the `port` {taken} of chat-9 is taken on 127.0.0.1")),
+        (json!({ "mode": "broken" }), "it ended (exit status: 101)".to_owned()),
+        // Whoever runs it, and whatever its restart is, it was never up.
+        (json!({ "mode": "broken", "auto-restart": true }), "it ended (exit status: 101)".to_owned()),
+        (json!({ "host": "no-such-host.invalid" }), "it ended (exit status: ".to_owned()),
+        (json!({ "missing": "chat-1" }), "unreachable, no link to chat-1 for ".to_owned()),
+    ] {
+        let outcomes = soon(started.admin.add(entry(wrong.clone()))).await.unwrap();
+        assert!(!outcomes[0].ok && outcomes[0].message.starts_with(&why), "{wrong}: {outcomes:?}");
+        assert!(outcomes[0].message.ends_with("; it is not added"), "{wrong}: {outcomes:?}");
+        let ids: Vec<_> = states(&started.admin).await.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(ids, ["area-1", "chat-1", "chat-2"], "{wrong}");
+        let log = started.admin.log("chat-9", 1).await;
+        assert!(!matches!(log, Err(AdminError::UnknownServer(_))), "its log may be of use: {log:?}");
+    }
+    assert!(!witness.watcher.told().ever_expected.contains("chat-9"));
+
+    // A new master knows no more of it.
+    started.running.abort();
+    let _ = started.running.await;
+    let started = Started::new(&home, &setup).await;
+    until_listed(&started.admin, |list| all_up(list) && list.len() == 4).await;
+    assert!(!witness.watcher.told().ever_expected.contains("chat-9"));
+    assert!(soon(started.admin.add(entry(json!({})))).await.unwrap()[0].ok);
+    let all = ["area-1", "chat-1", "chat-2", "chat-9"];
+    witness.watcher.until_expecting(&all).await;
+    let again = soon(started.admin.add(entry(json!({})))).await.unwrap_err();
+    assert_eq!(again.to_string(), "the server to add: there is a server `chat-9` already");
+
+    // What was up stays expected when it dies, and not when it is stopped for good.
+    let pid = until_listed(&started.admin, all_up).await[4].pid.unwrap();
+    signal_to(pid, "-KILL");
+    let list = until_listed(&started.admin, |list| list[4].state == ServerState::Down).await;
+    assert!(list[4].trouble.as_ref().unwrap().starts_with("it ended (signal: 9 (SIGKILL)"), "{list:?}");
+    assert_eq!(witness.watcher.told().expected, all);
+    let again = soon(started.admin.add(entry(json!({})))).await.unwrap_err();
+    assert!(
+        again.to_string().contains("`restart chat-9` starts it, and `stop chat-9` frees its id"),
+        "{again}"
+    );
+    soon(started.admin.stop(&["chat-9".into()])).await.unwrap();
+    witness.watcher.until_expecting(&all[..3]).await;
+    assert!(soon(started.admin.add(entry(json!({})))).await.unwrap()[0].ok, "its id is free");
+    assert!(soon(started.admin.kill_these(&["chat-9".into()])).await.unwrap()[0].ok);
+    witness.watcher.until_expecting(&all[..3]).await;
+    soon(witness.place.leave()).await;
+    started.stop().await;
+}
+
+#[tokio::test]
+async fn of_a_cluster_that_is_added_those_that_fail_leave_their_numbers() {
+    let (home, mut setup) = chats(json!({}));
+    setup.limits.adopt = Duration::from_millis(300);
+    let started = Started::new(&home, &setup).await;
+    started.all_up().await;
+    let ports: Vec<_> = std::iter::repeat_with(free_port).take(200).collect();
+    let first = ports.iter().find(|port| (1..3).all(|n| ports.contains(&(**port + n)))).copied().unwrap();
+    let stranger = std::net::TcpListener::bind(("127.0.0.1", first + 1)).unwrap();
+    let cluster = |count, port: u16| {
+        let entry = json!({ "serverType": "chat", "clusterCount": count, "host": "127.0.0.1", "port": format!("{port}++") });
+        entry.as_object().unwrap().clone()
+    };
+    let outcomes = soon(started.admin.add(cluster(3, first))).await.unwrap();
+    let ok: Vec<_> = outcomes.iter().map(|outcome| (&*outcome.id, outcome.ok)).collect();
+    let ids = ["cluster-server-chat-1", "cluster-server-chat-2", "cluster-server-chat-3"];
+    assert_eq!(ok, [(ids[0], true), (ids[1], false), (ids[2], true)], "{outcomes:?}");
+    drop(stranger);
+    let outcomes = soon(started.admin.add(cluster(1, first + 1))).await.unwrap();
+    assert!(outcomes[0].ok && outcomes[0].id == ids[1], "{outcomes:?}");
+    started.all_up().await;
+    started.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_of_the_configuration_that_cannot_start_is_expected_by_nobody_and_can_be_replaced() {
+    let (home, setup) = application(json!({
+        "chat": [{ "id": "chat-1", "port": free_port() }, { "id": "chat-9", "port": free_port(), "mode": "broken" }]
+    }));
+    let started = Started::new(&home, &setup).await;
+    soon(started.admin.started()).await.unwrap();
+    let config = pomelo_net::cluster::master::MasterConfig::read(&home.config()).unwrap();
+    let witness = Serving::start(&home.monitor(config.address()), info("area-1", "area")).await.unwrap();
+    witness.watcher.until_expecting(&["area-1", "chat-1"]).await;
+    // Neither does a new master expect it that has nobody start anything.
+    started.running.abort();
+    let _ = started.running.await;
+    let master = Master::start(&setup).await.unwrap();
+    let admin = admin(&master).await;
+    until_listed(&admin, |list| list[1].state == ServerState::Up && list[2].state == ServerState::Up).await;
+    assert_eq!(witness.watcher.told().expected, ["area-1", "chat-1"]);
+    assert!(soon(admin.add(entry(json!({})))).await.unwrap()[0].ok, "the entry is corrected");
+    witness.watcher.until_expecting(&["area-1", "chat-1", "chat-9"]).await;
+    let outcomes = soon(admin.restart(Which::Ids(vec!["chat-9".into()]))).await.unwrap();
+    assert!(outcomes[0].ok, "as it was corrected: {outcomes:?}");
+    soon(witness.place.leave()).await;
+    soon(admin.kill()).await.unwrap();
+}
+
+/// Gives an order and is gone before it is carried out.
+async fn order_and_leave(
+    started: &Started,
+    order: impl AsyncFnOnce(Admin),
+    is_begun: impl Fn(&[ServerState]) -> bool,
+) {
+    let operator = Admin::connect(&started.address, "admin", "admin").await.unwrap();
+    let states =
+        |list: &[ServerStatus]| is_begun(&list.iter().map(|server| server.state).collect::<Vec<_>>());
+    tokio::select! {
+        () = order(operator) => panic!("it was carried out too soon for this test"),
+        _ = until_listed(&started.admin, states) => {}
+    }
+}
+
+#[tokio::test]
+async fn a_stop_or_kill_whose_operator_goes_away_is_carried_out_to_the_end_of_the_master() {
+    for kill in [false, true] {
+        let (home, setup) = chats(json!({ "mode": "slow" }));
+        let started = Started::new(&home, &setup).await;
+        let pids = started.all_up().await;
+        let order = async move |admin: Admin| {
+            let _ = if kill { admin.kill().await } else { admin.stop(&[]).await };
+        };
+        order_and_leave(&started, order, |states| states.contains(&ServerState::Stopping)).await;
+        soon(started.running).await.unwrap().unwrap();
+        assert!(pids.into_iter().all(|pid| !is_running(pid)));
+    }
+}
+
+#[tokio::test]
+async fn a_restart_or_add_whose_operator_goes_away_is_carried_out() {
+    let (home, setup) = chats(json!({ "mode": "slow" }));
+    let started = Started::new(&home, &setup).await;
+    let before = started.all_up().await;
+    let order = async |admin: Admin| drop(admin.restart(Which::Type("chat".into())).await);
+    order_and_leave(&started, order, |states| states.contains(&ServerState::Stopping)).await;
+    let are_others = |list: &[ServerStatus]| {
+        list.iter().skip(1).all(|server| server.pid.is_some_and(|pid| !before.contains(&pid)))
+    };
+    until_listed(&started.admin, |list| all_up(list) && are_others(list)).await;
+
+    let entry =
+        json!({ "serverType": "chat", "clusterCount": 2, "host": "127.0.0.1", "clientPort": free_port() });
+    let order = async move |admin: Admin| drop(admin.add(entry.as_object().unwrap().clone()).await);
+    order_and_leave(&started, order, |states| states.len() == 5).await;
+    until_listed(&started.admin, |list| list[3..].iter().all(|server| server.state == ServerState::Up)).await;
+    started.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_of_all_during_a_restart_is_the_last_word() {
+    let (home, setup) = chats(json!({ "mode": "slow" }));
+    let started = Started::new(&home, &setup).await;
+    started.all_up().await;
+    let restarting = {
+        let admin = Admin::connect(&started.address, "admin", "admin").await.unwrap();
+        tokio::spawn(async move { admin.restart(Which::Type("chat".into())).await })
+    };
+    until_listed(&started.admin, |list| list[1].state == ServerState::Stopping).await;
+    started.stop().await;
+    // It fails, or the master was gone before it could say so.
+    let _ = soon(restarting).await.unwrap();
+    let starts = events(&home).iter().filter(|event| event.starts_with("start")).count();
+    assert_eq!(starts, 2, "none was started again");
+}
+
+#[tokio::test]
+async fn a_start_of_some_beside_a_master_that_runs_is_done_by_that_one() {
+    let (home, setup) = chats(json!({}));
+    let started = Started::new(&home, &setup).await;
+    let before = started.all_up().await;
+    soon(started.admin.stop(&["chat-2".into()])).await.unwrap();
+    let only = |only: Only| {
+        let config = home.config();
+        MasterSetup { only, config, ..setup.clone() }
+    };
+    soon(run(only(Only::Id("chat-2".into())))).await.unwrap();
+    let after = started.all_up().await;
+    assert!(after[0] == before[0] && after[1] != before[1], "{before:?} {after:?}");
+    for of_type in [Only::Type("chat".into()), Only::Id("chat-1".into())] {
+        soon(run(only(of_type))).await.unwrap();
+    }
+    assert_eq!(started.all_up().await, after, "those that are up are left alone");
+
+    // servers.json has grown since the master began.
+    let servers: Vec<_> =
+        home.config().servers.iter().map(|info| serde_json::to_value(info).unwrap()).collect();
+    let grown = |more: Value| json!({ "chat": servers, "area": [more] }).to_string();
+    home.write(
+        "config/servers.json",
+        &grown(json!({ "id": "area-1", "port": free_port(), "mode": "broken" })),
+    );
+    let failed = soon(run(only(Only::Id("area-1".into())))).await.unwrap_err();
+    assert_eq!(failed.message(), "1 of 1 servers failed");
+    home.write("config/servers.json", &grown(json!({ "id": "area-1", "port": free_port() })));
+    soon(run(only(Only::Type("area".into())))).await.unwrap();
+    assert_eq!(states(&started.admin).await[0], ("area-1".to_owned(), ServerState::Up));
+    let unknown = soon(run(only(Only::Id("area-7".into())))).await.unwrap_err();
+    assert_eq!(unknown.message(), "servers.json has no server `area-7` in development");
+    started.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_waits_for_the_links_of_servers_and_says_which_are_missing() {
+    let chat = json!([{ "id": "chat-1", "port": free_port() }, { "id": "chat-2", "port": free_port(), "missing": "chat-1" }]);
+    let (home, mut setup) = application(json!({ "chat": chat }));
+    setup.limits.start = Duration::from_secs(2);
+    setup.daemon = true;
+    let master = Master::start(&MasterSetup { daemon: false, ..setup.clone() }).await.unwrap();
+    let admin = admin(&master).await;
+    for id in ["chat-1", "chat-2"] {
+        let outcomes = soon(admin.restart(Which::Ids(vec![id.into()]))).await.unwrap();
+        let log = home.path().join(format!("logs/{id}.log"));
+        match id {
+            "chat-1" => assert!(outcomes[0].ok, "{outcomes:?}"),
+            _ => {
+                let said = outcomes[0].message.replace("for 2 s", "for 1 s");
+                let wanted =
+                    format!("unreachable, no link to chat-1 for 1 s after 2s; its log is {}", log.display());
+                assert_eq!((outcomes[0].ok, said), (false, wanted));
+            }
+        }
+    }
+    soon(admin.kill()).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pomelo_core::cluster::Member;
 use pomelo_core::envelope::Envelope;
-use pomelo_core::server::ServerId;
+use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
 use pomelo_core::transport::{Inbox, Outlet, Refused, Superseded, Transport};
 use pomelo_net::transport::{Tcp, TcpOptions};
@@ -323,4 +323,21 @@ async fn a_second_process_that_others_would_dial_is_refused_too() {
     one.send(&two, 1);
     two.heard.until_heard("call 1", 1).await;
     assert_eq!(two.heard.all(), ["joined", "call 99", "call 1"]);
+}
+
+/// Also where the other one is to dial, by its id, and doesn't know of it yet.
+#[tokio::test]
+async fn a_newcomer_that_no_list_has_yet_is_linked_whatever_its_id_is() {
+    let two = Server::start("chat-2", json!({ "port": free_port() })).await;
+    for newcomer in ["chat-1", "chat-3"] {
+        let newcomer = Server::start(newcomer, json!({ "port": free_port() })).await;
+        newcomer.outlet.expect(std::slice::from_ref(&two.member.info));
+        newcomer.heard.until_heard("joined", 1).await;
+        assert_eq!(newcomer.outlet.trouble(&"chat-2".into()), None);
+    }
+    let nobody: Arc<ServerInfo> =
+        Arc::new(serde_json::from_value(json!({ "id": "chat-9", "port": free_port() })).unwrap());
+    two.outlet.expect(std::slice::from_ref(&nobody));
+    let why = format!("connection refused at 127.0.0.1:{}", nobody.port.unwrap());
+    until(|| two.outlet.trouble(&nobody.id).as_ref() == Some(&why), || "no reason is known".to_owned()).await;
 }

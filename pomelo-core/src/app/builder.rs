@@ -238,18 +238,22 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Starts one server, which finds the others in their own processes. `info` says what it is, if servers.json
-    /// doesn't.
+    /// doesn't, or otherwise.
     ///
     /// # Errors
     /// If there is no server of that id; if the cluster refuses it; else as [`start`](Self::start).
     pub async fn start_server(self, id: &str, info: Option<Arc<ServerInfo>>) -> Result<Running<R>> {
         let mut config = self.read_config()?;
-        if !config.servers.iter().any(|known| known.id == *id) {
-            let info = info.filter(|info| info.id == *id).ok_or_else(|| {
+        let info = info.filter(|info| info.id == *id);
+        match (config.servers.iter_mut().find(|known| known.id == *id), info) {
+            // An operator has added it in place of what the file has.
+            (Some(known), Some(info)) => *known = info,
+            (Some(_), None) => {}
+            (None, Some(info)) => config.servers.push(info),
+            (None, None) => {
                 let why = format!("servers.json has no server `{id}` in the environment `{}`", config.env);
-                Error::of(ErrorKind::Config, why)
-            })?;
-            config.servers.push(info);
+                return Err(Error::of(ErrorKind::Config, why));
+            }
         }
         self.start_servers(config, Reach::Cluster, |info| info.id == *id).await
     }

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::links::Links;
 use super::{Core, Event, inbox};
 use crate::cluster::{Joined, Member};
 use crate::counters::Dropped;
@@ -38,8 +39,10 @@ pub(crate) struct Membership {
     pairs: Mutex<Pairs>,
     /// Held while a change of this server is told, so that nobody is told of a later one first.
     telling: Mutex<()>,
-    /// The peers to which the link broke and is not there again yet.
-    broken: Mutex<HashSet<ServerId, RandomState>>,
+    /// Which links there are, and since when others are missing.
+    links: Mutex<Links>,
+    /// The discovery has said whom to expect.
+    pub(super) was_told: AtomicBool,
     /// Who says that another process has this server's id, and since when.
     occupied: Mutex<HashMap<ServerId, Occupied, RandomState>>,
     /// Frontends that have members in channels here, though they were not up yet.
@@ -68,7 +71,8 @@ impl Membership {
             turn: Mutex::default(),
             pairs: Mutex::default(),
             telling: Mutex::default(),
-            broken: Mutex::default(),
+            links: Mutex::default(),
+            was_told: AtomicBool::new(false),
             occupied: Mutex::default(),
             awaited: Mutex::default(),
         }
@@ -94,8 +98,8 @@ impl Membership {
         self.telling.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn broken(&self) -> MutexGuard<'_, HashSet<ServerId, RandomState>> {
-        self.broken.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    pub(super) fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -122,6 +126,15 @@ impl Core {
         }
     }
 
+    /// As [`change_member`](Self::change_member), where the discovery knows it already.
+    pub(super) fn change_for_peers(&self, change: impl FnOnce(&mut Member)) {
+        let _telling = self.membership.telling();
+        let Some(member) = self.view.change_own(&self.info.id, change) else { return };
+        if let Some(outlet) = self.outlet.get() {
+            outlet.announce(member);
+        }
+    }
+
     /// There is a new link to a server.
     pub(crate) fn joined(self: &Arc<Self>, member: Member) -> Result<(), Superseded> {
         let _turn = self.membership.turn();
@@ -131,7 +144,7 @@ impl Core {
             return Err(Superseded(later));
         }
         self.membership.occupied().remove(&info.id);
-        self.membership.broken().remove(&info.id);
+        self.membership.links().made(&info.id);
         let news = if guest { None } else { self.membership.pairs().meet(&info.id, incarnation) };
         if let Some(greeting) = news {
             // If there is no link any more, the next one begins with it.
@@ -152,7 +165,7 @@ impl Core {
             Joined::New | Joined::Superseded(_) => {}
         }
         if !guest {
-            tracing::info!(server = %self.info.id, peer = %info.id, "up");
+            tracing::debug!(server = %self.info.id, peer = %info.id, "up");
             self.emit(Event::AddServers(vec![info]));
             self.membership.changed.notify_waiters();
         }
@@ -173,7 +186,7 @@ impl Core {
     pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId, lost: usize) {
         self.counters.add_many(Dropped::LinkBroke, lost);
         tracing::info!(server = %self.info.id, %peer, lost, "the link broke");
-        self.membership.broken().insert(peer.clone());
+        self.membership.links().broke(peer);
         self.edge.stop_fetching(peer);
         self.fail_pending(peer, format_args!("the link to {peer} broke"));
     }
@@ -181,7 +194,13 @@ impl Core {
     pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
         let _turn = self.membership.turn();
         self.membership.occupied().remove(peer);
+        let was_expected = self.view.known().expects(peer).is_some();
         let Some(member) = self.view.leave(peer, incarnation) else { return };
+        let is_expected = self.view.known().expects(peer).is_some();
+        match is_expected {
+            true => self.membership.links().broke(peer),
+            false => self.membership.links().forget(peer),
+        }
         tracing::info!(server = %self.info.id, %peer, "gone");
         self.membership.changed.notify_waiters();
         let dropped = self.incarnation_over(peer, incarnation);
@@ -190,10 +209,9 @@ impl Core {
         }
         self.membership.pairs().declare(peer, incarnation, dropped);
         self.emit(Event::RemoveServers(vec![peer.clone()]));
-        let known = self.view.known();
-        if known.expects(peer).is_none() {
+        if was_expected && !is_expected {
             // It was off the list, and expected only as long as it was up.
-            self.emit(Event::ReplaceServers(known.all_expected()));
+            self.emit(Event::ReplaceServers(self.view.known().all_expected()));
         }
     }
 
@@ -201,7 +219,6 @@ impl Core {
     /// channels, its channels are no more, and hooks on its sessions run. Says what was dropped of it.
     fn incarnation_over(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) -> Batch {
         self.fail_pending(peer, format_args!("{peer} is gone"));
-        self.membership.broken().remove(peer);
         let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(peer));
         self.counters.add_many(Dropped::LinkBroke, waiting);
         let groups = self.edge.tables().groups_of(peer, incarnation);
@@ -277,18 +294,6 @@ impl Core {
         self.outlet.get().map_or(Duration::from_secs(5), |outlet| outlet.gone_after())
     }
 
-    /// The servers that are expected and can be reached, and to which there is no link now, sorted.
-    pub(super) fn missing_links(&self) -> Vec<ServerId> {
-        let (known, broken) = (self.view.known(), self.membership.broken());
-        let can_reach = |info: &ServerInfo| self.outlet.get().is_some_and(|outlet| outlet.can_reach(info));
-        let expected =
-            known.all_expected().into_iter().filter(|info| !self.owns(&info.id) && can_reach(info));
-        let is_linked = |id: &ServerId| known.member(id).is_some() && !broken.contains(id);
-        let mut missing: Vec<_> = expected.map(|info| info.id.clone()).filter(|id| !is_linked(id)).collect();
-        missing.sort();
-        missing
-    }
-
     /// Waits until every server that is expected is up.
     pub(crate) async fn all_up(&self) {
         self.until_up(|_| true).await;
@@ -312,6 +317,8 @@ impl Core {
     pub(super) fn expect(self: &Arc<Self>, servers: &[Arc<ServerInfo>]) {
         let changes = self.view.expect(servers);
         let known = self.view.known();
+        let (ids, is_up) = (servers.iter().map(|info| &info.id), |id: &ServerId| known.member(id).is_some());
+        self.membership.links().expect(ids, is_up);
         self.membership.pairs().retain(|id| known.member(id).is_some() || known.expects(id).is_some());
         if let Some(outlet) = self.outlet.get() {
             outlet.expect(servers);

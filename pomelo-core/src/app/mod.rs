@@ -13,6 +13,7 @@ mod events;
 mod home;
 pub(crate) mod inbox;
 mod leaving;
+mod links;
 mod lost;
 mod membership;
 mod node;

@@ -88,6 +88,13 @@ impl Core {
         self.membership.started.store(true, Ordering::Release);
     }
 
+    /// The cluster has taken it in: whoever didn't expect it routes to it, too, from now on.
+    pub(super) fn taken_in(&self) {
+        if self.member().is_some_and(|member| member.newcomer) {
+            self.change_for_peers(|member| member.newcomer = false);
+        }
+    }
+
     /// Waits until no peer says that another process has this id.
     ///
     /// # Errors

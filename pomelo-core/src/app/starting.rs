@@ -1,6 +1,7 @@
 //! Starting servers, all of a process together: components and links first, then clients, then the registration.
 
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -123,14 +124,30 @@ async fn bring_up<R: Cluster>(servers: &mut [Live<R>], public: &[Public], networ
         register(&server.app, network).await.map_err(|error| error.context(server.app.server_id()))?;
         server.app.started();
     }
+    servers.iter().for_each(|server| say_up(&server.app));
+    let mut is_complete = true;
     for server in &*servers {
         let (app, hooks) = (server.app.clone(), server.hooks.after_start_all.clone());
         match app.view.known().is_complete() {
             true => started_all(app, hooks).await?,
-            false => wait_for_all(&app, hooks),
+            false => {
+                is_complete = false;
+                wait_for_all(&app, hooks);
+            }
         }
     }
+    if is_complete {
+        tracing::info!("all servers are up");
+    }
     Ok(())
+}
+
+/// The one line that a log has of a server that is up.
+fn say_up<R>(app: &App<R>) {
+    let info = &app.info;
+    tracing::info!(
+        server = %info.id, host = info.host, port = info.port, client_port = info.client_port, "up"
+    );
 }
 
 /// Starts the tasks that a server needs as long as it is up.
@@ -162,7 +179,7 @@ async fn join<R: Cluster>(app: &App<R>, public: &Public, network: &Network) -> R
         public.connectors.iter().map(|connector| connector.encoding()).collect();
     encodings.dedup();
     let (info, incarnation, methods) = (app.info.clone(), app.incarnation(), public.methods.clone());
-    let member = Member { info, incarnation, methods, encodings, leaving: false };
+    let member = Member { info, incarnation, methods, encodings, leaving: false, newcomer: true };
     // It knows itself first: what others send at once may need it.
     let _ = app.view.join(member.clone());
     let outlet = network.transport.bind(member.clone(), Arc::new(CoreInbox(Arc::downgrade(app)))).await?;
@@ -179,6 +196,10 @@ async fn register<R: Cluster>(app: &App<R>, network: &Network) -> Result<()> {
     let registration = network.discovery.register(member, watcher).await?;
     // It is set once: the server is new.
     let _ = app.membership.registration.set(registration);
+    if !app.membership.was_told.load(Ordering::Acquire) {
+        // A discovery that keeps no list takes in whoever comes.
+        app.taken_in();
+    }
     Ok(())
 }
 
@@ -197,10 +218,12 @@ async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Resul
 fn wait_for_all<R: Cluster>(app: &App<R>, hooks: Vec<Lifecycle<R>>) {
     let own = app.clone();
     app.tasks.spawn("after_start_all", move || {
+        let server = own.server_id().to_string();
         let started_all = started_all(own.clone(), hooks.clone());
-        async {
-            if let Err(error) = started_all.await {
-                tracing::error!(%error, "after_start_all failed");
+        async move {
+            match started_all.await {
+                Ok(()) => tracing::info!(server, "all servers are up"),
+                Err(error) => tracing::error!(server, %error, "after_start_all failed"),
             }
         }
     });

@@ -1,12 +1,13 @@
 //! A server's watcher: what its discovery tells it, and asks of it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::Core;
 use crate::cluster::Member;
 use crate::discovery::Watcher;
 use crate::error::Error;
-use crate::report::Report;
+use crate::report::{MissingLink, Report};
 use crate::server::{ServerId, ServerInfo};
 use crate::session::Incarnation;
 use crate::transport::{Refused, Superseded};
@@ -19,8 +20,11 @@ pub(super) struct CoreWatcher(pub(super) Weak<Core>);
 
 impl Watcher for CoreWatcher {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
-        if let Some(core) = self.0.upgrade() {
-            core.expect(&servers);
+        let Some(core) = self.0.upgrade() else { return };
+        core.membership.was_told.store(true, Ordering::Release);
+        core.expect(&servers);
+        if servers.iter().any(|info| core.owns(&info.id)) {
+            core.taken_in();
         }
     }
 
@@ -63,6 +67,10 @@ impl Watcher for CoreWatcher {
 
     fn report(&self) -> Option<Report> {
         self.0.upgrade().map(|core| core.report())
+    }
+
+    fn missing_links(&self) -> Vec<MissingLink> {
+        self.0.upgrade().map(|core| core.missing_links()).unwrap_or_default()
     }
 
     fn failed(&self, error: Error) {

@@ -62,6 +62,7 @@ impl Caller {
             methods: Arc::default(),
             encodings: vec![],
             leaving: false,
+            newcomer: false,
         };
         let state = Arc::new(State {
             outlet: OnceLock::new(),

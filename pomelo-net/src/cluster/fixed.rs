@@ -87,6 +87,7 @@ mod tests {
             methods: Arc::default(),
             encodings: vec![],
             leaving: false,
+            newcomer: false,
         };
         let fixed = Static::new([server("chat-1"), server("chat-2")]);
         for (id, expected) in

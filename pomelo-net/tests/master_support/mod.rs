@@ -1,6 +1,7 @@
 //! An application in a directory of its own, and servers that only do what a master sees of them.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -163,6 +164,8 @@ pub fn member(info: Arc<ServerInfo>) -> Member {
 #[derive(Debug, Clone, Default)]
 pub struct Told {
     pub expected: Vec<String>,
+    /// Everybody who was ever expected.
+    pub ever_expected: BTreeSet<String>,
     pub up: Vec<Member>,
     pub gone: Vec<(ServerId, Incarnation)>,
     pub refused: Vec<Refused>,
@@ -227,10 +230,13 @@ impl Fake {
 
 impl Watcher for Fake {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
-        let ids = servers.iter().map(|info| info.id.to_string()).collect();
+        let ids: Vec<_> = servers.iter().map(|info| info.id.to_string()).collect();
         let panics = std::mem::take(&mut self.nature.lock().unwrap().panics);
         assert!(!panics, "as it must");
-        self.told.send_modify(|told| told.expected = ids);
+        self.told.send_modify(|told| {
+            told.ever_expected.extend(ids.iter().cloned());
+            told.expected = ids;
+        });
     }
 
     fn up(&self, server: Member) {

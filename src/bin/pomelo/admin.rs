@@ -1,3 +1,5 @@
 //! The connection to a master, and what it says.
 
-pub use pomelo::net::cluster::master::{Admin, AdminError, Outcome, ServerState, ServerStatus, Which};
+pub use pomelo::net::cluster::master::{
+    Admin, AdminError, Outcome, ServerState, ServerStatus, Which, troubles,
+};

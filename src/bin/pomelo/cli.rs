@@ -23,15 +23,18 @@ pub struct Cli {
 pub enum Command {
     /// Make a new project.
     Init(Init),
-    /// Start the application: a master, and one process per server.
+    /// Start the application: a master, and one process per server. With --id or --type beside a master that runs, that one
+    /// starts them.
     Start(Start),
-    /// Show the application's servers.
+    /// Show the application's servers: which are up, and what is wrong with the others. Ends with 1 if one is unreachable, partly
+    /// linked or lost, or has failed.
     List {
         /// Which master.
         #[command(flatten)]
         operator: Operator,
     },
-    /// Show what one server is doing: sessions, channels, requests by route, what was dropped.
+    /// Show what one server is doing: sessions, channels, requests by route, what was dropped, links. Ends with 1 if a link is
+    /// missing.
     Show {
         /// The server's id.
         id: String,
@@ -39,7 +42,8 @@ pub enum Command {
         #[command(flatten)]
         operator: Operator,
     },
-    /// Stop servers in order; without ids the whole application, the master last.
+    /// Stop servers in order and for good: they leave the list, and their ids are free; without ids the whole application,
+    /// the master last.
     Stop {
         /// Their ids.
         ids: Vec<String>,
@@ -47,8 +51,10 @@ pub enum Command {
         #[command(flatten)]
         operator: Operator,
     },
-    /// End all servers and the master at once; by force those that don't go within 2 s.
+    /// As stop, but end by force what doesn't go within 2 s; without ids all servers and the master at once.
     Kill {
+        /// Their ids.
+        ids: Vec<String>,
         /// Taken as pomelo's scripts have it. It changes nothing: what doesn't go is always ended by force, and
         /// processes of others never are.
         #[arg(short, long)]

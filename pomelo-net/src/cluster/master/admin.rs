@@ -1,10 +1,11 @@
 //! An operator's connection.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pomelo_core::report::Report;
-use pomelo_core::server::ServerId;
+use pomelo_core::server::{ServerId, ServerInfo};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -170,8 +171,8 @@ impl Admin {
         }
     }
 
-    /// Stops servers and returns when they are down. Others no longer expect them. Without ids it is the whole
-    /// application, the master last.
+    /// Stops servers for good and returns when they are down. Others no longer expect them, they leave the list, and their ids
+    /// are free. Without ids it is the whole application, the master last.
     ///
     /// A server that takes longer than [`drain`](super::MasterLimits::drain) is killed.
     ///
@@ -189,6 +190,23 @@ impl Admin {
         self.order(Request::Kill).await
     }
 
+    /// Ends servers for good: as [`stop`](Self::stop), but one that hasn't stopped after 2 s is killed.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub async fn kill_these(&self, ids: &[String]) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::KillThese { ids: ids.to_vec() }).await
+    }
+
+    /// Starts servers as a servers.json has them, and returns when they are up; those that are up already stay as they are.
+    /// One that the master doesn't know is added.
+    ///
+    /// # Errors
+    /// If the user may not, or the master is of another environment than `env`; then none is started.
+    pub async fn start(&self, env: &str, servers: Vec<Arc<ServerInfo>>) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::Start { env: env.to_owned(), servers }).await
+    }
+
     /// Restarts servers, one after the other: each must be up before the next is stopped, and after one that fails the
     /// others are left as they are. A server that was stopped is started.
     ///
@@ -200,6 +218,9 @@ impl Admin {
 
     /// Adds a server, starts it and returns when it is up: an entry as in servers.json, with its `serverType`. One with
     /// `clusterCount` is several servers.
+    ///
+    /// Others expect it once it is up, which is that those who must have a link to it do. Of one that can't be up nothing is
+    /// left, and its id is free; of a `clusterCount` those that are up stay. A server that is down and never was up is replaced.
     ///
     /// # Errors
     /// If the user may not, or the entry is wrong: what of it; then none is started.

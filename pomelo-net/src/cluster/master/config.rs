@@ -139,6 +139,12 @@ impl Users {
         self.by_name.get(name)
     }
 
+    /// One of them that may do everything, if there is one: the first by name.
+    pub(super) fn any_of_level_1(&self) -> Option<(&str, &Secret)> {
+        let may = self.by_name.iter().filter(|(_, user)| user.level == Level::Everything);
+        may.map(|(name, user)| (name.as_str(), &user.password)).min_by_key(|(name, _)| *name)
+    }
+
     /// One of them, to look; none if there is none.
     pub(super) fn any(&self) -> Option<(&str, &Secret)> {
         self.by_name.iter().next().map(|(name, user)| (name.as_str(), &user.password))

@@ -1,6 +1,6 @@
 //! The registry, and everybody who must hear of its changes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -107,6 +107,9 @@ impl Hub {
                 Event::Stop(link) => self.order(link, Order::Stop),
             }
         }
+        while let Some((server, pid)) = registry.poll_risen() {
+            tracing::info!(%server, pid, "up");
+        }
         drop(registry);
         self.changed.send_replace(());
         changed
@@ -186,32 +189,25 @@ impl Hub {
 
     /// All servers and the master, sorted by type and id, the master first.
     pub(super) async fn list(&self) -> Vec<ServerStatus> {
-        let now = Instant::now();
-        let of_servers = self.look(|registry| {
-            registry.entries().map(|entry| (entry.status(now), entry.link())).collect::<Vec<_>>()
-        });
+        let of_servers = self.look(|registry| registry.statuses(Instant::now()));
         let asked = of_servers.into_iter().map(|(mut status, link)| async move {
             let Some(link) = link else { return status };
             match self.ask(link).await {
                 Some(own) => {
                     status.uptime_ms = Some(own.report.uptime_ms);
                     status.connections = Some(own.report.sessions);
-                    status.missing_links = own.report.missing_links;
                     status.rss_bytes = own.rss_bytes;
                 }
                 // It has a connection, and nobody there who answers.
-                None if status.state == ServerState::Up => status.state = ServerState::Lost,
+                None if status.state != ServerState::Stopping => {
+                    status.state = ServerState::Lost;
+                    status.missing_links.clear();
+                }
                 None => {}
             }
             status
         });
         let mut list = futures::future::join_all(asked).await;
-        let up = list.iter().filter(|server| server.state == ServerState::Up).map(|server| server.id.clone());
-        let up = up.collect::<HashSet<_>>();
-        for server in &mut list {
-            // One that is down has no links, and nobody misses them.
-            server.missing_links.retain(|id| up.contains(id));
-        }
         list.sort_by(|a, b| (&a.server_type, &a.id).cmp(&(&b.server_type, &b.id)));
         list.insert(0, self.own_status());
         list
@@ -230,6 +226,7 @@ impl Hub {
             connections: None,
             state: if *self.ending.borrow() { ServerState::Stopping } else { ServerState::Up },
             missing_links: vec![],
+            trouble: None,
         }
     }
 }

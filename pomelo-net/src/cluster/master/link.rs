@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pomelo_core::cluster::Member;
+use pomelo_core::report::MissingLink;
 use pomelo_core::server::{ServerId, ServerInfo};
 use tokio::net::TcpStream;
 use tokio::sync::broadcast::error::RecvError;
@@ -75,18 +76,19 @@ impl Link {
 
     /// Registers it; false if it was refused.
     async fn register(&mut self, link: LinkId) -> Result<bool, WireError> {
-        let FromServer::Register { member, pid, added } = self.wire.receive_soon().await? else {
+        let registered: FromServer = self.wire.receive_soon().await?;
+        let FromServer::Register { member, pid, added, told, missing_links } = registered else {
             self.refuse(Refusal::of("it did not say what it is")).await?;
             return Ok(false);
         };
-        if let Err(refusal) = self.take(&member, pid, link).await {
+        if let Err(refusal) = self.take(&member, pid, link, Some(&missing_links)).await {
             self.refuse(refusal).await?;
             return Ok(false);
         }
         if self.hub.began.elapsed() < RECOVERY {
-            self.recover(added);
+            self.inherit(added, told.as_deref());
         }
-        tracing::info!(server = %self.id, pid, incarnation = %member.incarnation, "registered");
+        tracing::debug!(server = %self.id, pid, incarnation = %member.incarnation, "registered");
         let expected = self.hub.look(|registry| registry.expected());
         self.wire.send(&ToServer::Expect(expected)).await?;
         self.tell_all_moves().await?;
@@ -94,14 +96,20 @@ impl Link {
     }
 
     /// Gives it the place of its id, unless a process that has it says that it is there.
-    async fn take(&self, member: &Member, pid: u32, link: LinkId) -> Result<(), Refusal> {
+    async fn take(
+        &self,
+        member: &Member,
+        pid: u32,
+        link: LinkId,
+        missing_links: Option<&[MissingLink]>,
+    ) -> Result<(), Refusal> {
         if member.info.id != self.id || *member.info.server_type != *self.server_type {
             return Err(Refusal::of(format!("it came in as {} of type `{}`", self.id, self.server_type)));
         }
         let mut silent = None;
         loop {
             let process = self.from_here.then(|| Process::find(pid, &self.id)).flatten();
-            let newcomer = Newcomer { member, pid, process, link, silent };
+            let newcomer = Newcomer { member, pid, process, link, missing_links, silent };
             match self.hub.change(|registry| registry.register(newcomer, Instant::now())) {
                 Ok(()) => return Ok(()),
                 Err(Denial::Refused(refusal)) => return Err(refusal),
@@ -115,15 +123,11 @@ impl Link {
         }
     }
 
-    fn recover(&self, added: Vec<Arc<ServerInfo>>) {
-        self.hub.change(|registry| {
-            for info in added {
-                let id = info.id.clone();
-                if registry.add(info) {
-                    tracing::info!(server = %id, from = %self.id, "learnt of a server that was added");
-                }
-            }
-        });
+    fn inherit(&self, added: Vec<Arc<ServerInfo>>, told: Option<&[ServerId]>) {
+        let learnt = self.hub.change(|registry| registry.inherit(&self.id, added, told));
+        for server in learnt {
+            tracing::info!(%server, from = %self.id, "learnt of a server that was added");
+        }
     }
 
     /// Says why it can't stay; the log has it once for each reason, however often it comes.
@@ -147,7 +151,7 @@ impl Link {
         let mut heard = tokio::time::Instant::now();
         loop {
             let turn = tokio::select! {
-                message = self.wire.receive() => Turn::Heard(message?),
+                message = self.wire.receive_known() => Turn::Heard(message?),
                 Some(order) = orders.recv() => Turn::Ordered(order),
                 Ok(()) = news.expected.changed() => {
                     Turn::Tell(ToServer::Expect(news.expected.borrow_and_update().to_vec()))
@@ -171,13 +175,19 @@ impl Link {
                                 let _ = answer.send(status);
                             }
                         }
+                        FromServer::Links(missing) => {
+                            let now = Instant::now();
+                            self.hub.change(|registry| registry.say_links(&self.id, link, &missing, now));
+                        }
                         FromServer::Goodbye => {
                             self.hub.change(|registry| registry.goodbye(&self.id, link));
                             return Ok("goodbye");
                         }
                         FromServer::Update(member) | FromServer::Register { member, .. } => {
                             let pid = self.hub.look(|registry| registry.get(&self.id)?.registered_pid());
-                            if let Err(refusal) = self.take(&member, pid.unwrap_or_default(), link).await {
+                            if let Err(refusal) =
+                                self.take(&member, pid.unwrap_or_default(), link, None).await
+                            {
                                 self.refuse(refusal).await?;
                                 return Ok("refused");
                             }

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
+use pomelo_core::report::Report;
 use pomelo_core::server::ServerId;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use super::config::Level;
 use super::hub::Hub;
@@ -45,23 +48,45 @@ async fn answer(
         return wire.send(&ToOperator::Answer { ask, answer }).await;
     }
     tracing::info!(user, ?request, "an operator asks");
-    let ends_master =
-        matches!(&request, Request::Kill) || matches!(&request, Request::Stop { ids } if ids.is_empty());
-    let work = tokio::spawn(perform(hub.clone(), request));
-    tokio::pin!(work);
+    let (mut answered, told) = carry_out(hub.clone(), request);
     let mut beat = tokio::time::interval(BEAT);
     let answer = loop {
         tokio::select! {
-            done = &mut work => break done.unwrap_or_else(|_| Err(Refusal::Invalid("it failed inside".into()))),
+            done = &mut answered => break done.unwrap_or_else(|_| Err(Refusal::Invalid("it failed inside".into()))),
             _ = beat.tick() => wire.send(&ToOperator::Working).await?,
         }
     };
     let sent = wire.send(&ToOperator::Answer { ask, answer }).await;
-    if ends_master {
-        // Only now, so that the operator has the answer.
-        hub.ending.send_replace(true);
-    }
+    drop(told);
     sent
+}
+
+/// An operator has the answer, or is gone.
+type Told = oneshot::Sender<()>;
+
+/// Begins what an operator wants. It is carried out whatever becomes of the operator and of the connection; the end of the
+/// master is a part of it, and comes once the answer is with the operator, or nobody wants it.
+fn carry_out(hub: Arc<Hub>, request: Request) -> (oneshot::Receiver<Result<Answer, Refusal>>, Told) {
+    let ((answer, answered), (told, heard)) = (oneshot::channel(), oneshot::channel());
+    tokio::spawn(async move {
+        let ending = request.ends_master().then(|| Ending(hub.clone()));
+        let done = perform(hub, request).await;
+        if answer.send(done).is_ok() {
+            // An error is what is waited for: the sender is dropped.
+            let _ = heard.await;
+        }
+        drop(ending);
+    });
+    (answered, told)
+}
+
+/// The master ends when this is dropped, also by a panic.
+struct Ending(Arc<Hub>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.ending.send_replace(true);
+    }
 }
 
 /// Does what an operator wants, whose level was checked.
@@ -73,6 +98,8 @@ async fn perform(hub: Arc<Hub>, request: Request) -> Result<Answer, Refusal> {
         Request::Log { id, lines } => log(&hub, &id, lines).await?,
         Request::Stop { ids } => Answer::Outcomes(orders::stop(&hub, &ids).await?),
         Request::Kill => Answer::Outcomes(orders::kill(&hub).await),
+        Request::KillThese { ids } => Answer::Outcomes(orders::kill_these(&hub, &ids).await?),
+        Request::Start { env, servers } => Answer::Outcomes(orders::start(&hub, &env, servers).await?),
         Request::Restart { which } => Answer::Outcomes(orders::restart(&hub, &which).await?),
         Request::Add { entry } => Answer::Outcomes(orders::add(&hub, entry).await?),
     })
@@ -86,7 +113,14 @@ async fn report(hub: &Hub, id: &str) -> Result<Answer, Refusal> {
     let found = hub.look(|registry| registry.get(&id).map(|entry| (entry.link(), entry.state())));
     let (link, state) = found.ok_or_else(|| Refusal::UnknownServer(id.clone()))?;
     let link = link.ok_or_else(|| Refusal::NotUp { id: id.clone(), state })?;
-    hub.ask(link).await.map(|status| Answer::Report(Box::new(status.report))).ok_or(Refusal::NoAnswer(id))
+    let status = hub.ask(link).await.ok_or_else(|| Refusal::NoAnswer(id.clone()))?;
+    // What both ends say, and nothing of servers that are down.
+    let missing_links = hub.look(|registry| {
+        let entry = registry.get(&id)?;
+        Some(registry.missing_links(entry, Instant::now()))
+    });
+    let missing_links = missing_links.unwrap_or_default();
+    Ok(Answer::Report(Box::new(Report { missing_links, ..status.report })))
 }
 
 async fn log(hub: &Hub, id: &str, lines: usize) -> Result<Answer, Refusal> {
@@ -94,7 +128,7 @@ async fn log(hub: &Hub, id: &str, lines: usize) -> Result<Answer, Refusal> {
     // Only names that the master knows become paths.
     let file = if hub.config.id == id {
         logs.of_master()
-    } else if hub.look(|registry| registry.get(id).is_some()) {
+    } else if hub.look(|registry| registry.has_known(id)) {
         logs.of(id)
     } else {
         return Err(Refusal::UnknownServer(id.into()));

@@ -14,10 +14,14 @@ use super::listen::Master;
 use super::setup::MasterSetup;
 use super::status::Outcome;
 use super::table::table;
-use super::{daemon, orders, token};
+use super::troubles::troubles;
+use super::{daemon, join, orders, token};
 
 /// Runs an application with a master: starts the master, one process per server, prints what came of it, and waits until
 /// the process is asked to stop (Ctrl-C, SIGTERM) or an operator wants it to. Then it stops all servers and returns.
+///
+/// With [`only`](MasterSetup::only) some servers, beside a master that runs, that one starts them; then it returns when they
+/// are up, as pomelo's does.
 ///
 /// With [`daemon`](MasterSetup::daemon) it starts itself again in the background, and returns when its servers are up.
 ///
@@ -32,6 +36,9 @@ pub async fn run(setup: MasterSetup) -> Result<()> {
     let wanted = setup.wanted(&MasterConfig::read(&setup.config)?.id)?;
     let tokens = (Tokens::read(&setup.config)?, Tokens::file(&setup.config));
     token::check(&tokens.0, &tokens.1, wanted.iter().map(|info| &**info))?;
+    if join::start(&setup).await? {
+        return Ok(());
+    }
     if setup.daemon {
         return daemon::start(&setup, &wanted).await;
     }
@@ -69,9 +76,12 @@ async fn start_servers(hub: &Arc<Hub>, wanted: &[Arc<ServerInfo>]) {
         say(format_args!("{}", line(&outcome)));
         outcomes.push(outcome);
     }
-    say(format_args!("\n{}\n", table(&hub.list().await)));
-    if let Some(failures) = failures(&outcomes) {
-        say(format_args!("{failures}\n"));
+    let servers = hub.list().await;
+    say(format_args!("\n{}\n", table(&servers)));
+    troubles(&servers).iter().for_each(|trouble| say(format_args!("{trouble}\n")));
+    match failures(&outcomes) {
+        Some(failures) => say(format_args!("{failures}\n")),
+        None => tracing::info!(servers = outcomes.len(), "all servers are up"),
     }
     hub.started.send_replace(Some(outcomes));
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pomelo_core::report::MissingLink;
 use pomelo_core::server::ServerId;
 use serde::{Deserialize, Serialize};
 
@@ -29,18 +30,27 @@ pub struct ServerStatus {
     pub connections: Option<u64>,
     /// What it is doing.
     pub state: ServerState,
-    /// The servers that are up and that it should be linked with, and isn't.
+    /// The links for want of which it is unreachable or partly linked, sorted by the server at their other end.
     #[serde(default)]
-    pub missing_links: Vec<ServerId>,
+    pub missing_links: Vec<MissingLink>,
+    /// Why it is down, if it should not be.
+    #[serde(default)]
+    pub trouble: Option<String>,
 }
 
 impl ServerStatus {
-    /// What it is doing, in words: one that is up and whose links are missing is not just up.
+    /// What it is doing, in words.
     pub fn state_text(&self) -> String {
-        match (self.state, self.missing_links.len()) {
-            (ServerState::Up, 1) => "up, 1 link missing".to_owned(),
-            (ServerState::Up, missing @ 2..) => format!("up, {missing} links missing"),
-            (state, _) => state.to_string(),
+        self.state.to_string()
+    }
+
+    /// Whether somebody should look: it is there and can't be used by all who should, or nothing is heard of it, or it has
+    /// failed. One that nobody has started is down, and well.
+    pub fn is_well(&self) -> bool {
+        match self.state {
+            ServerState::Unreachable | ServerState::PartlyLinked | ServerState::Lost => false,
+            ServerState::Down => self.trouble.is_none(),
+            ServerState::Up | ServerState::Starting | ServerState::Stopping => true,
         }
     }
 }
@@ -51,8 +61,13 @@ impl ServerStatus {
 pub enum ServerState {
     /// Its process was started and has not registered yet.
     Starting,
-    /// It is registered, and its heartbeats come.
+    /// It is registered, its heartbeats come, and all servers that must have a link to it have one.
     Up,
+    /// As up, but links to some of the servers that others reach are missing.
+    #[serde(rename = "partly linked")]
+    PartlyLinked,
+    /// It is registered, its heartbeats come, and no other server has a link to it.
+    Unreachable,
     /// It was asked to stop or said goodbye, and its process has not ended yet.
     Stopping,
     /// There is none.
@@ -66,6 +81,8 @@ impl fmt::Display for ServerState {
         f.pad(match self {
             Self::Starting => "starting",
             Self::Up => "up",
+            Self::PartlyLinked => "partly linked",
+            Self::Unreachable => "unreachable",
             Self::Stopping => "stopping",
             Self::Down => "down",
             Self::Lost => "lost",

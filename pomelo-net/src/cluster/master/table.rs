@@ -56,6 +56,7 @@ mod tests {
             connections: None,
             state,
             missing_links: vec![],
+            trouble: None,
         };
         let servers = [
             server("gate-server-1", None, Some(3014), Some(7), ServerState::Up),

@@ -179,6 +179,10 @@ impl Outlet for TcpOutlet {
         server.port.is_some() || self.0.own().info.port.is_some()
     }
 
+    fn trouble(&self, server: &ServerId) -> Option<String> {
+        self.0.peer(server)?.trouble()
+    }
+
     fn announce(&self, server: Member) {
         let hub = &self.0;
         let before = {

@@ -80,15 +80,21 @@ async fn greet(hub: Arc<Hub>, stream: TcpStream, address: SocketAddr, _permit: O
             }
         }
         Ok(Ok(Caller::Nudge(id, incarnation, mut connection))) => {
-            if let Some(peer) = hub.peer(&id).filter(|peer| hub.dials(&peer.info())) {
-                let answer = match incarnation.is_some_and(|it| peer.is_linked_with_other_than(it)) {
-                    true => Control::Taken,
-                    false => Control::Nudged,
-                };
-                peer.nudged.notify_one();
-                // Who asked may have given up.
-                let _ = connection.say(&answer).await;
-            }
+            let answer = match hub.peer(&id) {
+                Some(peer) if hub.dials(&peer.info()) => {
+                    peer.nudged.notify_one();
+                    match incarnation.is_some_and(|it| peer.is_linked_with_other_than(it)) {
+                        true => Control::Taken,
+                        false => Control::Nudged,
+                    }
+                }
+                // It is expected to dial.
+                Some(_) => return,
+                // A newcomer that no list has yet: where it is nobody here knows.
+                None => Control::Taken,
+            };
+            // Who asked may have given up.
+            let _ = connection.say(&answer).await;
         }
         Ok(Err(error)) => complain(&hub, format_args!("no link: {error}"), address),
         Err(_) => complain(&hub, format_args!("no link: the handshake took too long"), address),

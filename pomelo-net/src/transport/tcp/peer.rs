@@ -44,6 +44,8 @@ struct State {
     supervisor: Option<Supervised>,
     /// What was last said of it in the log.
     said: String,
+    /// Why the last attempt to be linked failed, if it did.
+    trouble: Option<String>,
 }
 
 impl Peer {
@@ -57,6 +59,7 @@ impl Peer {
             gone_at: None,
             supervisor: None,
             said: String::new(),
+            trouble: None,
         };
         Self {
             id: info.id.clone(),
@@ -128,6 +131,7 @@ impl Peer {
         let mut state = self.lock();
         (state.queue, state.up) = (Some(queue), Some(process));
         (state.unlinked_at, state.gone_at) = (None, None);
+        state.trouble = None;
         state.said.clear();
         drop(state);
         self.changed.notify_waiters();
@@ -168,6 +172,16 @@ impl Peer {
             }
             changed.await;
         }
+    }
+
+    /// What came of the last attempt to be linked.
+    pub(super) fn set_trouble(&self, trouble: Option<String>) {
+        self.lock().trouble = trouble;
+    }
+
+    /// Why there is no link, as far as is known.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
     }
 
     /// Whether this was not just said.

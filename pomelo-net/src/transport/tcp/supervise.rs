@@ -71,11 +71,15 @@ fn pauses(options: &TcpOptions) -> impl Iterator<Item = Duration> + use<> {
 async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
     let info = peer.info();
     // It can only dial, and has as long for that.
-    let Some(port) = info.port else { return Attempt::Failed };
+    let Some(port) = info.port else {
+        peer.set_trouble(Some("it has no port, and doesn't come by itself".into()));
+        return Attempt::Failed;
+    };
     let result = match timeout(limit, connect(hub, &info, port, limit)).await {
         Ok(result) => result,
         Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     };
+    peer.set_trouble(result.as_ref().err().map(|error| trouble(error, &info, port)));
     match result {
         Ok(attempt) => attempt,
         Err(GreetError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Attempt::Refused,
@@ -91,6 +95,21 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
             }
             Attempt::Failed
         }
+    }
+}
+
+/// Why there is no link, in an operator's words.
+fn trouble(error: &GreetError, info: &ServerInfo, port: u16) -> String {
+    let at = host::with_port(&info.host, port);
+    match error {
+        GreetError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            format!("connection refused at {at}")
+        }
+        GreetError::Io(error) if error.kind() == io::ErrorKind::TimedOut => format!("no answer from {at}"),
+        GreetError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            format!("what listens at {at} hangs up")
+        }
+        other => format!("{other} (at {at})"),
     }
 }
 

@@ -57,7 +57,8 @@ pub(super) enum Control {
     Goodbye { incarnation: Incarnation },
     /// I shall dial you.
     Nudged,
-    /// I have a link to another process of yours, and won't: dial me, and you hear what becomes of you.
+    /// I have a link to another process of yours, or don't know of you yet, and won't: dial me, and you hear what becomes of
+    /// you.
     Taken,
 }
 

@@ -3,17 +3,30 @@
 use std::time::Duration;
 
 use super::{Done, render};
-use crate::admin::{ServerState, ServerStatus};
+use crate::admin::{ServerState, ServerStatus, troubles};
 use crate::failure::Failure;
 use crate::operator::Operator;
 use crate::table::{self, Side, Tone, cell};
 use crate::units;
 
-/// Shows the servers, in the master's order: itself, then by type and id.
+/// Shows the servers, in the master's order: itself, then by type and id; and what is wrong with them.
 pub async fn run(operator: &Operator) -> Result<Done, Failure> {
     let admin = operator.connect().await?;
     let servers = admin.list().await.map_err(|error| operator.failed(error))?;
-    Ok(render(operator, &servers, || table::render(&servers_table(&servers))).into())
+    let text = render(operator, &servers, || text_of(&servers, &servers_table(&servers)));
+    Ok(Done { text, ok: servers.iter().all(ServerStatus::is_well) })
+}
+
+fn text_of(servers: &[ServerStatus], table: &comfy_table::Table) -> String {
+    let (mut text, troubles) = (table::render(table), troubles(servers));
+    if !troubles.is_empty() {
+        text.push('\n');
+    }
+    for trouble in troubles {
+        text.push_str(&trouble);
+        text.push('\n');
+    }
+    text
 }
 
 const COLUMNS: &[(&str, Side)] = &[
@@ -54,10 +67,11 @@ fn or_dash(value: Option<impl ToString>) -> String {
 
 fn tone_of(server: &ServerStatus) -> Tone {
     match server.state {
-        ServerState::Up if !server.missing_links.is_empty() => Tone::Bad,
         ServerState::Up => Tone::Good,
         ServerState::Starting | ServerState::Stopping => Tone::Busy,
-        ServerState::Down | ServerState::Lost => Tone::Bad,
+        ServerState::PartlyLinked | ServerState::Unreachable | ServerState::Down | ServerState::Lost => {
+            Tone::Bad
+        }
     }
 }
 
@@ -72,23 +86,28 @@ mod tests {
             {"id": "connector-server-1", "serverType": "connector", "host": "127.0.0.1", "port": 4050, "clientPort": 3050,
              "pid": 4242, "uptimeMs": 192_000, "rssBytes": 12_345_678, "connections": 1_234, "state": "up"},
             {"id": "chat-server-2", "serverType": "chat", "host": "10.0.0.7", "port": 6051, "clientPort": null,
-             "pid": null, "uptimeMs": null, "rssBytes": null, "connections": null, "state": "down"},
+             "pid": null, "uptimeMs": null, "rssBytes": null, "connections": null, "state": "down",
+             "trouble": "it ended (exit status: 1); its log is logs/chat-server-2.log"},
             {"id": "chat-server-3", "serverType": "chat", "host": "10.0.0.7", "port": 6052, "clientPort": null, "pid": 7,
-             "uptimeMs": 1_000, "rssBytes": null, "connections": 0, "state": "up", "missingLinks": ["connector-server-1"]},
+             "uptimeMs": 1_000, "rssBytes": null, "connections": 0, "state": "unreachable",
+             "missingLinks": [{"server": "connector-server-1", "forMs": 12_000, "why": "no answer from 10.0.0.7:6052"}]},
         ]))
         .unwrap()
     }
 
     #[test]
-    fn columns_are_aligned_and_what_is_unknown_is_a_dash() {
+    fn columns_are_aligned_what_is_unknown_is_a_dash_and_troubles_follow() {
         let mut table = servers_table(&servers());
         table.force_no_tty();
-        let text = table::render(&table);
+        let text = text_of(&servers(), &table);
         let wanted = "\
 ID                  TYPE       HOST       PORT  CLIENT PORT   PID    UPTIME   MEMORY  CONNECTIONS  STATE
 connector-server-1  connector  127.0.0.1  4050         3050  4242  3 m 12 s  12.3 MB        1,234  up
 chat-server-2       chat       10.0.0.7   6051            -     -         -        -            -  down
-chat-server-3       chat       10.0.0.7   6052            -     7       1 s        -            0  up, 1 link missing
+chat-server-3       chat       10.0.0.7   6052            -     7       1 s        -            0  unreachable
+
+chat-server-2 is down: it ended (exit status: 1); its log is logs/chat-server-2.log
+chat-server-3 has no link to any other server for 12 s: no answer from 10.0.0.7:6052
 ";
         assert_eq!(text, wanted);
     }

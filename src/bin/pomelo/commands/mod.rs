@@ -50,7 +50,7 @@ async fn dispatch(command: Command) -> Result<Done, Failure> {
         Command::Show { id, operator } => show::run(&id, &operator).await,
         Command::Log { id, lines, operator } => log::run(&id, lines, &operator).await,
         Command::Stop { ids, operator } => outcomes::run(Change::Stop(ids), &operator).await,
-        Command::Kill { force: _, operator } => outcomes::run(Change::Kill, &operator).await,
+        Command::Kill { force: _, ids, operator } => outcomes::run(Change::Kill(ids), &operator).await,
         Command::Restart(Restart { ids, server_type, id, operator }) => {
             let ids = ids.into_iter().chain(id).collect();
             outcomes::run(Change::Restart { ids, server_type }, &operator).await

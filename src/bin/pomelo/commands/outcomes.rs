@@ -14,8 +14,8 @@ use crate::table::{self, Tone, cell};
 pub enum Change {
     /// Stop these, or the whole application if it is none.
     Stop(Vec<String>),
-    /// End everything at once.
-    Kill,
+    /// End these at once, or everything if it is none.
+    Kill(Vec<String>),
     /// Restart these, or those of the type, or all but the master.
     Restart {
         /// These.
@@ -43,7 +43,8 @@ pub async fn run(change: Change, operator: &Operator) -> Result<Done, Failure> {
 async fn make(change: Change, admin: &Admin) -> Result<Vec<Outcome>, AdminError> {
     match change {
         Change::Stop(ids) => admin.stop(&ids).await,
-        Change::Kill => admin.kill().await,
+        Change::Kill(ids) if ids.is_empty() => admin.kill().await,
+        Change::Kill(ids) => admin.kill_these(&ids).await,
         Change::Restart { server_type: Some(server_type), .. } => {
             admin.restart(Which::Type(server_type)).await
         }
@@ -64,7 +65,7 @@ fn announce(change: &Change) {
         }
         Change::Stop(ids) => say(format_args!("Closing {}......", ids.join(", "))),
         Change::Restart { .. } => say(format_args!("Restarting one server after the other......")),
-        Change::Kill | Change::Add(_) => {}
+        Change::Kill(_) | Change::Add(_) => {}
     }
 }
 
@@ -72,7 +73,8 @@ fn announce(change: &Change) {
 fn summaries(change: &Change) -> (&'static str, &'static str) {
     match change {
         Change::Stop(_) => ("Stopped.", "These were not stopped"),
-        Change::Kill => ("All the servers have been terminated!", "There may be some servers remained"),
+        Change::Kill(ids) if !ids.is_empty() => ("Killed.", "These were not killed"),
+        Change::Kill(_) => ("All the servers have been terminated!", "There may be some servers remained"),
         Change::Restart { .. } => ("Successfully restart server.", "restart fails server ids"),
         Change::Add(_) => ("Successfully add server.", "These were not added"),
     }
@@ -111,7 +113,7 @@ mod tests {
         table.force_no_tty();
         let wanted = "ok      chat-server-1  down\nfailed  gate-1         still runs as process 4242\n";
         assert_eq!(table::render(&table), wanted);
-        let (done, failed) = summaries(&Change::Kill);
+        let (done, failed) = summaries(&Change::Kill(vec![]));
         let text = text_of(&outcomes(), done, failed);
         assert!(text.ends_with("There may be some servers remained: gate-1\n"), "{text}");
         let text = text_of(&outcomes()[..1], done, failed);

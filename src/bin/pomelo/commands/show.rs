@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use pomelo::core::report::Report;
+use pomelo::core::report::{MissingLink, Report};
 
 use super::{Done, render};
 use crate::failure::Failure;
@@ -11,11 +11,12 @@ use crate::operator::Operator;
 use crate::table::{self, Side, Tone, cell};
 use crate::units;
 
-/// Shows a server's report.
+/// Shows a server's report. A link that is missing is a failure.
 pub async fn run(id: &str, operator: &Operator) -> Result<Done, Failure> {
     let admin = operator.connect().await?;
     let report = admin.report(id).await.map_err(|error| operator.failed(error))?;
-    Ok(render(operator, &report, || text_of(&report, false)).into())
+    let text = render(operator, &report, || text_of(&report, false));
+    Ok(Done { text, ok: report.missing_links.is_empty() })
 }
 
 /// The report as people read it; `plain` is without colours, wherever it goes.
@@ -46,8 +47,6 @@ fn summary(report: &Report) -> comfy_table::Table {
     let dropped = if report.dropped.values().all(|count| *count == 0) { Tone::Plain } else { Tone::Bad };
     let panics = if report.panics == 0 { Tone::Plain } else { Tone::Bad };
     let peers: Vec<_> = report.peers.iter().map(|peer| &**peer).collect();
-    let missing: Vec<_> = report.missing_links.iter().map(|peer| &**peer).collect();
-    let no_link = if missing.is_empty() { Tone::Plain } else { Tone::Bad };
     let rows = [
         (
             "sessions",
@@ -64,10 +63,18 @@ fn summary(report: &Report) -> comfy_table::Table {
         ("calls", format!("{} waiting for an answer", count(report.pending_calls)), Tone::Plain),
         ("dropped", dropped_text(report), dropped),
         ("panics", if report.panics == 0 { "none".into() } else { count(report.panics) }, panics),
-        ("no link to", if missing.is_empty() { "none".into() } else { missing.join(", ") }, no_link),
-        ("peers", if peers.is_empty() { "none".into() } else { peers.join(", ") }, Tone::Plain),
+        ("links", if peers.is_empty() { "none".into() } else { peers.join(", ") }, Tone::Plain),
     ];
+    let missing = report.missing_links.iter().map(|link| ("no link to", missing_text(link), Tone::Bad));
+    let rows = rows.into_iter().chain(missing);
     table::headless(rows.map(|(name, text, tone)| [cell(name, Tone::Plain), cell(text, tone)]))
+}
+
+/// `chat-server-2 for 12 s: connection refused at 10.0.0.9:4050`.
+fn missing_text(link: &MissingLink) -> String {
+    let time = units::uptime(Duration::from_millis(link.for_ms));
+    let why = link.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!("{} for {time}{why}", link.server)
 }
 
 /// `5: slow_client 3, stale_push 2`.
@@ -156,7 +163,7 @@ mod tests {
                  "lastError": {"text": "the store is away:\nconnection refused", "code": 503, "atMs": 1_700_000_000_000u64, "agoMs": 192_000}},
                 {"route": "chat.chatRemote.add", "requests": 40, "errors": 0, "p50Us": 9, "p99Us": 80, "maxUs": 95},
             ],
-            "peers": ["connector-server-1", "gate-server-1"], "missingLinks": ["chat-server-2"],
+            "peers": ["connector-server-1", "gate-server-1"], "missingLinks": [{"server": "chat-server-2", "forMs": 12_000, "why": "no answer from 10.0.0.7:6051"}],
         })
     }
 
@@ -173,8 +180,8 @@ for servers  0 B queued
 calls        2 waiting for an answer
 dropped      5: slow_client 3, stale_push 2
 panics       4
-no link to   chat-server-2
-peers        connector-server-1, gate-server-1
+links        connector-server-1, gate-server-1
+no link to   chat-server-2 for 12 s: no answer from 10.0.0.7:6051
 
 ROUTE                  REQUESTS  ERRORS  REFUSED     P50     P99      MAX
 chat.chatHandler.send    12,345       2        7  120 µs  1.2 ms  30.1 ms
@@ -198,8 +205,7 @@ chat.chatHandler.send  3 m 12 s   503  the store is away: connection refused
         for part in [
             "dropped      nothing\n",
             "panics       none\n",
-            "no link to   none\n",
-            "peers        none\n",
+            "links        none\n",
             "No requests or calls yet.",
         ] {
             assert!(text.contains(part), "{text}");

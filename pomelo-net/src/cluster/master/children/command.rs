@@ -1,6 +1,7 @@
 //! The command line of a server.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use pomelo_core::server::{ServerId, ServerInfo};
 use serde_json::Value;
@@ -17,8 +18,8 @@ pub(super) struct Program {
     /// The directory that it runs in.
     pub(super) dir: String,
     pub(super) ssh_args: Vec<String>,
-    /// The servers of servers.json: others don't find themselves there.
-    pub(super) listed: HashSet<ServerId>,
+    /// The servers of servers.json: others don't find themselves there, or not as they are to be.
+    pub(super) listed: HashMap<ServerId, Arc<ServerInfo>>,
 }
 
 /// A program and its arguments.
@@ -40,7 +41,7 @@ impl Program {
         words.push(self.exe.clone());
         words.extend(self.args.iter().cloned());
         words.extend(["--server-id".to_owned(), info.id.to_string(), "--env".to_owned(), self.env.clone()]);
-        if !self.listed.contains(&info.id) {
+        if self.listed.get(&info.id).is_none_or(|listed| **listed != *info) {
             let entry = serde_json::to_string(info).map_err(|error| error.to_string())?;
             words.extend(["--server-info".to_owned(), entry]);
         }
@@ -119,8 +120,14 @@ mod tests {
             env: "production".into(),
             dir: "/srv/my game".into(),
             ssh_args: vec!["-p".into(), "2222".into()],
-            listed: HashSet::from(["chat-1".into(), "it's; rm -rf $HOME".into()]),
+            listed: HashMap::new(),
         }
+    }
+
+    /// With such a server in its servers.json.
+    fn program_of(entry: &Value) -> Program {
+        let info = Arc::new(server(entry.clone()));
+        Program { listed: HashMap::from([(info.id.clone(), info)]), ..program() }
     }
 
     fn server(entry: Value) -> ServerInfo {
@@ -130,7 +137,8 @@ mod tests {
     #[test]
     fn a_server_here_is_the_program_with_its_id_and_its_own_arguments_last() {
         for args in [json!("--verbose 'a b'"), json!(["--verbose", "a b"])] {
-            let line = program().here(&server(json!({ "id": "chat-1", "args": args }))).unwrap();
+            let entry = json!({ "id": "chat-1", "args": args });
+            let line = program_of(&entry).here(&server(entry)).unwrap();
             assert_eq!(line.program, "/srv/my game/game");
             assert_eq!(line.args, ["--server-id", "chat-1", "--env", "production", "--verbose", "a b"]);
         }
@@ -146,7 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_was_added_gets_its_entry() {
+    fn a_server_that_was_added_or_is_otherwise_than_in_the_file_gets_its_entry() {
+        let (listed, changed) = (json!({ "id": "chat-1", "port": 6 }), json!({ "id": "chat-1", "port": 7 }));
+        let line = program_of(&listed).here(&server(changed.clone())).unwrap();
+        assert_eq!(serde_json::from_str::<ServerInfo>(&line.args[5]).unwrap(), server(changed));
         let added = server(json!({ "id": "chat-9", "serverType": "chat", "port": 7, "area": "x" }));
         let line = program().here(&added).unwrap();
         assert_eq!(line.args[4], "--server-info");
@@ -156,7 +167,8 @@ mod tests {
     #[test]
     fn on_another_host_a_shell_reads_each_word_as_it_was() {
         let id = "it's; rm -rf $HOME";
-        let line = program().there(&server(json!({ "id": id, "host": "10.0.0.7" })), false).unwrap();
+        let entry = json!({ "id": id, "host": "10.0.0.7" });
+        let line = program_of(&entry).there(&server(entry), false).unwrap();
         assert_eq!(line.program, "ssh");
         let (text, before) = line.args.split_last().unwrap();
         assert_eq!(before, ["-p", "2222", "-o", "BatchMode=yes", "--", "10.0.0.7"]);
@@ -171,9 +183,10 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_real_shell_reads_each_word_as_it_was() {
-        let program =
-            Program { exe: "printf".into(), args: vec!["<%s>".into()], dir: "/".into(), ..program() };
-        let server = server(json!({ "id": "it's; rm -rf $HOME", "args": ["`id`\n\\ \"", ""] }));
+        let entry = json!({ "id": "it's; rm -rf $HOME", "args": ["`id`\n\\ \"", ""] });
+        let (exe, args) = ("printf".into(), vec!["<%s>".into()]);
+        let program = Program { exe, args, dir: "/".into(), ..program_of(&entry) };
+        let server = server(entry);
         for with_token in [false, true] {
             let text = program.there(&server, with_token).unwrap().args.pop().unwrap();
             assert_eq!(

@@ -17,6 +17,9 @@ use crate::cluster::master::status::ServerState;
 /// A life that lasted this long was none that fails at once: the next wait is short again.
 const WELL: Duration = Duration::from_secs(60);
 
+/// A port whose process was ended is free by then.
+const PORT_RELEASE: Duration = Duration::from_secs(2);
+
 /// How long to wait before a server is started again: 1 s, twice as long each time, no longer than a minute.
 fn delays() -> ExponentialBackoff {
     ExponentialBuilder::new()
@@ -82,7 +85,9 @@ async fn make_room(hub: &Hub, info: &ServerInfo) -> Result<bool, String> {
     let adopted =
         hub.until(|r| r.get(&info.id).is_some_and(|entry| entry.state() != ServerState::Down).then_some(()));
     tokio::pin!(adopted);
-    let deadline = Instant::now() + hub.children.limits.adopt;
+    let adopt = hub.children.limits.adopt;
+    // All that an earlier master started have found this one by the end of that.
+    let deadline = Instant::now() + adopt.saturating_sub(hub.began.elapsed()).max(adopt.min(PORT_RELEASE));
     while Instant::now() < deadline {
         if timeout(Duration::from_millis(250), &mut adopted).await.is_ok() {
             return Ok(true);
@@ -104,7 +109,7 @@ async fn run(hub: &Hub, info: &ServerInfo) {
     };
     // There is none only after it was waited for.
     let process = Process::new(child.id().unwrap_or_default());
-    tracing::info!(server = %id, pid = process.pid(), "started");
+    tracing::debug!(server = %id, pid = process.pid(), "started");
     hub.change(|registry| registry.started(id, process.clone()));
     let _watched = Watched { hub, id, process: &process };
     let ended = match child.wait().await {

@@ -69,7 +69,7 @@ impl Children {
                 env: setup.config.env.clone(),
                 dir: text(&setup.base_dir)?,
                 ssh_args: setup.ssh_args.clone(),
-                listed: setup.config.servers.iter().map(|info| info.id.clone()).collect(),
+                listed: setup.config.servers.iter().map(|info| (info.id.clone(), info.clone())).collect(),
             },
             token: None,
             master_host: master.host.clone(),
@@ -104,19 +104,33 @@ impl Children {
         place::check_all_ports(&here).await.map_err(|problems| Error::of(ErrorKind::Config, problems))
     }
 
-    /// Keeps a server running from now on. It must be down or a stranger's: a keeper that it had is let go.
-    pub(super) fn keep(&self, hub: &Arc<Hub>, id: &ServerId) {
-        hub.change(|registry| registry.keep(id));
+    /// Keeps a server running from now on. It must be down or a stranger's: a keeper that it had is let go. False if there is
+    /// no such server, or all are to end.
+    pub(super) fn keep(&self, hub: &Arc<Hub>, id: &ServerId) -> bool {
+        if !hub.change(|registry| registry.keep(id)) {
+            return false;
+        }
         let (own, kept) = (hub.clone(), id.clone());
         let keeper = hub.tasks.spawn_guarded("keeper", move || keeper::keep(own.clone(), kept.clone()));
         let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         drop(keepers.insert(id.clone(), keeper));
+        true
     }
 
     /// Lets go of all: their processes go on.
     pub(super) fn let_go(&self) {
         let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         keepers.clear();
+    }
+
+    /// The environment of the servers.
+    pub(super) fn env(&self) -> &str {
+        &self.program.env
+    }
+
+    /// Whether servers.json has a server as that.
+    pub(super) fn is_listed(&self, info: &ServerInfo) -> bool {
+        self.program.listed.get(&info.id).is_some_and(|listed| **listed == *info)
     }
 
     async fn is_here(&self, info: &ServerInfo) -> bool {

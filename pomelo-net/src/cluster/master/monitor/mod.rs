@@ -86,7 +86,15 @@ impl Monitor {
             true => self.servers.clone(),
             false => self.servers.iter().cloned().chain([member.info.clone()]).collect(),
         };
-        let mut watch = Watch { monitor: self, member, watcher, expected, was_reached: true, refused: None };
+        let mut watch = Watch {
+            monitor: self,
+            member,
+            watcher,
+            expected,
+            was_told: false,
+            was_reached: true,
+            refused: None,
+        };
         loop {
             match timeout(FIRST, watch.connect()).await.unwrap_or(Err(LineError::Slow)) {
                 Ok(line) => return Ok((watch, Some(line))),

@@ -7,6 +7,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use pomelo_core::cluster::Member;
 use pomelo_core::discovery::Watcher;
 use pomelo_core::error::{Error, ErrorKind};
+use pomelo_core::report::MissingLink;
 use pomelo_core::server::ServerInfo;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -20,12 +21,17 @@ use super::{FIRST, Monitor, Tell};
 /// The longest wait before the master is tried again: with a list complete in 15 s, it may fail twice.
 const LONGEST: Duration = Duration::from_secs(4);
 
+/// How often to look which links are missing: operators wait for them.
+const LOOK: Duration = Duration::from_millis(250);
+
 pub(super) struct Watch {
     pub(super) monitor: Monitor,
     pub(super) member: Member,
     pub(super) watcher: Arc<dyn Watcher>,
     /// Whom the watcher was told to expect, or will be.
     pub(super) expected: Vec<Arc<ServerInfo>>,
+    /// Whether a master has said so.
+    pub(super) was_told: bool,
     /// Whether there was a master when that was last said in the log.
     pub(super) was_reached: bool,
     /// Why the master refuses this server, if that was the last that was said in the log.
@@ -58,12 +64,14 @@ impl Watch {
 
     /// Connects, and tells the watcher whom to expect.
     pub(super) async fn connect(&mut self) -> Result<Line, LineError> {
-        let is_listed =
-            |info: &&Arc<ServerInfo>| self.monitor.servers.iter().any(|listed| listed.id == info.id);
+        let is_listed = |info: &&Arc<ServerInfo>| self.monitor.servers.contains(info);
+        let ids = || self.expected.iter().map(|info| info.id.clone()).collect();
         let register = FromServer::Register {
             member: self.member.clone(),
             pid: std::process::id(),
             added: self.expected.iter().filter(|info| !is_listed(info)).cloned().collect(),
+            told: self.was_told.then(ids),
+            missing_links: self.watcher.missing_links(),
         };
         let (line, expected) = open(&self.monitor, &self.member.info, register).await?;
         if !std::mem::replace(&mut self.was_reached, true) {
@@ -141,6 +149,7 @@ impl Watch {
 
     fn expect(&mut self, servers: Vec<Arc<ServerInfo>>) {
         self.expected.clone_from(&servers);
+        self.was_told = true;
         self.watcher.expect(servers);
     }
 
@@ -153,14 +162,20 @@ impl Watch {
 
     /// Until the server has left.
     async fn converse(&mut self, line: &mut Line, told: &mut mpsc::Receiver<Tell>) -> Result<(), LineError> {
-        let mut beat = tokio::time::interval(BEAT);
-        let mut heard = Instant::now();
+        let (mut beat, mut look) = (tokio::time::interval(BEAT), tokio::time::interval(LOOK));
+        let (mut heard, mut said) = (Instant::now(), None);
         loop {
             tokio::select! {
-                message = line.receive() => {
+                message = line.receive_known() => {
                     heard = Instant::now();
-                    self.hear(message?, line).await?;
+                    let message = message?;
+                    if matches!(message, ToServer::Expect(_)) {
+                        said = None;
+                        look.reset_immediately();
+                    }
+                    self.hear(message, line).await?;
                 }
+                _ = look.tick() => self.say_links(line, &mut said).await?,
                 tell = told.recv() => match tell {
                     Some(Tell::Update(member)) => {
                         self.member = *member;
@@ -179,6 +194,19 @@ impl Watch {
                 () = sleep_until(heard + SILENCE) => return Err(WireError::Silent.into()),
             }
         }
+    }
+
+    /// Says which links are missing, unless that was `said`.
+    async fn say_links(&self, line: &mut Line, said: &mut Option<Vec<MissingLink>>) -> Result<(), LineError> {
+        let missing = self.watcher.missing_links();
+        let what = |links: &[MissingLink]| -> Vec<_> {
+            links.iter().map(|link| (link.server.clone(), link.why.clone())).collect()
+        };
+        if said.as_deref().map(what) != Some(what(&missing)) {
+            line.send(&FromServer::Links(missing.clone())).await?;
+            *said = Some(missing);
+        }
+        Ok(())
     }
 
     async fn hear(&mut self, message: ToServer, line: &mut Line) -> Result<(), LineError> {

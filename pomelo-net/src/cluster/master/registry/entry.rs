@@ -8,6 +8,7 @@ use pomelo_core::cluster::Member;
 use pomelo_core::server::ServerInfo;
 use pomelo_core::session::Incarnation;
 
+use super::standing::Standing;
 use super::{Event, LinkId};
 use crate::cluster::master::process::Process;
 use crate::cluster::master::status::{ServerState, ServerStatus};
@@ -17,8 +18,9 @@ use crate::cluster::master::wire::server::Occupant;
 #[derive(Debug)]
 pub(in crate::cluster::master) struct Entry {
     pub(in crate::cluster::master) info: Arc<ServerInfo>,
-    /// Whether others are told to expect it; an operator's stop ends that.
-    pub(super) listed: bool,
+    pub(super) standing: Standing,
+    /// Whether the list that others were told last has it.
+    pub(super) was_expected: bool,
     /// Whether it should be running.
     pub(super) keep: bool,
     pub(super) life: Option<Life>,
@@ -48,6 +50,10 @@ pub(super) struct Life {
     pub(super) since: Instant,
     /// When its link was lost, if it has none.
     pub(super) lost: Instant,
+    /// It has said which links are missing since it was told whom to expect.
+    pub(super) has_said_links: bool,
+    /// Those who must have a link to it had one at some time.
+    pub(super) was_up: bool,
 }
 
 impl Life {
@@ -57,10 +63,11 @@ impl Life {
 }
 
 impl Entry {
-    pub(super) fn new(info: Arc<ServerInfo>) -> Self {
+    pub(super) fn new(info: Arc<ServerInfo>, standing: Standing) -> Self {
         Self {
             info,
-            listed: true,
+            standing,
+            was_expected: false,
             keep: true,
             life: None,
             process: None,
@@ -96,8 +103,10 @@ impl Entry {
     pub(super) fn fail(&mut self, why: &str) {
         self.failures += 1;
         self.trouble = Some(why.to_owned());
+        self.standing.failed();
     }
 
+    /// What it is doing, whatever its links are.
     pub(in crate::cluster::master) fn state(&self) -> ServerState {
         match (&self.life, &self.process) {
             (None, None) => ServerState::Down,
@@ -107,6 +116,24 @@ impl Entry {
             (Some(_), _) if self.leaving => ServerState::Stopping,
             (Some(_), _) => ServerState::Up,
         }
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        self.state() == ServerState::Up
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.state() == ServerState::Down
+    }
+
+    /// Whether an operator wants it to end for good.
+    pub(in crate::cluster::master) fn is_stopped(&self) -> bool {
+        self.standing.is_stopped()
+    }
+
+    /// Whether there is to be a link between two servers: one of them needs a port.
+    pub(super) fn can_be_linked_with(&self, other: &Self) -> bool {
+        self.info.id != other.info.id && (self.info.port.is_some() || other.info.port.is_some())
     }
 
     /// Whether it should run.
@@ -154,7 +181,7 @@ impl Entry {
         (self.failures, self.trouble.as_deref())
     }
 
-    pub(in crate::cluster::master) fn status(&self, now: Instant) -> ServerStatus {
+    pub(super) fn status(&self, now: Instant) -> ServerStatus {
         let since = self.life.as_ref().map(|life| now.saturating_duration_since(life.since).as_millis());
         ServerStatus {
             id: self.info.id.clone(),
@@ -168,6 +195,7 @@ impl Entry {
             connections: None,
             state: self.state(),
             missing_links: vec![],
+            trouble: self.trouble.clone().filter(|_| self.is_down()),
         }
     }
 }

@@ -1,14 +1,28 @@
-//! Which servers there should be, and what is known of each: no sockets, no clock, no processes.
+//! The registry: which servers there should be, and what is known of each (no sockets, no clock, no processes).
+//!
+//! | file | noun |
+//! |---|---|
+//! | `standing` | whether a server is expected, may be replaced, or is forgotten: the state machine |
+//! | `entry` | what is known of one server |
+//! | `newcomer` | a process that wants the place of an id |
+//! | `gaps`, `reach` | links that are missing, and which servers are up though |
+//! | `heritage` | what a new master learns from the servers of the one before |
+//! | `event` | what others must be told of a change |
 
 mod entry;
 mod event;
+mod gaps;
+mod heritage;
 mod newcomer;
+mod reach;
+mod standing;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use pomelo_core::cluster::Member;
+use pomelo_core::report::MissingLink;
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
 
@@ -17,28 +31,50 @@ pub(super) use event::{Event, LinkId};
 pub(super) use newcomer::{Denial, Newcomer};
 
 use super::process::Process;
-use super::status::ServerState;
 use super::wire::server::Refusal;
 use entry::Life;
+use gaps::Gaps;
+use standing::Standing;
 
 /// More servers than this are a mistake: each is told of all others.
 const MOST_SERVERS: usize = 20_000;
+
+/// So many ids of servers that are no more are kept, since their logs may be of use.
+const MOST_FORMER: usize = 1_000;
 
 /// The servers, by id.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     servers: BTreeMap<ServerId, Entry>,
+    /// What servers.json says.
+    configured: BTreeMap<ServerId, Arc<ServerInfo>>,
+    /// Servers that were taken out.
+    former: BTreeSet<ServerId>,
+    gaps: Gaps,
+    /// Servers that are there and were not up yet.
+    rising: BTreeSet<ServerId>,
+    /// Servers that are up for the first time in their life, and of which nobody was told.
+    risen: VecDeque<(ServerId, u32)>,
+    /// All are to end, and none is started any more.
+    is_closing: bool,
     events: VecDeque<Event>,
 }
 
 impl Registry {
-    /// Expects these servers.
+    /// Expects these servers, of the configuration.
     pub(super) fn new(servers: impl IntoIterator<Item = Arc<ServerInfo>>) -> Self {
         let mut registry = Self::default();
         for info in servers {
-            registry.servers.insert(info.id.clone(), Entry::new(info));
+            registry.configured.insert(info.id.clone(), info.clone());
+            registry.insert(info, Standing::configured());
         }
+        registry.events.clear();
         registry
+    }
+
+    /// The next server that is up for the first time in its life, and its pid.
+    pub(super) fn poll_risen(&mut self) -> Option<(ServerId, u32)> {
+        self.risen.pop_front()
     }
 
     /// The next thing that others must be told.
@@ -54,9 +90,20 @@ impl Registry {
         self.servers.values()
     }
 
+    /// Whether the configuration has a server of that id, or there is or was one.
+    pub(super) fn has_known(&self, id: &str) -> bool {
+        self.is_known(id) || self.former.contains(id)
+    }
+
+    /// Whether there is a server of that id, or the configuration has one.
+    pub(super) fn is_known(&self, id: &str) -> bool {
+        self.servers.contains_key(id) || self.configured.contains_key(id)
+    }
+
     /// The servers that are to be expected, sorted by id.
     pub(super) fn expected(&self) -> Vec<Arc<ServerInfo>> {
-        self.entries().filter(|entry| entry.listed).map(|entry| entry.info.clone()).collect()
+        let expected = self.entries().filter(|entry| entry.standing.is_expected());
+        expected.map(|entry| entry.info.clone()).collect()
     }
 
     /// The last life of each server that is over.
@@ -69,33 +116,113 @@ impl Registry {
         self.entries().filter_map(Entry::portless).collect()
     }
 
-    /// Expects one server more; false if there is one of that id, or no room.
-    pub(super) fn add(&mut self, info: Arc<ServerInfo>) -> bool {
-        if self.servers.len() >= MOST_SERVERS || self.servers.contains_key(&info.id) {
-            return false;
-        }
-        self.servers.insert(info.id.clone(), Entry::new(info));
-        self.events.push_back(Event::Expected);
-        true
+    fn insert(&mut self, info: Arc<ServerInfo>, standing: Standing) {
+        let id = info.id.clone();
+        self.former.remove(&id);
+        self.servers.insert(id.clone(), Entry::new(info, standing));
+        self.settle(&id);
     }
 
-    /// The server should run, and be expected.
-    pub(super) fn keep(&mut self, id: &str) {
-        if let Some(entry) = self.servers.get_mut(id) {
-            entry.keep = true;
-            if !std::mem::replace(&mut entry.listed, true) {
-                self.events.push_back(Event::Expected);
-            }
+    /// Whether an operator may add a server of that id: there is none, or one that is down and was never up.
+    pub(super) fn may_add(&self, id: &str) -> bool {
+        let replaceable = |entry: &Entry| entry.is_down() && entry.standing.may_be_replaced();
+        self.get(id).map_or(self.servers.len() < MOST_SERVERS, replaceable)
+    }
+
+    /// An operator adds a server. Others expect it when it is up. False if there is one of that id, or no room.
+    pub(super) fn add(&mut self, info: Arc<ServerInfo>) -> bool {
+        let may = !self.is_closing && self.may_add(&info.id);
+        if may {
+            self.insert(info, Standing::added());
         }
+        may
+    }
+
+    /// The server should run; false if there is none of that id, or all are to end.
+    pub(super) fn keep(&mut self, id: &str) -> bool {
+        if self.is_closing {
+            return false;
+        }
+        if !self.servers.contains_key(id)
+            && let Some(info) = self.configured.get(id)
+        {
+            self.insert(info.clone(), Standing::configured_candidate());
+        }
+        let Some(entry) = self.servers.get_mut(id) else { return false };
+        entry.keep = true;
+        entry.standing.wanted();
+        true
     }
 
     /// The server should end, for good or to be started again.
     pub(super) fn dismiss(&mut self, id: &str, for_good: bool) {
         if let Some(entry) = self.servers.get_mut(id) {
             entry.keep = false;
-            entry.leaving = entry.state() != ServerState::Down;
-            if for_good && std::mem::replace(&mut entry.listed, false) {
+            entry.leaving = !entry.is_down();
+            if for_good {
+                entry.standing.stopped();
+            }
+            self.settle(id);
+        }
+    }
+
+    /// All servers should end, and none be started any more; returns them.
+    pub(super) fn close(&mut self) -> Vec<Arc<ServerInfo>> {
+        self.is_closing = true;
+        let servers: Vec<_> = self.entries().map(|entry| entry.info.clone()).collect();
+        servers.iter().for_each(|info| self.dismiss(&info.id, false));
+        servers
+    }
+
+    /// The server took too long to be up: it isn't waited for any more, and not expected if it never was up.
+    pub(super) fn give_up(&mut self, id: &str) {
+        if let Some(entry) = self.servers.get_mut(id) {
+            entry.standing.failed();
+            self.settle(id);
+        }
+    }
+
+    /// Draws the conclusions of a change of that server: what is up, what is forgotten, and what others must be told.
+    fn settle(&mut self, id: &str) {
+        let Some(entry) = self.servers.get(id) else { return };
+        let (id, lives) = (entry.info.id.clone(), entry.life.is_some());
+        if !lives {
+            self.gaps.forget(&id);
+        }
+        match entry.life.as_ref().is_some_and(|life| !life.was_up) {
+            true => self.rising.insert(id.clone()),
+            false => self.rising.remove(&id),
+        };
+        self.raise();
+        let Some(entry) = self.servers.get_mut(&id) else { return };
+        let is_forgotten = entry.is_down() && entry.standing.ends_when_down();
+        let is_expected = entry.standing.is_expected() && !is_forgotten;
+        if std::mem::replace(&mut entry.was_expected, is_expected) != is_expected {
+            self.events.push_back(Event::Expected);
+        }
+        if is_forgotten {
+            self.servers.remove(&id);
+            if self.former.len() >= MOST_FORMER {
+                self.former.pop_first();
+            }
+            self.former.insert(id);
+        }
+    }
+
+    /// Looks which of those that are there are up now.
+    fn raise(&mut self) {
+        let is_up = |id: &&ServerId| self.servers.get(*id).is_some_and(|entry| self.is_reached(entry));
+        let risen: Vec<_> = self.rising.iter().filter(is_up).cloned().collect();
+        for id in risen {
+            self.rising.remove(&id);
+            let Some(entry) = self.servers.get_mut(&id) else { continue };
+            entry.standing.up();
+            if !std::mem::replace(&mut entry.was_expected, entry.standing.is_expected()) {
                 self.events.push_back(Event::Expected);
+            }
+            if let Some(life) = &mut entry.life {
+                life.was_up = true;
+                self.risen.push_back((id, life.pid));
             }
         }
     }
@@ -108,9 +235,13 @@ impl Registry {
     /// Why it can't have the place, or who must be asked first.
     pub(super) fn register(&mut self, newcomer: Newcomer<'_>, now: Instant) -> Result<(), Denial> {
         self.check(&newcomer)?;
-        let Newcomer { member, pid, process, link, .. } = newcomer;
+        let Newcomer { member, pid, process, link, missing_links, .. } = newcomer;
         let (id, incarnation) = (&member.info.id, member.incarnation);
         let Some(entry) = self.servers.get_mut(id) else { return Ok(()) };
+        let before = entry.life.as_ref().filter(|life| life.incarnation == incarnation);
+        let (was_up, same_link) =
+            before.map_or((false, false), |life| (life.was_up, life.link == Some(link)));
+        let has_said_links = same_link && before.is_some_and(|life| life.has_said_links);
         match &entry.life {
             Some(life) if incarnation == life.incarnation => {
                 let older = life.link.filter(|old| *old != link);
@@ -134,15 +265,34 @@ impl Registry {
             entry.info = member.info.clone();
             self.events.push_back(Event::Expected);
         }
-        let member = member.clone();
-        entry.life = Some(Life { member, incarnation, pid, link: Some(link), since: now, lost: now });
-        entry.tell_up(&mut self.events);
+        let (member, link, lost) = (member.clone(), Some(link), now);
+        let life = Life { member, incarnation, pid, link, since: now, lost, has_said_links, was_up };
+        entry.life = Some(life);
         entry.process = process.or_else(|| entry.process.take());
         (entry.trouble, entry.refused) = (None, None);
-        if !entry.leaving {
-            self.keep(id);
+        if !entry.leaving && !self.keep(id) {
+            // All are to end.
+            self.dismiss(id, false);
+            self.events.extend(link.map(Event::Stop));
+        }
+        if let Some(missing) = missing_links {
+            self.gaps.say(id, missing, now);
+        }
+        self.settle(id);
+        if let Some(entry) = self.servers.get(id) {
+            entry.tell_up(&mut self.events);
         }
         Ok(())
+    }
+
+    /// A server says which links it hasn't, now that it knows whom to expect.
+    pub(super) fn say_links(&mut self, id: &ServerId, link: LinkId, missing: &[MissingLink], now: Instant) {
+        let life = self.servers.get_mut(id).and_then(|entry| entry.life.as_mut());
+        if let Some(life) = life.filter(|life| life.link == Some(link)) {
+            life.has_said_links = true;
+            self.gaps.say(id, missing, now);
+            self.settle(id);
+        }
     }
 
     /// Whether a newcomer can have the place.
@@ -150,8 +300,13 @@ impl Registry {
         let Newcomer { member, link, silent, .. } = newcomer;
         let (id, incarnation) = (&member.info.id, member.incarnation);
         let refused = |refusal| Err(Denial::Refused(refusal));
-        if !self.servers.contains_key(id) && !self.add(member.info.clone()) {
-            return refused(Refusal::of(format!("there are {MOST_SERVERS} servers already")));
+        if !self.servers.contains_key(id) {
+            if self.servers.len() >= MOST_SERVERS {
+                return refused(Refusal::of(format!("there are {MOST_SERVERS} servers already")));
+            }
+            // Settled when it is registered, or it would be forgotten as one that is down.
+            self.former.remove(id);
+            self.servers.insert(id.clone(), Entry::new(member.info.clone(), Standing::come()));
         }
         let Some(entry) = self.servers.get(id) else { return Ok(()) };
         if entry.info.server_type != member.info.server_type {
@@ -186,6 +341,7 @@ impl Registry {
             life.link = None;
             life.lost = now;
             entry.tell_up(&mut self.events);
+            self.settle(id);
         }
     }
 
@@ -196,6 +352,7 @@ impl Registry {
         {
             entry.leaving = true;
             entry.end_life(&mut self.events);
+            self.settle(id);
         }
     }
 
@@ -222,6 +379,7 @@ impl Registry {
         if entry.keep && entry.life.is_none() {
             entry.fail(why);
         }
+        self.settle(id);
     }
 
     /// A life of which nothing is heard turns out to be over, on another host.
@@ -233,6 +391,7 @@ impl Registry {
             if entry.keep {
                 entry.fail("nothing is heard of it, and its port refuses");
             }
+            self.settle(id);
         }
     }
 
@@ -247,6 +406,7 @@ impl Registry {
     pub(super) fn failed(&mut self, id: &str, why: &str) {
         if let Some(entry) = self.servers.get_mut(id) {
             entry.fail(why);
+            self.settle(id);
         }
     }
 }

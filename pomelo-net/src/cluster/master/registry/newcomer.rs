@@ -1,6 +1,7 @@
 //! A process that wants the place of an id, and why it doesn't get it.
 
 use pomelo_core::cluster::Member;
+use pomelo_core::report::MissingLink;
 use pomelo_core::session::Incarnation;
 
 use super::LinkId;
@@ -15,6 +16,8 @@ pub(in crate::cluster::master) struct Newcomer<'a> {
     /// Its process, if that is on this host.
     pub(in crate::cluster::master) process: Option<Process>,
     pub(in crate::cluster::master) link: LinkId,
+    /// The links that it says are missing, if it says so.
+    pub(in crate::cluster::master) missing_links: Option<&'a [MissingLink]>,
     /// The process that has the place, if that was asked and did not answer.
     pub(in crate::cluster::master) silent: Option<Incarnation>,
 }

@@ -1,5 +1,8 @@
 //! Frames between a master and those who talk to it: JSON, each with its length in front.
 //!
+//! Whoever is in is of the same version of the login. Within one, messages only get fields that may be missing, and kinds that
+//! the other side may not know: these are skipped.
+//!
 //! | file | noun |
 //! |---|---|
 //! | `login` | both sides prove who they are |
@@ -75,6 +78,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) async fn receive<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
         let frame = self.framed.next().await.ok_or(WireError::Closed)??;
         Ok(serde_json::from_slice(&frame)?)
+    }
+
+    /// As [`receive`](Self::receive), but skips what can't be read: a later version of the other side may say it.
+    pub(super) async fn receive_known<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
+        loop {
+            match self.receive().await {
+                Err(WireError::Format(error)) => tracing::debug!(%error, "a message is skipped"),
+                received => return received,
+            }
+        }
     }
 
     /// As [`receive`](Self::receive), but for no longer than [`SILENCE`].

@@ -1,7 +1,9 @@
 //! What an operator asks, and what the master answers.
 
+use std::sync::Arc;
+
 use pomelo_core::report::Report;
-use pomelo_core::server::ServerId;
+use pomelo_core::server::{ServerId, ServerInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -32,6 +34,14 @@ pub(in crate::cluster::master) enum Request {
         ids: Vec<String>,
     },
     Kill,
+    KillThese {
+        ids: Vec<String>,
+    },
+    /// Servers as somebody's servers.json has them, of that environment.
+    Start {
+        env: String,
+        servers: Vec<Arc<ServerInfo>>,
+    },
     Restart {
         which: Which,
     },
@@ -45,8 +55,18 @@ impl Request {
     pub(in crate::cluster::master) fn level(&self) -> Level {
         match self {
             Self::List | Self::Started | Self::Report { .. } | Self::Log { .. } => Level::Look,
-            Self::Stop { .. } | Self::Kill | Self::Restart { .. } | Self::Add { .. } => Level::Everything,
+            Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Kill
+            | Self::KillThese { .. }
+            | Self::Restart { .. }
+            | Self::Add { .. } => Level::Everything,
         }
+    }
+
+    /// Whether the master is to end when it is carried out.
+    pub(in crate::cluster::master) fn ends_master(&self) -> bool {
+        matches!(self, Self::Kill) || matches!(self, Self::Stop { ids } if ids.is_empty())
     }
 }
 
@@ -104,6 +124,8 @@ mod tests {
         for request in [
             Request::Stop { ids: vec![] },
             Request::Kill,
+            Request::KillThese { ids: vec![id()] },
+            Request::Start { env: "development".into(), servers: vec![] },
             Request::Restart { which: Which::Type("chat".into()) },
             Request::Add { entry: Map::new() },
         ] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pomelo_core::cluster::Member;
-use pomelo_core::report::Report;
+use pomelo_core::report::{MissingLink, Report};
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
 use pomelo_core::transport::Refused;
@@ -16,9 +16,15 @@ pub(in crate::cluster::master) enum FromServer {
     Register {
         member: Member,
         pid: u32,
-        /// Servers that an earlier master told it to expect and servers.json doesn't name: a master that is new would
+        /// Servers that an earlier master told it to expect and servers.json doesn't name, or has otherwise: a master that is new would
         /// not know them before they have registered too.
         added: Vec<Arc<ServerInfo>>,
+        /// All that the last master told it to expect, if one did.
+        #[serde(default)]
+        told: Option<Vec<ServerId>>,
+        /// The links that it should have and hasn't, as far as it knows whom to expect.
+        #[serde(default)]
+        missing_links: Vec<MissingLink>,
     },
     /// It is another incarnation now, or something else of it changed.
     Update(Member),
@@ -26,6 +32,8 @@ pub(in crate::cluster::master) enum FromServer {
     Beat,
     /// The answer to the [`ToServer::Ask`] of that number.
     Status { ask: u64, status: Status },
+    /// The links that it should have and hasn't. It says so once it was told whom to expect, each time, and when it is otherwise.
+    Links(Vec<MissingLink>),
     /// This life of it is over.
     Goodbye,
 }

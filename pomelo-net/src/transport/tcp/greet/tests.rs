@@ -15,6 +15,7 @@ fn member(id: &str) -> Member {
         methods: Arc::default(),
         encodings: vec![],
         leaving: false,
+        newcomer: false,
     }
 }
 
