@@ -73,10 +73,19 @@ export class ChatCluster {
     );
   }
 
-  /** What `pomelo list` says, by id; nothing if the master doesn't answer. */
+  /** What `pomelo list` says, by id, also when something is wrong; nothing if the master doesn't answer. */
   async list() {
-    const { code, stdout } = await this.tool('list');
-    return code === 0 ? new Map(JSON.parse(stdout).map(server => [server.id, server])) : new Map();
+    const { stdout } = await this.tool('list');
+    return new Map(stdout ? JSON.parse(stdout).map(server => [server.id, server]) : []);
+  }
+
+  /** Runs the tool, and kills it as soon as `begun` holds. */
+  async toolKilledWhen(begun, ...args) {
+    const process_ = spawn(this.#programs.tool, [...args, '-P', String(this.#masterPort)], { stdio: 'ignore' });
+    const ended = new Promise(resolve => process_.on('exit', (code, signal) => resolve(code ?? signal)).on('error', resolve));
+    await begun();
+    process_.kill('SIGKILL');
+    return ended;
   }
 
   /** Sends a signal to the process of a server. */

@@ -47,8 +47,10 @@ const allUp = (cluster, count, ms = SOON_MS) =>
     return list.size === count && [...list.values()].every(({ state }) => state === 'up') && list;
   }, ms);
 
+/** Stops the application by a tool that is killed on the way. */
 async function stop(cluster, what) {
-  checks.equal(`${what}: pomelo stop is done`, (await cluster.tool('stop')).code, 0);
+  const begun = () => checks.until('the stop to begin', async () => [...(await cluster.list()).values()].some(({ state }) => state === 'stopping'), SOON_MS);
+  checks.equal(`${what}: pomelo stop is killed before it is done`, await cluster.toolKilledWhen(begun, 'stop'), 'SIGKILL');
   checks.equal(`${what}: start ends with 0`, await checks.within('the end of start', cluster.ended, SOON_MS), 0);
   checks.equal(`${what}: no process is left`, cluster.processes(), []);
 }
@@ -134,6 +136,28 @@ async function killMaster(cluster) {
   crowd.connectedSince('the master dies and comes back', now);
 }
 
+/** Commands to add a server that must fail, and change nothing. */
+async function failedAdds(cluster) {
+  const what = 'a server that can’t be added';
+  const before = await cluster.list();
+  const now = crowd.now();
+  const port = await freePort();
+  const entry = (id, type, host, port) => [`id=${id}`, `serverType=${type}`, `host=${host}`, `port=${port}`];
+  const wrong = {
+    'its port is a connector’s': entry('chat-server-4', 'chat', '127.0.0.1', before.get('connector-server-1').port),
+    'there is no such type': entry('chat-server-4', 'chatt', '127.0.0.1', port),
+    'there is no such host': entry('chat-server-4', 'chat', 'no-such-host.invalid', port),
+    'one of a cluster has the port of a connector': ['clusterCount=1', 'serverType=chat', 'host=127.0.0.1', `port=${before.get('connector-server-1').port}++`],
+  };
+  for (const [why, words] of Object.entries(wrong)) {
+    const { code, stdout } = await cluster.tool('add', ...words);
+    checks.check(`${what}, since ${why}: the command fails and says why`, code === 1 && JSON.parse(stdout).every(({ ok, message }) => !ok && message), { code, stdout });
+    checks.equal(`${what}, since ${why}: the list is as before`, [...(await cluster.list()).keys()], [...before.keys()]);
+  }
+  await crowd.wellSince(what, now);
+  crowd.undisturbedSince(what, now);
+}
+
 async function addChat(cluster) {
   const what = 'a chat server is added';
   const now = crowd.now();
@@ -204,6 +228,7 @@ async function stopChat(cluster) {
   await crowd.chats(`${what}: all rooms chat`);
   await crowd.answeredSince(what, now);
   crowd.connectedSince(what, now);
+  checks.check(`${what}: it is in no list`, !(await cluster.list()).has('chat-server-4'));
 }
 
 async function failures() {
@@ -212,7 +237,7 @@ async function failures() {
   await crowd.login(cluster.gatePort);
   crowd.talk();
   await crowd.calm('at first');
-  for (const scenario of [killChat, killMaster, addChat, killConnector, suspendConnector, restartChats, stopChat]) {
+  for (const scenario of [failedAdds, killChat, killMaster, addChat, killConnector, suspendConnector, restartChats, stopChat]) {
     await scenario(cluster);
     await crowd.calm('after that');
   }

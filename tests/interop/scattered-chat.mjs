@@ -134,10 +134,10 @@ export class ScatteredChat {
     );
   }
 
-  /** The state of each server as `pomelo list` says it, by id; nothing if the master doesn't answer. */
+  /** The state of each server as `pomelo list` says it, by id, also when something is wrong; nothing if the master doesn't answer. */
   async list() {
-    const { code, stdout } = await this.tool('list');
-    return new Map(code === 0 ? JSON.parse(stdout).map(({ id, state }) => [id, state]) : []);
+    const { stdout } = await this.tool('list');
+    return new Map(stdout ? JSON.parse(stdout).map(({ id, state }) => [id, state]) : []);
   }
 
   /** Leaves no byte free where the logs are. */

@@ -60,9 +60,19 @@ async function cutFor(ms, some, others) {
   hosts.heal();
 }
 
+/** What `pomelo list` says of the servers while lines have been cut for a while, if there is a master. */
+async function listedWhile(cut) {
+  const listed = world.hasMaster ? sleep(6_500).then(() => world.list()) : undefined;
+  await cut;
+  return listed;
+}
+
+/** Whether these servers were in such a state, and all others up. */
+const isListed = (states, state, ids) => world.ids.every(id => states.get(id) === (ids.includes(id) ? state : 'up'));
+
 async function gateCutOff() {
   const now = sinceNow();
-  await cutFor(8_000, [GATE], CONNECTORS);
+  const states = await listedWhile(cutFor(8_000, [GATE], CONNECTORS));
   const { text, inTime } = await completion(HEAL_MS);
   const lost = village.lost(now);
   verdict('a', 'the gate is cut off from all connectors for 8 s', `${lost.length} of ${USERS} clients lost, ${text}`, {
@@ -71,13 +81,14 @@ async function gateCutOff() {
     'every message is taken': village.refused(now) === 0,
     'all is complete in time': inTime,
     'no server begins anew': livesLost() === now.livesLost,
+    'list says that the gate and connectors are partly linked': !states || isListed(states, 'partly linked', [GATE, ...CONNECTORS]),
   });
 }
 
 async function connectorCutOff() {
   const now = sinceNow();
   const [id] = CONNECTORS;
-  await cutFor(8_000, [id], world.ids);
+  const states = await listedWhile(cutFor(8_000, [id], world.ids));
   const { text, inTime } = await completion(HEAL_MS);
   const theirs = village.lost(now, user => user.connector === id);
   const others = village.lost(now, user => user.connector !== id);
@@ -88,6 +99,7 @@ async function connectorCutOff() {
     'nobody else seems to come or go': village.moves(now, user => user.connector !== id) === 0,
     'all is complete in time': inTime,
     'no server begins anew': livesLost() === now.livesLost,
+    'list says that nobody reaches it, and blames nobody else': !states || isListed(states, 'unreachable', [id]),
   });
 }
 
