@@ -201,11 +201,11 @@ async fn a_discovery_that_has_another_process_of_the_id_is_asked_again_and_then_
 async fn a_discovery_that_knows_a_later_process_is_told_of_a_later_one_still() {
     let first = Arc::new(std::sync::OnceLock::new());
     let known = first.clone();
-    let running = start_at(move |_, own| {
+    let running = soon(start_at(move |_, own| {
         // A process an hour ahead, for as long as it takes to tell of a later one.
         let later = *known.get_or_init(|| an_hour_after(own.incarnation));
         (own.incarnation <= later).then_some(Refused::Superseded(later))
-    })
+    }))
     .await
     .unwrap();
     assert!(running.app("chat-2").unwrap().report().incarnation > *first.get().unwrap());

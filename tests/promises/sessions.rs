@@ -1,5 +1,6 @@
 //! Sessions whose messages, changes and ends meet each other.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,9 +155,11 @@ async fn a_push_is_confirmed_after_every_message_that_left_with_an_older_snapsho
     let (runtime, log) = (tokio::runtime::Handle::current(), world.log.clone());
     let push_meanwhile = move || {
         let (chat, session, log) = (chat.clone(), session.clone(), log.clone());
-        let pushing = runtime.spawn(async move {
+        let runtime = runtime.clone();
+        // In another thread: what this one spawned might wait until it is free.
+        let pushing = std::thread::spawn(move || {
             let set = chat.rpc.chat.chat_remote.set(to("chat-1"), "connector-1", session, 7);
-            set.await.unwrap();
+            runtime.block_on(set.into_future()).unwrap();
             log.note("pushed");
         });
         // As long as the message is being sent.
