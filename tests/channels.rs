@@ -1,18 +1,14 @@
 //! What channels promise: pomelo's facts, and where we promise more.
 
+#[path = "support/faulty.rs"]
+mod faulty;
 mod support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use futures::future::BoxFuture;
+use faulty::{Fault, Faulty};
 use pomelo::channel::{Channel, ChannelGuard, Channels, Recipient};
 use pomelo::core::app::{Builder, Running};
-use pomelo::core::cluster::Member;
-use pomelo::core::envelope::Envelope;
-use pomelo::core::server::{ServerId, ServerInfo};
-use pomelo::core::session::Incarnation;
-use pomelo::core::transport::{Inbox, Outlet, Transport, Unsent};
 use pomelo::net::transport::Memory;
 use pomelo::{Error, ErrorKind, Event, Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
@@ -254,57 +250,6 @@ async fn a_hundred_thousand_leave_a_channel_one_by_one() {
     running.stop().await;
 }
 
-/// A transport that counts what the room server sends.
-#[derive(Default)]
-struct Counting {
-    memory: Memory,
-    sent: Arc<AtomicUsize>,
-}
-
-struct CountingOutlet {
-    outlet: Arc<dyn Outlet>,
-    sent: Arc<AtomicUsize>,
-    counts: bool,
-}
-
-impl Transport for Counting {
-    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>> {
-        Box::pin(async move {
-            let (sent, counts) = (self.sent.clone(), server.info.id == *"room-1");
-            let outlet = self.memory.bind(server, inbox).await?;
-            let outlet: Arc<dyn Outlet> = Arc::new(CountingOutlet { outlet, sent, counts });
-            Ok(outlet)
-        })
-    }
-}
-
-impl Outlet for CountingOutlet {
-    fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
-        self.sent.fetch_add(usize::from(self.counts), Ordering::SeqCst);
-        self.outlet.send(to, envelope)
-    }
-
-    fn expect(&self, servers: &[Arc<ServerInfo>]) {
-        self.outlet.expect(servers);
-    }
-
-    fn announce(&self, server: Member) {
-        self.outlet.announce(server);
-    }
-
-    fn cut(&self, server: &ServerId, incarnation: Incarnation) {
-        self.outlet.cut(server, incarnation);
-    }
-
-    fn queued_bytes(&self) -> usize {
-        self.outlet.queued_bytes()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.outlet.close()
-    }
-}
-
 #[tokio::test]
 async fn a_push_to_one_member_keeps_the_channels_order_and_is_refused_for_others() {
     let running = start().await;
@@ -327,16 +272,17 @@ async fn a_push_to_one_member_keeps_the_channels_order_and_is_refused_for_others
 
 #[tokio::test]
 async fn push_by_uids_sends_one_message_per_frontend() {
-    let counting = Counting::default();
-    let sent = counting.sent.clone();
-    let running = builder().transport(Arc::new(counting)).start().await.unwrap();
+    let transport = Faulty::default();
+    let running = builder().transport(Arc::new(transport.clone())).start().await.unwrap();
     let mut ann = user(&running, "connector-1", "ann").await;
     let mut bob = user(&running, "connector-1", "bob").await;
     let mut cat = user(&running, "connector-2", "cat").await;
-    let before = sent.load(Ordering::SeqCst);
+    for frontend in ["connector-1", "connector-2"] {
+        transport.set("room-1", frontend, "", Fault::Count);
+    }
     let recipients = [to("ann", "connector-1"), to("cat", "connector-2"), to("bob", "connector-1")];
     channels(&running).push_by_uids("onSay", &json!("hi"), recipients).unwrap();
-    assert_eq!(sent.load(Ordering::SeqCst) - before, 2);
+    assert_eq!(transport.met(), 2);
     for client in [&mut ann, &mut bob, &mut cat] {
         assert_eq!(seen(client).await, ["hi"]);
     }

@@ -1,7 +1,7 @@
 //! The tasks that a server needs: one that panics begins again with the work that it held, and a server that can't go on ends.
 
-#[path = "supervision/deaf.rs"]
-mod deaf;
+#[path = "support/faulty.rs"]
+mod faulty;
 #[path = "stopping/slow.rs"]
 #[allow(missing_docs, unreachable_pub, dead_code, reason = "it is seen in these tests only")]
 mod slow;
@@ -10,7 +10,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deaf::Deaf;
+use faulty::{Fault, Faulty};
 use futures::future::{join_all, pending};
 use pomelo::core::app::{Builder, Running};
 use pomelo::core::supervisor::Supervisor;
@@ -143,14 +143,14 @@ async fn clients_are_dropped_that_send_no_heartbeat_though_the_wheel_panics() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_to_a_server_that_never_answers_ends_though_the_sweep_panics() {
-    let (slow, deaf) = (Slow::default(), Deaf::default());
+    let (slow, transport) = (Slow::default(), Faulty::default());
     let connector = slow.clone();
-    let builder = builder().transport(Arc::new(deaf.clone()));
+    let builder = builder().transport(Arc::new(transport.clone()));
     let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
     let running = builder.start().await.unwrap();
     let client = slow.connect();
     client.read();
-    deaf.lose_answers();
+    transport.set("chat-1", "connector-1", "", Fault::Lose);
     client.request("chat.chatHandler.echo");
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_secs(5)).await;

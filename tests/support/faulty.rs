@@ -18,6 +18,8 @@ use pomelo::net::transport::Memory;
 /// What becomes of an envelope.
 #[derive(Clone)]
 pub enum Fault {
+    /// It is counted, and arrives.
+    Count,
     /// It is taken, and never arrives.
     Lose,
     /// It is taken, and arrives when the faults are over.
@@ -145,7 +147,7 @@ impl Outlet for FaultyOutlet {
                 return Ok(());
             }
             Some(Fault::After(run)) => run(),
-            None => {}
+            Some(Fault::Count) | None => {}
         }
         self.outlet.send(to, envelope)
     }
