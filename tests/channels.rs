@@ -5,6 +5,7 @@ mod faulty;
 mod support;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use faulty::{Fault, Faulty};
 use pomelo::channel::{Channel, ChannelGuard, Channels, Recipient};
@@ -231,19 +232,22 @@ async fn members_are_in_the_order_in_which_they_joined() {
     running.stop().await;
 }
 
-/// What moved all who had joined later took hours of a test like this.
+/// What moved all who had joined later took hours of a test like this. Joining and leaving cost about the same.
 #[tokio::test]
 async fn a_hundred_thousand_leave_a_channel_one_by_one() {
     const MEMBERS: usize = 100_000;
     let running = start().await;
     let den = channels(&running).create("den");
     let names: Vec<String> = (0..MEMBERS).map(|n| format!("u{n}")).collect();
+    let began = std::time::Instant::now();
     names.iter().for_each(|uid| den.add(uid.as_str(), "connector-1").unwrap());
+    // On a machine that is busy both take longer.
+    let limit = 30 * began.elapsed() + Duration::from_secs(1);
     let began = std::time::Instant::now();
     for (nth, uid) in names.iter().enumerate() {
         assert!(den.leave(uid, "connector-1"));
         if nth % 1_000 == 0 {
-            assert!(den.member(uid).is_none() && began.elapsed().as_secs() < 60, "{nth} have left");
+            assert!(den.member(uid).is_none() && began.elapsed() < limit, "{nth} have left");
         }
     }
     assert!(den.is_empty());

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use pomelo::core::app::Builder;
 use pomelo::{Component, Hybrid, Result, Session, handler, key, remote};
 use serde_json::{Value, json};
-use support::{Client, until};
+use support::{Client, PATIENCE, until};
 
 pomelo::servers! {
     connector: {},
@@ -107,6 +107,11 @@ fn builder(world: &World) -> Builder<Rpc> {
             r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "area": [{ "id": "area-1" }] }"#,
         )
         .insert(world.clone())
+        .configure("all", "all", |app| {
+            // All that is asked at once shall be done, however busy the machine is.
+            let limits = app.limits();
+            (limits.request_timeout, limits.rpc_timeout) = (PATIENCE, PATIENCE);
+        })
         .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
         .configure("all", "area", move |app| {
             app.one_thread();

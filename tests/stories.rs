@@ -12,7 +12,7 @@ use pomelo::core::app::{Builder, Running};
 use pomelo::{Event, Hybrid, OrErr, Result, Session, handler, pick, remote};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use support::{Client, until};
+use support::{Client, PATIENCE, until};
 use tokio::sync::Semaphore;
 
 pomelo::servers! {
@@ -154,7 +154,15 @@ fn builder(gate: &Arc<Gate>) -> Builder<Rpc> {
     App::builder()
         .servers(SERVERS)
         .insert(gate.clone())
-        .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
+        .configure("all", "all", |app| {
+            // Hundreds come at once, and all shall get in, however busy the machine is.
+            let limits = app.limits();
+            (limits.request_timeout, limits.rpc_timeout) = (PATIENCE, PATIENCE);
+        })
+        .configure("all", "connector", |app| {
+            let hybrid = Hybrid::new().address(([127, 0, 0, 1], 0));
+            app.connector(hybrid.handshake_deadline(PATIENCE).idle_timeout(PATIENCE));
+        })
         .route("chat", |by, servers| Ok(pick(by.key_or("rid").unwrap_or_default(), servers)?.id.clone()))
 }
 
