@@ -26,6 +26,8 @@ mod proxy;
 mod restart;
 #[path = "links/silent.rs"]
 mod silent;
+#[path = "links/strangers.rs"]
+mod strangers;
 mod support;
 #[cfg(unix)]
 #[path = "links/suspended.rs"]

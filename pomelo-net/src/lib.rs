@@ -14,6 +14,8 @@ pub mod codec;
 #[cfg(feature = "server")]
 pub mod connector;
 #[cfg(feature = "server")]
+mod lobby;
+#[cfg(feature = "server")]
 mod platform;
 #[cfg(feature = "server")]
 mod port;

@@ -377,6 +377,42 @@ async fn a_server_starts_without_a_master_says_so_and_finds_it_later() {
     assert_eq!(log.with(&["INFO", "the master is back", "server=chat-1"]).len(), 1);
 }
 
+/// The seats of strangers are all taken, and nobody goes by itself as long as the test takes.
+#[tokio::test]
+async fn operators_and_servers_get_in_however_many_sockets_idle_at_the_masters_port() {
+    let (log, home) = (Log::start(), chats());
+    let mut setup = home.setup();
+    (setup.limits.strangers, setup.limits.strangers_per_address) = (20, 10);
+    setup.limits.first_frame = std::time::Duration::from_secs(300);
+    let master = Master::start(&setup).await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        idle.push(TcpStream::connect(master.address()).await.unwrap());
+    }
+    let _one = Serving::start(&home.monitor(master.address()), home.info("chat-1")).await.unwrap();
+    assert_eq!(states(&admin(&master).await).await[0].1, ServerState::Up);
+    let mut rest = Vec::new();
+    soon(idle[0].read_to_end(&mut rest)).await.unwrap();
+    assert!(log.with(&["WARN", "not let in", "peer=127.0.0.1"]).len() < 20, "one line a second");
+}
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_are_refused_with_the_same_words() {
+    let home = chats();
+    home.write("config/adminUser.json", r#"[{"id":"1","username":"ann","password":"secret","level":1}]"#);
+    let master = home.master().await;
+    let address = master.address().to_string();
+    let mut reasons = Vec::new();
+    for (user, password) in [("ann", "wrong"), ("bob", "secret"), ("", "x")] {
+        match soon(Admin::connect(&address, user, password)).await.err().unwrap() {
+            AdminError::Refused { reason, .. } => reasons.push(reason),
+            other => panic!("{other}"),
+        }
+    }
+    assert!(reasons.iter().all(|reason| *reason == reasons[0]), "{reasons:?}");
+    assert!(soon(Admin::connect(&address, "ann", "secret")).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_master_that_lets_in_whoever_is_on_its_host_says_so() {
     let (log, home) = (Log::start(), chats());

@@ -103,8 +103,8 @@ async fn an_address_off_the_whitelist_is_closed_unread() {
     // Nothing was sent, so an end can only be the server's doing.
     let ended = soon(stream.read_to_end(&mut answer)).await;
     assert!(answer.is_empty(), "{ended:?}: {answer:?}");
-    let address = stream.local_addr().unwrap().to_string();
-    assert!(log.has(&["WARN", "closed unread: the address is not on the whitelist", "chat-1", &address]));
+    let said = ["WARN", "closed unread: the address is not on the whitelist", "chat-1", "address=127.0.0.1:"];
+    assert!(log.has(&said));
     world.stop().await;
 }
 

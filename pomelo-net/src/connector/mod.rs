@@ -25,7 +25,7 @@ mod hybrid;
 mod line;
 mod listen;
 mod options;
-mod origin;
+pub(crate) mod origin;
 mod port;
 mod wheel;
 

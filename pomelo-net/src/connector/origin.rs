@@ -10,7 +10,7 @@ const NETWORK: u128 = !0 << 64;
 
 /// Where a connection comes from: an address of IPv4, or a network of IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Origin(IpAddr);
+pub(crate) struct Origin(IpAddr);
 
 impl From<IpAddr> for Origin {
     fn from(address: IpAddr) -> Self {

@@ -253,7 +253,7 @@ impl Admin {
 
     fn broken(&self, error: WireError) -> AdminError {
         match error {
-            WireError::Silent | WireError::Stuck => {
+            WireError::Silent(_) | WireError::Stuck => {
                 AdminError::Timeout(format!("the master on {}", self.address))
             }
             other => AdminError::Closed { address: self.address.clone(), problem: other.to_string() },

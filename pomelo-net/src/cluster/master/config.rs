@@ -185,6 +185,12 @@ impl Tokens {
         Ok(Self(Some(by_type)))
     }
 
+    /// The type of the entry that has the token of servers of a type.
+    pub(super) fn entry_of<'a>(&self, server_type: &'a str) -> &'a str {
+        let has_own = self.0.as_ref().is_some_and(|tokens| tokens.contains_key(server_type));
+        if has_own { server_type } else { Self::ANY }
+    }
+
     /// Where the file is, or would be.
     pub(super) fn file(config: &Config) -> PathBuf {
         let file = config.dir.as_deref().unwrap_or(Path::new(".")).join(Self::FILE);

@@ -162,7 +162,7 @@ impl Link {
                     Err(RecvError::Closed) => return Ok("the master ends"),
                 },
                 _ = beat.tick() => Turn::Beat,
-                () = tokio::time::sleep_until(heard + SILENCE) => return Err(WireError::Silent),
+                () = tokio::time::sleep_until(heard + SILENCE) => return Err(WireError::Silent(SILENCE)),
             };
             match turn {
                 Turn::Heard(message) => {

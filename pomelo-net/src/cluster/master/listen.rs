@@ -1,30 +1,26 @@
 //! The master's port, and who comes in there.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::throttle::Throttle;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use super::children::{self, Children, Holder};
 use super::config::MasterConfig;
 use super::hub::Hub;
 use super::link::Link;
 use super::operator;
-use super::setup::MasterSetup;
-use super::wire::login::{Doors, Guest, LoginError};
+use super::setup::{MasterLimits, MasterSetup};
+use super::wire::login::{Doors, Guest, LoginError, Origin};
 use super::wire::{Wire, WireError};
 use crate::address::{Interface, Listener, is_from_here};
+use crate::lobby::{Lobby, Voice};
 use crate::port::{Port, PortClosed};
 
-/// Who is not logged in by then is not waited for.
-const LOGIN: Duration = Duration::from_secs(10);
-/// Logins that go on at once; further ones wait in the backlog of the port.
-const LOGINS: usize = 1024;
 /// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
 const BREATHER: Duration = Duration::from_millis(50);
 
@@ -64,10 +60,11 @@ impl Master {
         tracing::info!(master = %config.id, %address, "listening");
         let hub = Arc::new(Hub::new(config, children, &setup.config.servers));
         let (port, closed) = Port::new(listener);
-        let (guests, doors) = (Arc::new(Guests::default()), Arc::new(doors));
-        let of_port = hub.clone();
-        hub.tasks
-            .spawn("accept", move || accept(port.clone(), guests.clone(), of_port.clone(), doors.clone()));
+        let (guests, of_port) = (Arc::new(Guests::default()), hub.clone());
+        let reception = Arc::new(Reception::new(doors, &setup.limits));
+        hub.tasks.spawn("accept", move || {
+            accept(port.clone(), guests.clone(), reception.clone(), of_port.clone())
+        });
         let of_watch = hub.clone();
         hub.tasks.spawn("watch", move || children::watch(of_watch.clone()));
         Ok(Self { hub, address, port: closed })
@@ -116,16 +113,19 @@ async fn bind(config: &MasterConfig) -> Result<Listener> {
     })
 }
 
-/// Those who have come in. They are let go with the task that accepts, and not when that begins again.
+/// Those who have come in, and those who want to. They are let go with the task that accepts, and not when that begins again.
+#[derive(Default)]
 struct Guests {
-    seats: Arc<Semaphore>,
     tasks: Mutex<JoinSet<()>>,
 }
 
-impl Default for Guests {
-    fn default() -> Self {
-        Self { seats: Arc::new(Semaphore::new(LOGINS)), tasks: Mutex::default() }
-    }
+/// Where strangers are received. Their tasks hold it, so it holds none of them.
+struct Reception {
+    lobby: Arc<Lobby>,
+    doors: Doors,
+    first_frame: Duration,
+    /// Of those who were not let in one line is written for each address and second.
+    refused: Throttle<IpAddr>,
 }
 
 impl Guests {
@@ -136,21 +136,42 @@ impl Guests {
     }
 }
 
-async fn accept(port: Arc<Port>, guests: Arc<Guests>, hub: Arc<Hub>, doors: Arc<Doors>) {
+impl Reception {
+    fn new(doors: Doors, limits: &MasterLimits) -> Self {
+        Self {
+            lobby: Lobby::new(limits.strangers, limits.strangers_per_address),
+            doors,
+            first_frame: limits.first_frame,
+            refused: Throttle::default(),
+        }
+    }
+
+    fn complain(&self, peer: SocketAddr, why: impl std::fmt::Display) {
+        if let Some(left_out) = self.refused.admit(&peer.ip()) {
+            tracing::warn!(%peer, left_out, "not let in: {why}");
+        }
+    }
+}
+
+async fn accept(port: Arc<Port>, guests: Arc<Guests>, reception: Arc<Reception>, hub: Arc<Hub>) {
     loop {
-        let Ok(seat) = guests.seats.clone().acquire_owned().await else { return };
         match port.accept().await {
             Ok((stream, peer)) => {
-                let (hub, doors) = (hub.clone(), doors.clone());
+                let (own, hub, seat) = (reception.clone(), hub.clone(), reception.lobby.seat(peer.ip()));
                 guests.spawn(async move {
-                    let welcomed = timeout(LOGIN, welcome(stream, peer, &doors)).await;
-                    drop(seat);
-                    if let Ok(Some((wire, guest, from_here))) = welcomed {
-                        attend(hub, wire, guest, from_here).await;
+                    let voice = seat.voice();
+                    match seat.hold(welcome(stream, peer, &own, &voice)).await {
+                        Some(Some((wire, guest, from_here))) => attend(hub, wire, guest, from_here).await,
+                        Some(None) => {}
+                        None => own.complain(peer, "it gave way to others that came"),
                     }
                 });
+                if reception.lobby.is_crowded() {
+                    tokio::task::yield_now().await;
+                }
             }
             Err(error) => {
+                reception.lobby.make_room();
                 tracing::warn!(%error, "the master cannot accept");
                 tokio::time::sleep(BREATHER).await;
             }
@@ -161,18 +182,20 @@ async fn accept(port: Arc<Port>, guests: Arc<Guests>, hub: Arc<Hub>, doors: Arc<
 async fn welcome(
     stream: TcpStream,
     peer: SocketAddr,
-    doors: &Doors,
+    reception: &Reception,
+    voice: &Voice,
 ) -> Option<(Wire<TcpStream>, Guest, bool)> {
     let from_here = is_from_here(&stream).ok()?;
     // It fails only on a connection that is gone already, as the first read will show.
     let _ = stream.set_nodelay(true);
     let mut wire = Wire::new(stream);
-    match doors.admit(&mut wire, from_here).await {
+    let origin = Origin { ip: peer.ip(), is_here: from_here };
+    match reception.doors.admit(&mut wire, origin, reception.first_frame, || voice.speak()).await {
         Ok(guest) => Some((wire, guest, from_here)),
         // Somebody only looked whether a master listens here, as a start in the background does.
         Err(LoginError::Wire(WireError::Closed)) => None,
         Err(error) => {
-            tracing::warn!(%peer, %error, "not let in");
+            reception.complain(peer, error);
             None
         }
     }

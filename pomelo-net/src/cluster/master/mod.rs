@@ -8,6 +8,7 @@
 //! | `listen` | [`Master`]: its port, and who comes in there |
 //! | `registry` | which servers there should be, and what is known of each (sans-IO); its `standing` is the state machine |
 //! | `hub` | the registry, and everybody who must hear of its changes |
+//! | `guesses` | how long who fails to log in waits |
 //! | `token` | what a master's children prove that they are by |
 //! | `link`, `operator` | a connection of a server, of an operator |
 //! | `orders` | start, stop, kill, restart, add |
@@ -37,6 +38,7 @@ mod admin;
 mod children;
 mod config;
 mod daemon;
+mod guesses;
 mod hub;
 mod join;
 mod link;

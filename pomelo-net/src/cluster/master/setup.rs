@@ -103,6 +103,14 @@ pub struct MasterLimits {
     /// How long a port that is taken may wait for its server to register, before it is called somebody else's. 10 s:
     /// servers try every few seconds to reach a master that was away.
     pub adopt: Duration,
+    /// How long who connects to the master may take to say who it is. 2 s: whoever has something to say does so at once, also
+    /// over a slow network.
+    pub first_frame: Duration,
+    /// How many connections may be there that have not logged in; of more, the oldest that has said nothing yet gives way. 512:
+    /// more than servers come back at once, and half of what files a process may usually have open.
+    pub strangers: usize,
+    /// The same of one address (of IPv6: of one network, /64). 128: a machine full of servers.
+    pub strangers_per_address: usize,
     /// The bytes of a log; when it is longer it becomes `<id>.log.1`, and what was there before is gone. 10 MiB.
     pub log_bytes: u64,
 }
@@ -113,6 +121,9 @@ impl Default for MasterLimits {
             start: Duration::from_secs(30),
             drain: Duration::from_secs(20),
             adopt: Duration::from_secs(10),
+            first_frame: Duration::from_secs(2),
+            strangers: 512,
+            strangers_per_address: 128,
             log_bytes: 10 * 1024 * 1024,
         }
     }

@@ -59,7 +59,8 @@ impl Connection {
         self.stream.write_all(&out).await
     }
 
-    async fn hear(&mut self) -> Result<Control, GreetError> {
+    /// What the other side says next.
+    pub(super) async fn hear(&mut self) -> Result<Control, GreetError> {
         loop {
             match wire::take(&mut self.input, MAX_GREETING)? {
                 Some(Frame::Control(Control::Refused(refusal))) => {
@@ -191,15 +192,15 @@ pub(super) enum Caller {
     Nudge(ServerId, Option<Incarnation>, Connection),
 }
 
-/// Greets a server that dialed.
+/// Greets a server that dialed, and said that first.
 pub(super) async fn answer(
-    stream: TcpStream,
+    mut connection: Connection,
+    first: Control,
     own: &ServerId,
     secret: Option<&Secret>,
 ) -> Result<Caller, GreetError> {
-    let mut connection = Connection::new(stream);
     let (is_here, nonce) = (connection.distant_ip()?.is_none(), Nonce::random()?);
-    let (peer, peer_nonce) = match connection.hear().await? {
+    let (peer, peer_nonce) = match first {
         Control::Hello { id, nudge: true, incarnation, .. } => {
             return Ok(Caller::Nudge(id, incarnation, connection));
         }

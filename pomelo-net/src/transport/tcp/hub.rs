@@ -1,6 +1,7 @@
 //! A bound server and all its peers.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -13,11 +14,11 @@ use pomelo_core::error::Error;
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::session::Incarnation;
 use pomelo_core::supervisor::Supervisor;
+use pomelo_core::throttle::Throttle;
 use pomelo_core::transport::{Inbox, Outlet, Unsent};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::complaints::Complaints;
 use super::options::TcpOptions;
 use super::patience::Patience;
 use super::peer::Peer;
@@ -37,8 +38,8 @@ pub(super) struct Hub {
     listening: Mutex<Option<PortClosed>>,
     /// What runs as long as the server does.
     pub(super) tasks: Supervisor,
-    /// What the log says of those who get no link.
-    pub(super) complaints: Complaints,
+    /// Of those who get no link one line is written for each address and second.
+    pub(super) refused: Throttle<IpAddr>,
     closed: AtomicBool,
 }
 
@@ -55,7 +56,7 @@ impl Hub {
             own: RwLock::new(own),
             peers: RwLock::default(),
             listening: Mutex::default(),
-            complaints: Complaints::default(),
+            refused: Throttle::default(),
             closed: AtomicBool::new(false),
         })
     }

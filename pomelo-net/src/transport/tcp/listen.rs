@@ -5,27 +5,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::error::{Error, ErrorKind};
 use pomelo_core::host;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::greet::{self, Caller};
+use super::greet::{self, Caller, Connection, GreetError};
 use super::hub::Hub;
 use super::wire::Control;
 use crate::address::{Interface, Listener};
+use crate::lobby::{Lobby, Seat, Voice};
 use crate::port::Port;
-
-/// How many connections may be in their handshake at once; more are closed. Far above the servers of any cluster that
-/// come back at once, and strangers can't make the server hold more.
-const MAX_GREETINGS: usize = 1024;
 
 /// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
 const BREATHER: Duration = Duration::from_millis(50);
 
 /// Listens on the server's `port`, if it has one.
-pub(super) async fn start(hub: &Arc<Hub>) -> Result<()> {
+pub(super) async fn start(hub: &Arc<Hub>) -> pomelo_core::Result<()> {
     let info = hub.own().info;
     if hub.options.secret.is_none() {
         tracing::warn!(server = %info.id, "no cluster secret: only servers of this machine can be linked");
@@ -42,44 +38,48 @@ pub(super) async fn start(hub: &Arc<Hub>) -> Result<()> {
     })?;
     let (port, closed) = Port::new(listener);
     hub.set_listening(closed);
-    let (accepting, greetings) = (hub.clone(), Arc::new(Semaphore::new(MAX_GREETINGS)));
-    hub.tasks.spawn("accept links", move || accept(accepting.clone(), port.clone(), greetings.clone()));
+    let lobby = Lobby::new(hub.options.strangers, hub.options.strangers_per_address);
+    let accepting = hub.clone();
+    hub.tasks.spawn("accept links", move || accept(accepting.clone(), port.clone(), lobby.clone()));
     Ok(())
 }
 
-async fn accept(hub: Arc<Hub>, port: Arc<Port>, greetings: Arc<Semaphore>) {
+async fn accept(hub: Arc<Hub>, port: Arc<Port>, lobby: Arc<Lobby>) {
     loop {
         let (stream, address) = match port.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
+                lobby.make_room();
                 tracing::warn!(server = %hub.id(), %error, "a link can't be accepted");
                 tokio::time::sleep(BREATHER).await;
                 continue;
             }
         };
         if !hub.options.admits(address.ip()) {
-            tracing::warn!(server = %hub.id(), %address, "closed unread: the address is not on the whitelist");
+            complain(&hub, "closed unread: the address is not on the whitelist", address);
             continue;
         }
-        match greetings.clone().try_acquire_owned() {
-            Ok(permit) => drop(tokio::spawn(greet(hub.clone(), stream, address, permit))),
-            Err(_) => tracing::warn!(server = %hub.id(), %address, "closed: too many handshakes at once"),
+        tokio::spawn(greet(hub.clone(), stream, address, lobby.seat(address.ip())));
+        if lobby.is_crowded() {
+            tokio::task::yield_now().await;
         }
     }
 }
 
-async fn greet(hub: Arc<Hub>, stream: TcpStream, address: SocketAddr, _permit: OwnedSemaphorePermit) {
+async fn greet(hub: Arc<Hub>, stream: TcpStream, address: SocketAddr, seat: Seat) {
     // Without it a link is slower, not wrong.
     let _ = stream.set_nodelay(true);
-    let answer = greet::answer(stream, hub.id(), hub.options.secret.as_ref());
-    match timeout(hub.options.connect_timeout, answer).await {
-        Ok(Ok(Caller::Link(greeted))) => {
+    let voice = seat.voice();
+    match seat.hold(hear_out(&hub, stream, &voice)).await {
+        None => complain(&hub, "no link: it gave way to others that came", address),
+        Some(Err(error)) => complain(&hub, format_args!("no link: {error}"), address),
+        Some(Ok(Caller::Link(greeted))) => {
             let peer = greeted.member.info.id.clone();
             if let Err(refusal) = hub.install(greeted, None).await {
                 complain(&hub, format_args!("no link to {peer}: {refusal}"), address);
             }
         }
-        Ok(Ok(Caller::Nudge(id, incarnation, mut connection))) => {
+        Some(Ok(Caller::Nudge(id, incarnation, mut connection))) => {
             let answer = match hub.peer(&id) {
                 Some(peer) if hub.dials(&peer.info()) => {
                     peer.nudged.notify_one();
@@ -96,15 +96,32 @@ async fn greet(hub: Arc<Hub>, stream: TcpStream, address: SocketAddr, _permit: O
             // Who asked may have given up.
             let _ = connection.say(&answer).await;
         }
-        Ok(Err(error)) => complain(&hub, format_args!("no link: {error}"), address),
-        Err(_) => complain(&hub, format_args!("no link: the handshake took too long"), address),
     }
 }
 
-/// Says why somebody got no link; the same once a second at most.
-fn complain(hub: &Hub, why: fmt::Arguments<'_>, address: SocketAddr) {
-    let why = why.to_string();
-    if let Some(kept_back) = hub.complaints.is_due(&why) {
-        tracing::warn!(server = %hub.id(), %address, kept_back, "{why}");
+/// Why somebody who came was not heard out.
+#[derive(Debug, thiserror::Error)]
+enum NotHeard {
+    #[error("it said nothing within {0:?}")]
+    Silent(Duration),
+    #[error("the handshake took too long")]
+    Slow,
+    #[error(transparent)]
+    Greet(#[from] GreetError),
+}
+
+async fn hear_out(hub: &Hub, stream: TcpStream, voice: &Voice) -> Result<Caller, NotHeard> {
+    let (limit, options) = (hub.options.first_frame.min(hub.options.connect_timeout), &hub.options);
+    let mut connection = Connection::new(stream);
+    let first = timeout(limit, connection.hear()).await.map_err(|_| NotHeard::Silent(limit))??;
+    voice.speak();
+    let answer = greet::answer(connection, first, hub.id(), options.secret.as_ref());
+    Ok(timeout(options.connect_timeout, answer).await.map_err(|_| NotHeard::Slow)??)
+}
+
+/// Says why somebody got no link.
+fn complain(hub: &Hub, why: impl fmt::Display, address: SocketAddr) {
+    if let Some(left_out) = hub.refused.admit(&address.ip()) {
+        tracing::warn!(server = %hub.id(), %address, left_out, "{why}");
     }
 }

@@ -12,7 +12,7 @@
 //! | `patience` | how long a peer without a link counts as up |
 //! | `admission` | who gets the link to an id, the process that has it or one that comes |
 //! | `linking` | making a connection the link to a peer, and unmaking it |
-//! | `listen`, `complaints` | accepting links; what the log says of strangers |
+//! | `listen` | accepting links |
 //!
 //! Of two servers the one with the lower id dials; one without a `port` dials all others, and what they send comes back
 //! over the same link. Both ends prove that they know the cluster's secret; it is never sent. Without one, only links
@@ -23,7 +23,6 @@
 //! back: what the two lost of each other they settle by the first message of the next link.
 
 mod admission;
-mod complaints;
 mod greet;
 mod hub;
 mod link;

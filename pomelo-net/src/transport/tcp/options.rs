@@ -22,6 +22,9 @@ use crate::cluster::secret::Secret;
 /// | `deadAfter` | ms | 3000 | |
 /// | `goneAfter` | ms | 5000 | |
 /// | `connectTimeout` | ms | 2000 | |
+/// | `firstFrame` | ms | 1000 | |
+/// | `strangers` | connections | 512 | |
+/// | `strangersPerAddress` | connections | 128 | |
 /// | `maxRetry` | ms | 2000 | `retryConnectTime` |
 /// | `queueLimit` | bytes | 67108864 (64 MiB) | |
 /// | `maxFrame` | bytes | 67108864 (64 MiB) | |
@@ -66,6 +69,14 @@ pub struct TcpOptions {
     /// While a server whose link broke counts as up, attempts take no longer than 500 ms, so that several fit.
     #[serde(deserialize_with = "millis")]
     pub connect_timeout: Duration,
+    /// How long who connects to a server's port may take to say who it is. 1 s: servers say it with their first packet.
+    #[serde(deserialize_with = "millis")]
+    pub first_frame: Duration,
+    /// How many connections may be there that have not proved who they are; of more, the oldest that has said nothing yet gives
+    /// way. 512: more than servers come back at once, and half of what files a process may usually have open.
+    pub strangers: usize,
+    /// The same of one address (of IPv6: of one network, /64). 128: a machine full of servers.
+    pub strangers_per_address: usize,
     /// The longest pause between two attempts to connect; the first comes after 50 ms, each later one after about twice
     /// the time. 2 s; 250 ms while the server counts as up.
     #[serde(deserialize_with = "millis")]
@@ -87,6 +98,9 @@ impl Default for TcpOptions {
             dead_after: Duration::from_secs(3),
             gone_after: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
+            first_frame: Duration::from_secs(1),
+            strangers: 512,
+            strangers_per_address: 128,
             max_retry: Duration::from_secs(2),
             queue_limit: 64 << 20,
             max_frame: 64 << 20,

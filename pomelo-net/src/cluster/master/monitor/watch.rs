@@ -191,7 +191,7 @@ impl Watch {
                     None => return Ok(()),
                 },
                 _ = beat.tick() => line.send(&FromServer::Beat).await?,
-                () = sleep_until(heard + SILENCE) => return Err(WireError::Silent.into()),
+                () = sleep_until(heard + SILENCE) => return Err(WireError::Silent(SILENCE).into()),
             }
         }
     }

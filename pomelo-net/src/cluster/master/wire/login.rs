@@ -11,6 +11,7 @@
 //! Every connection begins so, a connection that is made again too: there is no other way in.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,16 +21,18 @@ use pomelo_core::server::ServerId;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep_until;
 
 use super::{Wire, WireError};
 use crate::cluster::master::config::{Level, Tokens, Users};
+use crate::cluster::master::guesses::{Account, Guesses};
 use crate::cluster::master::token;
 use crate::cluster::secret::{Nonce, Proof, Secret};
 
 /// Of what is said after the login. Another version is refused.
 const VERSION: u32 = 1;
-/// A refusal waits this long, so that passwords can't be tried quickly.
-const REFUSAL: Duration = Duration::from_millis(500);
+/// A master that has not said by then whether it lets in is none: it waits longer the more logins have failed.
+const VERDICT: Duration = Duration::from_secs(60);
 
 /// Who comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +109,7 @@ pub(in crate::cluster::master) async fn enter<S: AsyncRead + AsyncWrite + Unpin>
     let Challenge { nonce: master } = wire.receive_soon().await?;
     let proof = secret.map(|secret| secret.prove(role, &own, &master, &context));
     wire.send(&Answer { proof }).await?;
-    let proof = match wire.receive_soon().await? {
+    let proof = match wire.receive_within(VERDICT).await? {
         Verdict::Refused { reason } => return Err(LoginError::Refused(reason)),
         Verdict::Welcome { proof } => proof,
     };
@@ -127,6 +130,16 @@ pub(in crate::cluster::master) struct Doors {
     pub(in crate::cluster::master) children_only: bool,
     /// Where adminServer.json is, or would be.
     pub(in crate::cluster::master) token_file: PathBuf,
+    /// Who failed to log in lately.
+    pub(in crate::cluster::master) guesses: Guesses,
+}
+
+/// Where somebody comes from.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cluster::master) struct Origin {
+    pub(in crate::cluster::master) ip: IpAddr,
+    /// Whether that is this machine.
+    pub(in crate::cluster::master) is_here: bool,
 }
 
 /// What is said to who isn't let in. Who has an account is nobody's business, so all hear the same.
@@ -153,21 +166,33 @@ impl Doors {
                 Secret::new(children()?).map_err(|error| Error::of(ErrorKind::Config, error))?,
             );
         }
-        Ok(Self { users, tokens, children_only, token_file: Tokens::file(config) })
+        Ok(Self {
+            users,
+            tokens,
+            children_only,
+            token_file: Tokens::file(config),
+            guesses: Guesses::default(),
+        })
     }
 
-    /// Lets somebody in, or refuses; `from_here` says that the connection comes from this host.
+    /// Lets somebody in, or refuses. The first frame is due within `first_frame`; `speak` is called when it is there.
     pub(in crate::cluster::master) async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         wire: &mut Wire<S>,
-        from_here: bool,
+        origin: Origin,
+        first_frame: Duration,
+        speak: impl FnOnce(),
     ) -> Result<Guest, LoginError> {
-        let Hello { version, who, nonce } = wire.receive_soon().await?;
+        let Hello { version, who, nonce } = wire.receive_within(first_frame).await?;
+        speak();
         let own = Nonce::random()?;
         wire.send(&Challenge { nonce: own }).await?;
         let Answer { proof } = wire.receive_soon().await?;
+        let account = self.account(&who, origin);
+        self.guesses.turn(account).await;
+        // Nothing is waited for until it is known whether this one failed, or more could be looked at than have a place.
         let judged = if version == VERSION {
-            self.judge(&who, from_here, |secret, context| {
+            self.judge(&who, origin.is_here, |secret, context| {
                 secret.verify(who.role(), &nonce, &own, context, &proof?).ok()?;
                 Some(secret.prove(MASTER, &own, &nonce, context))
             })?
@@ -176,15 +201,30 @@ impl Doors {
         };
         match judged {
             Ok((guest, proof)) => {
+                self.guesses.succeeded(account);
                 wire.send(&Verdict::Welcome { proof: Some(proof) }).await?;
                 wire.trust();
                 Ok(guest)
             }
             Err(reason) => {
-                tokio::time::sleep(REFUSAL).await;
+                sleep_until(self.guesses.failed(account)).await;
                 wire.send(&Verdict::Refused { reason: reason.clone() }).await?;
+                // The log is for operators of this host, also where a stranger from afar isn't told.
+                let reason = match &who {
+                    Who::Server { id, server_type } if reason == WRONG => self.advice(id, server_type)?,
+                    _ => reason,
+                };
                 Err(LoginError::Refused(format!("{who:?}: {reason}")))
             }
+        }
+    }
+
+    fn account(&self, who: &Who, origin: Origin) -> Account {
+        match who {
+            Who::Server { server_type, .. } => {
+                self.guesses.server(origin.ip, self.tokens.entry_of(server_type))
+            }
+            Who::Operator { user } => self.guesses.operator(origin.ip, user),
         }
     }
 
@@ -271,7 +311,10 @@ mod tests {
         let secret = secret.map(|text| Secret::new(text).unwrap());
         let (mut guest, mut master) = (Wire::new(ours), Wire::new(theirs));
         let entering = enter(&mut guest, who, secret.as_ref());
-        let (entered, admitted) = tokio::join!(entering, doors.admit(&mut master, from_here));
+        let ip = if from_here { [127, 0, 0, 1] } else { [10, 0, 0, 7] }.into();
+        let origin = Origin { ip, is_here: from_here };
+        let admitting = doors.admit(&mut master, origin, Duration::from_secs(1), || ());
+        let (entered, admitted) = tokio::join!(entering, admitting);
         [entered.map_err(|e| e.to_string()), admitted.map(|_| ()).map_err(|e| e.to_string())]
     }
 
@@ -323,7 +366,9 @@ mod tests {
             for part in ["pomelo start -i chat-1", "adminServer.json be [{\"type\":\"chat\",\"token\":\""] {
                 assert!(refused.contains(part), "{refused}");
             }
-            assert_eq!(login(&doors, false, chat(), secret).await[0].as_ref().unwrap_err(), WRONG);
+            let [told, logged] = login(&doors, false, chat(), secret).await;
+            assert_eq!(told.unwrap_err(), WRONG);
+            assert!(logged.unwrap_err().contains("pomelo start -i chat-1"));
         }
     }
 

@@ -46,8 +46,8 @@ pub(super) struct Wire<S> {
 pub(super) enum WireError {
     #[error("the connection was closed")]
     Closed,
-    #[error("nothing was heard for {SILENCE:?}")]
-    Silent,
+    #[error("nothing was heard for {0:?}")]
+    Silent(Duration),
     #[error("the other side takes nothing any more")]
     Stuck,
     #[error("{0}")]
@@ -92,6 +92,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// As [`receive`](Self::receive), but for no longer than [`SILENCE`].
     pub(super) async fn receive_soon<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
-        timeout(SILENCE, self.receive()).await.unwrap_or(Err(WireError::Silent))
+        self.receive_within(SILENCE).await
+    }
+
+    /// As [`receive`](Self::receive), but for no longer than that.
+    pub(super) async fn receive_within<T: DeserializeOwned>(
+        &mut self,
+        limit: Duration,
+    ) -> Result<T, WireError> {
+        timeout(limit, self.receive()).await.unwrap_or(Err(WireError::Silent(limit)))
     }
 }

@@ -23,6 +23,13 @@ fn secret(text: Option<&str>) -> Option<Secret> {
     text.map(|text| Secret::new(text).unwrap())
 }
 
+/// What a server makes of who dialed.
+async fn answered(stream: TcpStream, own: &ServerId, secret: Option<&Secret>) -> Result<Caller, GreetError> {
+    let mut connection = Connection::new(stream);
+    let first = connection.hear().await?;
+    answer(connection, first, own, secret).await
+}
+
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let dialed = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -36,7 +43,7 @@ async fn greeted(
 ) -> (Result<Greeted, GreetError>, Result<Caller, GreetError>) {
     let (dialed, accepted) = pair().await;
     let (a, b, b_id) = (secret(a), secret(b), ServerId::from("b"));
-    tokio::join!(dial(dialed, member("a"), &b_id, a.as_ref()), answer(accepted, &b_id, b.as_ref()),)
+    tokio::join!(dial(dialed, member("a"), &b_id, a.as_ref()), answered(accepted, &b_id, b.as_ref()),)
 }
 
 #[tokio::test]
@@ -44,7 +51,7 @@ async fn two_that_know_the_secret_greet_each_other() {
     let (dialed, accepted) = pair().await;
     let (key, b) = (secret(Some("s")), ServerId::from("b"));
     let welcome = async {
-        let answered = answer(accepted, &b, key.as_ref()).await;
+        let answered = answered(accepted, &b, key.as_ref()).await;
         let Ok(Caller::Link(mut greeted)) = answered else { panic!("no link") };
         greeted.connection.say(&Control::Welcome { member: member("b"), pid: 7 }).await.unwrap();
         greeted.member.info.id.clone()
@@ -86,7 +93,7 @@ async fn a_dialer_that_skips_the_check_is_refused_by_the_listener() {
         connection.say(&Control::Prove { proof, member: member("a"), pid: 7 }).await.unwrap();
         connection.hear().await
     };
-    let (heard, answered) = tokio::join!(intruder, answer(accepted, &b, key.as_ref()));
+    let (heard, answered) = tokio::join!(intruder, answered(accepted, &b, key.as_ref()));
     assert!(matches!(heard, Err(GreetError::RefusedByPeer(Refusal::Secret))));
     assert!(matches!(answered, Err(GreetError::Refused(Refusal::Secret))));
 }
@@ -109,7 +116,7 @@ async fn a_proof_is_for_one_id_only() {
         let proof = names.prove_dialer(key.as_ref());
         connection.say(&Control::Prove { proof, member: member("c"), pid: 7 }).await.unwrap();
     };
-    let ((), answered) = tokio::join!(impostor, answer(accepted, &b, key.as_ref()));
+    let ((), answered) = tokio::join!(impostor, answered(accepted, &b, key.as_ref()));
     assert!(matches!(answered, Err(GreetError::Unexpected)));
 }
 
@@ -129,7 +136,7 @@ async fn another_version_is_refused_and_named_on_both_sides() {
         connection.say(&hello).await.unwrap();
         connection.hear().await
     };
-    let (heard, answered) = tokio::join!(other, answer(accepted, &b, None));
+    let (heard, answered) = tokio::join!(other, answered(accepted, &b, None));
     let errors = (heard.err().unwrap().to_string(), answered.err().unwrap().to_string());
     assert!(errors.0.starts_with("it refuses: ") && errors.1.starts_with("refused: "), "{errors:?}");
     for error in [errors.0, errors.1] {
@@ -163,7 +170,7 @@ async fn a_listener_of_another_version_is_refused_too() {
 async fn who_answers_under_another_id_gets_no_link() {
     let (dialed, accepted) = pair().await;
     let (b, c) = (ServerId::from("b"), ServerId::from("c"));
-    let (dialer, listener) = tokio::join!(dial(dialed, member("a"), &b, None), answer(accepted, &c, None));
+    let (dialer, listener) = tokio::join!(dial(dialed, member("a"), &b, None), answered(accepted, &c, None));
     assert!(matches!(dialer, Err(GreetError::Refused(Refusal::Stranger(id))) if id == *"c"));
     assert!(matches!(listener, Err(GreetError::RefusedByPeer(Refusal::Stranger(_)))));
 }
@@ -197,7 +204,7 @@ async fn whatever_is_said_first_is_a_handshake_or_an_error() {
             dialed.write_all(bytes).await.unwrap();
             drop(dialed);
         };
-        let ((), answered) = tokio::join!(stranger, answer(accepted, &b, None));
+        let ((), answered) = tokio::join!(stranger, answered(accepted, &b, None));
         assert!(answered.is_err(), "{bytes:?}");
     }
 }
