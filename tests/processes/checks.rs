@@ -9,6 +9,9 @@ use serde_json::json;
 
 use super::support::{Client, soon};
 
+/// What makes a container of a process; its parent takes it along when it is killed.
+const CONTAINER: [&str; 4] = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+
 const CHECKS: &[(&str, fn())] = &[
     ("a_stop_in_time_is_a_success", a_stop_in_time_is_a_success),
     (
@@ -18,6 +21,10 @@ const CHECKS: &[(&str, fn())] = &[
     ("a_stop_that_is_too_slow_says_what_it_waited_for", a_stop_that_is_too_slow_says_what_it_waited_for),
     ("a_server_that_fails_ends_its_process_and_says_why", a_server_that_fails_ends_its_process_and_says_why),
     ("a_full_log_stops_nothing", a_full_log_stops_nothing),
+    (
+        "as_the_first_process_of_a_container_it_buries_orphans_and_stops_on_sigterm",
+        as_the_first_process_of_a_container_it_buries_orphans_and_stops_on_sigterm,
+    ),
 ];
 
 /// Runs those whose name has the first argument in it, as a test harness does.
@@ -42,15 +49,35 @@ struct Program {
 
 impl Program {
     fn start(out: impl Fn() -> Stdio) -> Self {
+        Self::start_by(Command::new(std::env::current_exe().unwrap()), out)
+    }
+
+    /// As the first process of a container.
+    fn start_first() -> Self {
+        let mut command = Command::new("unshare");
+        command.args(CONTAINER).arg(std::env::current_exe().unwrap());
+        Self::start_by(command, Stdio::piped)
+    }
+
+    fn start_by(mut command: Command, out: impl Fn() -> Stdio) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(std::env::current_exe().unwrap());
         command.env("PROGRAM_PORT", port.to_string()).stdin(Stdio::null()).stdout(out()).stderr(out());
         Self { child: Some(command.spawn().unwrap()), address: ([127, 0, 0, 1], port).into() }
     }
 
     fn terminate(&self) {
-        let id = self.child.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.terminate_pid(&self.child.as_ref().unwrap().id().to_string());
+    }
+
+    /// The program itself, where what was started is its parent.
+    fn terminate_child(&self) {
+        let id = self.child.as_ref().unwrap().id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        self.terminate_pid(children.trim());
+    }
+
+    fn terminate_pid(&self, id: &str) {
+        assert!(Command::new("kill").args(["-TERM", id]).status().unwrap().success());
     }
 
     /// What it said and how it ended, by itself.
@@ -160,5 +187,30 @@ fn a_full_log_stops_nothing() {
         }
         program.terminate();
         assert!(program.end().await.status.success());
+    });
+}
+
+fn as_the_first_process_of_a_container_it_buries_orphans_and_stops_on_sigterm() {
+    let tried = Command::new("unshare").args(CONTAINER).arg("true").output();
+    if !tried.as_ref().is_ok_and(|output| output.status.success()) {
+        println!("skipped: this machine makes no container here: {tried:?}");
+        return;
+    }
+    block_on(async {
+        let program = Program::start_first();
+        let mut client = Client::connect(program.address).await;
+        let orphan = client.request("connector.entryHandler.orphan", json!({})).await;
+        soon(async {
+            while client.request("connector.entryHandler.isThere", json!({ "pid": orphan })).await
+                == json!(true)
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        program.terminate_child();
+        assert_eq!(client.end().await, None);
+        let output = program.end().await;
+        assert!(output.status.success(), "{output:?}");
     });
 }

@@ -1,6 +1,8 @@
 //! What a process provides where the application chooses nothing else.
 
 mod command;
+#[cfg(unix)]
+mod orphans;
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use crate::transport::{Memory, Tcp, TcpOptions};
 const SECRET: &str = "POMELO_CLUSTER_SECRET";
 
 /// Servers of one process, or by tcp and master; pomelo-protobuf by the configuration's schemas; and a stop on Ctrl-C or
-/// SIGTERM.
+/// SIGTERM. Meanwhile the first process of a container also looks after orphans.
 pub fn platform() -> Platform {
     Platform { network, codecs, command: command::parse, master, stop_signal }
 }
@@ -87,6 +89,8 @@ fn stop_signal() -> BoxFuture<'static, ()> {
         tokio::select! {
             () = interrupt => {}
             () = terminate() => {}
+            // For as long as the process does anything it waits here.
+            () = orphans::look_after() => {}
         }
         #[cfg(not(unix))]
         interrupt.await;

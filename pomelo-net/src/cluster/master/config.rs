@@ -23,6 +23,10 @@ pub struct MasterConfig {
     /// The port that it listens on; 3005, as in pomelo.
     #[serde(default = "default_port")]
     pub port: u16,
+    /// Arguments of `ssh`, by which servers on other hosts are started, such as `["-p", "2222"]`; none. pomelo has them by
+    /// `app.set("ssh_config_params", …)`.
+    #[serde(default, rename = "sshConfigParams", alias = "ssh_config_params")]
+    pub ssh_args: Vec<String>,
 }
 
 fn default_id() -> ServerId {
@@ -38,7 +42,7 @@ fn default_port() -> u16 {
 }
 
 impl MasterConfig {
-    /// Reads master.json: `{env: {id, host, port}}`, or the bare entry. Without the file, or what is missing in it, it
+    /// Reads master.json: `{env: {id, host, port, sshConfigParams}}`, or the bare entry. Without the file, or what is missing in it, it
     /// is `master-server-1` on `127.0.0.1:3005`.
     ///
     /// # Errors
@@ -273,6 +277,14 @@ mod tests {
         }
         let master = MasterConfig::read(&Config::default()).unwrap();
         assert_eq!((master.id.as_str(), master.address().as_str()), ("master-server-1", "127.0.0.1:3005"));
+    }
+
+    #[test]
+    fn arguments_of_ssh_are_read_by_pomelos_name_and_by_ours() {
+        for key in ["ssh_config_params", "sshConfigParams"] {
+            let (_dir, config) = with("master.json", &format!(r#"{{"id":"m","{key}":["-p","2222"]}}"#));
+            assert_eq!(MasterConfig::read(&config).unwrap().ssh_args, ["-p", "2222"]);
+        }
     }
 
     #[test]

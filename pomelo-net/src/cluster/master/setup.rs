@@ -27,8 +27,8 @@ pub struct MasterSetup {
     pub log_dir: PathBuf,
     /// The directory that servers run in, on other hosts too.
     pub base_dir: PathBuf,
-    /// Arguments of `ssh`, pomelo's `ssh_config_params`. Servers on other hosts are started by ssh, which must need no
-    /// password.
+    /// Arguments of `ssh`, besides those that master.json has as `sshConfigParams`. Servers on other hosts are started by ssh,
+    /// which must need no password.
     pub ssh_args: Vec<String>,
     /// Its bounds.
     pub limits: MasterLimits,

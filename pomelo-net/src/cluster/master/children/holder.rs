@@ -1,6 +1,6 @@
 //! Holders of ports: the processes of this machine that listen on one, as proc(5) tells.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -24,17 +24,25 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// Who listens on a port, as far as the system tells: of other users and other containers it doesn't.
-    ///
-    /// It reads some files for each process of the machine.
+    /// Who listens on a port; see [`of_each`](Self::of_each).
     pub(in crate::cluster::master) fn all_of(port: u16) -> Vec<Self> {
-        let sockets = sockets_on(port);
+        Self::of_each(&[port]).remove(&port).unwrap_or_default()
+    }
+
+    /// Who listens on each of these ports, as far as the system tells: of other users and other containers it doesn't.
+    ///
+    /// It reads some files for each process of the machine, whatever the number of ports.
+    pub(super) fn of_each(ports: &[u16]) -> HashMap<u16, Vec<Self>> {
+        let (mut holders, sockets) = (HashMap::<u16, Vec<Self>>::new(), sockets_on(ports));
         if sockets.is_empty() {
-            return vec![];
+            return holders;
         }
-        let Ok(processes) = fs::read_dir("/proc") else { return vec![] };
-        let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| holds(*pid, &sockets)).map(|pid| Self { pid, command: command_of(pid) }).collect()
+        for pid in pids() {
+            for port in ports_of(pid, &sockets) {
+                holders.entry(port).or_default().push(Self { pid, command: command_of(pid) });
+            }
+        }
+        holders
     }
 
     /// Whether its command line names that server.
@@ -43,28 +51,33 @@ impl Holder {
     }
 }
 
-/// The inodes of the sockets that listen on a port, of either family.
-fn sockets_on(port: u16) -> HashSet<String> {
-    let files = ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
-    files.iter().flat_map(|file| file.lines()).filter_map(|line| listening(line, port)).collect()
+fn pids() -> impl Iterator<Item = u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The inode of a line, if that is of a socket which listens on the port.
-fn listening(line: &str, port: u16) -> Option<String> {
+/// The inodes of the sockets that listen on one of these ports, of either family, with the port.
+fn sockets_on(ports: &[u16]) -> HashMap<String, u16> {
+    let files = ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
+    let listening = files.iter().flat_map(|file| file.lines()).filter_map(listening);
+    listening.filter(|(_, port)| ports.contains(port)).collect()
+}
+
+/// The inode and port of a line, if that is of a socket which listens.
+fn listening(line: &str) -> Option<(String, u16)> {
     const LISTENS: &str = "0A";
     let mut fields = line.split_ascii_whitespace();
-    let local = fields.nth(1)?.rsplit_once(':')?.1;
+    let port = u16::from_str_radix(fields.nth(1)?.rsplit_once(':')?.1, 16).ok()?;
     let state = fields.nth(1)?;
     let inode = fields.nth(5)?;
-    (state == LISTENS && u16::from_str_radix(local, 16) == Ok(port)).then(|| inode.to_owned())
+    (state == LISTENS).then(|| (inode.to_owned(), port))
 }
 
-fn holds(pid: u32, sockets: &HashSet<String>) -> bool {
-    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    files.flatten().any(|file| {
-        let link = fs::read_link(file.path()).unwrap_or_default();
-        inode_of(&link).is_some_and(|inode| sockets.contains(inode))
-    })
+/// The ports that a process listens on, of those that these sockets are of.
+fn ports_of(pid: u32, sockets: &HashMap<String, u16>) -> BTreeSet<u16> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let links = files.filter_map(|file| fs::read_link(file.path()).ok());
+    links.filter_map(|link| sockets.get(inode_of(&link)?).copied()).collect()
 }
 
 fn inode_of(link: &Path) -> Option<&str> {
@@ -107,9 +120,8 @@ mod tests {
                 "   0: 0100007F:0BC2 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 4711 1"
             )
         };
-        assert_eq!(listening(&line("0A"), 3010).as_deref(), Some("4711"));
-        assert_eq!(listening(&line("01"), 3010), None, "it is connected");
-        assert_eq!(listening(&line("0A"), 3011), None);
-        assert_eq!(listening("  sl  local_address rem_address   st tx_queue", 3010), None);
+        assert_eq!(listening(&line("0A")), Some(("4711".to_owned(), 3010)));
+        assert_eq!(listening(&line("01")), None, "it is connected");
+        assert_eq!(listening("  sl  local_address rem_address   st tx_queue"), None);
     }
 }

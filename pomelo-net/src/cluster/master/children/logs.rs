@@ -5,6 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+/// The rights to a log: its user may write, and its group may read.
+#[cfg(unix)]
+const MODE: u32 = 0o640;
+
 /// What is read from the end of a log at most, for its last lines.
 const TAIL: u64 = 1024 * 1024;
 
@@ -52,7 +56,17 @@ impl Logs {
         };
         fs::create_dir_all(&self.dir).map_err(named)?;
         self.trim(file).map_err(named)?;
-        OpenOptions::new().create(true).append(true).open(file).map_err(named)
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        // What servers say may be about their users, and is nobody else's business.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, MODE);
+        let log = options.open(file).map_err(named)?;
+        #[cfg(unix)]
+        if let Err(error) = log.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(MODE)) {
+            tracing::debug!(file = %file.display(), %error, "the log is another user's");
+        }
+        Ok(log)
     }
 
     /// Makes a log that is too long the older one.
@@ -151,6 +165,23 @@ mod tests {
         assert_eq!(tail(&file, 1).await.unwrap(), ["third"]);
         assert_eq!(tail(&file, 9).await.unwrap(), ["first", "second", "third"]);
         assert_eq!(tail(&file, 0).await.unwrap(), [""; 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_log_is_for_its_user_and_group_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = TempDir::new();
+        let logs = Logs::new(dir.path().to_owned(), 3);
+        let mode = |file: &Path| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        dir.write("chat-2.log", "of an earlier version");
+        fs::set_permissions(logs.of("chat-2"), fs::Permissions::from_mode(0o644)).unwrap();
+        for id in ["chat-1", "chat-2"] {
+            writeln!(logs.open(id).unwrap(), "line").unwrap();
+            assert_eq!(mode(&logs.of(id)), 0o640);
+            logs.trim(&logs.of(id)).unwrap();
+            assert_eq!(mode(&older(&logs.of(id))), 0o640);
+        }
     }
 
     /// What can't be written has no room, as on a full disk.

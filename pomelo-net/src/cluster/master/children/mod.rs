@@ -68,7 +68,7 @@ impl Children {
                 args: setup.args.clone(),
                 env: setup.config.env.clone(),
                 dir: text(&setup.base_dir)?,
-                ssh_args: setup.ssh_args.clone(),
+                ssh_args: master.ssh_args.iter().chain(&setup.ssh_args).cloned().collect(),
                 listed: setup.config.servers.iter().map(|info| (info.id.clone(), info.clone())).collect(),
             },
             token: None,

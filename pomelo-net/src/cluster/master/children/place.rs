@@ -45,12 +45,27 @@ fn ports(info: &ServerInfo) -> impl Iterator<Item = (&'static str, u16)> {
 /// # Errors
 /// Which of its ports is taken, and by whom.
 pub(super) async fn check_ports(info: &ServerInfo) -> Result<(), String> {
-    let Some(taken) = taken_port(info).await else { return Ok(()) };
-    let holders = tokio::task::spawn_blocking(move || Holder::all_of(taken.port)).await.unwrap_or_default();
-    match holders.first() {
-        Some(holder) if !holders.iter().any(|holder| holder.is(&info.id)) => Err(taken.told(info, holder)),
-        _ => Ok(()),
+    match strangers(&[info]).await.pop() {
+        Some(problem) => Err(problem),
+        None => Ok(()),
     }
+}
+
+/// The ports of servers that somebody else listens on, and who.
+async fn strangers(servers: &[&ServerInfo]) -> Vec<String> {
+    let looks = servers.iter().map(|info| async move { Some((*info, taken_port(info).await?)) });
+    let taken: Vec<_> = futures::future::join_all(looks).await.into_iter().flatten().collect();
+    if taken.is_empty() {
+        return vec![];
+    }
+    let ports: Vec<u16> = taken.iter().map(|(_, taken)| taken.port).collect();
+    let holders = tokio::task::spawn_blocking(move || Holder::of_each(&ports)).await.unwrap_or_default();
+    let stranger = |(info, taken): &(&ServerInfo, TakenPort)| {
+        let holders = holders.get(&taken.port)?;
+        let is_own = holders.iter().any(|holder| holder.is(&info.id));
+        holders.first().filter(|_| !is_own).map(|holder| taken.told(info, holder))
+    };
+    taken.iter().filter_map(stranger).collect()
 }
 
 impl TakenPort {
@@ -81,8 +96,7 @@ pub(super) async fn check_all_ports(servers: &[&ServerInfo]) -> Result<(), Strin
             }
         }
     }
-    let checks = servers.iter().map(|info| check_ports(info));
-    problems.extend(futures::future::join_all(checks).await.into_iter().filter_map(Result::err));
+    problems.extend(strangers(servers).await);
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
