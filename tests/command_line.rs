@@ -10,7 +10,7 @@ use tempfile::TempDir;
 fn pomelo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pomelo"));
     command.args(arguments).stdin(Stdio::null());
-    for variable in ["POMELO_PASSWORD", "POMELO_ENV", "CARGO_TARGET_DIR"] {
+    for variable in ["POMELO_PASSWORD", "POMELO_ENV", "POMELO_CONFIG", "CARGO_TARGET_DIR"] {
         command.env_remove(variable);
     }
     command
@@ -76,6 +76,28 @@ fn wrong_usage_ends_with_2() {
     }
     let output = run(&["add", "id=a", "host=127.0.0.1", "port=1"]);
     assert_eq!(stderr(&output), "pomelo: Miss necessary server parameters. These are missing: serverType\n");
+}
+
+#[test]
+fn what_people_type_at_pomelo_is_understood() {
+    let version = run(&["version"]);
+    assert_eq!(stdout(&version), stdout(&run(&["--version"])));
+    let port = unused_port();
+    for arguments in
+        [&["stop", "--force"][..], &["stop", "-f", "chat-1"], &["kill", "--force"], &["kill", "-f"]]
+    {
+        let output = run(&[arguments, &["-P", &port]].concat());
+        assert!(stderr(&output).contains("Is the application running?"), "{arguments:?}: {output:?}");
+    }
+    for arguments in [&["masterha"][..], &["masterha", "-d", "."]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        for part in ["no `masterha` here", "Servers go on when the master dies", "Restart=on-failure"] {
+            assert!(stderr(&output).contains(part), "{output:?}");
+        }
+    }
+    let refused = run(&["start", "production", "-e", "development"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
 }
 
 #[test]
@@ -151,8 +173,7 @@ fn start_runs_the_binary_in_its_directory_and_ends_as_it_ends() {
     std::os::unix::fs::symlink("/bin/sh", release.join("arena")).unwrap();
     let directory = place.to_str().unwrap();
     for given in [&[][..], &["--bin", "/bin/sh"]] {
-        let output =
-            run(&[&["start", "-d", directory, "-e", "production", "-t", "chat", "-D"], given].concat());
+        let output = run(&[&["start", "-d", directory, "production", "-t", "chat", "-D"], given].concat());
         assert_eq!(stdout(&output), format!("{directory}\n--env production --type chat --daemon\n"));
         assert_eq!(output.status.code(), Some(7));
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
@@ -91,6 +92,40 @@ async fn list_shows_the_master_and_what_should_run() {
     let facts =
         json!([servers[0]["serverType"], servers[0]["state"], servers[0]["pid"], servers[1]["state"]]);
     assert_eq!(facts, json!(["master", "up", std::process::id(), "down"]));
+}
+
+/// The tool in a directory, as people run it.
+async fn run_in(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pomelo"));
+    command.args(arguments).env("POMELO_PASSWORD", "open-sesame").env_remove("POMELO_ENV");
+    command.env_remove("POMELO_CONFIG").stdin(Stdio::null()).current_dir(directory);
+    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_master_is_found_by_the_files_of_the_project() {
+    let application = Application::start().await;
+    let project = application.dir.path();
+    let master = json!({
+        "development": { "id": "master-1", "host": "localhost", "port": application.master.address().port() },
+        "production": { "id": "master-1", "host": "127.0.0.1", "port": 1 },
+    });
+    fs::write(project.join("config/master.json"), master.to_string()).unwrap();
+    fs::create_dir(project.join("src")).unwrap();
+    for directory in [project.to_owned(), project.join("config"), project.join("src")] {
+        let output = run_in(&directory, &["list"]).await;
+        assert_eq!(output.status.code(), Some(0), "{}: {output:?}", directory.display());
+    }
+    let elsewhere = TempDir::new().unwrap();
+    let output = run_in(elsewhere.path(), &["list", "-d", project.to_str().unwrap()]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = run_in(project, &["list", "-e", "production"]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let file = project.join("config/master.json");
+    let where_from = format!("{} says for the environment production", file.display());
+    for part in ["127.0.0.1:1", &where_from] {
+        assert!(stderr(&output).contains(part), "{output:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

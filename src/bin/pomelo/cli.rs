@@ -47,6 +47,9 @@ pub enum Command {
     Stop {
         /// Their ids.
         ids: Vec<String>,
+        /// Taken as pomelo's scripts have it. It changes nothing: what doesn't stop in time is always ended by force.
+        #[arg(short, long)]
+        force: bool,
         /// Which master.
         #[command(flatten)]
         operator: Operator,
@@ -84,6 +87,15 @@ pub enum Command {
         /// Which master.
         #[command(flatten)]
         operator: Operator,
+    },
+    /// Print the version.
+    Version,
+    /// pomelo's masters in reserve, which aren't needed here: says why, and what to do instead.
+    #[command(hide = true)]
+    Masterha {
+        /// As pomelo has it.
+        #[arg(short, long, value_name = "DIR")]
+        directory: Option<PathBuf>,
     },
 }
 
@@ -131,6 +143,9 @@ pub struct Start {
     /// The environment; by default the application's own choice: POMELO_ENV, or development.
     #[arg(short, long, value_name = "ENV")]
     pub env: Option<String>,
+    /// The environment, as `pomelo start production` has it.
+    #[arg(value_name = "ENV", conflicts_with = "env")]
+    pub environment: Option<String>,
     /// Go on in the background, once the servers are up.
     #[arg(short = 'D', long)]
     pub daemon: bool,
@@ -199,7 +214,7 @@ mod tests {
         let Ok(Command::List { operator }) = parse("pomelo list -h 10.0.0.7 -P 4000 -u ann --json") else {
             panic!()
         };
-        assert_eq!(operator.address(), "10.0.0.7:4000");
+        assert_eq!((operator.host.as_deref(), operator.port), (Some("10.0.0.7"), Some(4000)));
         assert!(operator.json);
         for line in ["pomelo --help", "pomelo list --help"] {
             assert_eq!(parse(line).unwrap_err().kind(), ErrorKind::DisplayHelp, "{line}");

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use pomelo::core::config::ConfigError;
+
 use crate::admin::AdminError;
 use crate::init::InitError;
+use crate::master::Master;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -13,10 +16,19 @@ pub enum Failure {
     Usage(String),
     /// The master can't be reached, or doesn't do it.
     Admin {
-        /// The master's `host:port`.
-        address: String,
+        /// Which.
+        master: Box<Master>,
         /// Why.
         error: AdminError,
+    },
+    /// The configuration of the application here is wrong.
+    Config(Box<ConfigError>),
+    /// A command of pomelo's that has no counterpart.
+    NoCounterpart {
+        /// What it is called.
+        command: &'static str,
+        /// What there is in its place.
+        instead: &'static str,
     },
     /// No project was made.
     Init(InitError),
@@ -44,6 +56,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(problem) => f.write_str(problem),
+            Self::Config(error) => chain(f, &**error),
+            Self::NoCounterpart { command, .. } => {
+                write!(f, "there is no `{command}` here, and no need of it")
+            }
             Self::Admin { error, .. } => chain(f, error),
             Self::Init(error) => chain(f, error),
             Self::NoBinary { directory, looked, problem } => {
@@ -64,17 +80,33 @@ impl Failure {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Admin { error: AdminError::Unreachable { .. }, .. } => {
-                "Is the application running? Start it with `pomelo start`, or name another master: -h HOST -P PORT.".into()
+            Self::Admin { master, error: AdminError::Unreachable { .. } } => {
+                let where_from = match &master.config {
+                    Some((dir, env)) => format!(
+                        "That is where {} says for the environment {env} (-e ENV for another).",
+                        dir.join("master.json").display()
+                    ),
+                    None => "There is no master.json here: run it in the project's directory, or name that: -d DIR.".into(),
+                };
+                format!(
+                    "Is the application running? Start it with `pomelo start`, or name another master: -h HOST -P PORT.\n{where_from}"
+                )
             }
-            Self::Admin { address, error: AdminError::Refused { .. } } => format!(
-                "The users of the master at {address} are in its adminUser.json. Say who you are: -u USER, and the \
-                 password in POMELO_PASSWORD."
+            Self::Admin { master, error: AdminError::Refused { .. } } => format!(
+                "The users of the master at {} are in its adminUser.json. Say who you are: -u USER, and the \
+                 password in POMELO_PASSWORD.",
+                master.address()
             ),
-            Self::Admin { address, error: AdminError::NoMaster { .. } } => {
-                format!("The master's port is in master.json: -P PORT (now {address}).")
+            Self::Admin { master, error: AdminError::NoMaster { .. } } => {
+                format!("The master's port is in master.json: -P PORT (now {}).", master.address())
             }
-            Self::Admin { error: AdminError::Denied { .. }, .. } => "Levels are in adminUser.json: -u USER.".into(),
+            Self::Config(_) => {
+                "-e ENV is another environment; -h HOST -P PORT name a master without the file.".into()
+            }
+            Self::NoCounterpart { instead, .. } => (*instead).to_owned(),
+            Self::Admin { error: AdminError::Denied { .. }, .. } => {
+                "Levels are in adminUser.json: -u USER.".into()
+            }
             Self::Admin { error: AdminError::UnknownServer { .. }, .. } => {
                 "`pomelo list` shows the ids.".into()
             }
@@ -110,8 +142,16 @@ mod tests {
 
     fn unreachable() -> Failure {
         let source = io::Error::from(io::ErrorKind::ConnectionRefused);
-        let address = "10.0.0.7:3005".to_owned();
-        Failure::Admin { address: address.clone(), error: AdminError::Unreachable { address, source } }
+        let master = master("10.0.0.7");
+        Failure::Admin { error: AdminError::Unreachable { address: master.address(), source }, master }
+    }
+
+    fn master(host: &str) -> Box<Master> {
+        Box::new(Master {
+            host: host.into(),
+            port: 3005,
+            config: Some(("/srv/game/config".into(), "production".into())),
+        })
     }
 
     #[test]
@@ -120,7 +160,9 @@ mod tests {
         let text = failure.to_string();
         assert!(text.contains("10.0.0.7:3005"), "{text}");
         assert_eq!(text.matches("connection refused").count(), 1, "{text}");
-        assert!(failure.hint().unwrap().contains("`pomelo start`"));
+        let hint = failure.hint().unwrap();
+        assert!(hint.contains("`pomelo start`"), "{hint}");
+        assert!(hint.contains("/srv/game/config/master.json says for the environment production"), "{hint}");
     }
 
     #[test]
@@ -130,7 +172,7 @@ mod tests {
             user: "ann".into(),
             reason: "wrong user or password".into(),
         };
-        let failure = Failure::Admin { address: "127.0.0.1:3005".into(), error };
+        let failure = Failure::Admin { master: master("127.0.0.1"), error };
         assert!(failure.to_string().contains("ann"), "{failure}");
         let hint = failure.hint().unwrap();
         assert!(hint.contains("adminUser.json") && hint.contains("POMELO_PASSWORD"), "{hint}");
@@ -139,7 +181,7 @@ mod tests {
     #[test]
     fn an_unknown_server_leads_to_the_list() {
         let error = AdminError::UnknownServer("chat-9".into());
-        let failure = Failure::Admin { address: "127.0.0.1:3005".into(), error };
+        let failure = Failure::Admin { master: master("127.0.0.1"), error };
         assert!(failure.to_string().contains("chat-9"), "{failure}");
         assert_eq!(failure.hint().unwrap(), "`pomelo list` shows the ids.");
     }

@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod init;
 mod locate;
+mod master;
 mod operator;
 mod table;
 mod units;

@@ -1,12 +1,15 @@
 //! Who operates which master.
 
+use std::cell::OnceCell;
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::Args;
 use pomelo::core::host;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, AdminError};
 use crate::failure::Failure;
+use crate::master::{Master, Said};
 
 /// The master to speak to, and as whom.
 #[derive(Debug, Args)]
@@ -18,37 +21,64 @@ pub struct Operator {
     /// The user's password. Others on this machine may see a command line, so better set the variable.
     #[arg(short, long, env = "POMELO_PASSWORD", hide_env_values = true, default_value = "admin")]
     password: Password,
-    /// The master's host.
-    #[arg(short = 'h', long, default_value = "127.0.0.1", value_parser = host_of)]
-    pub host: String,
-    /// The master's port.
-    #[arg(short = 'P', long, default_value_t = 3005)]
-    pub port: u16,
+    /// The master's host; by default that of master.json in the project here, or 127.0.0.1.
+    #[arg(short = 'h', long, value_parser = host_of)]
+    pub host: Option<String>,
+    /// The master's port; by default that of master.json in the project here, or 3005.
+    #[arg(short = 'P', long)]
+    pub port: Option<u16>,
+    /// The project's directory, or one below it.
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// The environment whose master it is; by default development, or another one that runs on this machine.
+    #[arg(short, long, value_name = "ENV", env = "POMELO_ENV")]
+    pub env: Option<String>,
+    /// The master that was reached, where it is not the first that was tried.
+    #[arg(skip)]
+    reached: OnceCell<Master>,
     /// Print JSON, for programs.
     #[arg(long, help_heading = None)]
     pub json: bool,
 }
 
 impl Operator {
-    /// The master's `host:port`.
-    pub fn address(&self) -> String {
-        host::with_port(&self.host, self.port)
-    }
-
     /// Connects, and logs in.
     ///
     /// # Errors
-    /// If the master can't be reached, or refuses.
+    /// If the master can't be reached, or refuses; if master.json is needed and wrong.
     pub async fn connect(&self) -> Result<Admin, Failure> {
-        let address = self.address();
-        Admin::connect(&address, &self.username, &self.password.0)
-            .await
-            .map_err(|error| Failure::Admin { address, error })
+        let (first, others) = self.masters()?;
+        let unreachable = match self.enter(&first).await {
+            Err(error @ AdminError::Unreachable { .. }) => error,
+            entered => return entered.map_err(|error| Failure::Admin { master: Box::new(first), error }),
+        };
+        for other in others {
+            match self.enter(&other).await {
+                Err(AdminError::Unreachable { .. }) => {}
+                entered => {
+                    self.reached.get_or_init(|| other.clone());
+                    return entered.map_err(|error| Failure::Admin { master: Box::new(other), error });
+                }
+            }
+        }
+        Err(Failure::Admin { master: Box::new(first), error: unreachable })
+    }
+
+    async fn enter(&self, master: &Master) -> Result<Admin, AdminError> {
+        Admin::connect(&master.address(), &self.username, &self.password.0).await
+    }
+
+    fn masters(&self) -> Result<(Master, Vec<Master>), Failure> {
+        let Self { directory, env, host, port, .. } = self;
+        Master::find(directory, Said { env: env.as_deref(), host: host.as_deref(), port: *port })
     }
 
     /// The failure of a request to this master.
-    pub fn failed(&self, error: crate::admin::AdminError) -> Failure {
-        Failure::Admin { address: self.address(), error }
+    pub fn failed(&self, error: AdminError) -> Failure {
+        match self.reached.get().cloned().map_or_else(|| self.masters().map(|(first, _)| first), Ok) {
+            Ok(master) => Failure::Admin { master: Box::new(master), error },
+            Err(failure) => failure,
+        }
     }
 }
 
@@ -86,6 +116,12 @@ mod tests {
         operator: Operator,
     }
 
+    /// Of the master, as where there is no project.
+    fn address(line: &Line) -> String {
+        let (nowhere, Operator { host, port, .. }) = (std::path::Path::new("/"), &line.operator);
+        Master::find(nowhere, Said { env: None, host: host.as_deref(), port: *port }).unwrap().0.address()
+    }
+
     #[test]
     fn the_password_is_not_in_what_is_printed() {
         let line = Line::try_parse_from(["pomelo", "-p", "open-sesame"]).unwrap();
@@ -96,17 +132,14 @@ mod tests {
     #[test]
     fn the_defaults_are_pomelos() {
         let line = Line::try_parse_from(["pomelo"]).unwrap();
-        assert_eq!(
-            (&*line.operator.username, line.operator.address()),
-            ("admin", "127.0.0.1:3005".to_owned())
-        );
+        assert_eq!((&*line.operator.username, address(&line)), ("admin", "127.0.0.1:3005".to_owned()));
     }
 
     #[test]
     fn an_ipv6_host_is_bracketed() {
         for host in ["::1", "[::1]"] {
             let line = Line::try_parse_from(["pomelo", "-h", host]).unwrap();
-            assert_eq!(line.operator.address(), "[::1]:3005");
+            assert_eq!(address(&line), "[::1]:3005");
         }
         assert!(Line::try_parse_from(["pomelo", "-h", "10.0.0.7:3005"]).is_err());
     }

@@ -42,6 +42,12 @@ pub fn run(command: Command) -> Result<Done, Failure> {
     runtime.block_on(dispatch(command))
 }
 
+/// What there is in place of masters in reserve.
+const MASTERHA: &str = "\
+Servers go on when the master dies: they keep the list that they have, see each other by their links, and register with the next
+master. So let whatever watches your services start it again (systemd: `ExecStart=pomelo start -e production` with
+`Restart=on-failure`), or run `pomelo start` once more: it finds the servers that run, and starts those that are missing.";
+
 async fn dispatch(command: Command) -> Result<Done, Failure> {
     match command {
         Command::Init(init) => init::run(&init),
@@ -49,7 +55,11 @@ async fn dispatch(command: Command) -> Result<Done, Failure> {
         Command::List { operator } => list::run(&operator).await,
         Command::Show { id, operator } => show::run(&id, &operator).await,
         Command::Log { id, lines, operator } => log::run(&id, lines, &operator).await,
-        Command::Stop { ids, operator } => outcomes::run(Change::Stop(ids), &operator).await,
+        Command::Version => Ok(format!("pomelo {}\n", env!("CARGO_PKG_VERSION")).into()),
+        Command::Masterha { directory: _ } => {
+            Err(Failure::NoCounterpart { command: "masterha", instead: MASTERHA })
+        }
+        Command::Stop { ids, force: _, operator } => outcomes::run(Change::Stop(ids), &operator).await,
         Command::Kill { force: _, ids, operator } => outcomes::run(Change::Kill(ids), &operator).await,
         Command::Restart(Restart { ids, server_type, id, operator }) => {
             let ids = ids.into_iter().chain(id).collect();

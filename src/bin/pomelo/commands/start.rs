@@ -22,7 +22,9 @@ pub fn run(start: &Start) -> Result<Done, Failure> {
 /// What the binary is told.
 fn arguments(start: &Start) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["start".into()];
-    for (flag, value) in [("--env", &start.env), ("--type", &start.server_type), ("--id", &start.id)] {
+    let env = start.env.as_ref().or(start.environment.as_ref());
+    for (flag, value) in [("--env", env), ("--type", start.server_type.as_ref()), ("--id", start.id.as_ref())]
+    {
         if let Some(value) = value {
             arguments.extend([flag.into(), value.into()]);
         }
@@ -57,6 +59,8 @@ mod tests {
     fn the_application_is_told_what_we_are() {
         for (line, wanted) in [
             ("pomelo start", "start"),
+            ("pomelo start production", "start --env production"),
+            ("pomelo start development --daemon", "start --env development --daemon"),
             ("pomelo start -e production -D -t chat", "start --env production --type chat --daemon"),
             ("pomelo start -i chat-1", "start --id chat-1"),
         ] {
