@@ -11,6 +11,7 @@ const TOOL_MS = 60_000;
 
 export class ChatCluster {
   #programs;
+  #host;
   #dir;
   #master;
   #masterPort;
@@ -19,12 +20,13 @@ export class ChatCluster {
 
   /**
    * @param {{chat: string, tool: string}} programs paths of the example's binary and of the pomelo tool
-   * @param {{connectorPorts?: boolean, page?: boolean}} [options] without `connectorPorts` no connector has a `port`; with `page`
-   *   the gate serves it
+   * @param {{connectorPorts?: boolean, page?: boolean, host?: string}} [options] without `connectorPorts` no connector has a `port`;
+   *   with `page` the gate serves it; `host` is that of all servers and of the master
    */
-  static async prepare(programs, { connectorPorts = true, page = false } = {}) {
+  static async prepare(programs, { connectorPorts = true, page = false, host } = {}) {
     const cluster = new ChatCluster();
     cluster.#programs = programs;
+    cluster.#host = host;
     cluster.#dir = mkdtempSync(join(tmpdir(), 'pomelo-cluster-'));
     await cluster.#configure(connectorPorts, page);
     return cluster;
@@ -39,6 +41,7 @@ export class ChatCluster {
     const ports = await freePorts(2 * entries.length + 2);
     for (const entry of entries) {
       delete entry.pagePort;
+      if (this.#host) entry.host = this.#host;
       for (const key of ['port', 'clientPort']) if (key in entry) entry[key] = ports.pop();
     }
     if (!connectorPorts) for (const entry of servers.connector) delete entry.port;
@@ -46,7 +49,7 @@ export class ChatCluster {
     this.gatePort = servers.gate[0].clientPort;
     this.#masterPort = ports.pop();
     writeFileSync(join(config, 'servers.json'), JSON.stringify({ development: servers }));
-    const master = { id: 'master-server-1', host: '127.0.0.1', port: this.#masterPort };
+    const master = { id: 'master-server-1', host: this.#host ?? '127.0.0.1', port: this.#masterPort };
     writeFileSync(join(config, 'master.json'), JSON.stringify({ development: master }));
   }
 
@@ -67,9 +70,11 @@ export class ChatCluster {
 
   /** Runs the tool against this cluster's master; a failure of it is a result as well. */
   tool(...args) {
-    const where = ['-P', String(this.#masterPort), '--json'];
+    // It finds the master by the files of the directory that it runs in.
+    const env = { ...process.env, POMELO_ENV: 'development' };
+    delete env.POMELO_CONFIG;
     return new Promise(resolve =>
-      execFile(this.#programs.tool, [...args, ...where], { timeout: TOOL_MS }, (error, stdout, stderr) => resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr })),
+      execFile(this.#programs.tool, [...args, '--json'], { timeout: TOOL_MS, cwd: this.#dir, env }, (error, stdout, stderr) => resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr })),
     );
   }
 
