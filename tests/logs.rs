@@ -384,3 +384,72 @@ async fn users_and_a_router_of_the_applications_own_need_no_warning() {
     client.request("chat.chatHandler.refuse", json!({})).await;
     assert_eq!(log.with(&["WARN"]), [""; 0]);
 }
+
+/// The lines without what differs from run to run.
+fn lasting(lines: &[String]) -> Vec<String> {
+    let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    let lasting = |line: &String| {
+        let words = line.split_whitespace().map(|word| match word.split_once('=') {
+            Some((name @ ("took" | "ran" | "session" | "clients"), _)) => format!("{name}=…"),
+            Some((name, value)) if is_number(value) && name != "servers" => format!("{name}=…"),
+            _ => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    lines.iter().map(lasting).collect()
+}
+
+const SEVEN: &str = r#"{
+    "connector": [
+        { "id": "connector-1", "frontend": true }, { "id": "connector-2", "frontend": true },
+        { "id": "connector-3", "frontend": true }
+    ],
+    "chat": [
+        { "id": "chat-1", "port": 6050 }, { "id": "chat-2", "port": 6051 }, { "id": "chat-3", "port": 6052 },
+        { "id": "chat-4", "port": 6053 }
+    ]
+}"#;
+
+#[tokio::test]
+async fn at_info_an_operator_reads_what_seven_servers_did_in_a_line_each() {
+    let log = Log::start();
+    let builder = App::builder().servers(SEVEN).configure("all", "connector", |app| {
+        app.connector(Hybrid::new().address(([127, 0, 0, 1], 0)));
+    });
+    let running = builder.route("chat", |_, servers| Ok(servers[0].id.clone())).start().await.unwrap();
+    let address = running.addresses("connector-1")[0];
+    assert!(log.has(&["server=connector-1", &format!("clients=\"{address}\"")]), "{:#?}", log.lines());
+    let mut client = ann(&running).await;
+    client.request("chat.chatHandler.refuse", json!({})).await;
+    client.request("chat.chatHandler.save", json!({})).await;
+    drop(client);
+    running.stop().await;
+    let mut lines = lasting(&log.lines());
+    // Servers of a kind stop together.
+    let stopped = lines.len() - 7;
+    lines[stopped..stopped + 3].sort();
+    lines[stopped + 3..].sort();
+    let up = "INFO pomelo_core::app::announce: up";
+    let ended = "INFO pomelo_core::app::announce: stopped";
+    let failed = "WARN pomelo::errors: handler failed server=chat-1 what=\"handler\" route=\"chat.chatHandler.save\" session=… \
+                  uid=\"ann\" error=the store is away: connection refused";
+    let mut wanted = Vec::new();
+    wanted.extend((1..=3).map(|n| format!("{up} server=connector-{n} clients=… took=…")));
+    wanted.extend((1..=4).map(|n| format!("{up} server=chat-{n} took=…")));
+    wanted.push("INFO pomelo_core::app::announce: all servers are up servers=7 took=…".to_owned());
+    wanted.push(failed.to_owned());
+    wanted.extend((1..=3).map(|n| format!("{ended} server=connector-{n} ran=…")));
+    wanted.extend((1..=4).map(|n| format!("{ended} server=chat-{n} ran=…")));
+    assert_eq!(lines, wanted, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_server_that_dies_is_a_warning_of_each_that_misses_it_and_one_that_stops_is_none() {
+    let (log, mut running) = (Log::start(), start().await);
+    running.stop_server("chat-2").await;
+    assert_eq!(log.with(&["WARN"]), [""; 0]);
+    running.crash_server("chat-1").await;
+    let lines = lasting(&log.with(&["WARN", "gone"]));
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(log.has(&["WARN", "a server is gone", "server=connector-1", "peer=chat-1"]), "{lines:#?}");
+}

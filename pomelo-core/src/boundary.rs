@@ -166,7 +166,9 @@ impl<'a> Site<'a> {
     }
 
     fn log_panic(&self, text: &str, at: Option<&str>) {
-        let Some(left_out) = self.admitted("panicked") else { return };
+        // Another panic of the same code is news.
+        let event = format!("panicked {}", at.unwrap_or_default());
+        let Some(left_out) = self.admitted(&event) else { return };
         let panic = Shortened(text);
         line!(error, self, { at, %panic, left_out, }, "{} panicked", self.what);
     }

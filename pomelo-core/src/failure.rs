@@ -22,6 +22,7 @@ macro_rules! line {
         tracing::$level!(
             target: $crate::failure::TARGET,
             server = %site.server(),
+            what = site.what(),
             route = name.as_deref().filter(|_| !method),
             method = name.as_deref().filter(|_| method),
             session = site.session().map(tracing::field::display),

@@ -185,7 +185,12 @@ impl Core {
     /// The link broke: whoever waits for an answer can't get it any more.
     pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId, lost: usize) {
         self.counters.add_many(Dropped::LinkBroke, lost);
-        tracing::info!(server = %self.info.id, %peer, lost, "the link broke");
+        // Where one of the two stops, that is as it should be.
+        if self.is_leaving() || self.view.known().member(peer).is_none_or(|peer| peer.leaving) {
+            tracing::debug!(server = %self.info.id, %peer, lost, "the link ended");
+        } else {
+            tracing::warn!(server = %self.info.id, %peer, lost, "the link broke");
+        }
         self.membership.links().broke(peer);
         self.edge.stop_fetching(peer);
         self.fail_pending(peer, format_args!("the link to {peer} broke"));
@@ -201,7 +206,11 @@ impl Core {
             true => self.membership.links().broke(peer),
             false => self.membership.links().forget(peer),
         }
-        tracing::info!(server = %self.info.id, %peer, "gone");
+        if self.is_leaving() || member.leaving || member.is_guest() {
+            tracing::debug!(server = %self.info.id, %peer, "a server has left");
+        } else {
+            tracing::warn!(server = %self.info.id, %peer, "a server is gone");
+        }
         self.membership.changed.notify_waiters();
         let dropped = self.incarnation_over(peer, incarnation);
         if member.is_guest() {

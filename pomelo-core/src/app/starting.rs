@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 
 use futures::future::{Either, join_all, select, select_all};
@@ -124,30 +124,25 @@ async fn bring_up<R: Cluster>(servers: &mut [Live<R>], public: &[Public], networ
         register(&server.app, network).await.map_err(|error| error.context(server.app.server_id()))?;
         server.app.started();
     }
-    servers.iter().for_each(|server| say_up(&server.app));
-    let mut is_complete = true;
+    let is_alone = servers.len() == 1;
+    for server in servers.iter_mut() {
+        let app = server.app.clone();
+        app.say_up(server.listening().iter().map(|listening| listening.address), is_alone);
+    }
+    let told = Arc::new(Once::new());
     for server in &*servers {
         let (app, hooks) = (server.app.clone(), server.hooks.after_start_all.clone());
         match app.view.known().is_complete() {
             true => started_all(app, hooks).await?,
-            false => {
-                is_complete = false;
-                wait_for_all(&app, hooks);
-            }
+            false => wait_for_all(&app, hooks, &told),
         }
     }
-    if is_complete {
-        tracing::info!("all servers are up");
+    if let Some(server) = servers.first()
+        && servers.iter().all(|server| server.app.view.known().is_complete())
+    {
+        told.call_once(|| server.app.say_all_up());
     }
     Ok(())
-}
-
-/// The one line that a log has of a server that is up.
-fn say_up<R>(app: &App<R>) {
-    let info = &app.info;
-    tracing::info!(
-        server = %info.id, host = info.host, port = info.port, client_port = info.client_port, "up"
-    );
 }
 
 /// Starts the tasks that a server needs as long as it is up.
@@ -214,16 +209,16 @@ async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Resul
     Ok(())
 }
 
-/// As [`started_all`], in the background.
-fn wait_for_all<R: Cluster>(app: &App<R>, hooks: Vec<Lifecycle<R>>) {
-    let own = app.clone();
+/// As [`started_all`], in the background; the first of this process that is through says so.
+fn wait_for_all<R: Cluster>(app: &App<R>, hooks: Vec<Lifecycle<R>>, told: &Arc<Once>) {
+    let (own, told) = (app.clone(), told.clone());
     app.tasks.spawn("after_start_all", move || {
-        let server = own.server_id().to_string();
+        let (app, told) = (own.clone(), told.clone());
         let started_all = started_all(own.clone(), hooks.clone());
         async move {
             match started_all.await {
-                Ok(()) => tracing::info!(server, "all servers are up"),
-                Err(error) => tracing::error!(server, %error, "after_start_all failed"),
+                Ok(()) => told.call_once(|| app.say_all_up()),
+                Err(error) => tracing::error!(server = %app.server_id(), %error, "after_start_all failed"),
             }
         }
     });

@@ -94,6 +94,9 @@ impl<R: Cluster> Live<R> {
         app.step(Step::Leave, LEAVE, app.leave()).await;
         self.has_left = true;
         app.step(Step::Listeners, app.limits.stop_timeout, app.heard()).await;
+        if ending != Ending::Crash {
+            app.say_stopped();
+        }
     }
 
     async fn stop(&mut self, ending: Ending) {
