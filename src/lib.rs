@@ -13,6 +13,8 @@
 //! | [`Hybrid`], [`net`] | connectors, transports, and the protocol by itself |
 //! | [`core`](mod@core) | everything else, by its module |
 
+mod macros;
+
 pub use pomelo_core as core;
 pub use pomelo_core::app::{App, Cluster, Component, Event};
 pub use pomelo_core::error::{Error, ErrorCode, ErrorKind, OrErr, Result};
@@ -21,9 +23,10 @@ pub use pomelo_core::router::pick;
 pub use pomelo_core::rpc::{ALL, key, to};
 pub use pomelo_core::session::Session;
 pub use pomelo_core::{channel, filter, router, session};
-pub use pomelo_macros::{ErrorCode, handler, remote, servers};
 pub use pomelo_net as net;
 pub use pomelo_net::connector::Hybrid;
+
+pub use self::macros::{ErrorCode, handler, remote, servers};
 
 /// What the macros' output names. Not for use by hand, but for what `servers!` writes.
 #[doc(hidden)]
@@ -38,7 +41,11 @@ pub mod __private {
     };
     pub use pomelo_core::handler::{FromApp, Handler, HandlerContract, Method};
     pub use pomelo_core::lend::{Cx, Lend};
-    pub use pomelo_core::message::{Body, FromField, FromMessage, IntoResponse, Request};
+    pub use pomelo_core::message::{Body, FromMessage, IntoResponse, Request};
+    pub use pomelo_core::parameter::{
+        FromArgument, FromField, FromOwnArgument, FromOwnMessage, FromSharedArgument, FromSharedMessage,
+        NoFields, SizeOf, ToArgument, ToOwnArgument, ToSharedArgument,
+    };
     pub use pomelo_core::remote::{ArgReader, ArgWriter, Contract, Inbound, IntoReply, Proxy, Remote};
     pub use pomelo_core::rpc::{Call, RpcClient, Target};
     pub use pomelo_net::platform;

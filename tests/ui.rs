@@ -9,4 +9,6 @@ fn ui() {
         cases.pass(format!("tests/ui/{name}/pass/*.rs"));
         cases.compile_fail(format!("tests/ui/{name}/fail/*.rs"));
     }
+    // What compiles is in tests/errors.rs, where it is run, too.
+    cases.compile_fail("tests/ui/error_code/fail/*.rs");
 }

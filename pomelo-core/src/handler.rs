@@ -41,6 +41,11 @@ pub trait Handler<A>: HandlerContract + Send + Sync + 'static {
 ///
 /// The attributes implement it: by the type's `new(app: App)`, `new(app: &App)` or `new()` where there is one, else
 /// the type is a unit struct.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be made from this cluster's app",
+    label = "its block needs `fn new(app: App)`, `fn new(app: &App)` or `fn new()`",
+    note = "what implements a trait is listed as `impl Trait`, and mounted by the builder"
+)]
 pub trait FromApp<A>: Sized {
     /// Makes it.
     fn from_app(app: &A) -> Self;

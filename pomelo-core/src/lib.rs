@@ -39,6 +39,8 @@ pub mod message;
 pub mod outbox;
 mod pair;
 mod panics;
+#[doc(hidden)]
+pub mod parameter;
 pub mod remote;
 pub mod report;
 pub mod route;

@@ -179,21 +179,6 @@ impl<T: DeserializeOwned> FromMessage for T {
     }
 }
 
-/// Something that a parameter of a handler's method with `#[handler(fields)]` can be read from: every
-/// [`serde::Deserialize`] type. The macro asks for it once, where derived code would ask several times.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be decoded from a field of a client message",
-    label = "derive `serde::Deserialize` for it"
-)]
-pub trait FromField {
-    /// A number for the macro to ask for.
-    const COUNT: usize;
-}
-
-impl<T: DeserializeOwned> FromField for T {
-    const COUNT: usize = 1;
-}
-
 /// The body of a message as it came, for handlers that decode it themselves.
 #[derive(Debug, Clone)]
 pub struct Raw(pub Bytes);

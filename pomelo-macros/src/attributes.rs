@@ -1,6 +1,6 @@
 //! What can be said in `#[handler(…)]`, `#[remote(…)]` and `#[pomelo(…)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::{Attribute, LitStr, Path};
@@ -17,6 +17,10 @@ pub(crate) struct BlockOptions {
 impl BlockOptions {
     pub(crate) fn parse(args: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self { rename: None, krate: syn::parse_quote!(::pomelo), fields: None };
+        if let Some(TokenTree::Literal(name)) = args.clone().into_iter().next() {
+            errors.at(&name, format_args!("a name is given as `rename = {name}`"));
+            return options;
+        }
         let parser = syn::meta::parser(|meta| {
             if meta.path.is_ident("rename") {
                 options.rename = Some(wire_name(&meta)?);

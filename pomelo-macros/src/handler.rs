@@ -2,10 +2,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
 
 use crate::block::{Block, Method, Wire};
-use crate::checked::checked;
 use crate::names;
 
 /// Reads the message into its variable, or its fields into theirs.
@@ -14,7 +12,8 @@ pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wi
         return read_fields(block, wires);
     }
     let p = block.private();
-    let reads = wires.map(|(local, Wire { ty, .. })| {
+    let reads = wires.map(|(local, wire)| {
+        let ty = block.wire_type(wire);
         quote_spanned! { Span::mixed_site()=>
             let #local = <#ty as #p::FromMessage>::from_message(cx.message())?;
         }
@@ -28,10 +27,11 @@ fn read_fields<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>
     let p = block.private();
     let serde = quote!(#p::serde).to_string();
     let (mut types, mut locals, mut fields) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, (local, Wire { ident, ty, optional })) in wires.enumerate() {
+    for (index, (local, wire)) in wires.enumerate() {
+        let Wire { ident, optional, .. } = wire;
         let (name, default) = (names::lower_camel(ident), optional.then(|| quote!(default,)));
         let alias = format_ident!("__Field{index}");
-        let type_ = checked(&quote!(#ty), &quote_spanned!(ty.span()=> <#ty as #p::FromField>::COUNT));
+        let type_ = block.wire_type(wire);
         types.push(quote!(type #alias = #type_;));
         fields.push(quote!(#[serde(#default rename = #name)] #local: #alias));
         locals.push(local);

@@ -4,8 +4,8 @@
 //! They write the implementations of traits that are public and documented, and use nothing that a user can't name. So
 //! whatever they write can be written by hand; the tests of the `pomelo` crate do so (`tests/by_hand.rs`).
 //!
-//! The examples here aren't compiled, as this crate can't depend on the one that they need: `pomelo` itself. Each form
-//! is compiled and run in its `tests/macros.rs`, and each mistake has its error in `tests/ui`.
+//! The examples here aren't compiled, as this crate can't depend on the one that they need: `pomelo` itself. What it adds
+//! to them (`src/macros.rs`) is, each form is run in its `tests/macros.rs`, and each mistake has its error in `tests/ui`.
 //!
 //! # How an expansion is made
 //!
@@ -45,8 +45,9 @@ use self::block::Kind;
 ///
 /// # Where it goes
 ///
-/// - On an `impl` block. Every `pub async fn` in it is a method; others are helpers. The server makes one instance when
-///   it starts: by `fn new(app: App)`, `fn new(app: &App)` or `fn new()` of the block, else the type is a unit struct.
+/// - On an `impl` block. Every `pub async fn` in it is a method, and one must be; others are helpers. The server makes one
+///   instance when it starts: by `fn new(app: App)`, `fn new(app: &App)` or `fn new()` of the block, else the type is a
+///   unit struct.
 /// - On an inline `mod` of free functions. [`servers!`] lists the module.
 /// - On a `trait`, so that the methods are known where they aren't implemented: a connector's binary then gives clients
 ///   the same route dictionary as one that has everything. [`servers!`] lists it as `impl path::Trait`.
@@ -57,11 +58,12 @@ use self::block::Kind;
 ///
 /// By value is what comes off the wire, by reference is what the framework lends.
 ///
-/// - At most one by value: the message, of any `Deserialize` type, or `Raw` for its bytes. It may be a pattern. With
+/// - At most one by value: the message, of any `Deserialize` type that borrows nothing, or `Raw` for its bytes. It may be
+///   a pattern, and its type may be called `Session` or `App` like one that is lent. With
 ///   `#[handler(fields)]` any number: each is a field of the message, `user_name` its `userName`. An `Option` may be
 ///   missing, and so may one with `#[pomelo(default)]`.
-/// - `&App`, `&Session`, `&Request`, and `&T` of anything that was inserted into the app. A missing one fails when the
-///   server starts, and the error names it.
+/// - `&App`, `&Session`, `&Request`, and `&T` of anything that was inserted into the app (`&Pool`, not `Arc<Pool>`). A
+///   missing one fails when the server starts, and the error names it.
 /// - `&self`.
 ///
 /// It returns `Result<T, E>` of a `Serialize` type and an `ErrorCode`, or nothing.
@@ -86,7 +88,8 @@ use self::block::Kind;
 ///
 /// The block itself without our attributes, with a hidden function that [`servers!`] calls. In a type that it doesn't
 /// list, the compiler warns that `handler_not_listed_in_servers` is never used (`#[allow(dead_code)]` on the block says
-/// that it is mounted otherwise). And:
+/// that it is mounted otherwise). In a program that is so for `pub` types, too; in a library they are for others to list.
+/// And:
 ///
 /// ```ignore
 /// impl<A> FromApp<A> for ChatHandler {
@@ -222,6 +225,9 @@ pub fn remote(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `chat::ChatRemote as rooms`, for remotes: the field is `rooms`, else `chat_remote`.
 ///
 /// A type that was made a handler or a remote by hand is listed like others.
+///
+/// A server type may be called like a keyword: of `match: {…}` the field is `app.rpc.r#match`, and the name in servers.json
+/// `match`. A module has one `servers!`.
 ///
 /// A server type may have documentation and `#[cfg(…)]`. `crate = path;` before the first says where the `pomelo` crate
 /// is, if not at `::pomelo`.

@@ -19,6 +19,44 @@ pub(crate) fn snake(ident: &Ident) -> String {
     words(ident).join("_")
 }
 
+/// The name of a field: raw if it is a keyword.
+///
+/// # Errors
+/// If it is one of the four that can't be raw, such as `self`.
+pub(crate) fn field(name: Ident) -> syn::Result<Ident> {
+    let text = name.to_string();
+    if syn::parse_str::<Ident>(&text).is_ok() {
+        return Ok(name);
+    }
+    match syn::parse_str::<Ident>(&format!("r#{text}")) {
+        Ok(_) => Ok(Ident::new_raw(&text, name.span())),
+        Err(_) => {
+            Err(syn::Error::new(name.span(), format_args!("`{text}` can't be the name of a field in Rust")))
+        }
+    }
+}
+
+/// The known name that a misspelt one was meant to be: at one or two letters from it.
+pub(crate) fn closest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distances = known.iter().map(|known| (distance(found, known), *known));
+    distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, known)| known)
+}
+
+/// How many letters must be added, left out or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
 /// Whether it is written as a type's name, not as a module's.
 pub(crate) fn is_type_name(ident: &Ident) -> bool {
     ident.unraw().to_string().starts_with(char::is_uppercase)
@@ -74,6 +112,28 @@ mod tests {
             assert_eq!(lower_camel(&ident(rust)), wire);
         }
         assert_eq!(lower_camel(&Ident::new_raw("move", Span::call_site())), "move");
+    }
+
+    #[test]
+    fn a_misspelt_name_has_a_closest_one() {
+        let known = ["handlers", "remotes"];
+        for (found, closest_one) in [
+            ("handler", Some("handlers")),
+            ("remots", Some("remotes")),
+            ("Handlers", Some("handlers")),
+            ("x", None),
+        ] {
+            assert_eq!(closest(found, &known), closest_one, "{found}");
+        }
+        assert_eq!([distance("", "ab"), distance("abc", "abc"), distance("kitten", "sitting")], [2, 0, 3]);
+    }
+
+    #[test]
+    fn a_keyword_is_a_field_by_its_raw_name() {
+        for (name, named) in [("chat", Some("chat")), ("match", Some("r#match")), ("self", None)] {
+            assert_eq!(field(ident(name)).ok().map(|field| field.to_string()).as_deref(), named);
+        }
+        assert_eq!(field(Ident::new_raw("type", Span::call_site())).unwrap().to_string(), "r#type");
     }
 
     #[test]

@@ -1,20 +1,20 @@
 //! What is particular to `#[remote]`: arguments in, and a proxy that other servers call it by.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{GenericArgument, PathArguments, Type, TypePath};
 
 use crate::attributes;
-use crate::block::{Block, Method, Wire, ident, is, plain};
+use crate::block::{Block, Method, Wire, ident, is, plain, respan};
 
 /// Reads the arguments into their variables.
 pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
     let p = block.private();
     let reads: Vec<_> = wires
         .map(|(local, wire)| {
-            let (ty, name) = (&wire.ty, wire.name());
+            let (ty, name) = (block.wire_type(wire), wire.name());
             let next = ident(if wire.optional { "next_or_default" } else { "next" });
             quote_spanned! { Span::mixed_site()=>
                 let #local = #p::ArgReader::#next::<#ty>(&mut args, #name)?;
@@ -108,7 +108,7 @@ fn function(block: &Block, method: &Method) -> TokenStream {
     });
     let wires: Vec<_> = method.wires().collect();
     let params = wires.iter().map(|wire| wire.proxy_parameter());
-    let writes = wires.iter().map(|wire| wire.write(&p));
+    let writes = wires.iter().map(|wire| wire.write(block));
     let count = u8::try_from(wires.len()).unwrap_or(u8::MAX);
     let answer = match reply(output) {
         Some(reply) => quote!(#p::Call<#reply, RpcTarget::Mode>),
@@ -145,22 +145,13 @@ impl Wire {
         if is(ty, "String") { quote!(#ident: impl ::core::convert::AsRef<str>) } else { quote!(#ident: #ty) }
     }
 
-    fn write(&self, p: &TokenStream) -> TokenStream {
-        let (Self { ident, ty, .. }, name) = (self, self.name());
+    fn write(&self, block: &Block) -> TokenStream {
+        let (Self { ident, ty, .. }, name, p) = (self, self.name(), block.private());
         let (ty, value) = if is(ty, "String") {
             (quote!(str), quote!(::core::convert::AsRef::<str>::as_ref(&#ident)))
         } else {
-            (quote!(#ty), quote!(&#ident))
+            (block.wire_type(self), quote!(&#ident))
         };
         quote_spanned!(Span::mixed_site()=> #p::ArgWriter::arg::<#ty>(args, #name, #value)?;)
     }
-}
-
-/// The tokens at another place.
-fn respan(tokens: TokenStream, span: Span) -> TokenStream {
-    let at = |mut token: TokenTree| {
-        token.set_span(span);
-        token
-    };
-    tokens.into_iter().map(at).collect()
 }

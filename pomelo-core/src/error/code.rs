@@ -72,6 +72,7 @@ impl ErrorCode for Error {
     }
 }
 
+#[diagnostic::do_not_recommend]
 /// So that a method may return `Result<T, Box<dyn std::error::Error + Send + Sync>>`.
 impl ErrorCode for Box<dyn Cause + Send + Sync> {
     fn code(&self) -> u16 {

@@ -1,10 +1,10 @@
 //! From an annotated item to what it means; mistakes are collected, and what is right stays.
 
-use syn::{FnArg, Type};
+use syn::{FnArg, ReturnType, Type};
 
 use super::Kind;
 use super::members::Function;
-use super::model::{Block, Constructor, ConstructorCall, Method, plain};
+use super::model::{Block, Constructor, ConstructorCall, Method, is, plain};
 use super::parse::{Form, Item};
 use super::signature;
 use crate::attributes::{self, BlockOptions};
@@ -33,11 +33,11 @@ impl Block {
                 if block.constructors.is_empty() {
                     block.constructors.push(Constructor::unit());
                 }
-                block.add_methods(others.into_iter().filter(|function| function.is_public()), errors);
+                block.add_methods(methods(kind, others, errors).into_iter(), errors);
             }
             Form::Module { members, .. } => {
-                block.constructors.push(Constructor::unit());
-                block.add_methods(members.functions().filter(|function| function.is_public()), errors);
+                block.constructors.push(Constructor { cfgs: Vec::new(), call: ConstructorCall::Made });
+                block.add_methods(methods(kind, members.functions().collect(), errors).into_iter(), errors);
             }
             Form::Trait { members, .. } => block.add_methods(members.functions(), errors),
             Form::Implementor { .. } => {}
@@ -53,12 +53,40 @@ impl Block {
     }
 }
 
+/// The functions that are methods: what is `pub`. If nothing is, that was forgotten, and those meant go on as methods.
+fn methods<'a>(kind: Kind, functions: Vec<&'a Function>, errors: &mut Errors) -> Vec<&'a Function> {
+    let (public, private): (Vec<_>, Vec<_>) = functions
+        .into_iter()
+        .filter(|function| !function.options.skip)
+        .partition(|function| function.is_public());
+    let Some(first) = private.first().filter(|_| public.is_empty()) else { return public };
+    let (kind, callers) = (kind.lower(), kind.callers());
+    let name = &first.sig.ident;
+    errors.at(
+        &first.sig.ident,
+        format_args!(
+            "no function of this {kind} is `pub`, so {callers} can call none: write `pub async fn {name}`"
+        ),
+    );
+    private.into_iter().filter(|function| function.sig.asyncness.is_some()).collect()
+}
+
 impl Constructor {
     fn unit() -> Self {
         Self { cfgs: Vec::new(), call: ConstructorCall::Unit }
     }
 
     fn of(new: &Function, errors: &mut Errors) -> Self {
+        if let ReturnType::Type(_, ty) = &new.sig.output
+            && (is(ty, "Result") || is(ty, "Option"))
+        {
+            errors.at(
+                ty,
+                "a server that starts has all its handlers and remotes, so `new` returns `Self`: what can fail is done \
+                 before, and its outcome inserted into the app",
+            );
+            return Self { cfgs: Vec::new(), call: ConstructorCall::Rejected };
+        }
         let mut inputs = new.sig.inputs.iter();
         let call = match (new.sig.asyncness, inputs.next(), inputs.next()) {
             (None, None, None) => ConstructorCall::New,

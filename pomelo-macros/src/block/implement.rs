@@ -4,8 +4,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Ident;
 
-use super::Kind;
 use super::model::{Block, Constructor, ConstructorCall};
+use super::{Kind, respan};
+use crate::checked::checked;
 use crate::remote;
 
 impl Block {
@@ -56,7 +57,8 @@ impl Block {
         let (p, block_cfgs, cfgs) = (self.private(), &self.cfgs, &constructor.cfgs);
         let (app, instance) = match &constructor.call {
             // At the type, where a field that it has is reported.
-            ConstructorCall::Unit => (None, quote_spanned!(name.span()=> Self {})),
+            ConstructorCall::Unit => (None, unit(&p, name, ty)),
+            ConstructorCall::Made => (None, quote!(Self {})),
             ConstructorCall::New => (None, quote!(Self::new())),
             ConstructorCall::NewOf(app) => (Some(app), quote!(Self::new(::core::clone::Clone::clone(app)))),
             ConstructorCall::NewOfBorrowed(app) => (Some(app), quote!(Self::new(app))),
@@ -80,11 +82,27 @@ impl Block {
     /// used.
     pub(super) fn marker(&self) -> TokenStream {
         let marker = self.kind.marker(self.at);
+        // Nobody else can use what a program has, but the compiler takes what is `pub` in main.rs as used. (Where
+        // `servers!` can't see it, as it is in another crate, it calls a function that it has for all types.)
+        let vis = match std::env::var_os("CARGO_BIN_NAME") {
+            Some(_) => quote_spanned!(self.at=> pub(crate)),
+            None => quote_spanned!(self.at=> pub),
+        };
         // With a place in the source: the compiler doesn't warn of what a macro made up.
         quote_spanned! { self.at=>
             #[doc(hidden)]
-            #[allow(unreachable_pub)]
-            pub fn #marker() {}
+            #[allow(unreachable_pub, clippy::redundant_pub_crate)]
+            #vis fn #marker() {}
         }
     }
+}
+
+/// A unit struct, made; one that has fields is one error, which says to write a `new`.
+fn unit(p: &TokenStream, name: &Ident, ty: &TokenStream) -> TokenStream {
+    let size = quote!({ ::core::mem::size_of::<#ty>() });
+    let count = respan(quote!(<#p::SizeOf<#size> as #p::NoFields<#ty>>::COUNT), name.span());
+    let (unit, ty) = (Ident::new("Unit", name.span().resolved_at(Span::mixed_site())), checked(ty, &count));
+    // At the type, where a field of no size is reported.
+    let made = quote_spanned!(name.span()=> {});
+    quote!(type #unit = #ty; #unit #made)
 }

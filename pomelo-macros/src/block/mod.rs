@@ -10,8 +10,9 @@ mod model;
 mod params;
 mod parse;
 mod signature;
+mod wire;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::parse::{ParseStream, Parser};
 
@@ -41,6 +42,14 @@ impl Kind {
         match self {
             Self::Handler => "handler",
             Self::Remote => "remote",
+        }
+    }
+
+    /// Who calls it.
+    fn callers(self) -> &'static str {
+        match self {
+            Self::Handler => "clients",
+            Self::Remote => "other servers",
         }
     }
 
@@ -85,6 +94,15 @@ impl Kind {
 /// A name of ours.
 pub(crate) fn ident(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
+}
+
+/// The tokens at another place.
+pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(at).collect()
 }
 
 /// Expands `#[handler(args)] input` or `#[remote(args)] input`.

@@ -1,7 +1,7 @@
 //! What an annotated item means.
 
 use proc_macro2::Span;
-use syn::{Attribute, Ident, Path, Type};
+use syn::{Attribute, GenericArgument, Ident, Path, PathArguments, Type};
 
 use super::Kind;
 use crate::attributes;
@@ -32,6 +32,8 @@ pub(crate) struct Constructor {
 pub(crate) enum ConstructorCall {
     /// There is no `new`: it is a unit struct.
     Unit,
+    /// The struct that stands for a module, and is ours.
+    Made,
     /// `fn new()`
     New,
     /// `fn new(app: App)`
@@ -100,6 +102,17 @@ pub(crate) fn plain(ty: &Type) -> &Type {
         Type::Group(group) => plain(&group.elem),
         Type::Paren(paren) => plain(&paren.elem),
         ty => ty,
+    }
+}
+
+/// The `T` of an `Arc<T>`, unless that has no size.
+pub(crate) fn shared(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = plain(ty) else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Arc")?;
+    let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
+    match args.args.first()? {
+        GenericArgument::Type(ty) => Some(ty).filter(|ty| !is(ty, "str") && !matches!(ty, Type::Slice(_))),
+        _ => None,
     }
 }
 

@@ -3,11 +3,12 @@
 use proc_macro2::Ident;
 use quote::format_ident;
 use syn::spanned::Spanned;
-use syn::{FnArg, Pat, PatType, Type, TypeReference};
+use syn::{FnArg, GenericArgument, Lifetime, Pat, PatType, PathArguments, Type, TypeReference};
 
 use super::Kind;
 use super::members::Function;
 use super::model::{Param, Wire, is, plain};
+use super::wire::is_named_like_lent;
 use crate::errors::Errors;
 
 /// A function's parameters without `self`.
@@ -73,11 +74,35 @@ fn check_lent(kind: Kind, lent: &TypeReference, errors: &mut Errors) {
 fn check_wire(ty: &Type, errors: &mut Errors) {
     if let Type::ImplTrait(_) = ty {
         errors.at(ty, super::signature::GENERIC);
-    } else if is(ty, "App") || is(ty, "Session") {
+    } else if borrows(ty) {
         errors.at(
             ty,
-            "by value means off the wire, by reference means lent by the framework: put `&` before it",
+            "what comes off the wire is the method's own, and can't borrow from what was received: `String` for \
+             `&str`, `Vec<_>` for `&[_]`, and structs of those, without a lifetime",
         );
+    }
+}
+
+/// Whether something in it is borrowed for less than `'static`.
+pub(super) fn borrows(ty: &Type) -> bool {
+    let lives = |lifetime: &Lifetime| lifetime.ident != "static";
+    match plain(ty) {
+        Type::Reference(ty) => ty.lifetime.as_ref().is_none_or(lives) || borrows(&ty.elem),
+        Type::Slice(ty) => borrows(&ty.elem),
+        Type::Array(ty) => borrows(&ty.elem),
+        Type::Tuple(ty) => ty.elems.iter().any(borrows),
+        Type::Path(ty) => {
+            let of_segments = ty.path.segments.iter().filter_map(|segment| match &segment.arguments {
+                PathArguments::AngleBracketed(args) => Some(&args.args),
+                _ => None,
+            });
+            of_segments.flatten().any(|arg| match arg {
+                GenericArgument::Lifetime(lifetime) => lives(lifetime),
+                GenericArgument::Type(ty) => borrows(ty),
+                _ => false,
+            })
+        }
+        _ => false,
     }
 }
 
@@ -88,7 +113,15 @@ fn check_one_message(function: &Function, params: &[Param], errors: &mut Errors)
             "`default` is for the arguments of a remote: give the message's fields `#[serde(default)]`",
         );
     }
-    let mut messages = params.iter().filter_map(Param::wire);
+    let messages: Vec<_> = params.iter().filter_map(Param::wire).collect();
+    if let (2.., Some(lent)) = (messages.len(), messages.iter().find(|wire| is_named_like_lent(&wire.ty))) {
+        errors.at(
+            &lent.ty,
+            "by value means off the wire, by reference means lent by the framework: put `&` before it",
+        );
+        return;
+    }
+    let mut messages = messages.into_iter();
     let first = messages.next();
     for (second, first) in messages.zip(first.into_iter().cycle()) {
         errors.at(

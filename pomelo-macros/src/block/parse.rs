@@ -51,7 +51,10 @@ impl Item {
         } else if input.peek(Token![trait]) {
             parse_trait(vis, input, errors)?
         } else {
-            return Err(input.error("expected an `impl` block, an inline `mod` or a `trait`"));
+            return Err(input.error(
+                "expected an `impl` block, an inline `mod` or a `trait`: the attribute goes on the block that has the \
+                 methods, not on a type or on one function",
+            ));
         };
         Ok(Self { attrs, at, form })
     }

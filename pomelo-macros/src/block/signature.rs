@@ -1,9 +1,9 @@
 //! What may stand in a method's signature.
 
-use syn::{Receiver, ReceiverKind, ReturnType, Safety, Signature, Type};
+use syn::{GenericArgument, PathArguments, Receiver, ReceiverKind, ReturnType, Safety, Signature, Type};
 
 use super::members::Function;
-use super::model::Method;
+use super::model::{Method, plain};
 use super::{Kind, params};
 use crate::attributes;
 use crate::errors::Errors;
@@ -29,6 +29,9 @@ pub(super) fn check(
     let receiver = sig.receiver();
     if let Some(receiver) = receiver {
         check_receiver(receiver, errors);
+    }
+    if let (Kind::Remote, ReturnType::Type(_, ty)) = (kind, &sig.output) {
+        check_reply(ty, errors);
     }
     let params = params::check(kind, fields, function, errors);
     (errors.len() == before).then(|| Method {
@@ -72,6 +75,21 @@ fn check_receiver(receiver: &Receiver, errors: &mut Errors) {
             receiver,
             "a method takes `&self`: one instance serves all calls, many at a time; put what changes into a `Mutex` \
              or an atomic",
+        );
+    }
+}
+
+/// What a remote returns is read by its caller, into something of the caller's own.
+fn check_reply(ty: &Type, errors: &mut Errors) {
+    let Type::Path(path) = plain(ty) else { return };
+    let args = path.path.segments.last().map(|last| &last.arguments);
+    let Some(PathArguments::AngleBracketed(args)) = args else { return };
+    if let Some(GenericArgument::Type(reply)) = args.args.first()
+        && (matches!(plain(reply), Type::Reference(_)) || params::borrows(reply))
+    {
+        errors.at(
+            reply,
+            "a reply goes to another server, which gets one of its own: `String` for `&str`, `Vec<_>` for `&[_]`",
         );
     }
 }

@@ -37,8 +37,8 @@ impl Coded<'_> {
     fn code(&self, p: &TokenStream) -> TokenStream {
         let arms = self.variants.iter().map(|Variant { path, code, .. }| match code {
             Code::Given(code) => quote!(#path { .. } => { const CODE: u16 = #code; CODE }),
-            Code::Transparent(member) => {
-                quote_spanned!(Span::mixed_site()=> #path { #member: inner } => #p::ErrorCode::code(inner))
+            Code::Transparent(member, ty) => {
+                quote_spanned!(Span::mixed_site()=> #path { #member: inner } => <#ty as #p::ErrorCode>::code(inner))
             }
             Code::Unsaid => quote!(#path { .. } => (&#p::DerivedCode(self)).code()),
         });
@@ -59,9 +59,9 @@ impl Coded<'_> {
             let code = match code {
                 Code::Given(code) => quote!({ const CODE: u16 = #code; ::core::option::Option::Some(CODE) }),
                 Code::Unsaid => quote!(::core::option::Option::None),
-                Code::Transparent(member) => {
+                Code::Transparent(member, ty) => {
                     return quote_spanned! { Span::mixed_site()=>
-                        #path { #member: inner } => #p::ErrorCode::into_error(inner)
+                        #path { #member: inner } => <#ty as #p::ErrorCode>::into_error(inner)
                     };
                 }
             };

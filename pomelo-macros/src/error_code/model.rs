@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{ParseStream, Parser};
 use syn::{
-    Attribute, Data, DeriveInput, Error, Expr, ExprLit, ExprUnary, Fields, Ident, Lit, LitInt, Member, Path,
-    Result, Token, UnOp,
+    Attribute, Data, DeriveInput, Error, Expr, ExprLit, ExprUnary, Fields, Ident, Lit, LitInt, Member, Meta,
+    Path, Result, Token, Type, UnOp,
 };
 
 use crate::errors::Errors;
@@ -31,7 +31,7 @@ pub(super) enum Code {
     /// A number, or an expression of one.
     Given(Expr),
     /// That of its only field.
-    Transparent(Member),
+    Transparent(Member, Box<Type>),
     /// That of a `pomelo::Error` among the causes.
     Unsaid,
 }
@@ -84,10 +84,10 @@ impl Variant {
                 errors.at(attr, "a code goes on a variant or on the type, not on a field");
             }
         }
-        let mut members = fields.members();
+        let mut members = fields.members().zip(fields);
         let code = match (said.code.or_else(|| of_type.code.clone()), &said.transparent) {
             (_, Some(transparent)) => match (members.next(), members.next()) {
-                (Some(member), None) => Code::Transparent(member),
+                (Some((member, field)), None) => Code::Transparent(member, Box::new(field.ty.clone())),
                 _ => {
                     errors.at(
                         transparent,
@@ -100,7 +100,7 @@ impl Variant {
             (None, None) => Code::Unsaid,
         };
         let fault =
-            said.fault.or_else(|| of_type.fault.clone()).filter(|_| !matches!(code, Code::Transparent(_)));
+            said.fault.or_else(|| of_type.fault.clone()).filter(|_| !matches!(code, Code::Transparent(..)));
         Self { path, code, fault }
     }
 }
@@ -109,12 +109,13 @@ impl Said {
     fn of(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut said = Self::default();
         for attr in ours(attrs) {
-            let parser = |input: ParseStream| said.read(input);
-            errors.ok(attr.meta.require_list().and_then(|list| {
-                parser.parse2(list.tokens.clone()).map_err(|error| {
-                    if list.tokens.is_empty() { Error::new_spanned(list, EXPECTED) } else { error }
-                })
-            }));
+            match &attr.meta {
+                Meta::List(list) if !list.tokens.is_empty() => {
+                    let parser = |input: ParseStream| said.read(input);
+                    errors.ok(parser.parse2(list.tokens.clone()));
+                }
+                meta => errors.at(meta, EXPECTED),
+            }
         }
         said
     }

@@ -48,7 +48,7 @@ impl Servers {
         let mut types: Vec<ServerType> = Vec::new();
         for entry in input.entries {
             let name = entry.name.unraw();
-            if types.iter().any(|other| other.ident == entry.name && other.cfgs.is_empty()) {
+            if types.iter().any(|other| other.name == name.to_string() && other.cfgs.is_empty()) {
                 errors.at(&entry.name, format_args!("the server type `{name}` is listed twice"));
             } else {
                 types.push(ServerType::new(entry, errors));
@@ -137,8 +137,6 @@ fn listed(listings: Vec<Listing>, of_module: &str, base: &str, errors: &mut Erro
 /// `chat_remote` of `ChatRemote`.
 fn field_of(last: &Ident) -> Ident {
     let name = names::snake(last);
-    let keyword = |_| syn::parse_str(&format!("r#{name}"));
-    let mut field = syn::parse_str(&name).or_else(keyword).unwrap_or_else(|_| format_ident!("{name}_"));
-    field.set_span(last.span());
-    field
+    let field = names::field(Ident::new(&name, last.span()));
+    field.unwrap_or_else(|_| format_ident!("{name}_", span = last.span()))
 }

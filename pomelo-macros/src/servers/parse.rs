@@ -1,10 +1,12 @@
 //! Reads `servers! { … }` entry by entry, so that a wrong one leaves the others.
 
 use proc_macro2::TokenTree;
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Ident, Path, Result, Token, braced, bracketed};
+use syn::{Attribute, Error, Ident, LitStr, Path, Result, Token, braced, bracketed, token};
 
 use crate::errors::Errors;
+use crate::names;
 
 #[derive(Default)]
 pub(crate) struct Input {
@@ -60,9 +62,12 @@ fn parse_krate(input: ParseStream) -> Result<Path> {
 impl Entry {
     fn parse(input: ParseStream, errors: &mut Errors) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
-        let name: Ident = input.parse()?;
+        let name = parse_name(input)?;
         input.parse::<Token![:]>()?;
         let mut entry = Self { attrs, name, handlers: Vec::new(), remotes: Vec::new() };
+        if !input.peek(token::Brace) {
+            return Err(input.error("expected `{ handlers: […], remotes: […] }`"));
+        }
         let content;
         braced!(content in input);
         let mut seen: Vec<Ident> = Vec::new();
@@ -80,13 +85,16 @@ impl Entry {
         let list = match &*key.to_string() {
             "handlers" => &mut self.handlers,
             "remotes" => &mut self.remotes,
-            _ => return Err(syn::Error::new(key.span(), "expected `handlers: […]` or `remotes: […]`")),
+            other => return Err(Error::new(key.span(), unknown_list(other))),
         };
         if seen.contains(&key) {
-            return Err(syn::Error::new(key.span(), format!("`{key}` of `{}` are listed above", self.name)));
+            return Err(Error::new(key.span(), format!("`{key}` of `{}` are listed above", self.name)));
+        }
+        input.parse::<Token![:]>()?;
+        if !input.peek(token::Bracket) {
+            return Err(input.error(format_args!("expected a list: `{key}: […]`")));
         }
         seen.push(key);
-        input.parse::<Token![:]>()?;
         let content;
         bracketed!(content in input);
         while !content.is_empty() {
@@ -106,8 +114,35 @@ impl Parse for Listing {
     fn parse(input: ParseStream) -> Result<Self> {
         let contract = input.parse()?;
         let path = input.parse()?;
-        let field = if input.parse::<Option<Token![as]>>()?.is_some() { Some(input.parse()?) } else { None };
+        let field = if input.parse::<Option<Token![as]>>()?.is_some() {
+            Some(names::field(input.call(Ident::parse_any)?)?)
+        } else {
+            None
+        };
         Ok(Self { contract, path, field })
+    }
+}
+
+/// A keyword, too: what has its name in Rust is then `r#match`.
+fn parse_name(input: ParseStream) -> Result<Ident> {
+    if let Ok(text) = input.fork().parse::<LitStr>() {
+        return Err(Error::new(text.span(), "the name of a server type is written without quotes"));
+    }
+    let name = names::field(input.call(Ident::parse_any)?)?;
+    if input.peek(Token![-]) {
+        return Err(input.error(
+            "the name of a server type is one in Rust, too, where `-` can't be part of it: `_` can, here and in \
+             servers.json",
+        ));
+    }
+    Ok(name)
+}
+
+fn unknown_list(found: &str) -> String {
+    const EXPECTED: &str = "expected `handlers: […]` or `remotes: […]`";
+    match names::closest(found, &["handlers", "remotes"]) {
+        Some(meant) => format!("{EXPECTED}: did you mean `{meant}`?"),
+        None => EXPECTED.to_owned(),
     }
 }
 

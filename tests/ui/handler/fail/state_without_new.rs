@@ -13,4 +13,13 @@ impl Counter {
     }
 }
 
+pub struct Owner(pomelo::Session);
+
+#[pomelo::remote]
+impl Owner {
+    pub async fn id() -> Result<u64> {
+        Ok(1)
+    }
+}
+
 fn main() {}

@@ -9,11 +9,17 @@ pub struct Read(u32);
 #[derive(Serialize)]
 pub struct Written(u32);
 
+pub struct Neither(u32);
+
 pub struct ChatRemote;
 
 #[remote]
 impl ChatRemote {
     pub async fn read(value: Read) -> Result<u32> {
+        Ok(value.0)
+    }
+
+    pub async fn neither(value: Neither) -> Result<u32> {
         Ok(value.0)
     }
 
