@@ -384,6 +384,24 @@ async fn what_is_set_stays_here_until_it_is_pushed() {
 }
 
 #[tokio::test]
+async fn what_is_removed_is_no_setting_at_the_frontend_either() {
+    let world = World::new().await;
+    let (mut client, session) = world.client().await;
+    // Of a key that is `null` there would be an inner none.
+    let at_frontend = |key| world.session(session.id()).get::<Option<u32>>(key);
+    session.set("a", 1.0);
+    session.set("b", 2);
+    session.push_all().await.unwrap();
+    assert_eq!((at_frontend("a"), at_frontend("b")), (Some(Some(1)), Some(Some(2))));
+    session.remove("a");
+    session.set("b", None::<u32>);
+    assert_eq!((session.get::<Option<u32>>("a"), session.get::<Option<u32>>("b")), (None, None));
+    session.push_all().await.unwrap();
+    assert_eq!((at_frontend("a"), at_frontend("b")), (None, None));
+    assert_eq!(client.ask("connector.entryHandler.settings", json!({})).await, json!([null, null, null]));
+}
+
+#[tokio::test]
 async fn push_all_sends_what_was_set_and_nothing_else() {
     let world = World::new().await;
     let (_client, old) = world.client().await;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use bytes::Bytes;
 use erased_serde::{Deserializer, Serialize};
@@ -83,13 +84,23 @@ impl Codecs {
         }
     }
 
-    /// Decodes a body that a client sent on `route`. JSON that isn't valid counts as `{}`, as in pomelo.
+    /// Decodes a body that a client sent on `route`: JSON as [`pomelo_json`] reads it. What isn't valid counts as `{}`, as in pomelo.
     ///
     /// # Errors
     /// [`BadMessage`](crate::ErrorKind::BadMessage) naming the field.
     pub fn decode<T: DeserializeOwned>(&self, route: &str, body: &Body) -> Result<T> {
+        self.decode_or(route, body, |_| {})
+    }
+
+    /// As [`decode`](Self::decode); tells `unreadable` of a body that counts as `{}`.
+    pub(crate) fn decode_or<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        body: &Body,
+        unreadable: impl FnOnce(&dyn Display),
+    ) -> Result<T> {
         match body.encoding {
-            Encoding::Json => decode_json(&body.bytes),
+            Encoding::Json => decode_json(&body.bytes, unreadable),
             Encoding::Protobuf => {
                 let protobuf =
                     self.protobuf.as_ref().ok_or_else(|| bad_message("no protobuf schemas here"))?;
@@ -124,12 +135,24 @@ fn encode_json<T: serde::Serialize + ?Sized>(value: &T) -> serde_json::Result<By
     bytes
 }
 
-fn decode_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    match serde_json::from_slice(bytes) {
-        Ok(value) => Ok(value),
-        Err(error) if error.is_data() => Err(bad_message(error)),
-        Err(_) => serde_json::from_slice(b"{}").map_err(bad_message),
-    }
+fn decode_json<T: DeserializeOwned>(bytes: &[u8], unreadable: impl FnOnce(&dyn Display)) -> Result<T> {
+    // Nearly always that is all.
+    serde_json::from_slice(bytes).or_else(|_| decode_lenient(bytes, unreadable))
+}
+
+/// Reads what `serde_json` doesn't, as JavaScript would.
+#[cold]
+fn decode_lenient<T: DeserializeOwned>(bytes: &[u8], unreadable: impl FnOnce(&dyn Display)) -> Result<T> {
+    let why: &dyn Display = &match str::from_utf8(bytes) {
+        Err(error) => error.to_string(),
+        Ok(text) => match pomelo_json::from_str(text) {
+            Ok(value) => return Ok(value),
+            Err(pomelo_json::Error::Syntax(error)) => error.to_string(),
+            Err(error) => return Err(bad_message(error)),
+        },
+    };
+    unreadable(why);
+    pomelo_json::from_str("{}").map_err(bad_message)
 }
 
 #[cfg(test)]
@@ -142,6 +165,41 @@ mod tests {
         for text in ["31.245270191439438", "-0.014334833795275087", "121.48791951161945"] {
             let number: f64 = Codecs::default().decode("a.b.c", &Body::json(text)).unwrap();
             assert_eq!(number, text.parse::<f64>().unwrap());
+        }
+    }
+
+    #[test]
+    fn what_javascript_reads_is_read_and_the_rest_is_an_empty_object() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Say {
+            #[serde(default)]
+            text: String,
+            #[serde(default)]
+            count: u32,
+        }
+        let decode = |text: &str| {
+            let mut why = None;
+            let say = Codecs::default().decode_or::<Say>("a.b.c", &Body::json(text.to_owned()), |error| {
+                why = Some(error.to_string());
+            });
+            (say, why)
+        };
+        let say = |text: &str, count| Say { text: text.into(), count };
+        for (text, expected) in [
+            (r#"{"text": "cut \ud83d"}"#, say("cut \u{fffd}", 0)),
+            (r#"{"count": 5.0}"#, say("", 5)),
+            (r#"{"count": 5e0, "other": [1e400, "\ude00"]}"#, say("", 5)),
+            (r#"{"count": 1, "count": 2}"#, say("", 2)),
+        ] {
+            assert_eq!((decode(text).0.unwrap(), decode(text).1), (expected, None), "{text}");
+        }
+        let (refused, why) = decode(r#"{"count": 1.5}"#);
+        assert_eq!(refused.unwrap_err().message(), "count: invalid type: floating point `1.5`, expected u32");
+        assert_eq!(why, None);
+        // Also where a field is wrong before the text is.
+        for text in ["", "{", r#"{"count": 1, }"#, r#"{"count": true "#, "\u{feff}{}", &"[".repeat(100_000)] {
+            let (empty, why) = decode(text);
+            assert!(empty.unwrap() == say("", 0) && why.is_some(), "{text}");
         }
     }
 }

@@ -53,6 +53,8 @@ pub enum Dropped {
     CloseWait,
     /// Something that another server had sent before it counted as gone, or an earlier process of it.
     Outdated,
+    /// The body of a client's message that is no JSON; it was handled as `{}`.
+    Unreadable,
 }
 
 impl Dropped {
@@ -81,11 +83,12 @@ impl Dropped {
             Self::TooManyFromAddress => "too_many_from_address",
             Self::CloseWait => "close_wait",
             Self::Outdated => "outdated",
+            Self::Unreadable => "unreadable",
         }
     }
 }
 
-const REASONS: [Dropped; 22] = [
+const REASONS: [Dropped; 23] = [
     Dropped::Overflow,
     Dropped::Closing,
     Dropped::Unreachable,
@@ -108,6 +111,7 @@ const REASONS: [Dropped; 22] = [
     Dropped::TooManyFromAddress,
     Dropped::CloseWait,
     Dropped::Outdated,
+    Dropped::Unreadable,
 ];
 
 /// A server's counters of what was dropped and of what panicked, since it started.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::app::Core;
+use crate::counters::Dropped;
 use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::route::Route;
 use crate::session::Session;
@@ -64,6 +65,8 @@ struct Inner {
     arrived: Instant,
     answer_by: Mutex<Option<Instant>>,
     answered: AtomicBool,
+    /// Its body is no JSON, and that was counted.
+    unreadable: AtomicBool,
 }
 
 impl Request {
@@ -77,6 +80,7 @@ impl Request {
             arrived: Instant::now(),
             answer_by: Mutex::default(),
             answered: AtomicBool::new(false),
+            unreadable: AtomicBool::new(false),
         }))
     }
 
@@ -105,14 +109,36 @@ impl Request {
         self.0.arrived
     }
 
-    /// Decodes the body. A JSON body that isn't valid JSON counts as `{}`, as in pomelo.
+    /// Decodes the body, JSON as JavaScript's `JSON.parse` reads it: half an emoji (`"\ud83d"`) is U+FFFD, `1.0` is a whole number,
+    /// too, and of a key that comes twice the last value counts ([`pomelo_json`] has all rules).
+    ///
+    /// A body that `JSON.parse` refuses counts as `{}`, as in pomelo. It is logged, once a second and route at most, and counted
+    /// ([`Unreadable`](Dropped::Unreadable)), once for each message.
     ///
     /// # Errors
     /// [`ErrorKind::BadMessage`] naming the route and the field if `T` can't be read from the body.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
         let codecs = &self.core().codecs;
-        let decoded = codecs.decode(self.0.route.as_str(), &self.0.body);
+        let decoded =
+            codecs.decode_or(self.0.route.as_str(), &self.0.body, |error| self.note_unreadable(error));
         decoded.map_err(|error| error.context(self.route()).with_fault(Fault::Client))
+    }
+
+    /// Counts and logs that the body is no JSON; only once, though filters and handler may all decode it.
+    #[cold]
+    fn note_unreadable(&self, error: &dyn fmt::Display) {
+        if self.0.unreadable.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (core, route) = (self.core(), self.route());
+        core.counters.add(Dropped::Unreadable);
+        if let Some(left_out) = core.unreadable.admit(route.as_str()) {
+            let (session, uid) = (self.0.session.id(), self.0.session.uid());
+            tracing::warn!(
+                %route, %session, uid = uid.as_ref().map(tracing::field::display), %error, left_out,
+                "the body of a client's message is no JSON and counts as {{}}"
+            );
+        }
     }
 
     /// Answers the client with `{"code":500}` if the handler takes longer than `limit` from its arrival; the handler

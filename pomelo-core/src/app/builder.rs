@@ -349,6 +349,7 @@ impl<R: Cluster> Builder<R> {
             global_error_handler: setup.global_error_handler,
             detailed_errors: setup.detailed_errors,
             counters: Counters::default(),
+            unreadable: Default::default(),
             tallies: Default::default(),
             lines: Default::default(),
             executor,

@@ -52,6 +52,8 @@ pub struct Core {
     pub(crate) global_error_handler: Option<ErrorHandler>,
     pub(crate) detailed_errors: bool,
     pub(crate) counters: Counters,
+    /// Of log lines on bodies that are no JSON, by route.
+    pub(crate) unreadable: Throttle<String>,
     pub(crate) tallies: Tallies,
     /// Holds log lines to a rate.
     pub(crate) lines: Throttle<String>,
@@ -159,13 +161,13 @@ impl Core {
         }
     }
 
-    /// A setting of this server; none if it isn't there or isn't a `T`.
+    /// A setting of this server; none if it isn't there or isn't a `T`. `5.0` is a whole number, too.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let settings = self.settings.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let value = settings.get(key)?.clone();
         // Reading it is the application's code, which may use the settings.
         drop(settings);
-        T::deserialize(&*value).ok()
+        pomelo_json::from_value(&value).ok()
     }
 
     /// Something that was inserted into the app, by type.

@@ -12,6 +12,7 @@ pub mod turn;
 
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -83,7 +84,8 @@ pub struct Outbox {
     state: Mutex<State>,
     sink: Box<dyn Sink>,
     flusher: Arc<Flusher>,
-    format: FormatId,
+    /// The number of a [`FormatId`]; it may change until the session opens.
+    format: AtomicU8,
     limit: usize,
     session: OnceLock<SessionId>,
 }
@@ -136,7 +138,7 @@ impl Outbox {
             state: Mutex::default(),
             sink: Box::new(sink),
             flusher,
-            format,
+            format: AtomicU8::new(format.0),
             limit,
             session: OnceLock::new(),
         })
@@ -144,7 +146,13 @@ impl Outbox {
 
     /// Which frames the connection takes.
     pub fn format(&self) -> FormatId {
-        self.format
+        FormatId(self.format.load(Ordering::Relaxed))
+    }
+
+    /// Changes which frames the connection takes, once more is known of its client: before its session opens, since frames of the
+    /// one may be on their way when the other is asked for.
+    pub fn set_format(&self, format: FormatId) {
+        self.format.store(format.0, Ordering::Relaxed);
     }
 
     /// Bytes that are queued and not written.

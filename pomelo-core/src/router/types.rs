@@ -72,7 +72,7 @@ impl WeightedRoundRobin {
 }
 
 fn weight(server: &ServerInfo) -> u64 {
-    server.setting("weight").and_then(serde_json::Value::as_u64).unwrap_or(0)
+    server.setting("weight").and_then(|weight| pomelo_json::from_value(weight).ok()).unwrap_or(0)
 }
 
 /// Finds the key of a message.

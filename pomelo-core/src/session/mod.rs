@@ -108,18 +108,18 @@ impl Session {
         self.0.close_reason.as_deref()
     }
 
-    /// A setting; none if it isn't there or isn't a `T`.
+    /// A setting; none if it isn't there or isn't a `T`. `5.0`, which may have come from a client, is a whole number, too.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         // Reading it is the application's code, which may use the session.
         let settings = self.view().settings.clone();
-        T::deserialize(settings.get(key)?).ok()
+        pomelo_json::from_value(settings.get(key)?).ok()
     }
 
     /// A setting that is a text or a number, as text.
     pub(crate) fn text(&self, key: &str) -> Option<String> {
         match self.view().settings.get(key)? {
             Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(number) => Some(pomelo_json::text_of(number)),
             _ => None,
         }
     }
@@ -127,7 +127,8 @@ impl Session {
     /// Sets a setting of this snapshot; [`push`](Self::push) or [`push_all`](Self::push_all) make it known to the
     /// frontend, and so to later messages.
     ///
-    /// A value that JSON can't hold, such as a map whose keys aren't texts, is logged as an error and changes nothing.
+    /// `null`, such as `None`, is no setting: it removes one. A value that JSON can't hold, such as a map whose keys aren't texts,
+    /// is logged as an error and changes nothing.
     pub fn set(&self, key: impl Into<String>, value: impl Serialize) {
         let key = key.into();
         match serde_json::to_value(value) {
@@ -136,10 +137,9 @@ impl Session {
         }
     }
 
-    /// Removes a setting of this snapshot; at the frontend it becomes `null` by the next push.
+    /// Removes a setting of this snapshot, and at the frontend by the next push.
     pub fn remove(&self, key: &str) {
         self.view().set(key.to_owned(), Value::Null);
-        Arc::make_mut(&mut self.view().settings).remove(key);
     }
 
     /// Binds the session to a user. Several sessions may share one.
@@ -318,7 +318,7 @@ impl View {
         if !self.changed.contains(&key) {
             self.changed.push(key.clone());
         }
-        Arc::make_mut(&mut self.settings).insert(key, value);
+        Arc::make_mut(&mut self.settings).change(key, value);
     }
 }
 

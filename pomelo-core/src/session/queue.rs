@@ -75,7 +75,7 @@ impl Overlay {
         }
         for (key, (version, value)) in &self.settings {
             if *version > snapshot.version {
-                Arc::make_mut(&mut snapshot.settings).insert(key.clone(), value.clone());
+                Arc::make_mut(&mut snapshot.settings).change(key.clone(), value.clone());
             }
         }
     }

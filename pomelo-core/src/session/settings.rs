@@ -36,6 +36,14 @@ impl Settings {
         }
     }
 
+    /// Takes over a change: `null` is no setting, hence removes one.
+    pub(crate) fn change(&mut self, key: String, value: Value) {
+        match value {
+            Value::Null => self.remove(&key),
+            value => self.insert(key, value),
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: &str) {
         if let Ok(at) = self.find(key) {
             self.0.remove(at);
@@ -47,16 +55,11 @@ impl Settings {
     }
 }
 
-impl Extend<(String, Value)> for Settings {
-    fn extend<I: IntoIterator<Item = (String, Value)>>(&mut self, settings: I) {
-        settings.into_iter().for_each(|(key, value)| self.insert(key, value));
-    }
-}
-
+/// Changes to settings, where `null` removes one.
 impl FromIterator<(String, Value)> for Settings {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(settings: I) -> Self {
         let mut all = Self::default();
-        all.extend(settings);
+        settings.into_iter().for_each(|(key, value)| all.insert(key, value));
         all
     }
 }
@@ -124,6 +127,10 @@ mod tests {
         settings.remove("a");
         settings.remove("none");
         assert!(settings.get("a").is_none() && !settings.is_empty());
+        settings.change("b".to_owned(), Value::Null);
+        settings.change("none".to_owned(), Value::Null);
+        settings.change("c".to_owned(), json!(false));
+        assert_eq!(serde_json::to_string(&settings).unwrap(), r#"{"c":false,"rid":3,"z":5}"#);
     }
 
     #[test]

@@ -313,7 +313,8 @@ impl ClientSession {
 
     pub(crate) fn set_all(&self, changes: impl IntoIterator<Item = (String, Value)>) -> u64 {
         let mut state = self.lock();
-        Arc::make_mut(&mut state.settings).extend(changes);
+        let settings = Arc::make_mut(&mut state.settings);
+        changes.into_iter().for_each(|(key, value)| settings.change(key, value));
         state.version += 1;
         state.version
     }

@@ -11,7 +11,7 @@ use crate::protocol::text;
 pub enum HandshakeError {
     /// The body is empty or no JSON.
     #[error("the handshake is not JSON: {0}")]
-    NotJson(#[from] serde_json::Error),
+    NotJson(#[from] pomelo_json::Error),
     /// There is no object `sys`.
     #[error("the handshake has no object named sys")]
     NoSys,
@@ -36,12 +36,13 @@ pub struct HandshakeRequest {
 }
 
 impl HandshakeRequest {
-    /// Reads the body of a client's first package.
+    /// Reads the body of a client's first package, JSON as [`pomelo_json`] takes it: half an emoji is U+FFFD.
     ///
     /// # Errors
     /// [`HandshakeError`]; also for `null`, `[]` and a `sys` that is no object.
     pub fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut request: Value = serde_json::from_str(&text::decode(body))?;
+        let body = text::decode(body);
+        let mut request: Value = serde_json::from_str(&body).or_else(|_| pomelo_json::from_str(&body))?;
         let Some(Value::Object(sys)) = request.get_mut("sys").map(Value::take) else {
             return Err(HandshakeError::NoSys);
         };
@@ -55,12 +56,21 @@ impl HandshakeRequest {
             user,
         })
     }
+
+    /// Whether the client garbles characters beyond U+FFFF unless JSON has them as `\ud83d\ude00`, which every client reads.
+    pub fn reads_code_units(&self) -> bool {
+        self.client_type.as_deref().is_some_and(|client| CODE_UNIT_CLIENTS.contains(&client))
+    }
 }
+
+/// Clients that read bytes as units of UTF-16, three bytes at most, and garble what lies beyond U+FFFF: pomelo's browser client, which
+/// nearly all others for JavaScript are made from, and pinus'.
+const CODE_UNIT_CLIENTS: [&str; 2] = ["js-websocket", "ws"];
 
 fn word(sys: &Map<String, Value>, key: &str) -> Option<String> {
     match sys.get(key)? {
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) => Some(pomelo_json::text_of(number)),
         _ => None,
     }
 }
@@ -93,6 +103,28 @@ mod tests {
             let refused = HandshakeRequest::parse(body.as_bytes());
             assert!(matches!(refused, Err(HandshakeError::NotJson(_))), "{body}");
         }
+    }
+
+    #[test]
+    fn takes_what_javascript_takes() {
+        let body =
+            br#"{"sys":{"type":"a\ud83d","version":1.0,"x":1e400},"user":{"\ude00":"b\ud83d","n":5.0}}"#;
+        let request = HandshakeRequest::parse(body).unwrap();
+        assert_eq!(request.client_type.as_deref(), Some("a\u{fffd}"));
+        assert_eq!(request.client_version.as_deref(), Some("1"));
+        assert_eq!(request.user, json!({ "\u{fffd}": "b\u{fffd}", "n": 5 }));
+        let deep = format!(r#"{{"sys":{{}},"user":{}{}}}"#, "[".repeat(300), "]".repeat(300));
+        assert!(HandshakeRequest::parse(deep.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn knows_who_garbles_emoji() {
+        let reads_code_units = |client: &str| {
+            let body = json!({ "sys": { "type": client } }).to_string();
+            HandshakeRequest::parse(body.as_bytes()).unwrap().reads_code_units()
+        };
+        assert!(reads_code_units("js-websocket") && reads_code_units("ws"));
+        assert!(!reads_code_units("unity-socket") && !reads_code_units(""));
     }
 
     #[test]
