@@ -105,6 +105,73 @@ async fn without_heartbeats_traffic_counts_in_both_directions() {
     client.end().await;
 }
 
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Waits on virtual time until the server has dropped its clients: that takes the limit, and hardly longer.
+///
+/// Time stands still while a client talks, and runs when nothing is on its way: else it would run while bytes are.
+async fn dropped_after(limit: Duration, server: &Server, began: tokio::time::Instant) {
+    let settled = tokio::time::Instant::now();
+    until(|| server.sessions() == 0).await;
+    let (longest, shortest) = (began.elapsed(), settled.elapsed());
+    assert!(longest >= limit && shortest < limit + seconds(1), "{shortest:?} to {longest:?} for {limit:?}");
+}
+
+#[tokio::test]
+async fn who_is_idle_is_dropped_when_the_limit_is_over() {
+    let server = Server::start(Hybrid::new()).await;
+    let began = tokio::time::Instant::now();
+    let mut clients = Client::both(server.address).await;
+    for client in &mut clients {
+        client.shake().await;
+    }
+    tokio::time::pause();
+    dropped_after(seconds(90), &server, began).await;
+}
+
+#[tokio::test]
+async fn what_is_written_begins_the_limit_anew() {
+    let server = Server::start(Hybrid::new().idle_timeout(seconds(40))).await;
+    let mut client = Client::tcp(server.address).await;
+    client.shake().await;
+    tokio::time::pause();
+    tokio::time::sleep(seconds(30)).await;
+    let began = tokio::time::Instant::now();
+    server.broadcast("onText");
+    dropped_after(seconds(40), &server, began).await;
+}
+
+#[tokio::test]
+async fn who_sends_no_heartbeat_is_dropped_when_the_timeout_is_over() {
+    let server = Server::start(Hybrid::new().heartbeat(seconds(20)).timeout(seconds(50))).await;
+    let mut client = Client::tcp(server.address).await;
+    client.shake().await;
+    tokio::time::pause();
+    tokio::time::sleep(seconds(30)).await;
+    tokio::time::resume();
+    let began = tokio::time::Instant::now();
+    client.beat().await;
+    client.beat_comes().await;
+    tokio::time::pause();
+    tokio::time::sleep(seconds(20)).await;
+    // It counts from a heartbeat, not from this.
+    server.broadcast("onText");
+    dropped_after(seconds(50), &server, began).await;
+}
+
+#[tokio::test]
+async fn without_heartbeats_none_is_answered_and_a_second_handshake_is_ignored() {
+    let server = Server::start(Hybrid::new()).await;
+    for mut client in Client::both(server.address).await {
+        client.shake().await;
+        client.beat().await;
+        client.send(PackageKind::Handshake, SHAKE.as_bytes()).await;
+        client.ask(1, "echo", "{}").await;
+    }
+}
+
 #[tokio::test]
 async fn who_may_be_idle_stays() {
     let server = Server::start(Hybrid::new().idle_timeout(None).handshake_deadline(millis(200))).await;
@@ -180,7 +247,7 @@ async fn a_client_that_never_reads_is_kicked_and_costs_only_itself() {
 
 #[tokio::test]
 async fn heartbeats_of_a_client_that_never_reads_do_not_pile_up() {
-    let server = Server::start(Hybrid::new().outbox_limit(10_000)).await;
+    let server = Server::start(Hybrid::new().heartbeat(seconds(3600)).outbox_limit(10_000)).await;
     let mut deaf = Client::tcp(server.address).await;
     deaf.shake().await;
     let beats = Bytes::from(HEARTBEAT.repeat(10_000));
@@ -295,8 +362,8 @@ async fn behave(manner: usize, websocket: bool, address: SocketAddr) {
             assert_eq!(client.kicked().await, "go");
         }
         4 => {
-            client.send(PackageKind::Handshake, b"{}").await;
-            assert_eq!(client.kicked().await, "a second handshake");
+            client.send(PackageKind::Data, b"").await;
+            assert_eq!(client.kicked().await, "broken message: the message is empty");
         }
         5 => {
             client.request(1, "flood", r#"{"count":1000,"size":10000}"#).await;

@@ -13,8 +13,8 @@ const clients = [];
 const run = tag();
 const room = `room ${run}`;
 
-function client(name) {
-  const made = new PublishedClient(`${name}${run}`);
+function client(name, headers) {
+  const made = new PublishedClient(`${name}${run}`, headers);
   clients.push(made);
   return made;
 }
@@ -77,7 +77,34 @@ async function talking(ann, bob, cat) {
   checks.equal('and their pushes keep the order', bob.got('onChat').map(m => m.msg).filter(m => m.startsWith('line ')), texts);
 }
 
-// This client writes characters beyond U+FFFF as two surrogates of three bytes each, and reads no four-byte ones. Hence the wire.
+// What JavaScript sends and shows. In JSON, characters beyond U+FFFF come as escapes, which this client reads.
+async function emoji(ann) {
+  const rid = `room 😀 ${run}`;
+  const [eve, odd] = [client('eve 😀 '), client('odd \ud83d ', { Cookie: `session=${'c'.repeat(9_000)}` })];
+  checks.equal('a name with an emoji comes back whole', await enter(eve, rid), { users: [eve.name] });
+  const seen = odd.name.toWellFormed();
+  checks.equal('half an emoji is U+FFFD, and cookies of 9 kB are let in', (await enter(odd, rid)).users?.sort(), [eve.name, seen].sort());
+  await checks.until('onAdd of half an emoji', () => eve.got('onAdd').some(m => m.user === seen));
+  checks.check('a push in JSON shows it, too', true);
+  odd.disconnect();
+  await checks.until('onLeave of half an emoji', () => eve.got('onLeave').some(m => m.user === seen));
+
+  await say(ann, '*', `cut \ud83d ${run}`);
+  await checks.until('a message with half an emoji', () => heard(ann, `cut \ufffd ${run}`).length);
+  checks.check('a message with half an emoji is not lost', true);
+  const body = text => `{"content": ${JSON.stringify(text)}, "target": "*", "rid": "${room}", "content": ${JSON.stringify(`${text} again`)}, "n": [1e400, ${'['.repeat(300)}${']'.repeat(300)}]}`;
+  await checks.within('odd JSON', ann.requestText('chat.chatHandler.send', body('odd')));
+  await checks.until('a message in odd JSON', () => heard(ann, 'odd again').length);
+  checks.check('what JSON.parse takes is taken', true);
+  for (const text of ['{"content": "x",}', "{'content': 'x'}", '{"content": "x"', '']) {
+    const answer = await checks.within('no JSON', ann.requestText('chat.chatHandler.send', text));
+    checks.equal(`${JSON.stringify(text)} counts as {}: code 500`, answer.code, 500);
+  }
+  eve.disconnect();
+}
+
+// This client writes characters beyond U+FFFF as two surrogates of three bytes each, and reads no four-byte ones. Protobuf has no
+// escapes, and is UTF-8. Hence the wire.
 async function astral(ann, cat, protos) {
   const text = `grin 😀 ${run}`;
   const before = ann.messages(ann.socket, 'in').filter(m => m.type === Message.TYPE_PUSH).length;
@@ -189,6 +216,7 @@ await checks.run(90_000, async () => {
   checks.check('the connector asks for heartbeats', heartbeat > 0, heartbeat);
   await talking(ann, bob, cat);
   await astral(ann, cat, protos);
+  if (gate.strict) await emoji(ann);
   await twice(ann, bob);
   await errors(ann);
   await silence(ann, bob, heartbeat * 1000);

@@ -32,7 +32,8 @@ export class PublishedClient {
   #events = [];
   #window;
 
-  constructor(name) {
+  /** @param headers what a browser would send along when it connects, such as cookies */
+  constructor(name, headers = {}) {
     this.name = name;
     const client = this;
     class RecordedSocket extends WebSocket {
@@ -40,7 +41,7 @@ export class PublishedClient {
       muted = false;
 
       constructor(url) {
-        super(url);
+        super(url, { headers });
         client.sockets.push(this);
         this.on('message', (data, isBinary) => this.#record('in', data, isBinary));
       }
@@ -78,8 +79,19 @@ export class PublishedClient {
     return this.socket.readyState === WebSocket.CLOSED;
   }
 
-  connect(host, port) {
-    return new Promise(resolve => this.#window.pomelo.init({ host, port }, resolve));
+  /** @param user what the application adds to the handshake */
+  connect(host, port, user) {
+    return new Promise(resolve => this.#window.pomelo.init({ host, port, user }, resolve));
+  }
+
+  /** Requests with a body that the client itself would not write. */
+  requestText(route, text) {
+    const scope = vm.runInContext('JSON', this.#window);
+    const { stringify } = scope;
+    scope.stringify = () => text;
+    const answer = this.request(route, {});
+    scope.stringify = stringify;
+    return answer;
   }
 
   request(route, message) {

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::protocol::dictionary::DictionaryError;
 use crate::protocol::package::{MAX_BODY, PackageError};
 use crate::protocol::protobuf::ProtosError;
+use crate::protocol::websocket::OriginError;
 
 /// Why a connector doesn't start, before it has tried to listen.
 #[derive(Debug, Error)]
@@ -25,6 +26,8 @@ pub(super) enum OptionError {
         "Hybrid::outbox_limit of {limit} bytes has no room for the answer to a handshake, {answer} bytes"
     )]
     OutboxLimit { limit: usize, answer: usize },
+    #[error("Hybrid::allowed_origins: {0}")]
+    Origin(#[from] OriginError),
     #[error("servers.json: max-connections must be a whole number, but it is {0}")]
     MaxConnections(Value),
     #[error("{0}")]

@@ -1,5 +1,6 @@
 //! How the connections of a port frame what they are sent.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -8,6 +9,7 @@ use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::message::{Body, Encoding};
 
 use crate::protocol::dictionary::Dictionary;
+use crate::protocol::js;
 use crate::protocol::message::RouteRef;
 use crate::protocol::outgoing::{self, Framing};
 #[cfg(feature = "deflate")]
@@ -20,6 +22,18 @@ pub(super) struct PomeloFormat {
     pub(super) framing: Framing,
     pub(super) dictionary: Option<Arc<Dictionary>>,
     pub(super) encoding: Encoding,
+    /// For clients that read bytes as units of UTF-16: JSON has other characters as escapes.
+    pub(super) code_units: bool,
+}
+
+impl PomeloFormat {
+    /// The body as these connections read it.
+    fn written<'a>(&self, body: &'a Body) -> Cow<'a, [u8]> {
+        match body.encoding {
+            Encoding::Json if self.code_units => js::escape_astral(&body.bytes),
+            _ => Cow::Borrowed(&body.bytes),
+        }
+    }
 }
 
 impl Format for PomeloFormat {
@@ -30,12 +44,12 @@ impl Format for PomeloFormat {
     fn push(&self, route: &str, body: &Body) -> Result<Bytes> {
         let short =
             self.dictionary.as_ref().map_or(RouteRef::Name(route), |dictionary| dictionary.compress(route));
-        outgoing::push(self.framing, short, &body.bytes)
+        outgoing::push(self.framing, short, &self.written(body))
             .map_err(|error| Error::of(ErrorKind::BadMessage, format_args!("push {route}: {error}")))
     }
 
     fn response(&self, id: u64, body: &Body) -> Result<Bytes> {
-        outgoing::response(self.framing, id, &body.bytes)
+        outgoing::response(self.framing, id, &self.written(body))
             .map_err(|error| Error::of(ErrorKind::BadMessage, format_args!("response {id}: {error}")))
     }
 
@@ -96,7 +110,12 @@ mod tests {
 
     fn format(framing: Framing) -> PomeloFormat {
         let dictionary = Dictionary::new(["a.b.c"], ["onChat"]).unwrap();
-        PomeloFormat { framing, dictionary: Some(Arc::new(dictionary)), encoding: Encoding::Json }
+        PomeloFormat {
+            framing,
+            dictionary: Some(Arc::new(dictionary)),
+            encoding: Encoding::Json,
+            code_units: false,
+        }
     }
 
     #[test]
@@ -105,6 +124,19 @@ mod tests {
         assert_eq!(frame, &b"\x04\0\0\x05\x07\0\x02{}"[..]);
         let frame = format(Framing::WebSocket).push("onAdd", &Body::json("{}")).unwrap();
         assert_eq!(frame, &b"\x82\x0d\x04\0\0\x09\x06\x05onAdd{}"[..]);
+    }
+
+    #[test]
+    fn emoji_in_json_are_escaped_for_who_reads_code_units_and_nobody_else() {
+        let format = |code_units| PomeloFormat { code_units, ..format(Framing::Tcp) };
+        let text = format_args!("{{\"a\":\"好😀\"}}").to_string();
+        let ends_with = |frame: Bytes, end: &str| assert!(frame.ends_with(end.as_bytes()), "{frame:?}");
+        let body = Body::json(text.clone());
+        ends_with(format(true).push("onAdd", &body).unwrap(), r#"onAdd{"a":"好\ud83d\ude00"}"#);
+        ends_with(format(true).response(1, &body).unwrap(), r#"{"a":"好\ud83d\ude00"}"#);
+        ends_with(format(false).push("onAdd", &body).unwrap(), &text);
+        let protobuf = Body { encoding: Encoding::Protobuf, ..body };
+        ends_with(format(true).push("onAdd", &protobuf).unwrap(), &text);
     }
 
     #[test]

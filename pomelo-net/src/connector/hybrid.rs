@@ -21,6 +21,18 @@ use super::port::Port;
 /// The first four bytes of a connection tell which it is. Every client that speaks pomelo's binary protocol is served.
 /// A frontend may have several, on different ports. Every limit costs only the client that exceeds it.
 ///
+/// # What else comes to the port
+/// The port speaks neither HTTP nor TLS, and is no place for a page:
+///
+/// | who | sees |
+/// |---|---|
+/// | a browser at `http://host:port/`, a health check by `GET /` | status 426, `this port speaks websocket`; the connection closes |
+/// | `POST`, `PUT`, `HEAD`; HTTP/1.0 or a broken upgrade; methods that pomelo doesn't know either | 405; 400; the connection closes without a word |
+/// | a browser at `https://host:port/`, a page with `wss://`, any TLS | the connection closes without a word; browsers say `ERR_SSL_PROTOCOL_ERROR` or the like |
+/// | a health check that only connects, and closes | nothing; it costs a place until it closes, or for [`handshake_deadline`](Self::handshake_deadline) |
+///
+/// A proxy in front ends TLS and passes the upgrade on; check health by connecting, or take 426 for healthy.
+///
 /// ```no_run
 /// # use std::time::Duration;
 /// # use pomelo_net::connector::Hybrid;
@@ -79,6 +91,8 @@ impl Hybrid {
 
     /// How long nothing may be read from a client or written to it where there is no
     /// [`heartbeat`](Self::heartbeat); `None` is for ever. 90 s by default, as pomelo's sockets have it.
+    ///
+    /// A client is dropped up to half a second late.
     #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.options.idle_timeout = limit.into();
@@ -115,8 +129,9 @@ impl Hybrid {
         self
     }
 
-    /// Asks `hook` about every client; what it returns is the `user` of the answer.
+    /// Asks `hook` about every client; what it returns is the `user` of the answer. Of `null` there is no `user`.
     ///
+    /// It gets what the client says of itself, and of a websocket the path, the query and the header fields: see [`Greeting`].
     /// An error refuses the client with code 500. The hook runs within
     /// [`handshake_deadline`](Self::handshake_deadline), and the client isn't read meanwhile.
     #[must_use]
@@ -134,6 +149,45 @@ impl Hybrid {
     #[must_use]
     pub fn check_client(mut self, check: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
         self.options.check_client = Some(Arc::new(check));
+        self
+    }
+
+    /// Lets in browsers only from pages of these sites; other ones get status 403, which is said in the log, once a second at most.
+    ///
+    /// A browser connects to any address that a page asks for, with the cookies that it has for it. So where cookies say who a
+    /// user is, a page of another site could act for the user, unless its origin is checked. Off by default, as in pomelo: with
+    /// tokens in messages there is nothing to take.
+    ///
+    /// An origin is the scheme, the host and the port of the page, as in its address. Clients that are no browsers don't send one
+    /// and are let in, and so are those over raw tcp. A wrong entry, such as one with a path, fails the start.
+    ///
+    /// ```no_run
+    /// # use pomelo_net::connector::Hybrid;
+    /// let connector = Hybrid::new().allowed_origins(["https://game.example.com", "http://localhost:3001"]);
+    /// ```
+    #[must_use]
+    pub fn allowed_origins<O: Into<String>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        self.options.allowed_origins = Some(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The longest HTTP request that a websocket may be asked for by, in bytes; for a longer one the answer is status 431, which is
+    /// said in the log, once a second at most.
+    ///
+    /// 16 KiB by default: browsers send the cookies of the site along, of which each may have 4 KB. A stranger can make the server
+    /// hold no more.
+    #[must_use]
+    pub fn max_upgrade(mut self, bytes: usize) -> Self {
+        self.options.max_upgrade = bytes;
+        self
+    }
+
+    /// How many header fields such a request may have, as [`max_upgrade`](Self::max_upgrade).
+    ///
+    /// 128 by default: browsers send about fifteen, and proxies on the way add some.
+    #[must_use]
+    pub fn max_upgrade_fields(mut self, count: usize) -> Self {
+        self.options.max_upgrade_fields = count;
         self
     }
 

@@ -2,13 +2,14 @@
 
 use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use pomelo_core::outbox::{Outbox, Sink};
 use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
+use tokio::time::Instant;
 
 use super::alarm::Alarm;
 
@@ -26,13 +27,41 @@ pub(super) struct Line {
     alarm: Arc<Alarm>,
     /// What became of the last write.
     state: AtomicU8,
-    /// Something was written since [`Line::take_wrote`].
-    wrote: AtomicBool,
+    /// When something was last written, where that counts.
+    wrote: Option<LastWrite>,
+}
+
+/// A time that is written by one thread and read by another.
+struct LastWrite {
+    began: Instant,
+    /// Since then, and one more; 0 is never.
+    millis: AtomicU64,
+}
+
+impl LastWrite {
+    fn new() -> Self {
+        Self { began: Instant::now(), millis: AtomicU64::new(0) }
+    }
+
+    fn note(&self) {
+        // A millisecond too late is none too early: who is idle isn't dropped before its time.
+        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1;
+        self.millis.store(millis, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<Instant> {
+        match self.millis.load(Ordering::Relaxed) {
+            0 => None,
+            millis => self.began.checked_add(Duration::from_millis(millis)),
+        }
+    }
 }
 
 impl Line {
-    pub(super) fn new(write: OwnedWriteHalf, alarm: Arc<Alarm>) -> Arc<Self> {
-        Arc::new(Self { write, alarm, state: AtomicU8::new(FINE), wrote: AtomicBool::new(false) })
+    /// A line; `is_timed` if it is to know when it was last written to. Reading a clock costs each write a little.
+    pub(super) fn new(write: OwnedWriteHalf, alarm: Arc<Alarm>, is_timed: bool) -> Arc<Self> {
+        let wrote = is_timed.then(LastWrite::new);
+        Arc::new(Self { write, alarm, state: AtomicU8::new(FINE), wrote })
     }
 
     /// Whether the client has still to take what was written.
@@ -45,9 +74,15 @@ impl Line {
         self.state.load(Ordering::Acquire) == BROKEN
     }
 
-    /// Whether something was written since it was last asked.
-    pub(super) fn take_wrote(&self) -> bool {
-        self.wrote.swap(false, Ordering::Relaxed)
+    /// When something was last written; none if never, or if the line isn't timed.
+    pub(super) fn last_write(&self) -> Option<Instant> {
+        self.wrote.as_ref()?.get()
+    }
+
+    fn note_write(&self) {
+        if let Some(wrote) = &self.wrote {
+            wrote.note();
+        }
     }
 
     fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -62,14 +97,16 @@ impl Line {
             Err(_) => BROKEN,
         };
         self.state.store(state, Ordering::Release);
-        self.wrote.store(true, Ordering::Relaxed);
+        if result.is_ok() {
+            self.note_write();
+        }
         result
     }
 
     /// Writes whatever tokio knows of the socket.
     fn write_now(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = (&*SockRef::from(self.write.as_ref())).write_vectored(frames)?;
-        self.wrote.store(true, Ordering::Relaxed);
+        self.note_write();
         Ok(written)
     }
 

@@ -29,5 +29,6 @@ pub(crate) mod origin;
 mod port;
 mod wheel;
 
+pub use crate::protocol::websocket::{Headers, Query};
 pub use greeting::{ClientInfo, Greeting};
 pub use hybrid::Hybrid;

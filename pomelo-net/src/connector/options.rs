@@ -18,6 +18,7 @@ use crate::protocol::dictionary::Dictionary;
 use crate::protocol::handshake::{Handshake, HandshakeOptions, HandshakeRequest};
 use crate::protocol::package::MAX_BODY;
 use crate::protocol::protobuf::Protos;
+use crate::protocol::websocket::{MAX_FIELDS, MAX_HEAD, Origin, UpgradeRules};
 
 /// See [`Hybrid::max_package`](super::Hybrid::max_package).
 pub(super) const FIRST_PACKAGE: usize = 64 * 1024;
@@ -48,6 +49,9 @@ pub(super) struct Options {
     pub(super) max_connections: Option<usize>,
     pub(super) outbox_limit: usize,
     pub(super) max_connections_per_address: Option<usize>,
+    pub(super) max_upgrade: usize,
+    pub(super) max_upgrade_fields: usize,
+    pub(super) allowed_origins: Option<Vec<String>>,
 }
 
 impl Default for Options {
@@ -70,6 +74,9 @@ impl Default for Options {
             max_connections: None,
             outbox_limit: 1024 * 1024,
             max_connections_per_address: None,
+            max_upgrade: MAX_HEAD,
+            max_upgrade_fields: MAX_FIELDS,
+            allowed_origins: None,
         }
     }
 }
@@ -106,6 +113,10 @@ impl Options {
         if self.max_connections_per_address == Some(0) {
             return Err(OptionError::Zero { option: "max_connections_per_address" });
         }
+        let counts = [("max_upgrade", self.max_upgrade), ("max_upgrade_fields", self.max_upgrade_fields)];
+        if let Some((option, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(OptionError::Zero { option });
+        }
         match self.max_package {
             0 => Err(OptionError::Zero { option: "max_package" }),
             bytes if bytes > MAX_BODY => Err(OptionError::MaxPackage(bytes)),
@@ -134,7 +145,7 @@ impl Options {
         };
         let number = match setting {
             Value::String(text) => text.parse().ok(),
-            other => other.as_u64().and_then(|number| usize::try_from(number).ok()),
+            other => pomelo_json::from_value(other).ok(),
         };
         number.map(Some).ok_or_else(|| OptionError::MaxConnections(setting.clone()))
     }
@@ -152,11 +163,23 @@ impl Options {
         }
         let mut settings = Settings::new(handshake);
         (settings.max_package, settings.max_first_package) = (self.max_package, FIRST_PACKAGE);
+        settings.upgrade = self.upgrade_rules()?;
+        Ok(settings)
+    }
+
+    fn upgrade_rules(&self) -> Result<UpgradeRules, OptionError> {
+        let mut rules = UpgradeRules::default();
+        (rules.max_head, rules.max_fields) = (self.max_upgrade, self.max_upgrade_fields);
+        rules.keeps_request = self.handshake.is_some();
+        if let Some(origins) = &self.allowed_origins {
+            rules.origins =
+                Some(origins.iter().map(|origin| Origin::parse(origin)).collect::<Result<_, _>>()?);
+        }
         #[cfg(feature = "deflate")]
         {
-            settings.deflate = self.use_deflate;
+            rules.deflate = self.use_deflate;
         }
-        Ok(settings)
+        Ok(rules)
     }
 }
 
@@ -217,6 +240,25 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_that_no_browser_sends_is_refused() {
+        let allowed_origins = Some(vec!["https://game.example.com/".to_owned()]);
+        let options = Options { allowed_origins, ..Options::default() };
+        let refused = options.settings(&[], &Config::default()).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("Hybrid::allowed_origins: `https://game.example.com/` is no origin"),
+            "{refused}"
+        );
+        assert_eq!(
+            refused_zero(Options { max_upgrade: 0, ..Options::default() }),
+            "Hybrid::max_upgrade is zero"
+        );
+    }
+
+    fn refused_zero(options: Options) -> String {
+        options.check().unwrap_err().to_string()
+    }
+
+    #[test]
     fn only_heartbeats_count_where_there_are_heartbeats() {
         let with = Options { heartbeat: Some(SECOND * 3), ..Options::default() };
         assert_eq!(with.patience(), Patience::Heartbeats(SECOND * 6));
@@ -233,6 +275,7 @@ mod tests {
         let options = Options::default();
         assert_eq!(options.max_connections(&server(json!(5))).unwrap(), Some(5));
         assert_eq!(options.max_connections(&server(json!("5"))).unwrap(), Some(5));
+        assert_eq!(options.max_connections(&server(json!(5.0))).unwrap(), Some(5));
         let wrong = options.max_connections(&server(json!("many"))).unwrap_err().to_string();
         assert_eq!(wrong, r#"servers.json: max-connections must be a whole number, but it is "many""#);
         let options = Options { max_connections: Some(7), ..options };

@@ -9,6 +9,7 @@ use pomelo_core::counters::Dropped;
 use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::outbox::Flusher;
 use pomelo_core::session::Frontend;
+use pomelo_core::throttle::Throttle;
 
 use super::error::OptionError;
 #[cfg(feature = "deflate")]
@@ -32,6 +33,11 @@ pub(super) struct Port {
     websocket: FormatId,
     /// As `websocket` where nobody asked for deflate.
     deflate: FormatId,
+    /// The two for clients that read bytes as code units.
+    websocket_units: FormatId,
+    deflate_units: FormatId,
+    /// Of log lines on upgrades that were refused, by status.
+    pub(super) refused: Throttle<u16>,
     max_connections: usize,
     connections: AtomicUsize,
     origins: Option<Origins>,
@@ -52,16 +58,27 @@ impl Port {
         let dictionary = settings.handshake.options().dictionary.clone();
         let encoding = options.encoding();
         let add = |format: Arc<dyn Format>| frontend.add_format(format).map_err(OptionError::Formats);
-        let format = |framing| PomeloFormat { framing, dictionary: dictionary.clone(), encoding };
-        let tcp = add(Arc::new(format(Framing::Tcp)))?;
-        let websocket = add(Arc::new(format(Framing::WebSocket)))?;
+        let format = |framing, code_units| PomeloFormat {
+            framing,
+            dictionary: dictionary.clone(),
+            encoding,
+            code_units,
+        };
+        let tcp = add(Arc::new(format(Framing::Tcp, false)))?;
+        let [websocket, websocket_units] = [
+            add(Arc::new(format(Framing::WebSocket, false)))?,
+            add(Arc::new(format(Framing::WebSocket, true)))?,
+        ];
         #[cfg(feature = "deflate")]
-        let deflate = match options.use_deflate {
-            true => add(Arc::new(DeflateFormat(format(Framing::Tcp))))?,
-            false => websocket,
+        let [deflate, deflate_units] = match options.use_deflate {
+            true => [
+                add(Arc::new(DeflateFormat(format(Framing::Tcp, false))))?,
+                add(Arc::new(DeflateFormat(format(Framing::Tcp, true))))?,
+            ],
+            false => [websocket, websocket_units],
         };
         #[cfg(not(feature = "deflate"))]
-        let deflate = websocket;
+        let [deflate, deflate_units] = [websocket, websocket_units];
         let patience = options.patience();
         let shortest = match patience {
             Patience::Heartbeats(limit) | Patience::Traffic(limit) => limit.min(options.handshake_deadline),
@@ -77,6 +94,9 @@ impl Port {
             tcp,
             websocket,
             deflate,
+            websocket_units,
+            deflate_units,
+            refused: Throttle::default(),
             max_connections,
             connections: AtomicUsize::new(0),
             origins: options.max_connections_per_address.map(Origins::new),
@@ -90,6 +110,13 @@ impl Port {
             Some(Framing::WebSocket) => self.websocket,
             Some(Framing::Tcp) | None => self.tcp,
         }
+    }
+
+    /// What a connection is sent whose client reads bytes as code units; none if it makes no difference to it. Only pomelo's client
+    /// for browsers does, and what is made of it.
+    pub(super) fn code_units_format(&self, connection: &Connection) -> Option<FormatId> {
+        let is_websocket = connection.framing() == Some(Framing::WebSocket);
+        is_websocket.then_some(if connection.deflates() { self.deflate_units } else { self.websocket_units })
     }
 
     /// A place for one more connection; none if there are as many as are allowed, of all or of its address, which is counted.

@@ -32,7 +32,7 @@
 pub mod connection;
 pub mod dictionary;
 pub mod handshake;
-mod js;
+pub(crate) mod js;
 pub mod message;
 pub mod outgoing;
 pub mod package;

@@ -1,9 +1,12 @@
 //! Packages: the outer layer of everything between client and server, `type (1) | length (3, BE) | body`.
 
+use std::borrow::Cow;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde_json::json;
 use thiserror::Error;
 
+use super::js;
 use super::reader::Reader;
 
 /// Bytes before a package's body.
@@ -135,9 +138,13 @@ pub fn put_header(out: &mut BytesMut, kind: PackageKind, length: usize) -> Resul
 }
 
 /// The body of a kick: `{"reason":…}`. Clients show the reason, so it is text for people or a word
-/// that the application knows.
+/// that the application knows. Characters beyond U+FFFF are escaped, since not every client reads them otherwise.
 pub fn kick_body(reason: &str) -> Bytes {
-    Bytes::from(json!({ "reason": reason }).to_string())
+    let body = json!({ "reason": reason }).to_string();
+    match js::escape_astral(body.as_bytes()) {
+        Cow::Owned(escaped) => Bytes::from(escaped),
+        Cow::Borrowed(_) => Bytes::from(body),
+    }
 }
 
 struct Header {
@@ -216,5 +223,6 @@ mod tests {
     #[test]
     fn a_kick_names_its_reason() {
         assert_eq!(kick_body("attack"), r#"{"reason":"attack"}"#);
+        assert_eq!(kick_body("好😀"), r#"{"reason":"好\ud83d\ude00"}"#);
     }
 }

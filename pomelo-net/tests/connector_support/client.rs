@@ -9,8 +9,10 @@ use pomelo_net::protocol::package::{HEARTBEAT, MAX_BODY, Package, PackageKind};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderName;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::soon;
@@ -37,6 +39,23 @@ impl Client {
     pub async fn websocket(address: SocketAddr) -> Self {
         let (stream, _) = soon(connect_async(format!("ws://{address}/"))).await.unwrap();
         Self::new(Wire::WebSocket(Box::new(stream)))
+    }
+
+    /// A websocket that is asked for by this path and with these fields besides its own.
+    ///
+    /// # Errors
+    /// The status of the answer, if that is no upgrade.
+    pub async fn asking(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> Result<Self, u16> {
+        let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+        for (name, value) in fields {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        match soon(connect_async(request)).await {
+            Ok((stream, _)) => Ok(Self::new(Wire::WebSocket(Box::new(stream)))),
+            Err(tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     pub async fn of_kind(websocket: bool, address: SocketAddr) -> Self {
@@ -122,7 +141,12 @@ impl Client {
         let answer = self.greet(SHAKE).await;
         assert_eq!(answer["code"], 200);
         self.send(PackageKind::HandshakeAck, b"").await;
-        self.beat_comes().await;
+        if answer["sys"].get("heartbeat").is_some() {
+            self.beat_comes().await;
+        } else {
+            // Nothing says that the session is open; this shows it.
+            self.ask(1 << 30, "echo", "{}").await;
+        }
         answer
     }
 

@@ -52,6 +52,11 @@ impl Server {
         self.app.sessions().len()
     }
 
+    /// Pushes something to all clients.
+    pub fn broadcast(&self, route: &str) {
+        self.app.channels().broadcast("connector", route, &"text").unwrap();
+    }
+
     /// Has the server drain and stop.
     pub async fn shut_down(&mut self) {
         assert!(self.running.stop_server("connector-1").await);

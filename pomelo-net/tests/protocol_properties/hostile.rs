@@ -6,7 +6,7 @@ use pomelo_net::protocol::message::Message;
 use pomelo_net::protocol::outgoing::Framing;
 use pomelo_net::protocol::package::Package;
 use pomelo_net::protocol::text;
-use pomelo_net::protocol::websocket::{FrameDecoder, Incoming, MAX_HEAD, UpgradeReader};
+use pomelo_net::protocol::websocket::{FrameDecoder, Incoming, MAX_HEAD, UpgradeReader, UpgradeRules};
 use proptest::prelude::*;
 
 use super::peer::{LIMIT, packages, run, stream};
@@ -30,7 +30,7 @@ proptest! {
             prop_assert!(package.body.len() <= limit);
         }
         let mut head = BytesMut::from(&bytes[..]);
-        let _ = UpgradeReader::default().read(&mut head);
+        let _ = UpgradeReader::default().read(&mut head, &UpgradeRules::default());
     }
 
     #[test]

@@ -21,6 +21,11 @@ const LINGER: Duration = Duration::from_secs(1);
 /// every worker is busy with something else; this is for when it never comes.
 const LAST_FRAMES: Duration = Duration::from_secs(10);
 
+/// The status of an upgrade from a page that isn't allowed.
+const FORBIDDEN: u16 = 403;
+/// The status of an upgrade that is too large.
+const TOO_LARGE: u16 = 431;
+
 /// Why a connection is over.
 #[derive(Debug)]
 pub(super) enum End {
@@ -66,7 +71,10 @@ impl Driver {
         tracing::debug!(peer = ?self.peer(), reason, "a connection is over");
         match end {
             End::Gone(_) | End::Silent(_) => self.close(),
-            End::Protocol(reason) => self.say_last(&reason),
+            End::Protocol(reason) => {
+                self.note_refusal(&reason);
+                self.say_last(&reason);
+            }
             End::ByServer => {}
         }
         if let Some(session) = self.session.take() {
@@ -80,6 +88,17 @@ impl Driver {
     fn close(&self) {
         if let Some(outbox) = &self.outbox {
             outbox.close();
+        }
+    }
+
+    /// Who means to be a client and isn't let in is told of in the log; browsers and probes that ask for a page are not.
+    fn note_refusal(&self, reason: &CloseReason) {
+        let CloseReason::Http { status: status @ (FORBIDDEN | TOO_LARGE), why } = reason else { return };
+        if let Some(left_out) = self.port.refused.admit(status) {
+            let (server, peer, status) = (&self.port.frontend.server().id, self.peer(), *status);
+            let option =
+                if status == FORBIDDEN { "allowed_origins" } else { "max_upgrade, max_upgrade_fields" };
+            tracing::warn!(%server, ?peer, status, why, option, left_out, "a websocket's upgrade is refused");
         }
     }
 
@@ -134,7 +153,6 @@ fn is_bad_input(reason: &CloseReason) -> bool {
         | CloseReason::EmptyFrame
         | CloseReason::Message(_)
         | CloseReason::KickFromClient
-        | CloseReason::SecondHandshake
         | CloseReason::BadHandshake(_) => true,
         CloseReason::Http { .. }
         | CloseReason::ByClient { .. }

@@ -39,6 +39,11 @@ impl Driver {
             }
             self.transmit()?;
             match event {
+                Some(Event::Upgraded(request)) => {
+                    if let Some(stranger) = &mut self.stranger {
+                        stranger.upgrade = Some(request);
+                    }
+                }
                 Some(Event::Handshake(request)) => return Ok(Next::Answer(Box::new(request))),
                 Some(Event::Working) => self.open(),
                 Some(Event::Heartbeat) => {
@@ -63,6 +68,13 @@ impl Driver {
 
     /// Decides on a handshake: the check of the client, then the application's hook.
     pub(super) async fn answer(&mut self, request: HandshakeRequest) -> Result<(), End> {
+        if request.reads_code_units()
+            && let Some(format) = self.port.code_units_format(&self.connection)
+        {
+            self.outbox().set_format(format);
+        }
+        // Whatever comes of it, it isn't needed again.
+        let upgrade = self.stranger.as_mut().and_then(|stranger| stranger.upgrade.take());
         if !self.is_served(&request).await {
             self.connection.refuse(501);
             return Ok(());
@@ -76,7 +88,8 @@ impl Driver {
             self.connection.refuse(500);
             return Ok(());
         };
-        let (hook, greeting) = (hook.clone(), Greeting::new(request, peer));
+        let (hook, greeting) =
+            (hook.clone(), Greeting::new(request, peer, upgrade.map(|upgrade| *upgrade).unwrap_or_default()));
         let decision = self.port.frontend.run("handshake hook", move || hook(greeting));
         tokio::select! {
             biased;
@@ -116,7 +129,8 @@ impl Driver {
 
     fn open(&mut self) {
         let outbox = self.outbox().clone();
-        self.session = Some(self.port.frontend.open(&outbox, self.stranger.take().map(|peer| *peer)));
+        self.session =
+            Some(self.port.frontend.open(&outbox, self.stranger.take().map(|stranger| stranger.peer)));
         match self.port.patience {
             Patience::Heartbeats(limit) | Patience::Traffic(limit) => self.set_deadline(limit),
             Patience::Endless => self.alarm.off(),
@@ -164,7 +178,10 @@ impl Driver {
             | IgnoredReason::RouteWithoutDot(_) => {
                 self.port.frontend.counters().add(Dropped::BadRoute);
             }
-            IgnoredReason::BeforeAck | IgnoredReason::UnexpectedAck | IgnoredReason::NotForServers(_) => {}
+            IgnoredReason::BeforeAck
+            | IgnoredReason::UnexpectedAck
+            | IgnoredReason::SecondHandshake
+            | IgnoredReason::NotForServers(_) => {}
         }
     }
 

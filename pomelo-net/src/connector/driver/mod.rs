@@ -26,6 +26,7 @@ use super::line::Line;
 use super::options::Patience;
 use super::port::{Port, Seat};
 use crate::protocol::connection::Connection;
+use crate::protocol::websocket::UpgradeRequest;
 use end::End;
 use events::Next;
 use input::Input;
@@ -37,8 +38,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The state of one connection.
 pub(super) struct Driver {
     port: Arc<Port>,
-    /// Where it connects from; once there is a session, that knows.
-    stranger: Option<Box<SocketAddr>>,
+    /// Until there is a session, which knows.
+    stranger: Option<Box<Stranger>>,
     connection: Connection,
     input: Input,
     line: Arc<Line>,
@@ -55,6 +56,14 @@ pub(super) struct Driver {
     _seat: Seat,
 }
 
+/// What is known of a client before its session opens.
+struct Stranger {
+    /// Where it connects from.
+    peer: SocketAddr,
+    /// What it asked for to become a websocket; until its handshake is answered.
+    upgrade: Option<Box<UpgradeRequest>>,
+}
+
 impl Driver {
     pub(super) fn new(port: Arc<Port>, seat: Seat, stream: TcpStream, peer: SocketAddr) -> Self {
         let (read, write) = stream.into_split();
@@ -64,9 +73,9 @@ impl Driver {
         Self {
             connection: Connection::new(port.settings.clone()),
             input: Input::new(read),
-            line: Line::new(write, alarm.clone()),
+            line: Line::new(write, alarm.clone(), matches!(port.patience, Patience::Traffic(_))),
             port,
-            stranger: Some(Box::new(peer)),
+            stranger: Some(Box::new(Stranger { peer, upgrade: None })),
             alarm,
             deadline,
             overdue_since: None,
@@ -142,9 +151,10 @@ impl Driver {
         if let Some(read) = self.input.read_now() {
             return Poll::Ready(End::check(read).and_then(|()| self.heard()));
         }
-        match (self.port.patience, &self.session) {
-            (Patience::Traffic(limit), Some(_)) if self.line.take_wrote() => {
-                self.set_deadline(limit);
+        let last_write = self.session.as_ref().and_then(|_| self.line.last_write());
+        match (self.port.patience, last_write) {
+            (Patience::Traffic(limit), Some(wrote)) if wrote + limit > Instant::now() => {
+                self.set_alarm(wrote + limit);
                 Poll::Pending
             }
             _ => Poll::Ready(Err(self.silence())),
@@ -152,7 +162,8 @@ impl Driver {
     }
 
     fn peer(&self) -> Option<SocketAddr> {
-        self.stranger.as_deref().copied().or_else(|| self.session.as_ref()?.peer())
+        let stranger = self.stranger.as_ref().map(|stranger| stranger.peer);
+        stranger.or_else(|| self.session.as_ref()?.peer())
     }
 
     fn silence(&self) -> End {

@@ -8,19 +8,21 @@ use thiserror::Error;
 use crate::protocol::handshake::{HandshakeError, HandshakeRequest};
 use crate::protocol::message::{MessageError, MessageKind, RouteName};
 use crate::protocol::package::PackageError;
-use crate::protocol::websocket::{WebSocketError, close_code};
+use crate::protocol::websocket::{UpgradeRequest, WebSocketError, close_code};
 
 /// What the driver of a connection learns.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// The connection is a websocket from here on, by this request; only where the settings want it kept.
+    Upgraded(Box<UpgradeRequest>),
     /// The client said what it is: answer by [`accept`](super::Connection::accept) or
     /// [`refuse`](super::Connection::refuse). Until then there are no more events.
     Handshake(HandshakeRequest),
-    /// The client has the answer; a heartbeat was queued, from which it starts its own. Messages may be
-    /// sent from here on.
+    /// The client has the answer; a heartbeat was queued, from which it starts its own, if it is asked for any. Messages may
+    /// be sent from here on.
     Working,
-    /// The client is there, and was answered; its deadline starts again.
+    /// The client is there, and was answered if heartbeats are asked for; its deadline starts again.
     Heartbeat,
     /// A websocket ping, answered. Counts for nothing.
     Ping,
@@ -67,6 +69,9 @@ pub enum IgnoredReason {
     /// No entry of the dictionary has this code, or there is no dictionary.
     #[error("unknown route code {0}")]
     UnknownRouteCode(u16),
+    /// A handshake after the first.
+    #[error("a second handshake")]
+    SecondHandshake,
     /// The route is empty.
     #[error("an empty route")]
     NoRoute,
@@ -83,10 +88,12 @@ pub enum IgnoredReason {
 #[non_exhaustive]
 pub enum CloseReason {
     /// The client sent an HTTP request that is no websocket's; it was answered.
-    #[error("an HTTP request that is no websocket upgrade, answered with {status}")]
+    #[error("an HTTP request that is no websocket upgrade, answered with {status}: {why}")]
     Http {
         /// The status it was answered with.
         status: u16,
+        /// What is wrong with it.
+        why: String,
     },
     /// The client broke the websocket protocol.
     #[error("broken websocket: {0}")]
@@ -109,9 +116,6 @@ pub enum CloseReason {
     /// Only servers kick.
     #[error("a kick from a client")]
     KickFromClient,
-    /// A handshake after the first.
-    #[error("a second handshake")]
-    SecondHandshake,
     /// The handshake can't be read; the client was told code 500.
     #[error("broken handshake: {0}")]
     BadHandshake(#[source] HandshakeError),
@@ -138,7 +142,7 @@ impl CloseReason {
     pub(super) fn kick_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Kicked { reason } => Some(Cow::Borrowed(reason)),
-            Self::Message(_) | Self::SecondHandshake => Some(Cow::Owned(self.to_string())),
+            Self::Message(_) => Some(Cow::Owned(self.to_string())),
             Self::Package(PackageError::TooLong { .. } | PackageError::Truncated) => {
                 Some(Cow::Owned(self.to_string()))
             }

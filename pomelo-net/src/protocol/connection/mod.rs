@@ -114,6 +114,7 @@ impl Connection {
             let event = match self.stream.take(input, &self.settings, self.state, &mut self.outgoing) {
                 Ok(Taken::Nothing) => return None,
                 Ok(Taken::Ping) => Ok(Some(Event::Ping)),
+                Ok(Taken::Upgraded(request)) => Ok(Some(Event::Upgraded(request))),
                 Ok(Taken::Package(package)) => self.handle(package),
                 Err(reason) => Err(reason),
             };
@@ -176,7 +177,7 @@ impl Connection {
     fn handle(&mut self, package: Package) -> Result<Option<Event>, CloseReason> {
         match (package.kind, self.state) {
             (PackageKind::Handshake, State::WaitHandshake) => self.handshake(&package.body).map(Some),
-            (PackageKind::Handshake, _) => Err(CloseReason::SecondHandshake),
+            (PackageKind::Handshake, _) => Ok(Some(Event::Ignored(IgnoredReason::SecondHandshake))),
             (PackageKind::HandshakeAck, State::WaitAck) => {
                 self.state = State::Working;
                 self.heartbeat();
@@ -245,7 +246,7 @@ impl Connection {
     }
 
     fn heartbeat(&mut self) {
-        if let Some(framing) = self.framing() {
+        if let Some(framing) = self.framing().filter(|_| self.settings.answers_heartbeats()) {
             self.outgoing.push_back(frames::heartbeat(framing));
         }
     }

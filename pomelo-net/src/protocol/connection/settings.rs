@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::protocol::handshake::Handshake;
-use crate::protocol::websocket::UpgradeReader;
+use crate::protocol::websocket::UpgradeRules;
 
 /// The default for [`Settings::max_package`]: far above what games and chats send, far below what hurts.
 pub const MAX_PACKAGE: usize = 64 * 1024;
@@ -20,9 +20,8 @@ pub struct Settings {
     pub max_package: usize,
     /// The same until the handshake is done: strangers get less.
     pub max_first_package: usize,
-    /// Whether websocket clients that offer permessage-deflate get it. False by default.
-    #[cfg(feature = "deflate")]
-    pub deflate: bool,
+    /// Which websocket clients are let in, and what is kept of their upgrade.
+    pub upgrade: UpgradeRules,
 }
 
 impl Settings {
@@ -32,18 +31,13 @@ impl Settings {
             handshake,
             max_package: MAX_PACKAGE,
             max_first_package: MAX_FIRST_PACKAGE,
-            #[cfg(feature = "deflate")]
-            deflate: false,
+            upgrade: UpgradeRules::default(),
         }
     }
 
-    /// What reads the upgrade of a client.
-    pub(super) fn upgrade_reader(&self) -> UpgradeReader {
-        #[cfg(feature = "deflate")]
-        if self.deflate {
-            return UpgradeReader::deflating();
-        }
-        UpgradeReader::default()
+    /// Whether clients are asked for heartbeats; else none is answered, as in pomelo.
+    pub(super) fn answers_heartbeats(&self) -> bool {
+        self.handshake.options().heartbeat.is_some()
     }
 
     pub(super) fn limit(&self, state: State) -> usize {

@@ -5,7 +5,9 @@ use bytes::{Bytes, BytesMut};
 use super::{CloseReason, Outgoing, Settings, Sniff, State, sniff};
 use crate::protocol::outgoing::Framing;
 use crate::protocol::package::Package;
-use crate::protocol::websocket::{self, FrameDecoder, Incoming, Opcode, Upgrade, UpgradeReader};
+use crate::protocol::websocket::{
+    self, FrameDecoder, Incoming, Opcode, Upgrade, UpgradeReader, UpgradeRequest,
+};
 
 /// Room in a websocket message for headers, and for an ack or a heartbeat along with the longest package.
 const FRAME_SLACK: usize = 64;
@@ -29,6 +31,8 @@ pub(super) enum Taken {
     Nothing,
     /// A ping; its pong was queued. An event of its own, so that pongs are sent before more are made.
     Ping,
+    /// It is a websocket from here on; what was asked for.
+    Upgraded(Box<UpgradeRequest>),
     Package(Package),
 }
 
@@ -57,12 +61,18 @@ impl Stream {
             match self {
                 Self::Unknown => match sniff(input) {
                     Sniff::NeedMore => return Ok(Taken::Nothing),
-                    Sniff::Http => *self = Self::Upgrading(settings.upgrade_reader()),
+                    Sniff::Http => *self = Self::Upgrading(UpgradeReader::default()),
                     Sniff::Package => *self = Self::Tcp,
                 },
                 Self::Upgrading(reader) => {
-                    let Some(answer) = reader.read(input) else { return Ok(Taken::Nothing) };
-                    *self = upgraded(answer, outgoing)?;
+                    let Some(answer) = reader.read(input, &settings.upgrade) else {
+                        return Ok(Taken::Nothing);
+                    };
+                    let (stream, request) = upgraded(answer, outgoing)?;
+                    *self = stream;
+                    if let Some(request) = request {
+                        return Ok(Taken::Upgraded(request));
+                    }
                 }
                 Self::Tcp => {
                     let package = Package::decode(input, limit).map_err(CloseReason::Package)?;
@@ -76,20 +86,23 @@ impl Stream {
     }
 }
 
-fn upgraded(answer: Upgrade, outgoing: &mut Outgoing) -> Result<Stream, CloseReason> {
+fn upgraded(
+    answer: Upgrade,
+    outgoing: &mut Outgoing,
+) -> Result<(Stream, Option<Box<UpgradeRequest>>), CloseReason> {
     match answer {
-        Upgrade::Accepted { response, deflate } => {
+        Upgrade::Accepted { response, deflate, request } => {
             outgoing.push_back(response);
             let frames = match deflate {
                 #[cfg(feature = "deflate")]
                 true => FrameDecoder::inflating(),
                 _ => FrameDecoder::default(),
             };
-            Ok(Stream::WebSocket { frames, rest: None })
+            Ok((Stream::WebSocket { frames, rest: None }, request))
         }
-        Upgrade::Refused { status, response } => {
+        Upgrade::Refused { status, response, why } => {
             outgoing.push_back(response);
-            Err(CloseReason::Http { status })
+            Err(CloseReason::Http { status, why })
         }
     }
 }

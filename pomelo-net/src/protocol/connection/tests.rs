@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use serde_json::{Value, json};
@@ -26,13 +27,18 @@ struct Peer {
 
 impl Peer {
     fn new() -> Self {
+        Self::with(Some(Duration::from_secs(3)), |_| {})
+    }
+
+    fn with(heartbeat: Option<Duration>, change: impl FnOnce(&mut Settings)) -> Self {
         let protos = Protos::parse(&json!({}), &json!({ "a.b.proto": { "optional uInt32 v": 1 } })).unwrap();
         let options = HandshakeOptions {
             dictionary: Some(Arc::new(Dictionary::new(["a.b.c"], ["plain"]).unwrap())),
             protos: Some(Arc::new(protos)),
-            heartbeat: None,
+            heartbeat,
         };
-        let settings = Settings::new(Handshake::new(options).unwrap());
+        let mut settings = Settings::new(Handshake::new(options).unwrap());
+        change(&mut settings);
         Self { connection: Connection::new(Arc::new(settings)), input: BytesMut::new() }
     }
 
@@ -142,6 +148,11 @@ fn what_has_no_handler_is_dropped_and_the_connection_stays() {
     assert_eq!(ignored(peer.data(b"\x06\x03x.y")), IgnoredReason::NotForServers(MessageKind::Push));
     peer.send(PackageKind::HandshakeAck, b"");
     assert_eq!(ignored(peer.event()), IgnoredReason::UnexpectedAck);
+    // As in pomelo, whatever is in it.
+    for body in [SHAKE, b"", b"hello"] {
+        peer.send(PackageKind::Handshake, body);
+        assert_eq!(ignored(peer.event()), IgnoredReason::SecondHandshake);
+    }
     assert!(peer.sent().is_empty());
     message(peer.data(b"\x00\x01\x03x.y"));
 }
@@ -171,6 +182,31 @@ fn every_heartbeat_is_answered() {
         assert!(matches!(peer.event(), Some(Event::Heartbeat)));
         assert_eq!(peer.sent(), [outgoing::heartbeat(Framing::Tcp)]);
     }
+}
+
+#[test]
+fn without_heartbeats_none_is_answered_as_in_pomelo() {
+    let mut peer = Peer::with(None, |_| {});
+    for (kind, body) in
+        [(PackageKind::Handshake, SHAKE), (PackageKind::HandshakeAck, b""), (PackageKind::Heartbeat, b"")]
+    {
+        peer.send(kind, body);
+    }
+    assert!(matches!(peer.event(), Some(Event::Handshake(_))));
+    peer.connection.accept(None).unwrap();
+    assert!(matches!(peer.event(), Some(Event::Working)));
+    assert!(matches!(peer.event(), Some(Event::Heartbeat)));
+    assert_eq!(peer.sent().len(), 1, "the answer to the handshake, and nothing else");
+}
+
+#[test]
+fn what_a_websocket_was_asked_for_by_comes_before_its_handshake() {
+    let mut peer = Peer::with(None, |settings| settings.upgrade.keeps_request = true);
+    peer.input.extend_from_slice(UPGRADE);
+    peer.message(&package(PackageKind::Handshake, SHAKE));
+    let Some(Event::Upgraded(request)) = peer.event() else { panic!("no upgrade") };
+    assert_eq!((request.path.as_str(), request.headers.get("upgrade")), ("/", Some("websocket")));
+    assert!(matches!(peer.event(), Some(Event::Handshake(_))));
 }
 
 #[test]
@@ -213,7 +249,6 @@ fn what_is_broken_is_closed_with_a_kick() {
         (package(PackageKind::Data, b""), "broken message: the message is empty"),
         (package(PackageKind::Data, b"\x00\x01\x09a.b"), "broken message: the message ends inside its route"),
         (package(PackageKind::Data, b"\x0e"), "broken message: unknown message type 7"),
-        (package(PackageKind::Handshake, SHAKE), "a second handshake"),
     ];
     cases.push((vec![4, 1, 0, 1], "broken package: a package of 65537 bytes exceeds the limit of 65536"));
     for (bytes, text) in cases {
@@ -284,7 +319,7 @@ fn plain_http_is_answered_and_closed() {
     let mut peer = Peer::new();
     peer.input.extend_from_slice(b"POST /x HTTP/1.1\r\nHost: x\r\n\r\n");
     let (reason, sent) = peer.closed();
-    assert!(matches!(reason, CloseReason::Http { status: 405 }));
+    assert!(matches!(reason, CloseReason::Http { status: 405, .. }));
     assert!(sent[0].starts_with(b"HTTP/1.1 405 "));
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::HandshakeRequest;
 use crate::protocol::dictionary::Dictionary;
+use crate::protocol::js;
 use crate::protocol::package::{Package, PackageError, PackageKind};
 use crate::protocol::protobuf::Protos;
 
@@ -53,7 +54,7 @@ impl Handshake {
     /// dictVersion?, useDict?, protos?, useProto?}, user?}`, keys in this order.
     ///
     /// A matching `dictVersion` drops the four fields of the dictionary, a matching `protoVersion` drops
-    /// `protos`; the `use…` flags stay. `user` is the application's answer to the client's `user`.
+    /// `protos`; the `use…` flags stay. `user` is the application's answer to the client's `user`; `null` is left out.
     ///
     /// # Errors
     /// [`PackageError::TooLong`] if `user` makes it exceed a package.
@@ -78,6 +79,7 @@ impl Handshake {
         user: Option<&Value>,
     ) -> Result<Bytes, PackageError> {
         let [none, dictionary, protos, both] = &self.answers;
+        let user = user.filter(|user| !user.is_null());
         match (user, known.dictionary, known.protos) {
             (Some(_), ..) => write(&self.options, known, user),
             (None, false, false) => Ok(none.clone()),
@@ -121,7 +123,7 @@ fn write(options: &HandshakeOptions, known: Known, user: Option<&Value>) -> Resu
     }
     let user = user.map(|user| format!(r#","user":{user}"#)).unwrap_or_default();
     let body = format!(r#"{{"code":200,"sys":{{{}}}{user}}}"#, sys.join(","));
-    Package::encode(PackageKind::Handshake, body.as_bytes())
+    Package::encode(PackageKind::Handshake, &js::escape_astral(body.as_bytes()))
 }
 
 fn seconds(duration: Duration) -> Value {
@@ -158,6 +160,14 @@ mod tests {
         };
         assert_eq!(body(&answer(3000)), r#"{"code":200,"sys":{"heartbeat":3},"user":{"a":"é"}}"#);
         assert_eq!(body(&answer(500)), r#"{"code":200,"sys":{"heartbeat":0.5},"user":{"a":"é"}}"#);
+    }
+
+    #[test]
+    fn an_answer_of_nothing_is_left_out_and_emoji_are_escaped() {
+        let handshake = Handshake::new(HandshakeOptions::default()).unwrap();
+        let answer = |user| handshake.accept(&HandshakeRequest::default(), Some(&user)).unwrap();
+        assert_eq!(body(&answer(Value::Null)), r#"{"code":200,"sys":{}}"#);
+        assert_eq!(body(&answer(json!("好😀"))), r#"{"code":200,"sys":{},"user":"好\ud83d\ude00"}"#);
     }
 
     #[test]

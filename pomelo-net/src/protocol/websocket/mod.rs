@@ -13,4 +13,7 @@ mod upgrade;
 
 pub use decoder::{FrameDecoder, Incoming, WebSocketError};
 pub use frame::{Opcode, close, close_code, frame, header_length, put_header};
-pub use upgrade::{MAX_HEAD, Upgrade, UpgradeReader};
+pub use upgrade::{
+    Headers, MAX_FIELDS, MAX_HEAD, Origin, OriginError, Query, Upgrade, UpgradeReader, UpgradeRequest,
+    UpgradeRules,
+};
