@@ -20,6 +20,8 @@ const SPACE_MS = 5_000;
 const START_MS = 30_000;
 /** A server that finds its place taken tries for 5 s. */
 const OCCUPIED_MS = 15_000;
+/** A link that says nothing for 3 s counts as broken, and the master is told. */
+const NOTICED_MS = 4_500;
 /** For what nothing is promised. */
 const SOON_MS = 20_000;
 
@@ -69,6 +71,32 @@ async function listedWhile(cut) {
 
 /** Whether these servers were in such a state, and all others up. */
 const isListed = (states, state, ids) => world.ids.every(id => states.get(id) === (ids.includes(id) ? state : 'up'));
+
+/** Cuts lines for at least so long; says of whom the master has heard, once there was time to notice, and what it called up then of those at both ends. */
+async function listedWhileCutFor(ms, some, others) {
+  const end = Date.now() + ms;
+  const cutOff = [...some, ...others];
+  const [heard, calledUp] = [new Set(), new Set()];
+  hosts.cut(some, others);
+  await sleep(NOTICED_MS);
+  do {
+    for (const [id, state] of world.hasMaster ? await world.list() : []) {
+      heard.add(id);
+      if (state === 'up' && cutOff.includes(id)) calledUp.add(id);
+    }
+    await sleep(100);
+  } while (Date.now() < end);
+  hosts.heal();
+  return { heard: [...heard], calledUp: [...calledUp] };
+}
+
+/** How many servers the master calls up: all of them soon, if it can reach them. */
+async function listedUp(ms) {
+  for (const end = Date.now() + ms; ; await sleep(100)) {
+    const up = [...(await world.list()).values()].filter(state => state === 'up').length;
+    if (up === world.ids.length + 1 || Date.now() >= end) return up;
+  }
+}
 
 async function gateCutOff() {
   const now = sinceNow();
@@ -194,21 +222,23 @@ async function suspended() {
 async function fullDisk() {
   const now = sinceNow();
   world.fillDisk();
-  for (let n = 0; n < 2; n++) {
-    await cutFor(3_500, CONNECTORS, BACKENDS);
-    await sleep(1_500);
-  }
+  // The master still hears all of them.
+  const { heard, calledUp } = await listedWhileCutFor(6_000, CONNECTORS, CHATS);
+  await sleep(500);
+  await cutFor(3_500, CONNECTORS, BACKENDS);
   world.freeDisk();
   const { text, inTime } = await completion(SPACE_MS);
   const strangers = settlers().map((user, n) => new Resident(nameAt(`s-${run}-${n}`, CONNECTORS.indexOf(user.connector), CONNECTORS.length), user.room, world.gateUrl));
   const refused = (await Promise.allSettled(strangers.map(stranger => stranger.arrive()))).filter(({ status }) => status === 'rejected');
   strangers.forEach(stranger => stranger.goHome());
-  const up = world.hasMaster ? [...(await world.list()).values()].filter(state => state === 'up').length : undefined;
-  verdict('g', 'the logs have a full disk for 10 s, and lines break', `${village.lost(now).length} of ${USERS} clients lost, ${text}, ${refused.length} of ${USERS} new users refused${up === undefined ? '' : `, ${up} listed as up`}`, {
+  const up = world.hasMaster ? await listedUp(HEAL_MS) : undefined;
+  verdict('g', 'the logs have a full disk for 10 s, and lines break', `${village.lost(now).length} of ${USERS} clients lost, ${text}, ${refused.length} of ${USERS} new users refused${up === undefined ? '' : `, ${calledUp.length} listed as up while they were cut off, ${up} in the end`}`, {
     'no client is lost': village.lost(now).length === 0,
     'every room serves in time': inTime,
     'new users are let in, too': refused.length === 0,
-    'what can’t be reached isn’t called up': up === undefined || (inTime && refused.length === 0) || up < world.ids.length + 1,
+    'the list is there meanwhile': up === undefined || heard.length === world.ids.length + 1,
+    'what can’t be reached isn’t called up': calledUp.length === 0,
+    'what can be reached is called up': up === undefined || up === world.ids.length + 1,
     'no process has ended': world.ids.every(id => !world.process(id).isOver),
   });
 }
