@@ -244,7 +244,7 @@ async fn an_add_that_fails_moves_no_room_and_leaves_nothing_in_the_way() {
         // Whoever runs it, and whatever its restart is, it was never up.
         (json!({ "mode": "broken", "auto-restart": true }), "it ended (exit status: 101)".to_owned()),
         (json!({ "host": "no-such-host.invalid" }), "it ended (exit status: ".to_owned()),
-        (json!({ "missing": "chat-1" }), "unreachable, no link to chat-1 for ".to_owned()),
+        (json!({ "missing": "chat-1" }), "partly linked, no link to chat-1 for ".to_owned()),
     ] {
         let outcomes = soon(started.admin.add(entry(wrong.clone()))).await.unwrap();
         assert!(!outcomes[0].ok && outcomes[0].message.starts_with(&why), "{wrong}: {outcomes:?}");

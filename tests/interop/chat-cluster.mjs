@@ -84,12 +84,11 @@ export class ChatCluster {
     return new Map(stdout ? JSON.parse(stdout).map(server => [server.id, server]) : []);
   }
 
-  /** Runs the tool, and kills it as soon as `begun` holds. */
-  async toolKilledWhen(begun, ...args) {
+  /** Runs the tool, and kills it after a while, if it is still there. */
+  async toolKilledAfter(ms, ...args) {
     const process_ = spawn(this.#programs.tool, [...args, '-P', String(this.#masterPort)], { stdio: 'ignore' });
     const ended = new Promise(resolve => process_.on('exit', (code, signal) => resolve(code ?? signal)).on('error', resolve));
-    await begun();
-    process_.kill('SIGKILL');
+    setTimeout(() => process_.kill('SIGKILL'), ms);
     return ended;
   }
 

@@ -2,7 +2,8 @@
 //!
 //! Every server must have a link to every other one that is there, where one of the two has a port. A server to which nobody
 //! has a link is *unreachable*, and nobody else is blamed for that. One that lacks a link to some that others reach is *partly
-//! linked*, and so are these. One that never was up lacks its links by itself: those that were are none the worse for it.
+//! linked*, and so are these. One that never was up lacks its links by itself: those that were are none the worse for it. Those that
+//! have no port dial it only when it is expected, so it is up without them, and stays so if they do.
 
 use std::time::Instant;
 
@@ -82,6 +83,10 @@ impl Registry {
 
 /// Whether a server is none the better for a missing link to that other one.
 fn counts(entry: &Entry, other: &Entry) -> bool {
-    let is_worth_it = other.standing.is_member() || !entry.standing.is_member();
-    other.is_there() && entry.can_be_linked_with(other) && is_worth_it
+    let is_wanted = match entry.standing.is_member() {
+        true => other.standing.is_member(),
+        // One without a port has to dial, and does so once it is told whom to expect.
+        false => other.info.port.is_some(),
+    };
+    other.is_there() && entry.can_be_linked_with(other) && is_wanted
 }

@@ -436,3 +436,22 @@ fn a_new_master_expects_what_the_one_before_had_others_expect() {
     fresh.0.inherit(&"chat-1".into(), vec![], None);
     assert_eq!(fresh.expected(), ["chat-1", "chat-2"], "no master has told it anything");
 }
+
+#[test]
+fn a_server_that_is_added_is_expected_before_those_without_a_port_dial_it() {
+    let (mut cluster, mut gate) = (Cluster::new(&["chat-1"]), member("gate-1"));
+    gate.info = Arc::new(ServerInfo { port: None, ..(*gate.info).clone() });
+    cluster.register(&member("chat-1"), 7, 1).unwrap();
+    cluster.register(&gate, 8, 2).unwrap();
+    assert!(cluster.0.add(info("chat-9")));
+    cluster.come(&member("chat-9"), 3, &["chat-1", "gate-1"]);
+    assert_eq!(cluster.state("chat-9"), ServerState::Unreachable);
+    cluster.say("chat-9", 3, &["gate-1"]);
+    assert!(cluster.expected().contains(&"chat-9".into()));
+    assert_eq!(
+        (cluster.state("chat-9"), cluster.state("gate-1")),
+        (ServerState::PartlyLinked, ServerState::PartlyLinked)
+    );
+    cluster.say("chat-9", 3, &[]);
+    assert!(cluster.0.serves(cluster.0.get("chat-9").unwrap()));
+}
