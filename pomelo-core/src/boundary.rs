@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::app::Core;
@@ -208,6 +207,7 @@ impl fmt::Display for Site<'_> {
 ///
 /// # Errors
 /// [`ErrorKind::Panic`], if it panics.
+#[inline]
 pub(crate) fn call<T>(site: &Site<'_>, work: impl FnOnce() -> T) -> Result<T> {
     let began = TICKS.load(Ordering::Relaxed);
     let ended = catch_unwind(AssertUnwindSafe(work));
@@ -218,33 +218,40 @@ pub(crate) fn call<T>(site: &Site<'_>, work: impl FnOnce() -> T) -> Result<T> {
     ended.map_err(|panic| site.panicked(panic))
 }
 
-/// Runs asynchronous code of the application: what makes its future, each poll of that, and dropping it.
+/// Runs asynchronous code of the application: what makes its future of `args`, each poll of that, and dropping it. `make` is called
+/// by the first poll, so that what is ready at once passes one boundary.
 ///
 /// # Errors
 /// [`ErrorKind::Panic`], if any of them panics.
-pub(crate) fn run<'a, T>(site: Site<'a>, make: impl FnOnce() -> BoxFuture<'a, T>) -> Run<'a, T> {
-    let state = match call(&site, make) {
-        Ok(work) => State::Running(work),
-        Err(error) => State::Failed(error),
-    };
-    Run { site, state }
+#[inline]
+pub(crate) fn run<'a, A, T>(site: Site<'a>, args: A, make: fn(A) -> BoxFuture<'a, T>) -> Run<'a, A, T> {
+    Run { site, state: State::New(args, make) }
 }
 
 /// See [`run`].
 #[must_use = "it does nothing unless it is awaited"]
-pub(crate) struct Run<'a, T> {
+pub(crate) struct Run<'a, A, T> {
     site: Site<'a>,
-    state: State<'a, T>,
+    state: State<'a, A, T>,
 }
 
-enum State<'a, T> {
+/// Nothing in there is pinned but what the box holds.
+impl<A, T> Unpin for Run<'_, A, T> {}
+
+enum State<'a, A, T> {
+    New(A, fn(A) -> BoxFuture<'a, T>),
     Running(BoxFuture<'a, T>),
-    Failed(Error),
     Ended,
 }
 
-impl<T> State<'_, T> {
+impl<A, T> State<'_, A, T> {
+    #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        if let Self::New(..) = self
+            && let Self::New(args, make) = std::mem::replace(self, Self::Ended)
+        {
+            *self = Self::Running(make(args));
+        }
         let Self::Running(work) = self else { return Poll::Pending };
         let value = std::task::ready!(work.as_mut().poll(cx));
         *self = Self::Ended;
@@ -252,28 +259,21 @@ impl<T> State<'_, T> {
     }
 }
 
-impl<T> Run<'_, T> {
-    /// Drops what is left, which is the application's code, too.
+impl<A, T> Run<'_, A, T> {
+    /// Drops what is left, which is the application's code, too. A panic is logged and counted; who dropped it wants nothing more
+    /// of it.
     #[cold]
-    fn end(&mut self) -> Option<Error> {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            // It is logged and counted; who dropped it wants nothing more of it.
-            State::Running(work) => drop(call(&self.site, || drop(work))),
-            State::Failed(error) => return Some(error),
-            State::Ended => {}
-        }
-        None
+    fn end(&mut self) {
+        let left = std::mem::replace(&mut self.state, State::Ended);
+        let _ = call(&self.site, || drop(left));
     }
 }
 
-impl<T> Future for Run<'_, T> {
+impl<A, T> Future for Run<'_, A, T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let Self { site, state } = &mut *self;
-        if let State::Failed(_) = state {
-            return self.end().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
-        }
         match call(site, || state.poll(cx)) {
             Ok(polled) => polled.map(Ok),
             Err(error) => {
@@ -284,7 +284,8 @@ impl<T> Future for Run<'_, T> {
     }
 }
 
-impl<T> Drop for Run<'_, T> {
+impl<A, T> Drop for Run<'_, A, T> {
+    #[inline]
     fn drop(&mut self) {
         if !matches!(self.state, State::Ended) {
             self.end();
@@ -297,14 +298,30 @@ impl<T> Drop for Run<'_, T> {
 ///
 /// # Errors
 /// [`ErrorKind::Panic`], if it panics, which is logged and counted.
-pub(crate) fn survive<T>(
-    core: &Core,
+#[inline]
+pub(crate) fn survive<'a, F: Future + Unpin>(core: &'a Core, what: &'static str, step: F) -> Survive<'a, F> {
+    Survive { core, what, step }
+}
+
+/// See [`survive`].
+#[must_use = "it does nothing unless it is awaited"]
+pub(crate) struct Survive<'a, F> {
+    core: &'a Core,
     what: &'static str,
-    step: impl Future<Output = T>,
-) -> impl Future<Output = Result<T>> {
-    // An async function would have room for the step twice, as argument and as variable.
-    let ended = AssertUnwindSafe(step).catch_unwind();
-    ended.map(move |ended| ended.map_err(|panic| Site::new(core, what).panicked(panic)))
+    step: F,
+}
+
+impl<F: Future + Unpin> Future for Survive<'_, F> {
+    type Output = Result<F::Output>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { core, what, step } = &mut *self;
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(step).poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(Site::new(core, what).panicked(panic))),
+        }
+    }
 }
 
 /// Runs what the application does to put a server together, before there is a server.

@@ -141,8 +141,7 @@ async fn find_place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
     }
     let server_type = request.route().server_type();
     if server_type == &*core.info.server_type {
-        let concurrent = core.node().is_some_and(|node| node.is_concurrent(request.route()));
-        return Ok(Placed::Here { concurrent });
+        return Ok(Placed::Here { concurrent: core.is_concurrent(request.route()) });
     }
     route(core, request).await.map(Placed::At)
 }
@@ -253,7 +252,8 @@ async fn run(core: &Arc<Core>, request: &Request) -> Result<Body> {
     let stopping = || Error::of(ErrorKind::Closed, "the server is stopping");
     let node = core.node().ok_or_else(stopping)?;
     let site = Site::new(core, "handler").on(request);
-    boundary::run(site, || node.handle(request)).await.flatten().map_err(|error| logged(&site, error))
+    let handled = boundary::run(site, (&node, request), |(node, request)| node.handle(request)).await;
+    handled.flatten().map_err(|error| logged(&site, error))
 }
 
 /// The error, which is logged.
@@ -271,7 +271,8 @@ fn encode(site: Site<'_>, request: &Request, body: &serde_json::Value) -> Result
 async fn run_before(core: &Core, filters: &[Arc<dyn Filter>], request: &Request) -> Result<Verdict> {
     for filter in filters {
         let site = Site::new(core, "before filter").on(request);
-        match boundary::run(site, || filter.before(request)).await.flatten() {
+        let verdict = boundary::run(site, (filter, request), |(filter, request)| filter.before(request));
+        match verdict.await.flatten() {
             Ok(Verdict::Continue) => {}
             Ok(Verdict::Answer(body)) => return Ok(Verdict::Answer(body)),
             Err(error) => return Err(logged(&site, error)),
@@ -290,7 +291,10 @@ async fn run_after(
 ) {
     for filter in filters.iter().rev() {
         let site = Site::new(core, "after filter").on(request);
-        if budget.spend(&mut boundary::run(site, || filter.after(request, outcome))).await.is_none() {
+        let args = (&**filter, request, outcome);
+        let mut after =
+            boundary::run(site, args, |(filter, request, outcome)| filter.after(request, outcome));
+        if budget.spend(&mut after).await.is_none() {
             site.failed(&mut late(request));
         }
     }
@@ -306,8 +310,12 @@ async fn mend(
 ) -> Result<Body> {
     let (Err(error), Some(handler)) = (&outcome, handler) else { return outcome };
     let site = Site::new(core, "error handler").on(request);
-    let mending = || handler(error.clone(), request.clone(), error.body().cloned());
-    match budget.spend(&mut boundary::run(site, mending)).await {
+    let args = (handler, error, request);
+    let mending = boundary::run(site, args, |(handler, error, request)| {
+        handler(error.clone(), request.clone(), error.body().cloned())
+    });
+    let mended = budget.spend(&mut { mending }).await;
+    match mended {
         Some(Ok(Some(body))) => encode(site, request, &body),
         // The boundary has logged a panic.
         Some(Ok(None) | Err(_)) => outcome,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use futures::future::BoxFuture;
@@ -382,6 +383,7 @@ impl<R: Cluster> Builder<R> {
             lanes: OnceLock::new(),
             outlet: OnceLock::new(),
             node: RwLock::default(),
+            has_concurrent: AtomicBool::new(false),
             reloading: Default::default(),
         };
         core.filters = setup.filters.iter().map(|filter| filter.build(&core)).collect();

@@ -158,7 +158,9 @@ async fn run<R: Cluster>(component: &Arc<dyn Part<R>>, step: Step, app: &App<R>)
     let mut task = app.executor.spawn(async move {
         let name = part.name().to_owned();
         let site = Site::new(&own, "component").named(&name);
-        boundary::run(site, || part.run(step, own.clone())).await.flatten()
+        boundary::run(site, (part, step, own.clone()), |(part, step, app)| part.run(step, app))
+            .await
+            .flatten()
     });
     if step == Step::Stop {
         app.progress.begin(StopStep::Component(component.name().to_owned()));

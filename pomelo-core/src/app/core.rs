@@ -1,6 +1,7 @@
 //! A server, without the type of its app.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::ThreadId;
 
@@ -80,6 +81,8 @@ pub struct Core {
     pub(super) lanes: OnceLock<Lanes>,
     pub(crate) outlet: OnceLock<Arc<dyn Outlet>>,
     pub(super) node: RwLock<Option<Arc<dyn Node>>>,
+    /// Whether the node has a method that may run beside others of its session; nearly none has.
+    pub(super) has_concurrent: AtomicBool,
     pub(super) reloading: Mutex<()>,
     pub(crate) busy: Busy,
     pub(crate) underway: Underway,
@@ -219,13 +222,21 @@ impl Core {
         self.node.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
+    /// Whether a method may run beside others of its session.
+    pub(crate) fn is_concurrent(&self, route: &Route) -> bool {
+        self.has_concurrent.load(Ordering::Relaxed)
+            && self.node().is_some_and(|node| node.is_concurrent(route))
+    }
+
     pub(crate) fn lanes(self: &Arc<Self>) -> &Lanes {
         self.lanes.get_or_init(|| Lanes::start(self))
     }
 
     /// Sets what the server runs. It holds this server, so it must be taken out again at the end.
     pub(super) fn set_node(&self, node: Option<Arc<dyn Node>>) {
+        let has_concurrent = node.as_ref().is_some_and(|node| node.has_concurrent());
         *self.node.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = node;
+        self.has_concurrent.store(has_concurrent, Ordering::Relaxed);
     }
 
     /// The server of a type that handles a message; `site` says for what the router is asked. That is done at once, unless it must
@@ -274,7 +285,9 @@ fn decide<'a>(router: &dyn Router, by: RouteBy, servers: Servers, site: Site<'a>
     match boundary::call(&site, || router.route(by, servers)) {
         Ok(Routing::Now(server)) => Either::Left(ready(server)),
         Ok(Routing::Later(server)) => {
-            Either::Right(Box::pin(async move { boundary::run(site, || server).await.flatten() }))
+            Either::Right(Box::pin(
+                async move { boundary::run(site, server, |server| server).await.flatten() },
+            ))
         }
         Err(error) => Either::Left(ready(Err(error))),
     }

@@ -63,7 +63,7 @@ async fn tell(core: Arc<Core>) {
     while let Some(item) = core.events.next() {
         match item {
             Item::Event(event) => {
-                let telling = async { core.node().map(|node| node.emit(&event)) };
+                let telling = std::pin::pin!(async { core.node().map(|node| node.emit(&event)) });
                 // Each listener has a boundary of its own; this is for what nobody foresaw.
                 let _ = boundary::survive(&core, "event", telling).await;
             }

@@ -42,7 +42,7 @@ impl Core {
         let core = self.clone();
         let run = async move {
             let site = Site::new(&core, what);
-            boundary::run(site, || -> BoxFuture<'_, T> { make() }).await
+            boundary::run(site, make, |make| make()).await
         };
         self.at_home(run).await.flatten()
     }

@@ -84,7 +84,7 @@ pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Messa
     match message {
         Message::Call { seq, method, lane, origin, args } => {
             let job = Job::Call { from: from.clone(), seq, method, origin, args, task: core.busy.begin() };
-            if !core.lanes().push(lane, job) {
+            if core.lanes().push(lane, job).is_some() {
                 refuse_call(core, from, seq);
             }
         }

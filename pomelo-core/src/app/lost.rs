@@ -75,7 +75,7 @@ async fn put_back(
     let sessions = sessions.iter().map(|session| Session::new(core, session.snapshot())).collect();
     let lost = LostSessions { server, sessions };
     let limit = core.limits.request_timeout;
-    let run = boundary::run(Site::new(core, HOOK), || hook(core, lost));
+    let run = boundary::run(Site::new(core, HOOK), (hook, core, lost), |(hook, core, lost)| hook(core, lost));
     let late = || Error::of(ErrorKind::Deadline, format_args!("on_sessions_lost took longer than {limit:?}"));
     timeout(limit, run).await.unwrap_or_else(|_| Err(late())).flatten().map_err(Some)
 }

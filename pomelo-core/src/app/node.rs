@@ -63,6 +63,9 @@ pub(crate) trait Node: Send + Sync {
     /// Runs the handler's method that a request is for.
     fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Body>>;
 
+    /// Whether any method may run beside others of its session.
+    fn has_concurrent(&self) -> bool;
+
     /// Whether a method may run beside others of its session.
     fn is_concurrent(&self, route: &Route) -> bool;
 
@@ -185,6 +188,10 @@ impl<R: Cluster> Node for Mounted<R> {
                 Box::pin(std::future::ready(Err(error)))
             }
         }
+    }
+
+    fn has_concurrent(&self) -> bool {
+        self.handlers.values().any(|(_, _, concurrent)| *concurrent)
     }
 
     fn is_concurrent(&self, route: &Route) -> bool {

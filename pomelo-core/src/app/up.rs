@@ -240,7 +240,10 @@ pub(super) async fn run_hooks<R: Cluster>(
 ) -> Result<()> {
     for hook in hooks {
         let (hook, own) = (hook.clone(), app.clone());
-        let run = async move { boundary::run(Site::new(&own, what), || hook(own.clone())).await.flatten() };
+        let run = async move {
+            let site = Site::new(&own, what);
+            boundary::run(site, (hook, own.clone()), |(hook, app)| hook(app)).await.flatten()
+        };
         let mut task = app.executor.spawn(run);
         match tokio::time::timeout(limit, &mut task).await {
             Ok(ended) => {

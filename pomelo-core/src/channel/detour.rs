@@ -4,6 +4,7 @@
 //! what the same sender sends to clients waits behind it, so that nothing overtakes. Then the way is direct again.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -158,9 +159,8 @@ async fn work(core: Arc<Core>, detour: Arc<Detour>) {
             Next::Nothing => break,
             Next::More => tokio::task::yield_now().await,
             Next::Decide { push, bound_only, parameter } => {
-                let _ =
-                    boundary::survive(&core, "broadcast", broadcast(&core, &push, bound_only, &parameter))
-                        .await;
+                let deciding = pin!(broadcast(&core, &push, bound_only, &parameter));
+                let _ = boundary::survive(&core, "broadcast", deciding).await;
             }
         }
     }

@@ -52,20 +52,26 @@ impl Core {
 }
 
 /// What no client can be sent is an error to who pushes it.
+#[inline]
 fn check_route(route: &str) -> Result<()> {
-    if route.len() <= MAX_ROUTE {
-        return Ok(());
-    }
-    let (length, start) = (route.len(), route.chars().take(32).collect::<String>());
-    let why = format!("the route of a push has at most {MAX_ROUTE} bytes, not {length}: {start}…");
-    Err(Error::of(ErrorKind::BadMessage, why))
+    if route.len() <= MAX_ROUTE { Ok(()) } else { Err(long_route(route)) }
 }
 
+#[cold]
+fn long_route(route: &str) -> Error {
+    let (length, start) = (route.len(), route.chars().take(32).collect::<String>());
+    let why = format!("the route of a push has at most {MAX_ROUTE} bytes, not {length}: {start}…");
+    Error::of(ErrorKind::BadMessage, why)
+}
+
+#[inline]
 fn check_body(route: &str, body: &Body) -> Result<()> {
     let length = HEAD + route.len() + body.bytes.len();
-    if length <= MAX_PACKAGE {
-        return Ok(());
-    }
+    if length <= MAX_PACKAGE { Ok(()) } else { Err(long_message(route, length)) }
+}
+
+#[cold]
+fn long_message(route: &str, length: usize) -> Error {
     let why = format!("push {route}: a message takes at most {MAX_PACKAGE} bytes, not {length}");
-    Err(Error::of(ErrorKind::BadMessage, why))
+    Error::of(ErrorKind::BadMessage, why)
 }

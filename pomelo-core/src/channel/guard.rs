@@ -93,13 +93,20 @@ impl<'a> ChannelGuard<'a> {
         self.check()?;
         let push =
             self.channel.core.encode_push(route, message, volatile, self.state.frontends.frontends())?;
-        let frontends: SmallVec<[ServerId; 4]> = self.state.frontends.frontends().cloned().collect();
+        let mut frontends: SmallVec<[ServerId; 4]> = self.state.frontends.frontends().cloned().collect();
+        // Most channels have members at one frontend, which needs no copy.
+        let Some(last) = frontends.pop() else { return Ok(()) };
         for sid in frontends {
-            if !self.tell(&sid, GroupOp::Push { seq: 0, push: push.clone() }) {
-                self.channel.core.counters.add(Dropped::Unreachable);
-            }
+            self.push_at(&sid, push.clone());
         }
+        self.push_at(&last, push);
         Ok(())
+    }
+
+    fn push_at(&mut self, sid: &ServerId, push: Push) {
+        if !self.tell(sid, GroupOp::Push { seq: 0, push }) {
+            self.channel.core.counters.add(Dropped::Unreachable);
+        }
     }
 
     /// Pushes, asking each frontend who was not reached.

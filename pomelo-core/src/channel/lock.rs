@@ -3,9 +3,8 @@
 //! The application's code runs under it (`update`, and what serializes a push), so it may ask for the same channel again, or for
 //! two channels in the order opposite to another thread's. With a plain mutex both keep their threads for good.
 
-use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ const SPINS: usize = 100;
 pub(super) struct Lock<T> {
     state: Mutex<T>,
     /// The number of the thread that has it, or 0.
-    holder: AtomicU64,
+    holder: AtomicUsize,
     sleeping: AtomicUsize,
     /// Those among them that have waited for a [`SLICE`].
     starving: AtomicUsize,
@@ -43,6 +42,7 @@ pub(super) enum Refused {
 
 impl<T> Lock<T> {
     /// Waits for the lock, no longer than `patience`.
+    #[inline]
     pub(super) fn lock(&self, patience: Duration) -> Result<Held<'_, T>, Refused> {
         if self.starving.load(Ordering::Relaxed) == 0
             && let Some(held) = self.attempt()
@@ -57,6 +57,7 @@ impl<T> Lock<T> {
         self.holder.load(Ordering::Relaxed) == thread()
     }
 
+    #[inline]
     fn attempt(&self) -> Option<Held<'_, T>> {
         let state = match self.state.try_lock() {
             Ok(state) => state,
@@ -83,6 +84,12 @@ impl<T> Lock<T> {
         }
         let _sleeping = Count::new(&self.sleeping);
         self.sleep(patience)
+    }
+
+    #[cold]
+    fn wake(&self) {
+        drop(self.turn.lock());
+        self.freed.notify_one();
     }
 
     fn sleep(&self, patience: Duration) -> Result<Held<'_, T>, Refused> {
@@ -130,9 +137,10 @@ impl<T> DerefMut for Held<'_, T> {
 }
 
 /// Forgets who has the lock, when it is about to be freed.
-struct Holder<'a>(&'a AtomicU64);
+struct Holder<'a>(&'a AtomicUsize);
 
 impl Drop for Holder<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.store(0, Ordering::Relaxed);
     }
@@ -142,11 +150,11 @@ impl Drop for Holder<'_> {
 struct Waiters<'a, T>(&'a Lock<T>);
 
 impl<T> Drop for Waiters<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         // Where this is read too early, the sleeper looks again by itself after a slice.
         if self.0.sleeping.load(Ordering::Relaxed) > 0 {
-            drop(self.0.turn.lock());
-            self.0.freed.notify_one();
+            self.0.wake();
         }
     }
 }
@@ -167,14 +175,11 @@ impl Drop for Count<'_> {
     }
 }
 
-/// The number of this thread, never 0.
-fn thread() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    thread_local!(static OWN: Cell<u64> = const { Cell::new(0) });
-    if OWN.get() == 0 {
-        OWN.set(NEXT.fetch_add(1, Ordering::Relaxed));
-    }
-    OWN.get()
+/// A number that no other thread has as long as this one lives, never 0: where something of its own is.
+#[inline]
+fn thread() -> usize {
+    thread_local!(static OWN: u8 = const { 0 });
+    OWN.with(|own| std::ptr::from_ref(own).addr())
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use tokio::sync::{Mutex, mpsc};
-use tokio::task::yield_now;
+use futures::future::{BoxFuture, poll_fn};
+use tokio::task::{coop, yield_now};
 use tokio::time::Instant;
 
+use super::jobs::{Queue, Taker};
 use crate::app::{Core, Task, Work};
 use crate::boundary::{self, Site};
 use crate::envelope::Answer;
@@ -19,6 +19,9 @@ use crate::outbox::turn;
 use crate::remote::Inbound;
 use crate::server::ServerId;
 use crate::session::{self, Forwarded, Origin};
+
+/// After so many jobs at once a lane lets others have their turn: those that are ready at once cost a microsecond each.
+const JOBS_PER_TURN: usize = 64;
 
 /// Something that arrived and is to be run.
 pub(crate) enum Job {
@@ -32,67 +35,75 @@ pub(crate) enum Job {
 /// pending: short jobs never cost a task, long ones never hold up the lane.
 ///
 /// What waits in a lane is not the task's: one that is begun again after a panic goes on with it.
-pub(crate) struct Lanes(Vec<mpsc::Sender<Job>>);
+pub(crate) struct Lanes(Vec<Arc<Queue<Job>>>);
 
 impl Lanes {
     pub(crate) fn start(core: &Arc<Core>) -> Self {
         let lanes = (0..core.limits.lanes.max(1)).map(|_| {
-            let (sender, receiver) = mpsc::channel(core.limits.lane_queue.max(1));
-            let (lane, receiver) = (core.clone(), Arc::new(Mutex::new(receiver)));
-            core.tasks.spawn_on(&core.executor, "lane", move || run(lane.clone(), receiver.clone()));
-            sender
+            let (queue, taker) = Queue::new(core.limits.lane_queue.max(1));
+            let (lane, taker) = (core.clone(), Arc::new(taker));
+            core.tasks.spawn_on(&core.executor, "lane", move || run(lane.clone(), taker.clone()));
+            queue
         });
         Self(lanes.collect())
     }
 
-    /// Queues a job in the lane of its key; false if that is full.
-    pub(crate) fn push(&self, key: u64, job: Job) -> bool {
-        self.0[key as usize % self.0.len()].try_send(job).is_ok()
+    /// Queues a job in the lane of its key; gives it back if that is full.
+    pub(crate) fn push(&self, key: u64, job: Job) -> Option<Job> {
+        self.0[key as usize % self.0.len()].push(job)
     }
 }
 
-async fn run(core: Arc<Core>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
-    let mut jobs = jobs.lock().await;
-    while let Some(job) = jobs.recv().await {
-        let mut work: BoxFuture<'static, ()> = match job {
-            Job::Call { from, seq, method, origin, args, task } => {
-                Box::pin(serve(core.clone(), from, seq, method, origin, args, task))
+async fn run(core: Arc<Core>, jobs: Arc<Taker<Job>>) {
+    loop {
+        for _ in 0..JOBS_PER_TURN {
+            poll_fn(|cx| poll_job(&core, &jobs, cx)).await;
+            if turn::is_over() || !coop::has_budget_remaining() {
+                break;
             }
-            Job::Turn { message, alone } => Box::pin(session::turn(core.clone(), message, alone)),
-        };
-        if at_once(work.as_mut()).await.is_pending() {
-            core.executor.spawn(work);
         }
-        if turn::is_over() {
-            yield_now().await;
+        yield_now().await;
+    }
+}
+
+/// Takes the next job and polls it.
+fn poll_job(core: &Arc<Core>, jobs: &Taker<Job>, cx: &mut Context<'_>) -> Poll<()> {
+    let mut work = ready!(jobs.poll(cx, |job| begin(core, job)));
+    if work.as_mut().poll(cx).is_pending() {
+        core.executor.spawn(work);
+    }
+    Poll::Ready(())
+}
+
+fn begin(core: &Arc<Core>, job: Job) -> BoxFuture<'static, ()> {
+    match job {
+        Job::Call { from, seq, method, origin, args, task } => {
+            let inbound = Inbound { core: core.clone(), from, args };
+            Box::pin(serve(inbound, seq, method, origin, task))
         }
+        Job::Turn { message, alone } => Box::pin(session::turn(core, message, alone)),
     }
 }
 
 /// Runs a call of a remote and answers it; whatever happens meanwhile, the lane goes on.
-async fn serve(
-    core: Arc<Core>,
-    from: ServerId,
-    seq: u64,
-    method: u32,
-    origin: Origin,
-    args: Bytes,
-    task: Task,
-) {
-    let answer = pin!(answer(&core, &from, seq, method, args));
-    if let (Err(error), 1..) = (boundary::survive(&core, "call", origin.scope(answer)).await, seq) {
-        core.reply(&from, seq, Err(error));
+async fn serve(inbound: Inbound, seq: u64, method: u32, origin: Origin, task: Task) {
+    let core = &inbound.core;
+    let answer = pin!(answer(&inbound, seq, method));
+    if let (Err(error), 1..) = (boundary::survive(core, "call", origin.scope(answer)).await, seq) {
+        core.reply(&inbound.from, seq, Err(error));
     }
     drop(task);
 }
 
-async fn answer(core: &Arc<Core>, from: &ServerId, seq: u64, method: u32, args: Bytes) {
+async fn answer(inbound: &Inbound, seq: u64, method: u32) {
+    let (core, from) = (&inbound.core, &inbound.from);
     let began = Instant::now();
-    let inbound = Inbound { core: core.clone(), from: from.clone(), args };
     let mut result = match core.node() {
         Some(node) => {
             let site = Site::new(core, "remote").method(method);
-            let mut run = pin!(boundary::run(site, || node.answer(method, &inbound)));
+            let args = (&node, method, inbound);
+            let answer = boundary::run(site, args, |(node, method, inbound)| node.answer(method, inbound));
+            let mut run = pin!(answer);
             let ended = match at_once(run.as_mut()).await {
                 Poll::Ready(ended) => ended,
                 Poll::Pending => {

@@ -2,6 +2,7 @@
 
 mod call;
 mod caller;
+mod jobs;
 mod lanes;
 mod owed;
 mod pending;

@@ -277,7 +277,7 @@ pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
         for (_, hook) in hooks {
             let session = Session::closed(&core, closed.clone());
             let site = Site::new(&core, "on_closed").of(&closed.session);
-            let run = boundary::run(site, || hook(session));
+            let run = boundary::run(site, (hook, session), |(hook, session)| hook(session));
             let deadline = Instant::now() + core.limits.request_timeout;
             let ended = core.tasks.by(deadline, Origin::Hook.scope(run)).await;
             let late = |_| Err(Error::of(ErrorKind::Deadline, "on_closed took too long and was dropped"));

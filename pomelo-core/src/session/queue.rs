@@ -1,5 +1,6 @@
 //! On the server that handles them: a session's messages, one at a time, in order.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -43,11 +44,11 @@ pub(crate) struct SessionQueues([Shard; SHARDS]);
 
 type Shard = Mutex<HashMap<SessionId, Queue, RandomState>>;
 
+/// Nearly every one is empty when it is put into the table and when it is taken out, so it is small.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Forwarded>,
-    overlay: Overlay,
-    /// In a box: hardly any session closes while one of its messages runs.
+    overlay: Option<Box<Overlay>>,
     closed: Option<Box<ClosedSession>>,
 }
 
@@ -90,33 +91,31 @@ impl Default for SessionQueues {
 impl SessionQueues {
     /// Takes a message in: it runs now if its session is idle here, or when those before it have ended.
     pub(crate) fn add(&self, core: &Arc<Core>, message: Forwarded) {
-        let (id, from, seq) = (message.session.id, message.from.clone(), message.seq);
-        let wants_answer = message.id.is_some();
-        let concurrent = core.node().is_some_and(|node| node.is_concurrent(&message.route));
-        if concurrent {
-            if !core.lanes().push(id.serial, Job::Turn { message, alone: true }) {
-                refuse(core, from, seq, wants_answer);
-            }
-            return;
+        let id = message.session.id;
+        if core.is_concurrent(&message.route) {
+            let refused = core.lanes().push(id.serial, Job::Turn { message, alone: true });
+            return refused.into_iter().for_each(|job| refuse(core, job));
         }
         // The lock is held until the lane has taken the message or not: what closes the session meanwhile finds either a queue
         // that has a turn, or none.
         let mut shard = self.shard(id);
-        if let Some(queue) = shard.get_mut(&id) {
-            return queue.waiting.push_back(message);
-        }
-        if core.lanes().push(id.serial, Job::Turn { message, alone: false }) {
-            shard.insert(id, Queue::default());
-        } else {
-            drop(shard);
-            refuse(core, from, seq, wants_answer);
+        let vacant = match shard.entry(id) {
+            Entry::Occupied(queue) => return queue.into_mut().waiting.push_back(message),
+            Entry::Vacant(vacant) => vacant,
+        };
+        match core.lanes().push(id.serial, Job::Turn { message, alone: false }) {
+            None => drop(vacant.insert(Queue::default())),
+            Some(job) => {
+                drop(shard);
+                refuse(core, job);
+            }
         }
     }
 
     /// Lays a change that was made from here over the messages of that session that follow.
     pub(crate) fn note(&self, id: SessionId, change: impl FnOnce(&mut Overlay)) {
         if let Some(queue) = self.shard(id).get_mut(&id) {
-            change(&mut queue.overlay);
+            change(queue.overlay.get_or_insert_default());
         }
     }
 
@@ -156,16 +155,17 @@ impl SessionQueues {
     }
 
     /// The next message of a session, with the overlay applied; none ends the session's turn.
-    fn next(&self, id: SessionId) -> Result<Forwarded, Option<Box<ClosedSession>>> {
+    fn next(&self, core: &Arc<Core>, id: SessionId) -> Next {
         let mut shard = self.shard(id);
-        let Some(queue) = shard.get_mut(&id) else { return Err(None) };
-        match queue.waiting.pop_front() {
-            Some(mut message) => {
-                queue.overlay.apply(&mut message.session);
-                Ok(message)
+        let Entry::Occupied(mut queue) = shard.entry(id) else { return Next::Idle };
+        if let Some(mut message) = queue.get_mut().waiting.pop_front() {
+            if let Some(overlay) = &queue.get().overlay {
+                overlay.apply(&mut message.session);
             }
-            None => Err(shard.remove(&id).and_then(|queue| queue.closed)),
+            drop(shard);
+            return Next::Message(Opened::new(core, message));
         }
+        queue.remove().closed.map_or(Next::Idle, Next::Closed)
     }
 
     fn shard(&self, id: SessionId) -> MutexGuard<'_, HashMap<SessionId, Queue, RandomState>> {
@@ -177,38 +177,69 @@ fn lock(shard: &Shard) -> MutexGuard<'_, HashMap<SessionId, Queue, RandomState>>
     shard.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// What follows a message of a session.
+enum Next {
+    Message(Opened),
+    /// The session has closed meanwhile.
+    Closed(Box<ClosedSession>),
+    Idle,
+}
+
 /// The lane of a session is full; who wants no answer can't be told.
 #[cold]
-fn refuse(core: &Arc<Core>, from: ServerId, seq: u64, wants_answer: bool) {
-    if !wants_answer {
+fn refuse(core: &Arc<Core>, job: Job) {
+    let Job::Turn { message: Forwarded { from, seq, id, .. }, .. } = job else { return };
+    if id.is_none() {
         core.counters.add(Dropped::LaneFull);
     }
     let error = Error::of(ErrorKind::Overloaded, "the server has too many messages queued");
     core.reply_later(from, seq, Err(error));
 }
 
+/// A message whose turn it is.
+struct Opened {
+    request: Request,
+    answerer: Answerer,
+    task: Task,
+}
+
+impl Opened {
+    fn new(core: &Arc<Core>, message: Forwarded) -> Self {
+        let Forwarded { from, seq, session, route, id, body, accept, task } = message;
+        let request = Request::new(route, id, body, accept, Session::new(core, session));
+        Self { request, answerer: Answerer::Frontend { server: from, seq }, task }
+    }
+}
+
 /// Handles `first` and, unless it runs `alone`, all messages of its session that come meanwhile.
-pub(crate) async fn turn(core: Arc<Core>, first: Forwarded, alone: bool) {
-    let id = first.session.id;
+pub(crate) fn turn(
+    core: &Arc<Core>,
+    first: Forwarded,
+    alone: bool,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Opened at once: the future has room for whatever it is given.
+    handle_all(core.clone(), Opened::new(core, first), alone)
+}
+
+async fn handle_all(core: Arc<Core>, first: Opened, alone: bool) {
+    let id = first.request.session().id();
     let mut message = first;
     loop {
         handle(&core, message).await;
         if alone {
             return;
         }
-        match core.queues.next(id) {
-            Ok(next) => message = next,
-            Err(None) => return,
-            Err(Some(closed)) => return hooks::run(core, *closed).await,
+        match core.queues.next(&core, id) {
+            Next::Message(next) => message = next,
+            Next::Idle => return,
+            Next::Closed(closed) => return hooks::run(core, *closed).await,
         }
     }
 }
 
 /// Handles a message and answers it; whatever happens meanwhile, the session's queue goes on.
-async fn handle(core: &Arc<Core>, message: Forwarded) {
-    let Forwarded { from, seq, session, route, id, body, accept, task } = message;
-    let request = Request::new(route, id, body, accept, Session::new(core, session));
-    let answerer = Answerer::Frontend { server: from, seq };
+async fn handle(core: &Arc<Core>, message: Opened) {
+    let Opened { request, answerer, task } = message;
     let serve = pin!(handling::serve(core, &request, &answerer));
     let serve = Origin::Handler(request.session().id()).scope(serve);
     let served = boundary::survive(core, "message", serve).await;

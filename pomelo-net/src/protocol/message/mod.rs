@@ -106,6 +106,8 @@ impl<'a> MessageHead<'a> {
     ///
     /// # Errors
     /// [`MessageError::RouteTooLong`]; `out` is not usable then.
+    // On the way of every push and response, and too large for the compiler's taste.
+    #[inline(always)]
     pub fn put(&self, out: &mut BytesMut) -> Result<(), MessageError> {
         out.put_u8(self.flags());
         if self.kind.has_id() {
