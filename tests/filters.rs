@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use client::{Client, until};
-use futures::future::BoxFuture;
 use pomelo::core::app::{Configure, Running};
 use pomelo::core::counters::Dropped;
 use pomelo::core::message::Body;
@@ -91,17 +90,13 @@ impl WorkHandler {
 struct Noting(&'static str, Log);
 
 impl Filter for Noting {
-    fn before<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
-        Box::pin(async {
-            self.1.note(format_args!("before {}", self.0));
-            Ok(Verdict::Continue)
-        })
+    async fn before(&self, _: &Request) -> Result<Verdict> {
+        self.1.note(format_args!("before {}", self.0));
+        Ok(Verdict::Continue)
     }
 
-    fn after<'a>(&'a self, _: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            self.1.note(format_args!("after {} {}", self.0, outcome.is_ok()));
-        })
+    async fn after(&self, _: &Request, outcome: &Result<Body>) {
+        self.1.note(format_args!("after {} {}", self.0, outcome.is_ok()));
     }
 }
 
@@ -110,11 +105,9 @@ impl Filter for Noting {
 struct UsersOnly;
 
 impl Filter for UsersOnly {
-    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
-        Box::pin(async {
-            let is_user = request.session().uid().is_some();
-            Ok(if is_user { Verdict::Continue } else { Verdict::Answer(json!({ "code": 403 })) })
-        })
+    async fn before(&self, request: &Request) -> Result<Verdict> {
+        let is_user = request.session().uid().is_some();
+        Ok(if is_user { Verdict::Continue } else { Verdict::Answer(json!({ "code": 403 })) })
     }
 }
 
@@ -188,11 +181,9 @@ async fn after_filters_run_in_reverse() {
 struct Slow(Gate, Log);
 
 impl Filter for Slow {
-    fn after<'a>(&'a self, _: &'a Request, _: &'a Result<Body>) -> BoxFuture<'a, ()> {
-        Box::pin(async {
-            self.0.pass().await;
-            self.1.note("after");
-        })
+    async fn after(&self, _: &Request, _: &Result<Body>) {
+        self.0.pass().await;
+        self.1.note("after");
     }
 }
 
@@ -334,8 +325,8 @@ async fn global_filters_are_around_routing_on_the_frontend() {
 struct Closed;
 
 impl Filter for Closed {
-    fn before<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
-        Box::pin(async { Ok(Verdict::Answer(json!({ "open": false }))) })
+    async fn before(&self, _: &Request) -> Result<Verdict> {
+        Ok(Verdict::Answer(json!({ "open": false })))
     }
 }
 

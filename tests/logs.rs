@@ -7,7 +7,6 @@ mod support;
 use std::io;
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
 use log::Log;
 use pomelo::core::app::Running;
 use pomelo::core::error::Fault;
@@ -134,13 +133,12 @@ impl ChatRemote {
 struct Bouncer;
 
 impl Filter for Bouncer {
-    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
-        let verdict = match request.body().bytes.as_ref() {
+    async fn before(&self, request: &Request) -> Result<Verdict> {
+        match request.body().bytes.as_ref() {
             b"\"banned\"" => Err(Error::new(403, "banned")),
             b"\"broken\"" => Err(away().into()),
             _ => Ok(Verdict::Continue),
-        };
-        Box::pin(std::future::ready(verdict))
+        }
     }
 }
 

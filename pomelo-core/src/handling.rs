@@ -12,7 +12,7 @@ use crate::boundary::{self, Site};
 use crate::counters::Dropped;
 use crate::envelope::Answer;
 use crate::error::{Error, ErrorKind, Fault, Result};
-use crate::filter::{ErrorHandler, Filter, Verdict};
+use crate::filter::{AnyFilter, ErrorHandler, Verdict};
 use crate::message::{Body, Request};
 use crate::router::{RouteBy, RoutedMessage, Subject};
 use crate::server::ServerId;
@@ -268,7 +268,7 @@ fn encode(site: Site<'_>, request: &Request, body: &serde_json::Value) -> Result
     request.encode(body).map_err(|error| logged(&site, error))
 }
 
-async fn run_before(core: &Core, filters: &[Arc<dyn Filter>], request: &Request) -> Result<Verdict> {
+async fn run_before(core: &Core, filters: &[Arc<dyn AnyFilter>], request: &Request) -> Result<Verdict> {
     for filter in filters {
         let site = Site::new(core, "before filter").on(request);
         let verdict = boundary::run(site, (filter, request), |(filter, request)| filter.before(request));
@@ -284,7 +284,7 @@ async fn run_before(core: &Core, filters: &[Arc<dyn Filter>], request: &Request)
 /// Runs all after filters: also where a before filter has failed, and after one of them has.
 async fn run_after(
     core: &Core,
-    filters: &[Arc<dyn Filter>],
+    filters: &[Arc<dyn AnyFilter>],
     request: &Request,
     outcome: &Result<Body>,
     budget: &mut Budget<'_>,

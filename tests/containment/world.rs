@@ -5,7 +5,6 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use pomelo::core::app::{Builder, Configure, Running};
 use pomelo::core::message::Body;
 use pomelo::filter::{Filter, Verdict};
@@ -200,18 +199,14 @@ struct Checked {
 }
 
 impl Filter for Checked {
-    fn before<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
-        Box::pin(async {
-            self.faults.reach(self.before).await;
-            Ok(Verdict::Continue)
-        })
+    async fn before(&self, _: &Request) -> Result<Verdict> {
+        self.faults.reach(self.before).await;
+        Ok(Verdict::Continue)
     }
 
-    fn after<'a>(&'a self, _: &'a Request, _: &'a Result<Body>) -> BoxFuture<'a, ()> {
-        Box::pin(async {
-            self.faults.reach(self.after).await;
-            self.faults.note(self.after);
-        })
+    async fn after(&self, _: &Request, _: &Result<Body>) {
+        self.faults.reach(self.after).await;
+        self.faults.note(self.after);
     }
 }
 

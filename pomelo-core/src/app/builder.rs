@@ -123,7 +123,7 @@ impl<R: Cluster> Builder<R> {
     /// Adds a filter around the handlers of all servers.
     #[must_use]
     pub fn filter(self, filter: impl crate::filter::FilterFactory) -> Self {
-        let filter: Arc<dyn crate::filter::FilterFactory> = Arc::new(filter);
+        let filter = crate::filter::factory(filter);
         self.configure("all", "all", move |app| app.filters.push(filter.clone()))
     }
 
@@ -386,8 +386,8 @@ impl<R: Cluster> Builder<R> {
             has_concurrent: AtomicBool::new(false),
             reloading: Default::default(),
         };
-        core.filters = setup.filters.iter().map(|filter| filter.build(&core)).collect();
-        core.global_filters = setup.global_filters.iter().map(|filter| filter.build(&core)).collect();
+        core.filters = setup.filters.iter().map(|make| make(&core)).collect();
+        core.global_filters = setup.global_filters.iter().map(|make| make(&core)).collect();
         let app = App::<R>::new(Arc::new(core));
         let mut mount = Mount::new();
         R::mount(&app, &mut mount);

@@ -14,7 +14,7 @@ use super::node::Listener;
 use super::{App, Cluster, Component, Event, LostHook, LostSessions};
 use crate::connector::Connector;
 use crate::error::{Error, Result};
-use crate::filter::{ErrorHandler, FilterFactory};
+use crate::filter::{self, ErrorHandler, FilterFactory};
 use crate::lend::State;
 use crate::limits::Limits;
 use crate::message::Request;
@@ -33,8 +33,8 @@ pub struct Configure<R> {
     pub(super) settings: HashMap<String, Value>,
     pub(super) connectors: Vec<Arc<dyn Connector>>,
     pub(super) routers: HashMap<String, Arc<dyn Router>>,
-    pub(super) filters: Vec<Arc<dyn FilterFactory>>,
-    pub(super) global_filters: Vec<Arc<dyn FilterFactory>>,
+    pub(super) filters: Vec<filter::Factory>,
+    pub(super) global_filters: Vec<filter::Factory>,
     pub(super) error_handler: Option<ErrorHandler>,
     pub(super) global_error_handler: Option<ErrorHandler>,
     pub(super) detailed_errors: bool,
@@ -122,12 +122,12 @@ impl<R: Cluster> Configure<R> {
 
     /// Adds a filter around this server's handlers.
     pub fn filter(&mut self, filter: impl FilterFactory) {
-        self.filters.push(Arc::new(filter));
+        self.filters.push(filter::factory(filter));
     }
 
     /// Adds a filter around routing, on a frontend.
     pub fn global_filter(&mut self, filter: impl FilterFactory) {
-        self.global_filters.push(Arc::new(filter));
+        self.global_filters.push(filter::factory(filter));
     }
 
     /// Sets what sees the errors of this server's handlers and filters, and may replace the response: it gets the

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::envelope::{Envelope, Message};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{ErrorHandler, Filter};
+use crate::filter::{AnyFilter, ErrorHandler};
 use crate::lend::State;
 use crate::limits::Limits;
 use crate::remote::{pack, unpack};
@@ -47,8 +47,8 @@ pub struct Core {
     pub(crate) codecs: Arc<Codecs>,
     pub(crate) routers: HashMap<String, Arc<dyn Router>>,
     pub(crate) unbound: Unbound,
-    pub(crate) filters: Vec<Arc<dyn Filter>>,
-    pub(crate) global_filters: Vec<Arc<dyn Filter>>,
+    pub(crate) filters: Vec<Arc<dyn AnyFilter>>,
+    pub(crate) global_filters: Vec<Arc<dyn AnyFilter>>,
     pub(crate) error_handler: Option<ErrorHandler>,
     pub(crate) global_error_handler: Option<ErrorHandler>,
     pub(crate) detailed_errors: bool,

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
@@ -34,9 +33,9 @@ impl Default for Timeout {
 }
 
 impl Filter for Timeout {
-    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+    fn before(&self, request: &Request) -> impl Future<Output = Result<Verdict>> + Send {
         request.answer_within(self.0);
-        Box::pin(GoOn)
+        GoOn
     }
 }
 
@@ -45,10 +44,10 @@ impl Filter for Timeout {
 pub struct Time;
 
 impl Filter for Time {
-    fn after<'a>(&'a self, request: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()> {
+    fn after(&self, request: &Request, outcome: &Result<Body>) -> impl Future<Output = ()> + Send {
         let time_used_ms = request.arrived().elapsed().as_millis() as u64;
         tracing::info!(target: "pomelo::con_log", route = %request.route(), time_used_ms, ok = outcome.is_ok());
-        Box::pin(Done)
+        Done
     }
 }
 
@@ -72,8 +71,8 @@ impl Default for Serial {
 }
 
 impl FilterFactory for Serial {
-    fn build(&self, _: &Core) -> Arc<dyn Filter> {
-        Arc::new(SerialTurns { patience: self.0, turns: Mutex::default(), held: Mutex::default() })
+    fn build(&self, _: &Core) -> impl Filter {
+        SerialTurns { patience: self.0, turns: Mutex::default(), held: Mutex::default() }
     }
 }
 
@@ -93,23 +92,21 @@ impl SerialTurns {
 }
 
 impl Filter for SerialTurns {
-    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
-        Box::pin(async move {
-            let turn = lock(&self.turns).entry(request.session().id()).or_default().clone();
-            if let Ok(guard) = tokio::time::timeout(self.patience, turn.lock_owned()).await {
-                lock(&self.held).insert(Self::key(request), guard);
-            } else {
-                let (core, session, route) = (request.core(), request.session().id(), request.route());
-                if let Some(left_out) = core.admit(format_args!("serial {route}")) {
-                    let server = &core.info.id;
-                    tracing::warn!(%server, %route, %session, left_out, "the message before took too long");
-                }
+    async fn before(&self, request: &Request) -> Result<Verdict> {
+        let turn = lock(&self.turns).entry(request.session().id()).or_default().clone();
+        if let Ok(guard) = tokio::time::timeout(self.patience, turn.lock_owned()).await {
+            lock(&self.held).insert(Self::key(request), guard);
+        } else {
+            let (core, session, route) = (request.core(), request.session().id(), request.route());
+            if let Some(left_out) = core.admit(format_args!("serial {route}")) {
+                let server = &core.info.id;
+                tracing::warn!(%server, %route, %session, left_out, "the message before took too long");
             }
-            Ok(Verdict::Continue)
-        })
+        }
+        Ok(Verdict::Continue)
     }
 
-    fn after<'a>(&'a self, request: &'a Request, _: &'a Result<Body>) -> BoxFuture<'a, ()> {
+    async fn after(&self, request: &Request, _: &Result<Body>) {
         drop(lock(&self.held).remove(&Self::key(request)));
         // Nobody else holds or awaits a turn that only the table knows.
         let mut turns = lock(&self.turns);
@@ -118,7 +115,6 @@ impl Filter for SerialTurns {
             turns.remove(&id);
         }
         drop(turns);
-        Box::pin(Done)
     }
 }
 
@@ -144,11 +140,11 @@ impl Default for TooBusy {
 }
 
 impl FilterFactory for TooBusy {
-    fn build(&self, app: &Core) -> Arc<dyn Filter> {
+    fn build(&self, app: &Core) -> impl Filter {
         let lag_us = Arc::new(AtomicU64::new(0));
         let measured = Arc::downgrade(&lag_us);
         app.tasks.spawn_on(&app.executor, "lag", move || measure(measured.clone()));
-        Arc::new(LagLimit { limit: self.0, lag_us })
+        LagLimit { limit: self.0, lag_us }
     }
 }
 
@@ -168,14 +164,14 @@ struct LagLimit {
 }
 
 impl Filter for LagLimit {
-    fn before<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+    fn before(&self, _: &Request) -> impl Future<Output = Result<Verdict>> + Send {
         let lag = Duration::from_micros(self.lag_us.load(Ordering::Relaxed));
         let verdict = if lag > self.limit {
             Err(Error::of(ErrorKind::Overloaded, "Server toobusy!"))
         } else {
             Ok(Verdict::Continue)
         };
-        Box::pin(std::future::ready(verdict))
+        std::future::ready(verdict)
     }
 }
 

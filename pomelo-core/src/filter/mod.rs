@@ -26,26 +26,75 @@ pub enum Verdict {
 
 /// Runs before and after the handlers of a server, or globally around routing on a frontend.
 ///
-/// Before filters run in the order in which they were added, after filters in reverse.
+/// Before filters run in the order in which they were added, after filters in reverse. A type that is [`Clone`] can be given to
+/// [`Configure::filter`](crate::app::Configure::filter), [`Configure::global_filter`](crate::app::Configure::global_filter) or
+/// [`Builder::filter`](crate::app::Builder::filter) as it is; where each server needs an instance that is made for it, a
+/// [`FilterFactory`] makes it.
+///
+/// ```
+/// use pomelo_core::filter::{Filter, Verdict};
+/// use pomelo_core::message::Request;
+/// use pomelo_core::{Error, Result};
+///
+/// /// Lets users in only.
+/// #[derive(Clone)]
+/// struct UsersOnly;
+///
+/// impl Filter for UsersOnly {
+///     async fn before(&self, request: &Request) -> Result<Verdict> {
+///         match request.session().uid() {
+///             Some(_) => Ok(Verdict::Continue),
+///             None => Err(Error::new(403, "log in first")),
+///         }
+///     }
+/// }
+/// ```
+///
+/// An `async fn` allocates its future, some hundred nanoseconds a message. One that has nothing to await can do without: written as
+/// `fn before(&self, request: &Request) -> impl Future<Output = Result<Verdict>> + Send`, it does its work and returns
+/// [`GoOn`], or [`Done`] after the handler.
 pub trait Filter: Send + Sync + 'static {
     /// Runs before the handler.
     ///
     /// # Errors
     /// The handler is skipped, and the error is what the request ends with.
-    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+    ///
+    /// # Cancel safety
+    /// It is dropped where it waits, if the message's time is over.
+    fn before(&self, request: &Request) -> impl Future<Output = Result<Verdict>> + Send {
         let _ = request;
-        Box::pin(GoOn)
+        GoOn
     }
 
     /// Runs once the response is queued; it can't change it.
-    fn after<'a>(&'a self, request: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()> {
+    ///
+    /// # Cancel safety
+    /// It is dropped where it waits, if the time for error handler and after filters is over.
+    fn after(&self, request: &Request, outcome: &Result<Body>) -> impl Future<Output = ()> + Send {
         let _ = (request, outcome);
-        Box::pin(Done)
+        Done
     }
 }
 
-/// A before filter that lets the message go on. As [`Done`], it allocates nothing.
-struct GoOn;
+/// [`Filter`] as what it can be behind a pointer.
+pub(crate) trait AnyFilter: Send + Sync {
+    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>>;
+    fn after<'a>(&'a self, request: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()>;
+}
+
+impl<F: Filter> AnyFilter for F {
+    fn before<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Verdict>> {
+        Box::pin(Filter::before(self, request))
+    }
+
+    fn after<'a>(&'a self, request: &'a Request, outcome: &'a Result<Body>) -> BoxFuture<'a, ()> {
+        Box::pin(Filter::after(self, request, outcome))
+    }
+}
+
+/// The future of a before filter that lets the message go on. As [`Done`], it allocates nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct GoOn;
 
 impl Future for GoOn {
     type Output = Result<Verdict>;
@@ -55,8 +104,10 @@ impl Future for GoOn {
     }
 }
 
-/// A future that is done. It has no size, so that its box allocates nothing; every request meets one for each filter.
-struct Done;
+/// The future of an after filter that is done. It has no size, so that its box allocates nothing; every request meets one for each
+/// filter.
+#[derive(Debug, Clone, Copy)]
+pub struct Done;
 
 impl Future for Done {
     type Output = ();
@@ -66,16 +117,29 @@ impl Future for Done {
     }
 }
 
-/// Makes a server's instance of a filter.
+/// Makes a server's instance of a filter. Each [`Filter`] that is [`Clone`] is one: every server gets a clone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a filter",
+    label = "implement `pomelo::filter::Filter` and `Clone` for it",
+    note = "or implement `pomelo::filter::FilterFactory`, where each server needs an instance of its own"
+)]
 pub trait FilterFactory: Send + Sync + 'static {
     /// Makes it.
-    fn build(&self, app: &Core) -> Arc<dyn Filter>;
+    fn build(&self, app: &Core) -> impl Filter;
 }
 
 impl<F: Filter + Clone> FilterFactory for F {
-    fn build(&self, _: &Core) -> Arc<dyn Filter> {
-        Arc::new(self.clone())
+    fn build(&self, _: &Core) -> impl Filter {
+        self.clone()
     }
+}
+
+/// [`FilterFactory`] as what it can be behind a pointer.
+pub(crate) type Factory = Arc<dyn Fn(&Core) -> Arc<dyn AnyFilter> + Send + Sync>;
+
+/// Hides the type of a factory.
+pub(crate) fn factory(factory: impl FilterFactory) -> Factory {
+    Arc::new(move |core| Arc::new(factory.build(core)))
 }
 
 /// The application's handler of errors: gets the error, the message with its session, and the response so far, and
