@@ -125,7 +125,7 @@ impl<'a> Site<'a> {
             Subject::Request(request) => Some(request.route().to_string()),
             Subject::Delivery { route, .. } => Some(route.to_owned()),
             Subject::Call { service, method } => Some(format!("{service}.{method}")),
-            Subject::Remote(method) => self.core.node()?.names().remotes.get(method as usize).cloned(),
+            Subject::Remote(method) => self.core.node()?.method_name(method),
         }
     }
 

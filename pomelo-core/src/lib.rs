@@ -48,6 +48,7 @@ pub mod router;
 pub mod rpc;
 pub mod server;
 pub mod session;
+mod span;
 pub mod spelling;
 pub mod supervisor;
 mod tally;

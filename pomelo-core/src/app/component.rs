@@ -9,6 +9,7 @@ use super::progress::Step as StopStep;
 use super::{App, Cluster};
 use crate::boundary::{self, Site};
 use crate::error::{Error, ErrorKind, Result};
+use crate::span::Within;
 
 /// A part of a server that starts and stops with it, such as a database pool, a clock or a game world; `A` is the
 /// application's `App`. [`Configure::component`](super::Configure::component) loads it.
@@ -158,9 +159,8 @@ async fn run<R: Cluster>(component: &Arc<dyn Part<R>>, step: Step, app: &App<R>)
     let mut task = app.executor.spawn(async move {
         let name = part.name().to_owned();
         let site = Site::new(&own, "component").named(&name);
-        boundary::run(site, (part, step, own.clone()), |(part, step, app)| part.run(step, app))
-            .await
-            .flatten()
+        let run = boundary::run(site, (part, step, own.clone()), |(part, step, app)| part.run(step, app));
+        Within::hook(&own, &name).poll(run).await.flatten()
     });
     if step == Step::Stop {
         app.progress.begin(StopStep::Component(component.name().to_owned()));

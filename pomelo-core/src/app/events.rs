@@ -3,6 +3,7 @@
 //! Most events arise where that code must not run, in a transport's thread or under a lock. So they are queued, and a task on the
 //! server's executor tells the listeners.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -11,6 +12,7 @@ use super::backlog::{Added, Backlog};
 use super::{Core, Event};
 use crate::boundary;
 use crate::counters::Dropped;
+use crate::span::Within;
 
 /// How many events are told before other tasks get their turn.
 const TURN: usize = 64;
@@ -63,7 +65,8 @@ async fn tell(core: Arc<Core>) {
     while let Some(item) = core.events.next() {
         match item {
             Item::Event(event) => {
-                let telling = std::pin::pin!(async { core.node().map(|node| node.emit(&event)) });
+                let telling = pin!(async { core.node().map(|node| node.emit(&event)) });
+                let telling = Within::hook(&core, event.name()).poll(telling);
                 // Each listener has a boundary of its own; this is for what nobody foresaw.
                 let _ = boundary::survive(&core, "event", telling).await;
             }

@@ -10,6 +10,7 @@ use super::Core;
 use crate::boundary::{self, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Origin;
+use crate::span::Within;
 
 impl Core {
     /// Whether the application's code must not run in this thread.
@@ -28,8 +29,9 @@ impl Core {
         if !self.is_elsewhere() {
             return Ok(work.await);
         }
-        let origin = Origin::current();
-        let mut task = Guest(self.executor.spawn(async move { origin.scope(pin!(work)).await }));
+        let (origin, within) = (Origin::current(), Within::current());
+        let mut task =
+            Guest(self.executor.spawn(async move { origin.scope(pin!(work)).within(within).await }));
         (&mut task.0).await.map_err(|_| Error::of(ErrorKind::Closed, "the server is stopping"))
     }
 
@@ -42,7 +44,7 @@ impl Core {
         let core = self.clone();
         let run = async move {
             let site = Site::new(&core, what);
-            boundary::run(site, make, |make| make()).await
+            Within::hook(&core, what).poll(boundary::run(site, make, |make| make())).await
         };
         self.at_home(run).await.flatten()
     }

@@ -1,6 +1,6 @@
 //! The inbox of a server: takes in the envelopes that arrive.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 
@@ -17,6 +17,7 @@ use crate::message::{Body, Request};
 use crate::rpc::{Job, Waiter};
 use crate::server::ServerId;
 use crate::session::{ClosedSession, Forwarded, Incarnation, Origin, SessionId, Waits};
+use crate::span::Within;
 use crate::transport::{Inbox, Refused, Superseded};
 
 /// The receiving side of a server. It runs no code of the application, and takes no channel's lock: the sender may
@@ -210,6 +211,9 @@ pub(crate) fn abandon(core: &Arc<Core>, session: SessionId, seqs: &[u64]) -> Sma
 fn after_global(core: &Arc<Core>, request: Request, outcome: Result<Body>) {
     if !core.global_filters.is_empty() {
         let core = core.clone();
-        core.executor.clone().spawn(async move { handling::after_global(&core, &request, &outcome).await });
+        core.executor.clone().spawn(async move {
+            let after = pin!(handling::after_global(&core, &request, &outcome));
+            Within::request(&core, &request).poll(after).await
+        });
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pair::Batch;
 use crate::server::ServerId;
 use crate::session::{ClientSession, CloseMode, Session};
+use crate::span::Within;
 
 /// Lost sessions close within this time, evenly: their clients come back, and shall not come all at once.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
@@ -77,6 +78,7 @@ async fn put_back(
     let limit = core.limits.request_timeout;
     let run = boundary::run(Site::new(core, HOOK), (hook, core, lost), |(hook, core, lost)| hook(core, lost));
     let late = || Error::of(ErrorKind::Deadline, format_args!("on_sessions_lost took longer than {limit:?}"));
+    let run = Within::hook(core, HOOK).poll(run);
     timeout(limit, run).await.unwrap_or_else(|_| Err(late())).flatten().map_err(Some)
 }
 

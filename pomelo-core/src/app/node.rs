@@ -72,6 +72,9 @@ pub(crate) trait Node: Send + Sync {
     /// Runs the remote's method of that number.
     fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
 
+    /// What the remote's method of that number is called.
+    fn method_name(&self, method: u32) -> Option<String>;
+
     /// What it handles, by name.
     fn names(&self) -> Names;
 
@@ -111,8 +114,8 @@ pub(super) type Listener<R> = Arc<dyn Fn(&App<R>, &Event) + Send + Sync>;
 /// A handler's method: the handler, the method's id in it, and whether it is concurrent.
 type Entry<R> = (Arc<dyn MountedHandler<R>>, u16, bool);
 
-/// A remote's method: the remote, and the method's id in it.
-type RemoteEntry<R> = (Arc<dyn MountedRemote<R>>, u16);
+/// A remote's method: the remote, the method's id in it, and its name.
+type RemoteEntry<R> = (Arc<dyn MountedRemote<R>>, u16, String);
 
 pub(super) struct Mounted<R> {
     app: App<R>,
@@ -147,7 +150,7 @@ impl<R: Cluster> Mounted<R> {
             for method in table.methods {
                 let name = format!("{server_type}.{}.{}", table.name, method.name);
                 check::<R, Inbound>(&app.state, &name, method.lends)?;
-                let entry = Some((remote.clone(), method.id));
+                let entry = Some((remote.clone(), method.id, name));
                 match numbers.number(table.name, method.name).and_then(|n| remotes.get_mut(n as usize)) {
                     Some(place) => *place = entry,
                     None => {
@@ -200,12 +203,16 @@ impl<R: Cluster> Node for Mounted<R> {
 
     fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>> {
         match self.remotes.get(method as usize).and_then(Option::as_ref) {
-            Some((remote, method)) => remote.call(&self.app, inbound, *method),
+            Some((remote, method, _)) => remote.call(&self.app, inbound, *method),
             None => {
                 let error = Error::of(ErrorKind::NoSuchMethod, format_args!("no method of number {method}"));
                 Box::pin(std::future::ready(Err(error)))
             }
         }
+    }
+
+    fn method_name(&self, method: u32) -> Option<String> {
+        self.remotes.get(method as usize)?.as_ref().map(|(_, _, name)| name.clone())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -19,6 +19,7 @@ use crate::boundary::{self, Site};
 use crate::connector::Listening;
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::ServerId;
+use crate::span::Within;
 use crate::supervisor::Supervisor;
 
 /// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that
@@ -242,7 +243,8 @@ pub(super) async fn run_hooks<R: Cluster>(
         let (hook, own) = (hook.clone(), app.clone());
         let run = async move {
             let site = Site::new(&own, what);
-            boundary::run(site, (hook, own.clone()), |(hook, app)| hook(app)).await.flatten()
+            let run = boundary::run(site, (hook, own.clone()), |(hook, app)| hook(app));
+            Within::hook(&own, what).poll(run).await.flatten()
         };
         let mut task = app.executor.spawn(run);
         match tokio::time::timeout(limit, &mut task).await {

@@ -19,6 +19,7 @@ use crate::envelope::{Answer, GroupOp, Message, Push};
 use crate::error::{Error, ErrorKind};
 use crate::server::ServerId;
 use crate::session::Session;
+use crate::span::Within;
 
 /// How many sessions are decided on, or messages delivered, before other tasks get their turn.
 const TURN: usize = 64;
@@ -160,7 +161,12 @@ async fn work(core: Arc<Core>, detour: Arc<Detour>) {
             Next::More => tokio::task::yield_now().await,
             Next::Decide { push, bound_only, parameter } => {
                 let deciding = pin!(broadcast(&core, &push, bound_only, &parameter));
-                let _ = boundary::survive(&core, "broadcast", deciding).await;
+                let _ = boundary::survive(
+                    &core,
+                    "broadcast",
+                    Within::hook(&core, "broadcast filter").poll(deciding),
+                )
+                .await;
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::outbox::turn;
 use crate::remote::Inbound;
 use crate::server::ServerId;
 use crate::session::{self, Forwarded, Origin};
+use crate::span::Within;
 
 /// After so many jobs at once a lane lets others have their turn: those that are ready at once cost a microsecond each.
 const JOBS_PER_TURN: usize = 64;
@@ -89,7 +90,8 @@ fn begin(core: &Arc<Core>, job: Job) -> BoxFuture<'static, ()> {
 async fn serve(inbound: Inbound, seq: u64, method: u32, origin: Origin, task: Task) {
     let core = &inbound.core;
     let answer = pin!(answer(&inbound, seq, method));
-    if let (Err(error), 1..) = (boundary::survive(core, "call", origin.scope(answer)).await, seq) {
+    let answer = origin.scope(answer).within(Within::call(core, &inbound.from, method, origin));
+    if let (Err(error), 1..) = (boundary::survive(core, "call", answer).await, seq) {
         core.reply(&inbound.from, seq, Err(error));
     }
     drop(task);

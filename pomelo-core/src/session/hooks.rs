@@ -18,6 +18,7 @@ use crate::counters::Dropped;
 use crate::envelope::{Answer, Message, SessionOp, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::ServerId;
+use crate::span::Within;
 use crate::transport::Unsent;
 
 /// How many sessions of a frontend are asked for at once when the link to it is there again; far fewer than the calls that
@@ -277,9 +278,10 @@ pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
         for (_, hook) in hooks {
             let session = Session::closed(&core, closed.clone());
             let site = Site::new(&core, "on_closed").of(&closed.session);
+            let within = Within::hook_of(&core, "on_closed", &session);
             let run = boundary::run(site, (hook, session), |(hook, session)| hook(session));
             let deadline = Instant::now() + core.limits.request_timeout;
-            let ended = core.tasks.by(deadline, Origin::Hook.scope(run)).await;
+            let ended = core.tasks.by(deadline, Origin::Hook.scope(run).within(within)).await;
             let late = |_| Err(Error::of(ErrorKind::Deadline, "on_closed took too long and was dropped"));
             if let Err(mut error) = ended.unwrap_or_else(late).flatten() {
                 site.failed(&mut error);

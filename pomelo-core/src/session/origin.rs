@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use serde::{Deserialize, Serialize};
 
 use super::SessionId;
+use crate::span::Within;
 
 thread_local! {
     static CURRENT: Cell<Origin> = const { Cell::new(Origin::Outside) };
@@ -35,7 +36,15 @@ impl Origin {
 
     /// Polls a future on behalf of this origin. A future that is pinned where it is needs no memory of its own for it.
     pub(crate) fn scope<F: Future + Unpin>(self, future: F) -> Scoped<F> {
-        Scoped { origin: self, future }
+        Scoped { origin: self, within: Within::default(), future }
+    }
+
+    /// The session that it names.
+    pub(crate) fn session(self) -> Option<SessionId> {
+        match self {
+            Self::Handler(session) => Some(session),
+            Self::Outside | Self::Hook => None,
+        }
     }
 }
 
@@ -43,15 +52,24 @@ impl Origin {
 #[must_use = "it does nothing unless it is awaited"]
 pub(crate) struct Scoped<F> {
     origin: Origin,
+    within: Within,
     future: F,
+}
+
+impl<F> Scoped<F> {
+    /// Polls it within a span, too.
+    pub(crate) fn within(self, within: Within) -> Self {
+        Self { within, ..self }
+    }
 }
 
 impl<F: Future + Unpin> Future for Scoped<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _entered = Entered { before: CURRENT.replace(self.origin) };
-        Pin::new(&mut self.future).poll(cx)
+        let Self { origin, within, future } = &mut *self;
+        let _entered = (Entered { before: CURRENT.replace(*origin) }, within.enter());
+        Pin::new(future).poll(cx)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::message::{Body, Encoding, Request};
 use crate::route::Route;
 use crate::rpc::Job;
 use crate::server::ServerId;
+use crate::span::Within;
 
 const SHARDS: usize = 16;
 
@@ -241,7 +242,7 @@ async fn handle_all(core: Arc<Core>, first: Opened, alone: bool) {
 async fn handle(core: &Arc<Core>, message: Opened) {
     let Opened { request, answerer, task } = message;
     let serve = pin!(handling::serve(core, &request, &answerer));
-    let serve = Origin::Handler(request.session().id()).scope(serve);
+    let serve = Origin::Handler(request.session().id()).scope(serve).within(Within::request(core, &request));
     let served = boundary::survive(core, "message", serve).await;
     if let Err(error) = served {
         answerer.answer(core, &request, &Err(error));

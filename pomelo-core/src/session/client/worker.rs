@@ -17,6 +17,7 @@ use crate::message::Request;
 use crate::rpc::send_routed;
 use crate::server::ServerId;
 use crate::session::{Origin, Session, no_session};
+use crate::span::Within;
 
 /// A message that is being handled here: unanswered until this is dropped, also by a panic.
 struct Unanswered<'a>(&'a ClientSession);
@@ -81,7 +82,7 @@ impl ClientSession {
         let session = Session::new(&self.core, self.snapshot());
         let request = Request::new(route, id, body, accept, session);
         let place = pin!(self.place(&request));
-        let place = Origin::Handler(self.id).scope(place);
+        let place = Origin::Handler(self.id).scope(place).within(Within::request(&self.core, &request));
         let handled = boundary::survive(&self.core, "message", place).await;
         if let Err(error) = handled {
             Answerer::Client(self.clone()).answer(&self.core, &request, &Err(error));
@@ -116,7 +117,7 @@ impl ClientSession {
         let _unanswered = Unanswered(&self);
         let answerer = Answerer::Client(self.clone());
         let serve = pin!(handling::serve(&self.core, &request, &answerer));
-        let serve = Origin::Handler(self.id).scope(serve);
+        let serve = Origin::Handler(self.id).scope(serve).within(Within::request(&self.core, &request));
         if let Err(error) = boundary::survive(&self.core, "message", serve).await {
             answerer.answer(&self.core, &request, &Err(error));
         }
