@@ -35,6 +35,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// How many ticks can't pass in less than [`BLOCKED`].
 const BLOCKED_TICKS: u64 = BLOCKED.as_millis().div_ceil(TICK.as_millis()) as u64 + 1;
 
+/// Panics whose texts begin with so many same bytes, at the same place, are the same panic.
+const MAX_TOLD_APART: usize = 64;
+
 /// So much of what a panic says is in the error that it becomes.
 const MAX_SAID: usize = 256;
 
@@ -166,7 +169,7 @@ impl<'a> Site<'a> {
 
     fn log_panic(&self, text: &str, at: Option<&str>) {
         // Another panic of the same code is news.
-        let event = format!("panicked {}", at.unwrap_or_default());
+        let event = format!("panicked {} {}", at.unwrap_or_default(), beginning(text, MAX_TOLD_APART));
         let Some(left_out) = self.admitted(&event) else { return };
         let panic = Shortened(text);
         line!(error, self, { at, %panic, left_out, }, "{} panicked", self.what);
