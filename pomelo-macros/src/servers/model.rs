@@ -47,8 +47,8 @@ impl Servers {
     pub(super) fn new(input: Input, errors: &mut Errors) -> Self {
         let mut types: Vec<ServerType> = Vec::new();
         for entry in input.entries {
-            let name = entry.name.unraw();
-            if types.iter().any(|other| other.name == name.to_string() && other.cfgs.is_empty()) {
+            let name = entry.name.unraw().to_string();
+            if types.iter().any(|other| other.name == name && other.cfgs.is_empty()) {
                 errors.at(&entry.name, format_args!("the server type `{name}` is listed twice"));
             } else {
                 types.push(ServerType::new(entry, errors));
