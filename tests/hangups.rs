@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use pomelo::Hybrid;
 use pomelo::core::app::{Builder, Running};
 use pomelo::core::connector::{Format, FormatId};
 use pomelo::core::message::{Body, Encoding};
@@ -103,6 +104,8 @@ impl Room {
     }
 
     async fn of(builder: Builder<Rpc>) -> Self {
+        let builder = builder
+            .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))));
         let running = builder.insert(Left::default()).start().await.unwrap();
         let frontend = running.app("connector-1").unwrap().frontend();
         let format = frontend.add_format(Arc::new(OneByte)).unwrap();

@@ -334,6 +334,8 @@ impl Registration for Noted {
 async fn a_server_leaves_its_discovery_when_it_has_ended_what_it_has_begun() {
     let (door, notes) = (Door::shut(), Notes::default());
     let builder = App::builder().servers(SERVERS).insert(door.clone()).discovery(Arc::new(notes.clone()));
+    let builder = builder
+        .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))));
     let mut running = builder.start().await.unwrap();
     let call = running.app("connector-1").unwrap().rpc.chat.chat_remote.wait(to("chat-1"));
     let call = tokio::spawn(call.into_future());

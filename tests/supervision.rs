@@ -66,9 +66,12 @@ fn builder() -> Builder<Rpc> {
     App::builder().servers(SERVERS)
 }
 
+fn with_port() -> Builder<Rpc> {
+    builder().configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
+}
+
 async fn start() -> Running<Rpc> {
-    let hybrid = Hybrid::new().address(([127, 0, 0, 1], 0));
-    builder().configure("all", "connector", move |app| app.connector(hybrid.clone())).start().await.unwrap()
+    with_port().start().await.unwrap()
 }
 
 fn tasks(running: &Running<Rpc>, server: &str) -> Supervisor {
@@ -162,7 +165,7 @@ async fn a_request_to_a_server_that_never_answers_ends_though_the_sweep_panics()
 
 #[tokio::test(start_paused = true)]
 async fn the_lag_of_a_server_is_still_measured_after_a_panic() {
-    let running = builder().filter(TooBusy::default()).start().await.unwrap();
+    let running = with_port().filter(TooBusy::default()).start().await.unwrap();
     for _ in 0..3 {
         trip(&running, "chat-1", "lag");
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -174,7 +177,8 @@ async fn the_lag_of_a_server_is_still_measured_after_a_panic() {
 /// Two processes, as far as they know.
 async fn apart() -> (Running<Rpc>, Running<Rpc>) {
     let memory = Arc::new(Memory::new());
-    let start = |id: &'static str| builder().transport(memory.clone()).start_only(move |info| info.id == id);
+    let start =
+        |id: &'static str| with_port().transport(memory.clone()).start_only(move |info| info.id == id);
     tokio::try_join!(start("connector-1"), start("chat-1")).unwrap()
 }
 

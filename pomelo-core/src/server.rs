@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::config::{Mismatch, settings, value};
 use crate::host;
 
 /// The id of a server, such as `chat-server-1`. Cheap to clone.
@@ -148,36 +149,64 @@ fn take_digits<'a>(text: &mut &'a [u8]) -> &'a [u8] {
 }
 
 /// What is known of a server: an entry of servers.json, keys of the user's own included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// It is deserialized as servers.json is [read](crate::config::Config): numbers may be texts, true may be `"true"`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerInfo {
     /// Its id, unique in the cluster.
     pub id: ServerId,
     /// Its type, such as `chat`.
-    #[serde(default)]
     pub server_type: Arc<str>,
     /// The host that other servers and, without a `clientHost`, clients reach it by; an IPv6 address without brackets,
-    /// however the file has it.
-    #[serde(default = "loopback", deserialize_with = "host::deserialize")]
+    /// however the file has it. `127.0.0.1` if it isn't said.
     pub host: String,
     /// The port for other servers; a gate has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// The host that a gate tells clients; see [`public_host`](Self::public_host).
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "host::deserialize_told")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_host: Option<String>,
     /// The port that clients connect to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_port: Option<u16>,
-    /// Whether clients connect to it. In servers.json a boolean or the text `"true"`.
-    #[serde(default, deserialize_with = "truth")]
+    /// Whether clients connect to it.
     pub frontend: bool,
-    /// Every other key of the entry, as it stands.
+    /// Every other key of the entry. Those that mean something here, such as `max-connections`, are of the type that they should
+    /// be, however they were written; the user's own are as they stand.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
 }
 
 impl ServerInfo {
+    /// Reads an entry, strictly: a setting that means something and can't be read is an error.
+    pub(crate) fn read(entry: &Map<String, Value>) -> Result<Self, Mismatch> {
+        let mut info = Self::fields(entry)?;
+        settings::check(&mut info.settings)?;
+        Ok(info)
+    }
+
+    /// Reads what has a field, and keeps the rest as it stands.
+    fn fields(entry: &Map<String, Value>) -> Result<Self, Mismatch> {
+        let text = |key: &str, expected: &str| value::text(entry, key, expected);
+        let expected = "the id of the server, a text";
+        let id = text("id", expected)?.ok_or_else(|| value::mismatch(entry, "id", expected))?;
+        let client_host = text("clientHost", "a host name or an address, a text")?;
+        let mut settings = entry.clone();
+        settings.retain(|key, _| !FIELDS.contains(&key.as_str()));
+        Ok(Self {
+            id: id.into(),
+            server_type: text("serverType", "a type of server, a text")?.unwrap_or_default().into(),
+            host: value::host(entry, "host")?.unwrap_or_else(|| "127.0.0.1".into()),
+            port: value::port(entry, "port")?,
+            // Clients are told it, and what is no host for us may be one for them.
+            client_host: client_host.map(|told| host::bare(&told).map(str::to_owned).unwrap_or(told)),
+            client_port: value::port(entry, "clientPort")?,
+            frontend: value::switch(entry, "frontend")?.unwrap_or(false),
+            settings,
+        })
+    }
+
     /// The host to tell a client: `clientHost`, or else `host`. An IPv6 address has brackets, as in a URL: browser clients put
     /// it into one. Where clients are none that do, tell them [`host`](Self::host), or let `clientHost` be a name.
     pub fn public_host(&self) -> Cow<'_, str> {
@@ -190,19 +219,14 @@ impl ServerInfo {
     }
 }
 
-fn loopback() -> String {
-    "127.0.0.1".into()
-}
-
-/// pomelo's processes get `frontend` by the command line, so there it is the text `"true"`.
-fn truth<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::Bool(frontend) => Ok(frontend),
-        Value::String(text) if text == "true" || text == "false" => Ok(text == "true"),
-        other => Err(serde::de::Error::custom(format!("`frontend` is true or false, not {other}"))),
+impl<'de> Deserialize<'de> for ServerInfo {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::fields(&Map::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
+/// The keys that have a field.
+const FIELDS: [&str; 7] = ["id", "serverType", "host", "port", "clientHost", "clientPort", "frontend"];
 /// A list of servers of one type, sorted by id. Cheap to clone; a slice of [`ServerInfo`].
 #[derive(Debug, Clone, Default)]
 pub struct Servers(Arc<[Arc<ServerInfo>]>);

@@ -4,7 +4,8 @@
 /// or else the nearest within two edits, or one where the shorter word has less than five letters. An edit inserts, removes or
 /// replaces a letter, or swaps two neighbours.
 ///
-/// None if `word` is itself a known name, or such a name with a number behind it (`clientPort2`): that was meant as it stands.
+/// None if `word` is itself a known name, or such a name with another number behind it (`clientPort2`, `chat-7`): that was meant as it
+/// stands.
 ///
 /// ```
 /// use pomelo_core::spelling::nearest;
@@ -21,6 +22,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     for name in known {
         if name == word || name == numbered {
             return None;
+        }
+        if numbered.len() < word.len()
+            && name.trim_end_matches(|letter: char| letter.is_ascii_digit()) == numbered
+        {
+            continue;
         }
         let other = fold(name);
         let distance = if folded == other { 0 } else { distance(&folded, &other) };
@@ -105,6 +111,8 @@ mod tests {
         {
             assert_eq!(nearest(word, KEYS), None, "{word}");
         }
+        assert_eq!(nearest("chat-7", ["chat-1", "chat-2"]), None);
+        assert_eq!(nearest("chta-1", ["chat-1", "chat-2"]), Some("chat-1"));
     }
 
     #[test]

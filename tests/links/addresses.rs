@@ -3,6 +3,7 @@
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 
+use pomelo::Hybrid;
 use pomelo::net::transport::Tcp;
 use pomelo::to;
 
@@ -43,6 +44,7 @@ async fn servers_of_one_machine_are_linked_by_whatever_it_is_called() {
         let running = App::builder()
             .servers(servers)
             .transport(Arc::new(Tcp::new(patient())))
+            .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
             .insert(Log::default())
             .insert(Gate(Arc::new(tokio::sync::Semaphore::new(0))))
             .start()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pomelo::Hybrid;
 use pomelo::core::config::Config;
 use pomelo::core::rpc::Caller;
 use pomelo::net::cluster::secret::Secret;
@@ -147,6 +148,7 @@ async fn one_transport_serves_several_servers() {
     let running = App::builder()
         .servers(servers(port))
         .transport(Arc::new(transport))
+        .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
         .insert(world::Log::default())
         .insert(Gate(Arc::new(Semaphore::new(0))))
         .start()

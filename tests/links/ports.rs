@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pomelo::Hybrid;
 use pomelo::net::transport::Tcp;
 use pomelo::{ErrorKind, to};
 
@@ -26,6 +27,7 @@ async fn two_without_a_port_can_not_call_each_other_and_the_error_says_what_is_m
         .servers(servers)
         .transport(Arc::new(Tcp::new(patient())))
         .configure("all", "all", |app| app.limits().link_timeout = Duration::ZERO)
+        .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
         .insert(Log::default())
         .insert(Gate(Arc::new(tokio::sync::Semaphore::new(0))))
         .start()

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pomelo::Hybrid;
 use pomelo::core::app::{Cluster, Running};
 use pomelo::net::transport::Tcp;
 use pomelo::{ErrorKind, Result, remote, to};
@@ -90,6 +91,7 @@ impl Site {
             .servers(self.servers.as_str())
             .transport(Arc::new(Tcp::new(patient())))
             .configure("all", "all", |app| app.limits().link_timeout = Duration::ZERO)
+            .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
             // To a server that is up and stays.
             .route("chat", |by, _| pomelo::pick(by.key_or("")?.as_str(), by.app().servers("chat")))
             .insert(self.sums.clone())

@@ -10,7 +10,8 @@ use std::sync::{Arc, OnceLock, RwLock};
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 
-use super::command::{Command, Reach};
+use super::checks::{self, Scope};
+use super::command::{Command, Files, Network, Reach};
 use super::configure::Configure;
 use super::node::{Installed, Mounted};
 use super::running::Running;
@@ -31,22 +32,42 @@ use crate::router::{RouteBy, Router, Routing};
 use crate::rpc::Pending;
 use crate::server::{ServerId, ServerInfo, Servers};
 use crate::session::{Edge, Incarnation};
+use crate::spelling::did_you_mean;
 use crate::supervisor::Supervisor;
 use crate::transport::Transport;
 
-type Step<R> = Box<dyn Fn(&mut Configure<R>) + Send + Sync>;
+/// The environment that servers run in if nothing names another.
+pub(super) const DEFAULT_ENV: &str = "development";
+
 type MountStep<R> = Box<dyn Fn(&App<R>, &mut Mount<R>) + Send + Sync>;
 
 /// An application while it is being put together: made by [`App::builder`].
 pub struct Builder<R> {
     env: Option<String>,
     source: Source,
-    steps: Vec<(String, String, Step<R>)>,
-    mounts: Vec<(String, MountStep<R>)>,
+    pub(super) steps: Vec<Step<R>>,
+    /// The types of servers that `route` and `router` name.
+    pub(super) routed: Vec<String>,
+    pub(super) mounts: Vec<(String, MountStep<R>)>,
     state: State,
     transport: Option<Arc<dyn Transport>>,
     discovery: Option<Arc<dyn Discovery>>,
     args: Option<Vec<OsString>>,
+}
+
+/// What sets up the servers of some types in some environments.
+pub(super) struct Step<R> {
+    pub(super) envs: String,
+    pub(super) types: String,
+    /// Whether the application wrote it, by `configure`.
+    pub(super) is_written: bool,
+    run: Box<dyn Fn(&mut Configure<R>) + Send + Sync>,
+}
+
+impl<R> Step<R> {
+    pub(super) fn is_for(&self, env: &str, server_type: &str) -> bool {
+        matches(&self.envs, env) && matches(&self.types, server_type)
+    }
 }
 
 enum Source {
@@ -60,6 +81,7 @@ impl<R: Cluster> Builder<R> {
             env: None,
             source: Source::Dir("config".into()),
             steps: vec![],
+            routed: vec![],
             mounts: vec![],
             state: State::default(),
             transport: None,
@@ -92,6 +114,9 @@ impl<R: Cluster> Builder<R> {
 
     /// Sets up the servers of some types in some environments: each a list like `production|development`, or `all`.
     /// It runs once per server.
+    ///
+    /// A type that `servers!` doesn't list is an error at start. For `master`, which is no server here, and for environments that
+    /// there are not, there is a warning.
     #[must_use]
     pub fn configure(
         mut self,
@@ -99,7 +124,15 @@ impl<R: Cluster> Builder<R> {
         types: impl Into<String>,
         step: impl Fn(&mut Configure<R>) + Send + Sync + 'static,
     ) -> Self {
-        self.steps.push((envs.into(), types.into(), Box::new(step)));
+        let run = Box::new(step);
+        self.steps.push(Step { envs: envs.into(), types: types.into(), is_written: true, run });
+        self
+    }
+
+    /// Sets up all servers.
+    fn for_all(mut self, run: impl Fn(&mut Configure<R>) + Send + Sync + 'static) -> Self {
+        let all = || "all".to_owned();
+        self.steps.push(Step { envs: all(), types: all(), is_written: false, run: Box::new(run) });
         self
     }
 
@@ -113,18 +146,20 @@ impl<R: Cluster> Builder<R> {
         self.router(server_type, router)
     }
 
-    /// Sets what routes messages to servers of a type, on all servers.
+    /// Sets what routes messages to servers of a type, on all servers. The type `default` is for all that have none; one that
+    /// `servers!` doesn't list is an error at start.
     #[must_use]
-    pub fn router(self, server_type: &str, router: impl Router) -> Self {
+    pub fn router(mut self, server_type: &str, router: impl Router) -> Self {
         let (server_type, router) = (server_type.to_owned(), Arc::new(router));
-        self.configure("all", "all", move |app| app.router(&server_type, Shared(router.clone())))
+        self.routed.push(server_type.clone());
+        self.for_all(move |app| app.router(&server_type, Shared(router.clone())))
     }
 
     /// Adds a filter around the handlers of all servers.
     #[must_use]
     pub fn filter(self, filter: impl crate::filter::FilterFactory) -> Self {
         let filter = crate::filter::factory(filter);
-        self.configure("all", "all", move |app| app.filters.push(filter.clone()))
+        self.for_all(move |app| app.filters.push(filter.clone()))
     }
 
     /// Inserts something that methods are lent as `&T`, on all servers; they share it.
@@ -146,7 +181,7 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Sets what carries messages between servers. By default that is within this process, or for a server by itself
-    /// tcp with the options of cluster.json.
+    /// tcp with the options of cluster.json; with another, cluster.json isn't read.
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
@@ -154,7 +189,7 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Sets what tells the servers of the others. By default that is servers.json, or for a server by itself the master
-    /// of master.json.
+    /// of master.json; with another, only `start` reads master.json, adminServer.json and adminUser.json.
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
         self.discovery = Some(discovery);
@@ -205,10 +240,15 @@ impl<R: Cluster> Builder<R> {
                 let running = self.set_env(env).start_server(&id, info).await?;
                 run_out(running, platform.stop_signal).await;
             }
-            Command::Start { ref env, .. } => {
+            Command::Start { ref env, ref server_type, ref id, .. } => {
                 let builder = self.set_env(env.clone());
                 let config = builder.read_config()?;
-                builder.check_types(&config)?;
+                builder.check(&config, Scope::Master, |info| match (id, server_type) {
+                    (Some(id), _) => info.id == **id,
+                    (None, server_type) => {
+                        server_type.as_ref().is_none_or(|wanted| *info.server_type == **wanted)
+                    }
+                })?;
                 (platform.master)(Arc::new(config), command).await?;
             }
         }
@@ -252,19 +292,23 @@ impl<R: Cluster> Builder<R> {
             (Some(_), None) => {}
             (None, Some(info)) => config.servers.push(info),
             (None, None) => {
-                let why = format!("servers.json has no server `{id}` in the environment `{}`", config.env);
+                let Config { env, servers, servers_file, .. } = &config;
+                let meant = did_you_mean(id, servers.iter().map(|info| info.id.as_str()));
+                let why =
+                    format!("{servers_file}: there is no server `{id}` in the environment `{env}`{meant}");
                 return Err(Error::of(ErrorKind::Config, why));
             }
         }
         self.start_servers(config, Reach::Cluster, |info| info.id == *id).await
     }
 
+    /// The environment, if the application, an argument or a variable names it.
+    fn named_env(&self) -> Option<String> {
+        self.env.clone().or_else(|| std::env::var("POMELO_ENV").ok().filter(|env| !env.is_empty()))
+    }
+
     fn read_config(&self) -> Result<Config> {
-        let env = self
-            .env
-            .clone()
-            .or_else(|| std::env::var("POMELO_ENV").ok())
-            .unwrap_or_else(|| "development".into());
+        let env = self.named_env().unwrap_or_else(|| DEFAULT_ENV.to_owned());
         Ok(match &self.source {
             Source::Dir(dir) => Config::read(configured(dir, std::env::var_os("POMELO_CONFIG")), &env)?,
             Source::Text(text) => Config::from_servers(text, &env)?,
@@ -277,7 +321,11 @@ impl<R: Cluster> Builder<R> {
         reach: Reach,
         wanted: impl Fn(&ServerInfo) -> bool,
     ) -> Result<Running<R>> {
-        self.check_types(&config)?;
+        let scope = match reach {
+            Reach::Process => Scope::Process,
+            Reach::Cluster => Scope::Server,
+        };
+        self.check(&config, scope, &wanted)?;
         let platform = R::platform();
         let shared = Shares {
             codecs: Arc::new((platform.codecs)(&config)?),
@@ -288,26 +336,25 @@ impl<R: Cluster> Builder<R> {
         for info in shared.config.servers.iter().filter(|info| wanted(info)) {
             servers.push(boundary::assemble(&info.id, || self.assemble(info, &shared))?);
         }
-        let mut network = (platform.network)(&shared.config, reach)?;
-        network.transport = self.transport.clone().unwrap_or(network.transport);
-        network.discovery = self.discovery.clone().unwrap_or(network.discovery);
+        let config = &shared.config;
+        let network = Network {
+            transport: self.transport.map_or_else(|| (platform.transport)(config, reach), Ok)?,
+            discovery: self.discovery.map_or_else(|| (platform.discovery)(config, reach), Ok)?,
+        };
         Running::start(servers, network).await
     }
 
-    /// Every type in servers.json must be one of the application's.
-    fn check_types(&self, config: &Config) -> Result<()> {
-        for info in &config.servers {
-            if !R::SERVERS.iter().any(|known| *known.name == *info.server_type) {
-                let known: Vec<_> = R::SERVERS.iter().map(|known| known.name).collect();
-                let why = format!(
-                    "servers.json: {} is of type `{}`, which `servers!` doesn't list (it lists {})",
-                    info.id,
-                    info.server_type,
-                    known.join(", ")
-                );
-                return Err(Error::of(ErrorKind::Config, why));
-            }
-        }
+    /// Checks all that servers have in common, before anything starts, and logs what may be a mistake.
+    fn check(&self, config: &Config, scope: Scope, wanted: impl Fn(&ServerInfo) -> bool) -> Result<()> {
+        let warnings = checks::check(self, config, wanted)?;
+        let (has_transport, has_discovery) = (self.transport.is_some(), self.discovery.is_some());
+        let files = Files {
+            links: !has_transport,
+            master: !has_discovery || scope == Scope::Master,
+            operators: scope == Scope::Master || scope == Scope::Process && !has_discovery,
+        };
+        let of_files = (R::platform().check)(config, files)?;
+        checks::log([&config.warnings, &warnings, &of_files].into_iter().flatten());
         Ok(())
     }
 
@@ -315,16 +362,10 @@ impl<R: Cluster> Builder<R> {
         boundary::watch();
         let mut setup = Configure::new(info.clone(), &shared.config.env);
         setup.state.extend(&self.state);
-        for (envs, types, step) in &self.steps {
-            if matches(envs, &shared.config.env) && matches(types, &info.server_type) {
-                step(&mut setup);
-            }
+        for step in self.steps.iter().filter(|step| step.is_for(&shared.config.env, &info.server_type)) {
+            (step.run)(&mut setup);
         }
-        if !setup.connectors.is_empty() && !info.frontend {
-            let why = format!("{} has a connector and is no frontend in servers.json", info.id);
-            return Err(Error::of(ErrorKind::Config, why));
-        }
-        setup.limits.check().map_err(|error| error.context(&info.id))?;
+        checks::check_server::<R>(&setup, &shared.config)?;
         let tasks = Supervisor::new(Handle::current(), &info.id, |_| {});
         let (executor, end, thread) = if setup.one_thread {
             let (executor, end, thread) = super::up::one_thread(&info.id, &tasks)?;
@@ -394,7 +435,7 @@ impl<R: Cluster> Builder<R> {
         for (_, step) in self.mounts.iter().filter(|(server_type, _)| **server_type == *info.server_type) {
             step(&app, &mut mount);
         }
-        check_mounted::<R>(&app, &mount)?;
+        checks::check_mounted::<R>(&app, &mount)?;
         let mounted = Mounted::new(app.clone(), mount.parts, setup.listeners, MethodTable::default())?;
         let methods = Arc::new(mounted.methods());
         let node = Installed::new(Arc::new(mounted), &app);
@@ -441,7 +482,12 @@ fn configured(own: &Path, other: Option<OsString>) -> PathBuf {
 
 /// Whether `name` is in a list like `production|development`, or the list is `all`.
 fn matches(list: &str, name: &str) -> bool {
-    list == "all" || list.split('|').any(|item| item.trim() == name)
+    items(list).any(|item| item == "all" || item == name)
+}
+
+/// The names of a list like `production|development`.
+pub(super) fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split('|').map(str::trim)
 }
 
 /// The routes of all handlers of the types in servers.json.
@@ -455,27 +501,6 @@ fn routes<R: Cluster>(config: &Config) -> Vec<String> {
         })
     });
     methods.collect()
-}
-
-/// What `servers!` lists by its trait must have been mounted by hand.
-fn check_mounted<R: Cluster>(app: &App<R>, mount: &Mount<R>) -> Result<()> {
-    let Some(listed) = R::SERVERS.iter().find(|known| known.name == app.server_type()) else { return Ok(()) };
-    let has_handler = |name: &str| mount.parts.handlers.iter().any(|(table, _)| table.name == name);
-    let has_remote = |name: &str| mount.parts.remotes.iter().any(|(table, _)| table.name == name);
-    let missing = listed.handlers.iter().find(|table| !has_handler(table.name));
-    let missing = missing.or_else(|| listed.remotes.iter().find(|table| !has_remote(table.name)));
-    match missing {
-        None => Ok(()),
-        Some(table) => {
-            let why = format!(
-                "{}: `servers!` lists `{}` by its trait; mount an implementation with `.mount(\"{}\", …)`",
-                app.server_id(),
-                table.name,
-                listed.name
-            );
-            Err(Error::of(ErrorKind::Config, why))
-        }
-    }
 }
 
 #[cfg(test)]

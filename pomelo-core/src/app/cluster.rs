@@ -6,12 +6,14 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::node::Parts;
-use super::{App, Command, Core, Network, Reach};
+use super::{App, Command, Core, Files, Reach};
 use crate::codec::Codecs;
 use crate::config::Config;
+use crate::discovery::Discovery;
 use crate::error::Result;
 use crate::handler::{Handler, HandlerContract, Method};
 use crate::remote::{Contract, Remote};
+use crate::transport::Transport;
 
 /// The servers of an application. `servers!` implements it for the `Rpc` that it writes.
 pub trait Cluster: Sized + Send + Sync + 'static {
@@ -84,8 +86,13 @@ impl<R: Cluster> Mount<R> {
 /// What the process provides: how servers find and reach each other, the codecs of bodies, the command line, and the
 /// signal to stop.
 pub struct Platform {
-    /// Makes what servers find and reach each other by.
-    pub network: fn(&Config, Reach) -> Result<Network>,
+    /// Makes what carries messages between servers, unless the application has its own.
+    pub transport: fn(&Config, Reach) -> Result<Arc<dyn Transport>>,
+    /// Makes what tells servers of each other, unless the application has its own.
+    pub discovery: fn(&Config, Reach) -> Result<Arc<dyn Discovery>>,
+    /// Checks those files of the configuration that will be used, before anything starts, and returns what may be a mistake, a line
+    /// each.
+    pub check: fn(&Config, Files) -> Result<Vec<String>>,
     /// Reads the command line, without the program's name.
     pub command: fn(Vec<OsString>) -> Result<Command>,
     /// Runs a master, as a [`Command::Start`] says.

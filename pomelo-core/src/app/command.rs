@@ -55,3 +55,18 @@ pub enum Reach {
     /// In other processes, on this machine or others.
     Cluster,
 }
+
+/// A master sets this variable for the servers that it starts on its own machine: it has logged what may be a mistake in the
+/// configuration, and they don't repeat it.
+pub const CHECKED: &str = "POMELO_CHECKED";
+
+/// Which files of the configuration are used, besides those that [`Config`](crate::config::Config) has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Files {
+    /// How servers are linked: cluster.json.
+    pub links: bool,
+    /// Where the master is, and who may register there: master.json and adminServer.json.
+    pub master: bool,
+    /// Who may operate the cluster: adminUser.json.
+    pub operators: bool,
+}

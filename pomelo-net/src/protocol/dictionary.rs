@@ -67,14 +67,17 @@ impl Dictionary {
         Ok(Self { codes, routes, version, fields })
     }
 
-    /// The user's routes, from the parsed `dictionary.json`: an array of strings; `{}` or `null` is none.
+    /// The user's routes, from the parsed `dictionary.json`: an array of strings; `{}`, also with comments such as `"//"`, or
+    /// `null` is none.
     ///
     /// # Errors
     /// [`DictionaryError::NotAnArray`], [`DictionaryError::NotARoute`].
     pub fn user_routes(file: &Value) -> Result<Vec<String>, DictionaryError> {
         let entries = match file {
             Value::Null => return Ok(Vec::new()),
-            Value::Object(map) if map.is_empty() => return Ok(Vec::new()),
+            Value::Object(map) if map.keys().all(|key| !key.starts_with(char::is_alphanumeric)) => {
+                return Ok(Vec::new());
+            }
             Value::Array(entries) => entries,
             other => return Err(DictionaryError::NotAnArray(js::kind(other))),
         };

@@ -16,10 +16,12 @@ use futures::future::BoxFuture;
 use pomelo_core::app::{Core, Mount, Platform, Running, ServerType, Table};
 use pomelo_core::channel::Recipient;
 use pomelo_core::config::Config;
+use pomelo_core::connector::{Connector, Listening};
 use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::handler::{Handler, HandlerContract, Method};
 use pomelo_core::lend::{Cx, Lend};
-use pomelo_core::message::{Body, IntoResponse};
+use pomelo_core::message::{Body, Encoding, IntoResponse};
+use pomelo_core::session::Frontend;
 use pomelo_core::{Cluster, Request, Session};
 use serde_json::{Value, json};
 
@@ -47,10 +49,24 @@ impl Cluster for Tests {
     }
 }
 
-/// Runs `connector-1`, without a connector, with this dictionary and these protos.
+/// Runs `connector-1` with this dictionary and these protos. Its own connector takes nobody: the tests start theirs.
 pub async fn start(config: &Config) -> Result<Running<Tests>> {
     let dir = ConfigDir::write(config);
-    App::builder().env("development").config_dir(&dir.0).start().await
+    let builder = App::builder().env("development").config_dir(&dir.0);
+    builder.configure("all", "connector", |app| app.connector(Nobody)).start().await
+}
+
+struct Nobody;
+
+impl Connector for Nobody {
+    fn encoding(&self) -> Encoding {
+        Encoding::Protobuf
+    }
+
+    fn start(self: Arc<Self>, _: Arc<Frontend>) -> BoxFuture<'static, Result<Listening>> {
+        let stop: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send> = Box::new(|| Box::pin(async {}));
+        Box::pin(async { Ok(Listening { address: ([127, 0, 0, 1], 0).into(), protocol: "none", stop }) })
+    }
 }
 
 /// A configuration directory of its own, until it is dropped.

@@ -3,63 +3,101 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use pomelo_core::config::{Config, ConfigError};
+use pomelo_core::config::{Config, ConfigError, Entry, Section};
 use pomelo_core::host;
 use pomelo_core::server::ServerId;
+use pomelo_core::spelling::nearest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::cluster::secret::Secret;
 
+/// The keys of master.json that mean something; others are warned of.
+const KEYS: [&str; 5] = ["id", "host", "port", "sshConfigParams", "ssh_config_params"];
+
 /// Where the master is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+///
+/// | in master.json | | default |
+/// |---|---|---|
+/// | `id` | text | `master-server-1` |
+/// | `host` | name or address, also `[::1]` | `127.0.0.1` |
+/// | `port` | 0 to 65535 | 3005, as in pomelo |
+/// | `sshConfigParams`, or `ssh_config_params` | list of texts | none |
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasterConfig {
     /// Its id.
-    #[serde(default = "default_id")]
     pub id: ServerId,
     /// The host that it listens on, and that servers reach it by.
-    #[serde(default = "default_host", deserialize_with = "host::deserialize")]
     pub host: String,
     /// The port that it listens on; 3005, as in pomelo.
-    #[serde(default = "default_port")]
     pub port: u16,
     /// Arguments of `ssh`, by which servers on other hosts are started, such as `["-p", "2222"]`; none. pomelo has them by
     /// `app.set("ssh_config_params", …)`.
-    #[serde(default, rename = "sshConfigParams", alias = "ssh_config_params")]
     pub ssh_args: Vec<String>,
 }
 
-fn default_id() -> ServerId {
-    "master-server-1".into()
-}
-
-fn default_host() -> String {
-    "127.0.0.1".into()
-}
-
-fn default_port() -> u16 {
-    3005
+impl Default for MasterConfig {
+    fn default() -> Self {
+        Self { id: "master-server-1".into(), host: "127.0.0.1".into(), port: 3005, ssh_args: vec![] }
+    }
 }
 
 impl MasterConfig {
-    /// Reads master.json: `{env: {id, host, port, sshConfigParams}}`, or the bare entry. Without the file, or what is missing in it, it
-    /// is `master-server-1` on `127.0.0.1:3005`.
+    /// Reads master.json: `{env: {id, host, port, sshConfigParams}}`, or the bare entry, as [`Config`] reads its files. Without the file,
+    /// or what is missing in it, it is `master-server-1` on `127.0.0.1:3005`.
     ///
     /// # Errors
-    /// Names what is wrong with the entry.
+    /// Names the file and the key, and says what was found and what was expected.
     pub fn read(config: &Config) -> Result<Self, ConfigError> {
-        let entry = config.load("master.json")?.unwrap_or_else(|| Value::Object(Default::default()));
-        let is_of_another = |(key, value): (&String, &Value)| key != &config.env && value.is_object();
-        if entry.as_object().is_some_and(|keys| keys.iter().any(is_of_another)) {
-            return Err(wrong("master.json", &config.env, "there is no such environment"));
-        }
-        serde_json::from_value(entry).map_err(|error| wrong("master.json", &config.env, error))
+        let Some(section) = config.section("master.json")? else { return Ok(Self::default()) };
+        let (entry, default) = (of_environment(&section, config)?, Self::default());
+        Ok(Self {
+            id: entry.text("id", "the id of the master, a text")?.map_or(default.id, Into::into),
+            host: entry.host("host")?.unwrap_or(default.host),
+            port: entry.port("port")?.unwrap_or(default.port),
+            ssh_args: match entry.texts("sshConfigParams")? {
+                Some(args) => args,
+                None => entry.texts("ssh_config_params")?.unwrap_or_default(),
+            },
+        })
     }
 
     /// `host:port`, with brackets around an IPv6 address.
     pub fn address(&self) -> String {
         host::with_port(&self.host, self.port)
     }
+}
+
+/// The entry of the environment; an error if there are only others.
+fn of_environment<'a>(section: &'a Section, config: &Config) -> Result<Entry<'a>, ConfigError> {
+    let entry = section.entry()?;
+    let is_bare = entry.has_any(&KEYS) || section.environments().is_empty();
+    if section.is_of_environment() || is_bare { Ok(entry) } else { Err(section.no_environment(&config.env)) }
+}
+
+/// Checks the files that say where the master is and which servers may register there; returns what may be a mistake, a line
+/// each.
+pub(crate) fn check_master(config: &Config) -> Result<Vec<String>, ConfigError> {
+    let mut warnings = Vec::new();
+    MasterConfig::read(config)?;
+    if let Some(section) = config.section("master.json")? {
+        warnings.extend(of_environment(&section, config)?.unread(&KEYS));
+    }
+    let tokens = Tokens::read(config)?;
+    if let Some(section) = config.section(Tokens::FILE)? {
+        let types: Vec<&str> = config.servers.iter().map(|info| &*info.server_type).collect();
+        let names = tokens.0.iter().flatten().map(|(name, _)| name.as_str());
+        let meant = names.filter_map(|name| Some((name, nearest(name, types.iter().copied())?)));
+        let unused = meant.filter(|(_, meant)| tokens.of(meant).is_none());
+        warnings.extend(unused.map(|(name, meant)| {
+            section.note("", format_args!("there are no servers of type `{name}`, did you mean `{meant}`?"))
+        }));
+    }
+    Ok(warnings)
+}
+
+/// Checks the file that says who may operate the cluster.
+pub(crate) fn check_operators(config: &Config) -> Result<(), ConfigError> {
+    Users::read(config).map(drop)
 }
 
 /// What an operator may do.
@@ -99,21 +137,20 @@ pub(super) struct User {
 impl Users {
     /// Reads `[{id, username, password, level}]`.
     pub(super) fn read(config: &Config) -> Result<Self, ConfigError> {
-        const FILE: &str = "adminUser.json";
-        let Some(list) = config.load(FILE)? else { return Ok(Self::default_admin()) };
+        let Some(section) = config.section("adminUser.json")? else { return Ok(Self::default_admin()) };
         let mut by_name = HashMap::new();
-        for (at, entry) in entries(FILE, &list)? {
-            let name = text(FILE, &at, entry, "username")?;
-            let password = text(FILE, &at, entry, "password")?;
-            let level = match entry.get("level").map(|level| level.to_string().trim_matches('"').to_owned()) {
-                Some(level) if level == "1" => Level::Everything,
-                Some(level) if level == "2" => Level::Look,
-                _ => return Err(wrong(FILE, &at, "`level` is 1 (everything) or 2 (list, show and log)")),
+        for entry in section.entries()? {
+            let name = required(&entry, "username", "the name of the user, a text")?;
+            let password = secret_text(&entry, "password")?;
+            let level = match entry.whole("level", 1..=2, LEVELS)? {
+                Some(1) => Level::Everything,
+                Some(_) => Level::Look,
+                None => return Err(entry.unexpected("level", LEVELS)),
             };
             let is_guessed = password == name;
-            let user = User { password: secret(FILE, &at, &password)?, level, is_guessed };
+            let user = User { password: secret(&entry, "password", &password)?, level, is_guessed };
             if by_name.insert(name.clone(), user).is_some() {
-                return Err(wrong(FILE, &at, format_args!("the user `{name}` is there twice")));
+                return Err(entry.wrong("username", format_args!("the user `{name}` is there twice")));
             }
         }
         Ok(Self { by_name, is_default: false })
@@ -176,14 +213,13 @@ impl Tokens {
 
     /// Reads `[{type, token}]`.
     pub(super) fn read(config: &Config) -> Result<Self, ConfigError> {
-        const FILE: &str = Tokens::FILE;
-        let Some(list) = config.load(FILE)? else { return Ok(Self(None)) };
+        let Some(section) = config.section(Self::FILE)? else { return Ok(Self(None)) };
         let mut by_type = HashMap::new();
-        for (at, entry) in entries(FILE, &list)? {
-            let server_type = text(FILE, &at, entry, "type")?;
-            let token = secret(FILE, &at, &text(FILE, &at, entry, "token")?)?;
+        for entry in section.entries()? {
+            let server_type = required(&entry, "type", "a type of server, a text")?;
+            let token = secret(&entry, "token", &secret_text(&entry, "token")?)?;
             if by_type.insert(server_type.clone(), token).is_some() {
-                return Err(wrong(FILE, &at, format_args!("the type `{server_type}` is there twice")));
+                return Err(entry.wrong("type", format_args!("the type `{server_type}` is there twice")));
             }
         }
         Ok(Self(Some(by_type)))
@@ -220,36 +256,23 @@ impl Tokens {
     }
 }
 
-type At<'a> = (String, &'a serde_json::Map<String, Value>);
+/// What `level` can be.
+const LEVELS: &str = "1 (everything) or 2 (list, show and log)";
 
-fn entries<'a>(file: &str, list: &'a Value) -> Result<Vec<At<'a>>, ConfigError> {
-    let list = list.as_array().ok_or_else(|| wrong(file, "top level", "must be a list"))?;
-    let entry = |(index, entry): (usize, &'a Value)| {
-        let at = format!("[{index}]");
-        match entry.as_object() {
-            Some(entry) => Ok((at, entry)),
-            None => Err(wrong(file, &at, "must be an object")),
-        }
-    };
-    list.iter().enumerate().map(entry).collect()
+fn required(entry: &Entry<'_>, key: &str, expected: &str) -> Result<String, ConfigError> {
+    entry.text(key, expected)?.ok_or_else(|| entry.unexpected(key, expected))
 }
 
-fn text(
-    file: &str,
-    at: &str,
-    entry: &serde_json::Map<String, Value>,
-    key: &str,
-) -> Result<String, ConfigError> {
-    let text = entry.get(key).and_then(Value::as_str);
-    text.map(str::to_owned).ok_or_else(|| wrong(file, at, format_args!("`{key}` must be a text")))
+/// A text that no error shows.
+fn secret_text(entry: &Entry<'_>, key: &str) -> Result<String, ConfigError> {
+    match entry.text(key, "a text") {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) | Err(_) => Err(entry.wrong(key, "expected a text that is not empty")),
+    }
 }
 
-fn secret(file: &str, at: &str, text: &str) -> Result<Secret, ConfigError> {
-    Secret::new(text).map_err(|error| wrong(file, at, error))
-}
-
-fn wrong(file: &str, at: &str, problem: impl ToString) -> ConfigError {
-    ConfigError::Entry { file: file.to_owned(), at: at.to_owned(), problem: problem.to_string() }
+fn secret(entry: &Entry<'_>, key: &str, text: &str) -> Result<Secret, ConfigError> {
+    Secret::new(text).map_err(|error| entry.wrong(key, error))
 }
 
 #[cfg(test)]
@@ -288,35 +311,55 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_file_and_entry() {
+    fn what_is_wrong_is_named_with_its_file_and_key() {
         for (name, text, problem) in [
-            ("master.json", r#"{"production":{"id":"p"}}"#, "development: there is no such environment"),
-            ("master.json", r#"{"development":{"id":"m","port":70000}}"#, "development: invalid value"),
-            ("adminUser.json", r#"{"a":1}"#, "top level: must be a list"),
-            ("adminUser.json", r#"[{"username":"a","password":"b"}]"#, "[0]: `level` is 1 (everything) or 2"),
-            ("adminUser.json", r#"[{"username":"a","password":"b","level":3}]"#, "[0]: `level` is 1"),
-            ("adminUser.json", r#"[{"username":"a","level":1}]"#, "[0]: `password` must be a text"),
+            (
+                "master.json",
+                r#"{"production":{"id":"p"}}"#,
+                "top level: there is no environment `development`, it has `production`",
+            ),
+            (
+                "master.json",
+                r#"{"development":{"id":"m","port":70000}}"#,
+                "development.port: found 70000, expected a port, a whole number from 0 to 65535",
+            ),
+            ("adminUser.json", r#"{"a":1}"#, "top level: found an object, expected a list of objects"),
             (
                 "adminUser.json",
-                r#"[{"username":"a","password":"","level":1}]"#,
-                "[0]: a secret can't be empty",
+                r#"[{"username":"a","password":"b"}]"#,
+                "[0].level: missing, expected 1 (everything) or 2 (list, show and log)",
+            ),
+            (
+                "adminUser.json",
+                r#"[{"username":"a","password":"b","level":3}]"#,
+                "[0].level: found 3, expected 1 (everything) or 2 (list, show and log)",
+            ),
+            (
+                "adminUser.json",
+                r#"[{"username":"a","level":1}]"#,
+                "[0].password: expected a text that is not empty",
+            ),
+            (
+                "adminUser.json",
+                r#"[{"username":"a","password":["open sesame"],"level":1}]"#,
+                "[0].password: expected a text that is not empty",
             ),
             (
                 "adminUser.json",
                 r#"[{"username":"a","password":"b","level":1},{"username":"a","password":"c","level":"2"}]"#,
-                "[1]: the user `a` is there twice",
+                "[1].username: the user `a` is there twice",
             ),
-            ("adminServer.json", r#"[7]"#, "[0]: must be an object"),
-            ("adminServer.json", r#"[{"type":"chat"}]"#, "[0]: `token` must be a text"),
+            ("adminServer.json", r#"[7]"#, "[0]: found 7, expected an object"),
+            ("adminServer.json", r#"[{"type":"chat"}]"#, "[0].token: expected a text that is not empty"),
         ] {
-            let (_dir, config) = with(name, text);
+            let (dir, config) = with(name, text);
             let error = MasterConfig::read(&config)
                 .map(drop)
                 .and_then(|()| Users::read(&config).map(drop))
                 .and_then(|()| Tokens::read(&config).map(drop))
                 .unwrap_err()
                 .to_string();
-            assert!(error.starts_with(&format!("{name}: {problem}")), "{error}");
+            assert_eq!(error, format!("{}: {problem}", dir.path().join(name).display()));
         }
     }
 }

@@ -60,6 +60,7 @@ mod wire;
 
 pub use admin::{Admin, AdminError};
 pub use config::MasterConfig;
+pub(crate) use config::{check_master, check_operators};
 pub use listen::Master;
 pub use monitor::Monitor;
 pub use run::run;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use pomelo_core::config::Config;
 use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::spelling::did_you_mean;
 
 /// What a master is started with.
 #[derive(Debug, Clone)]
@@ -82,12 +83,19 @@ impl MasterSetup {
     pub(super) fn wanted(&self, master: &ServerId) -> Result<Vec<Arc<ServerInfo>>> {
         let wanted: Vec<_> =
             self.config.servers.iter().filter(|info| self.only.wants(info)).cloned().collect();
-        let what = match &self.only {
-            Only::Type(server_type) if wanted.is_empty() => format!("server of type `{server_type}`"),
-            Only::Id(id) if wanted.is_empty() && master != id.as_str() => format!("server `{id}`"),
+        let Config { env, servers, servers_file, .. } = &*self.config;
+        let (what, meant) = match &self.only {
+            Only::Type(server_type) if wanted.is_empty() => {
+                let types = servers.iter().map(|info| &*info.server_type);
+                (format!("server of type `{server_type}`"), did_you_mean(server_type, types))
+            }
+            Only::Id(id) if wanted.is_empty() && master != id.as_str() => {
+                (format!("server `{id}`"), did_you_mean(id, servers.iter().map(|info| info.id.as_str())))
+            }
             _ => return Ok(wanted),
         };
-        Err(Error::of(ErrorKind::Config, format_args!("servers.json has no {what} in {}", self.config.env)))
+        let why = format!("{servers_file}: there is no {what} in the environment `{env}`{meant}");
+        Err(Error::of(ErrorKind::Config, why))
     }
 }
 

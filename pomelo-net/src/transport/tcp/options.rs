@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use pomelo_core::config::{ConfigError, Entry, Section};
+use pomelo_core::spelling::nearest;
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
 
 use crate::cluster::secret::Secret;
 
@@ -108,10 +111,119 @@ impl Default for TcpOptions {
     }
 }
 
+/// The names of cluster.json, in the order of the table, and what each can be.
+const KEYS: [(&str, &str); 13] = [
+    ("secret", "a text that is not empty"),
+    ("whitelist", "a network such as `10.0.0.0/8`"),
+    ("interval", MILLIS),
+    ("keepalive", MILLIS),
+    ("deadAfter", MILLIS),
+    ("goneAfter", MILLIS),
+    ("connectTimeout", MILLIS),
+    ("firstFrame", MILLIS),
+    ("strangers", CONNECTIONS),
+    ("strangersPerAddress", CONNECTIONS),
+    ("maxRetry", MILLIS),
+    ("queueLimit", BYTES),
+    ("maxFrame", BYTES),
+];
+const MILLIS: &str = "milliseconds, a whole number";
+const BYTES: &str = "bytes, a whole number";
+const CONNECTIONS: &str = "a number of connections, a whole number";
+
 impl TcpOptions {
+    /// Reads cluster.json, as [`Config`](pomelo_core::config::Config) reads its files; also returns what may be a mistake, a line
+    /// each.
+    ///
+    /// A file that has parts for other environments only says nothing of this one.
+    ///
+    /// # Errors
+    /// Names the file and the key, and says what was found and what was expected.
+    pub fn read(section: &Section, env: &str) -> Result<(Self, Vec<String>), ConfigError> {
+        let entry = section.entry()?;
+        let names = KEYS.map(|(name, _)| name);
+        let environments = section.environments();
+        if !section.is_of_environment() && !environments.is_empty() && !entry.has_any(&names) {
+            let meant = nearest(env, environments.iter().map(String::as_str));
+            let note =
+                |meant| section.note(meant, format_args!("servers run in `{env}`, and nothing is for that"));
+            return Ok((Self::default(), meant.map(note).into_iter().collect()));
+        }
+        if let Some((key, meant)) = entry.unknown(&names).first() {
+            let meant = meant.map_or_else(
+                || format!("known are {}", names.join(", ")),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            return Err(entry.wrong(key, format_args!("there is no such option; {meant}")));
+        }
+        let mut said = Map::new();
+        for (key, expected) in KEYS {
+            if let Some(value) = value_of(&entry, key, expected)? {
+                said.insert(key.to_owned(), value);
+            }
+        }
+        // Each was read by itself.
+        let options: Self = serde_json::from_value(said.into()).map_err(|error| section.wrong(error))?;
+        let warnings = options.check().map_err(|(key, problem)| entry.wrong(key, problem))?;
+        Ok((options, warnings.into_iter().map(|(key, note)| entry.note(key, note)).collect()))
+    }
+
+    /// Values with which no link would be made, or last, are errors; those with which one would be late are warnings.
+    fn check(&self) -> Result<Vec<(&'static str, String)>, (&'static str, String)> {
+        let zeros = [
+            ("keepalive", self.keepalive.is_zero()),
+            ("connectTimeout", self.connect_timeout.is_zero()),
+            ("firstFrame", self.first_frame.is_zero()),
+            ("strangers", self.strangers == 0),
+            ("strangersPerAddress", self.strangers_per_address == 0),
+            ("maxRetry", self.max_retry.is_zero()),
+            ("queueLimit", self.queue_limit == 0),
+            ("maxFrame", self.max_frame == 0),
+        ];
+        if let Some((key, _)) = zeros.into_iter().find(|(_, is_zero)| *is_zero) {
+            return Err((key, "found 0, with which there would be no link".into()));
+        }
+        let ms = |duration: Duration| duration.as_millis();
+        if self.dead_after <= self.keepalive {
+            let problem = format!(
+                "found {}, expected more than `keepalive`, {}: every link that is idle would break",
+                ms(self.dead_after),
+                ms(self.keepalive)
+            );
+            return Err(("deadAfter", problem));
+        }
+        let late = format!(
+            "found {}, which should be more than `deadAfter`, {}: a link that breaks can't be made again in time",
+            ms(self.gone_after),
+            ms(self.dead_after)
+        );
+        Ok(if self.gone_after <= self.dead_after { vec![("goneAfter", late)] } else { vec![] })
+    }
+
     pub(super) fn admits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.whitelist.is_empty() || self.whitelist.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The value of an option, if it is said, as serde takes it.
+fn value_of(entry: &Entry<'_>, key: &str, expected: &str) -> Result<Option<Value>, ConfigError> {
+    if matches!(expected, MILLIS | BYTES | CONNECTIONS) {
+        return Ok(entry.whole(key, 0..=u64::MAX, expected)?.map(Into::into));
+    }
+    let is_read = |value: &Value| serde_json::from_value::<TcpOptions>(json!({ key: value })).is_ok();
+    let Some(value) = entry.value(key).filter(|value| !value.is_null()) else { return Ok(None) };
+    if let Value::Array(items) = value
+        && let Some(index) = items.iter().position(|item| !is_read(&json!([item])))
+    {
+        let problem = format!("found {}, expected {expected}", items[index]);
+        return Err(entry.wrong(&format!("{key}[{index}]"), problem));
+    }
+    match is_read(value) {
+        true => Ok(Some(value.clone())),
+        // A secret is not shown.
+        false if key == "secret" => Err(entry.wrong(key, format_args!("expected {expected}"))),
+        false => Err(entry.unexpected(key, &format!("a list, each {expected}"))),
     }
 }
 
@@ -164,6 +276,7 @@ mod tests {
         let error = serde_json::from_str::<TcpOptions>(r#"{ "?": 0 }"#).unwrap_err().to_string();
         let known = error.split('`').skip(3).step_by(2).collect::<Vec<_>>();
         assert_eq!(names, known, "{error}");
+        assert_eq!(names, KEYS.map(|(name, _)| name));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+use pomelo_core::app::CHECKED;
 use pomelo_core::error::{Error, ErrorKind, Result};
 use pomelo_core::server::{ServerId, ServerInfo};
 use pomelo_core::supervisor::Supervised;
@@ -150,8 +151,8 @@ impl Children {
         let line = line.map_err(|problem| Error::of(ErrorKind::Config, problem))?;
         let [out, err] = self.output(&info.id)?;
         let mut command = line.to_command();
-        // What reads its output is a file.
-        command.env("NO_COLOR", "1");
+        // What reads its output is a file. The master has checked the configuration that it reads, too.
+        command.env("NO_COLOR", "1").env(CHECKED, "1");
         if self.is_crowded(&info.host) && std::env::var_os(WORKERS).is_none() {
             command.env(WORKERS, "1");
         }
