@@ -16,6 +16,7 @@ use super::configure::Configure;
 use super::node::{Installed, Mounted};
 use super::running::Running;
 use super::starting::Server;
+use super::variables;
 use super::watchdog::end_process;
 use super::{App, Busy, Cluster, Core, Membership, Mount};
 use crate::boundary;
@@ -354,7 +355,10 @@ impl<R: Cluster> Builder<R> {
             operators: scope == Scope::Master || scope == Scope::Process && !has_discovery,
         };
         let of_files = (R::platform().check)(config, files)?;
-        checks::log([&config.warnings, &warnings, &of_files].into_iter().flatten());
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let of_variables = variables::warnings(variables, self.named_env().as_deref());
+        checks::log([&config.warnings, &warnings, &of_files, &of_variables].into_iter().flatten());
         Ok(())
     }
 

@@ -29,6 +29,7 @@ mod settling;
 mod starting;
 mod underway;
 mod up;
+mod variables;
 mod watchdog;
 mod watcher;
 
