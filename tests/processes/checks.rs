@@ -14,6 +14,7 @@ const CONTAINER: [&str; 4] = ["--pid", "--fork", "--mount-proc", "--kill-child"]
 
 const CHECKS: &[(&str, fn())] = &[
     ("a_stop_in_time_is_a_success", a_stop_in_time_is_a_success),
+    ("a_stop_before_all_has_started_is_a_success", a_stop_before_all_has_started_is_a_success),
     (
         "a_stop_whose_threads_are_all_blocked_ends_the_process",
         a_stop_whose_threads_are_all_blocked_ends_the_process,
@@ -114,6 +115,20 @@ fn said(output: &Output) -> String {
 fn a_stop_in_time_is_a_success() {
     block_on(async {
         let program = Program::start(Stdio::piped);
+        let mut client = Client::connect(program.address).await;
+        assert_eq!(client.request("connector.entryHandler.ping", json!({})).await, json!("pong"));
+        program.terminate();
+        assert_eq!(client.end().await, None);
+        let output = program.end().await;
+        assert!(output.status.success(), "{output:?}");
+    });
+}
+
+fn a_stop_before_all_has_started_is_a_success() {
+    block_on(async {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env(super::program::NEVER_STARTED, "1");
+        let program = Program::start_by(command, Stdio::piped);
         let mut client = Client::connect(program.address).await;
         assert_eq!(client.request("connector.entryHandler.ping", json!({})).await, json!("pong"));
         program.terminate();

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, RwLock};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
 use tokio::runtime::Handle;
 
 use super::checks::{self, Scope};
@@ -234,12 +235,10 @@ impl<R: Cluster> Builder<R> {
             // Whoever can't read it has closed what it is written to.
             Command::Help(text) => drop(writeln!(std::io::stdout(), "{text}")),
             Command::Embedded { env } => {
-                let running = self.set_env(env).start().await?;
-                run_out(running, platform.stop_signal).await;
+                run_out(self.set_env(env).start(), platform.stop_signal).await?;
             }
             Command::Server { env, id, info } => {
-                let running = self.set_env(env).start_server(&id, info).await?;
-                run_out(running, platform.stop_signal).await;
+                run_out(self.set_env(env).start_server(&id, info), platform.stop_signal).await?;
             }
             Command::Start { ref env, ref server_type, ref id, .. } => {
                 let builder = self.set_env(env.clone());
@@ -455,12 +454,25 @@ impl<R: Cluster> Builder<R> {
     }
 }
 
-/// Runs servers until they have stopped. If one of them can't go on, or a part of the stop took too long, the process ends here and
-/// says why: what keeps a thread would keep the program's runtime from ending, too.
-async fn run_out<R: Cluster>(running: Running<R>, signal: fn() -> BoxFuture<'static, ()>) {
-    if let Err(reason) = running.until_watched(signal).await {
+/// Starts servers, and runs them until they have stopped. If one of them can't go on, or a part of the stop took too long, the process
+/// ends here and says why: what keeps a thread would keep the program's runtime from ending, too.
+async fn run_out<R: Cluster>(
+    starting: impl Future<Output = Result<Running<R>>>,
+    signal: fn() -> BoxFuture<'static, ()>,
+) -> Result<()> {
+    // From now on, since a frontend may have clients before all has started.
+    let stop = signal();
+    let (running, stop) = match select(stop, pin!(starting)).await {
+        Either::Right((running, stop)) => (running?, stop),
+        Either::Left(_) => {
+            tracing::info!("asked to stop before all had started");
+            return Ok(());
+        }
+    };
+    if let Err(reason) = running.until_watched(stop, signal).await {
         end_process(&reason);
     }
+    Ok(())
 }
 
 /// What the servers of a process have in common.

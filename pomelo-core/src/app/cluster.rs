@@ -99,6 +99,6 @@ pub struct Platform {
     pub master: fn(Arc<Config>, Command) -> BoxFuture<'static, Result<()>>,
     /// Makes the codecs that the configuration asks for.
     pub codecs: fn(&Config) -> Result<Codecs>,
-    /// Resolves when the process is asked to stop.
+    /// Resolves when the process is asked to stop, which is heard from the call on.
     pub stop_signal: fn() -> BoxFuture<'static, ()>,
 }

@@ -46,10 +46,15 @@ impl<R: Cluster> Running<R> {
     }
 
     /// As [`until`](Self::until), with a thread that ends the process if the stop takes longer than it may, as when the
-    /// application blocks all threads.
-    pub(super) async fn until_watched(self, signal: fn() -> BoxFuture<'static, ()>) -> Result<()> {
-        let (mut watchdog, signal) = Watchdog::start(signal, self.patience())?;
-        self.serve(signal, || watchdog.begin()).await
+    /// application blocks all threads. That hears a `signal` of its own.
+    pub(super) async fn until_watched(
+        self,
+        stop: BoxFuture<'static, ()>,
+        signal: fn() -> BoxFuture<'static, ()>,
+    ) -> Result<()> {
+        let (mut watchdog, heard) = Watchdog::start(signal, self.patience())?;
+        let either = Box::pin(async move { drop(select(stop, heard).await) });
+        self.serve(either, || watchdog.begin()).await
     }
 
     async fn serve(mut self, mut signal: BoxFuture<'static, ()>, stopping: impl FnOnce()) -> Result<()> {

@@ -130,34 +130,39 @@ fn codecs(config: &Config) -> Result<Codecs> {
     Ok(Codecs::with_protobuf(protos(config)?))
 }
 
+/// Ctrl-C and SIGTERM, which end the process no longer by themselves once this was called.
+#[cfg(unix)]
 fn stop_signal() -> BoxFuture<'static, ()> {
-    Box::pin(async {
-        let interrupt = async {
-            if let Err(error) = tokio::signal::ctrl_c().await {
-                tracing::error!(%error, "Ctrl-C can't be heard");
-                std::future::pending::<()>().await;
+    use tokio::signal::unix::{SignalKind, signal};
+    let [interrupt, terminate] = [("Ctrl-C", SignalKind::interrupt()), ("SIGTERM", SignalKind::terminate())]
+        .map(|(name, kind)| {
+            let heard = signal(kind);
+            async move {
+                match heard {
+                    Ok(mut heard) => drop(heard.recv().await),
+                    Err(error) => {
+                        tracing::error!(%error, "{name} can't be heard");
+                        std::future::pending::<()>().await;
+                    }
+                }
             }
-        };
-        #[cfg(unix)]
+        });
+    Box::pin(async {
         tokio::select! {
             () = interrupt => {}
-            () = terminate() => {}
+            () = terminate => {}
             // For as long as the process does anything it waits here.
             () = orphans::look_after() => {}
         }
-        #[cfg(not(unix))]
-        interrupt.await;
     })
 }
 
-#[cfg(unix)]
-async fn terminate() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => drop(terminate.recv().await),
-        Err(error) => {
-            tracing::error!(%error, "SIGTERM can't be heard");
+#[cfg(not(unix))]
+fn stop_signal() -> BoxFuture<'static, ()> {
+    Box::pin(async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "Ctrl-C can't be heard");
             std::future::pending::<()>().await;
         }
-    }
+    })
 }
