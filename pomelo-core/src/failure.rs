@@ -21,6 +21,8 @@ macro_rules! line {
         let name = site.name();
         tracing::$level!(
             target: $crate::failure::TARGET,
+            // It has the fields of the span around that code, also where that is off, and shall not have them twice.
+            parent: None,
             server = %site.server(),
             what = site.what(),
             route = name.as_deref().filter(|_| !method),
