@@ -9,7 +9,7 @@ use pomelo_benches::backend::Backend;
 use pomelo_benches::null::{NullSink, Tcp};
 use pomelo_benches::request::{AT_A_BACKEND, Client, HERE};
 use pomelo_benches::room::Rooms;
-use pomelo_benches::{App, SERVERS};
+use pomelo_benches::servers;
 use tokio::runtime::{Builder, Runtime};
 
 /// Enough for what is kept from one time to the next to be there.
@@ -72,7 +72,7 @@ fn a_request_allocates_at_most_fourteen_times() {
 fn a_burst_of_a_megabyte_leaves_at_most_512_bytes_at_a_connection() {
     const BURST: usize = 1024 * 1024;
     let (runtime, sink) = (runtime(), NullSink::default());
-    let running = runtime.block_on(App::builder().servers(SERVERS).start()).unwrap();
+    let running = runtime.block_on(servers().start()).unwrap();
     let frontend = running.app("connector-1").unwrap().frontend();
     let format = frontend.add_format(Arc::new(Tcp)).unwrap();
     let frame = Bytes::from_static(&[b'x'; 64]);

@@ -13,7 +13,7 @@ use pomelo::{Result, to};
 use pomelo_benches::backend::Backend;
 use pomelo_benches::request::{AT_A_BACKEND, Client, HERE};
 use pomelo_benches::room::Rooms;
-use pomelo_benches::{App, Chat, SERVERS, schema};
+use pomelo_benches::{Chat, schema, servers};
 use tokio::runtime::{Builder, Runtime};
 
 /// What is done so many times on a runtime.
@@ -64,7 +64,7 @@ fn request(runtime: &Runtime, times: usize, route: &str) -> Result<()> {
 }
 
 fn call(runtime: &Runtime, times: usize) -> Result<()> {
-    let running = runtime.block_on(App::builder().servers(SERVERS).start())?;
+    let running = runtime.block_on(servers().start())?;
     let app = running.app("connector-1").expect("it is up");
     let remote = &app.rpc.chat.chat_remote;
     for _ in 0..times {

@@ -39,7 +39,7 @@ impl ChatRemote {
 async fn start(transport: Arc<dyn Transport>) -> Result<Running<Rpc>> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let servers = format!(
-        r#"{{ "connector": [{{ "id": "connector-1", "frontend": true }}],
+        r#"{{ "connector": [{{ "id": "connector-1" }}],
              "chat": [{{ "id": "chat-1", "port": {port} }}] }}"#
     );
     App::builder().servers(servers).transport(transport).start().await

@@ -9,7 +9,7 @@ use pomelo::{OrErr, Result};
 
 use crate::null::Tcp;
 use crate::tap::Tap;
-use crate::{App, Chat, Rpc, SERVERS};
+use crate::{Chat, Rpc, servers};
 
 /// A channel whose frontend is never reached.
 pub struct Backend {
@@ -26,7 +26,7 @@ impl Backend {
     /// If the servers don't start.
     pub async fn new(members: usize) -> Result<Self> {
         let tap = Tap::default();
-        let running = App::builder().servers(SERVERS).transport(Arc::new(tap.clone())).start().await?;
+        let running = servers().transport(Arc::new(tap.clone())).start().await?;
         // The frontend says what its clients take; else there is nothing to encode for.
         running.app("connector-1").or_err(500, "no server")?.frontend().add_format(Arc::new(Tcp))?;
         tap.close();

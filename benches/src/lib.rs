@@ -10,6 +10,7 @@ pub mod request;
 pub mod room;
 pub mod tap;
 
+use pomelo::core::app::Builder;
 use pomelo::{Result, handler, remote};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,8 +23,13 @@ pomelo::servers! {
 }
 
 /// A connector and a chat server.
-pub const SERVERS: &str =
+const SERVERS: &str =
     r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#;
+
+/// Builds them, without a port.
+pub fn servers() -> Builder<Rpc> {
+    App::builder().servers(SERVERS).configure("all", "connector", |app| app.connector(null::NullConnector))
+}
 
 /// What people say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,11 +7,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
-use pomelo::core::connector::Format;
+use futures::future::BoxFuture;
+use pomelo::core::connector::{Connector, Format, Listening};
 use pomelo::core::message::{Body, Encoding};
 use pomelo::core::outbox::{Outbox, Sink};
 use pomelo::net::protocol::message::RouteRef;
 use pomelo::net::protocol::outgoing::{Framing, push, response};
+use pomelo::session::Frontend;
+
+/// A connector without a port: the clients of a bench open their sessions themselves.
+pub struct NullConnector;
+
+impl Connector for NullConnector {
+    fn encoding(&self) -> Encoding {
+        Encoding::Json
+    }
+
+    fn start(self: Arc<Self>, _: Arc<Frontend>) -> BoxFuture<'static, pomelo::Result<Listening>> {
+        let stop: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send> = Box::new(|| Box::pin(async {}));
+        Box::pin(async { Ok(Listening { address: ([127, 0, 0, 1], 0).into(), protocol: "null", stop }) })
+    }
+}
 
 /// Takes everything at once, and counts the bytes.
 #[derive(Clone, Default)]

@@ -11,7 +11,7 @@ use pomelo::filter::{Time, Timeout};
 use pomelo::{OrErr, Result};
 
 use crate::null::{NullSink, Tcp};
-use crate::{App, Chat, Rpc, SERVERS};
+use crate::{Chat, Rpc, servers};
 
 /// A client whose requests go through two filters, and whose answers nobody reads.
 pub struct Client {
@@ -32,7 +32,7 @@ impl Client {
     /// # Errors
     /// If the servers don't start.
     pub async fn new() -> Result<Self> {
-        let running = App::builder().servers(SERVERS).filter(Timeout::default()).filter(Time).start().await?;
+        let running = servers().filter(Timeout::default()).filter(Time).start().await?;
         let (frontend, sink) =
             (running.app("connector-1").or_err(500, "no server")?.frontend(), NullSink::default());
         let format = frontend.add_format(Arc::new(Tcp))?;

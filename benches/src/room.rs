@@ -11,7 +11,7 @@ use pomelo::core::outbox::Outbox;
 use pomelo::{OrErr, Result};
 
 use crate::null::{NullSink, Tcp};
-use crate::{App, Chat, Rpc, SERVERS};
+use crate::{App, Chat, Rpc, servers};
 
 /// A channel whose members are all at the server that pushes.
 pub struct Room {
@@ -34,7 +34,7 @@ impl Rooms {
     /// # Errors
     /// If the servers don't start.
     pub async fn new(rooms: usize, members: usize) -> Result<Self> {
-        let running = App::builder().servers(SERVERS).start().await?;
+        let running = servers().start().await?;
         let app = running.app("connector-1").or_err(500, "no server")?;
         let format = app.frontend().add_format(Arc::new(Tcp))?;
         let mut list = Vec::new();
