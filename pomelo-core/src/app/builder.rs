@@ -57,13 +57,16 @@ pub struct Builder<R> {
     args: Option<Vec<OsString>>,
 }
 
+/// A closure of `configure`.
+type Run<R> = Box<dyn Fn(&mut Configure<R>) + Send + Sync>;
+
 /// What sets up the servers of some types in some environments.
 pub(super) struct Step<R> {
     pub(super) envs: String,
     pub(super) types: String,
     /// Whether the application wrote it, by `configure`.
     pub(super) is_written: bool,
-    run: Box<dyn Fn(&mut Configure<R>) + Send + Sync>,
+    run: Run<R>,
 }
 
 impl<R> Step<R> {
