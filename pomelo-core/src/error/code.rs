@@ -105,7 +105,7 @@ impl ErrorCode for anyhow::Error {
 }
 
 /// An error of which `#[derive(ErrorCode)]` asks what its variant's attributes don't say. What it gets depends on
-/// whether the error is a [`std::error::Error`](std::error::Error), with causes: a method of [`OfError`] is found
+/// whether the error is a [`std::error::Error`], with causes: a method of [`OfError`] is found
 /// before one of [`OfDisplay`], which takes one more reference.
 #[doc(hidden)]
 pub struct DerivedCode<'a, E>(pub &'a E);

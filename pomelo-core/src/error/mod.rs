@@ -53,7 +53,7 @@ pub enum ErrorKind {
 ///
 /// # From other errors
 ///
-/// `?` makes one of every [`std::error::Error`](std::error::Error), and of an `anyhow::Error`, a
+/// `?` makes one of every [`std::error::Error`], and of an `anyhow::Error`, a
 /// `Box<dyn std::error::Error>` and a text. Its message is the other's with its causes behind it (`a: b: c`); a cause
 /// whose text its error ends with already isn't repeated. If one of the causes is an `Error`, code, kind and body are
 /// its own; else the code is 500 and the kind [`ErrorKind::Application`].
@@ -72,14 +72,14 @@ pub enum ErrorKind {
 ///
 /// # In other errors
 ///
-/// `From` every error of all types is something that a [`std::error::Error`](std::error::Error) can't be in Rust, so
+/// `From` every error of all types is something that a [`std::error::Error`] can't be in Rust, so
 /// this isn't one. As `anyhow::Error` does, it derefs to one instead. What that means:
 ///
 /// - A field of a [`thiserror`] enum can be an `Error`: `#[from]`, `#[source]` and `#[error(transparent)]` work.
 /// - `?` makes a `Box<dyn std::error::Error + Send + Sync>` of it.
 /// - With this crate's feature `anyhow`, `?` makes an `anyhow::Error` of it, and handlers and remotes can return
 ///   `anyhow::Result`.
-/// - For all else that wants a [`std::error::Error`](std::error::Error), such as `eyre` or `anyhow::Context`, there is
+/// - For all else that wants a [`std::error::Error`], such as `eyre` or `anyhow::Context`, there is
 ///   [`into_std`](Self::into_std).
 ///
 /// Code, kind and body go with it, as the last of its causes: what was an `Error` is the same one again when `?` has
@@ -107,7 +107,7 @@ pub enum ErrorKind {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Error(Box<Inner>);
 
-/// What an error consists of, and the [`std::error::Error`](std::error::Error) that it derefs to.
+/// What an error consists of, and the [`std::error::Error`] that it derefs to.
 #[derive(Clone, Serialize, Deserialize)]
 struct Inner {
     message: String,

@@ -1,4 +1,4 @@
-//! The way between [`Error`] and [`std::error::Error`](std::error::Error), in both directions.
+//! The way between [`Error`] and [`std::error::Error`], in both directions.
 
 use std::error::Error as Cause;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::ops::Deref;
 use super::status::{Status, chain};
 use super::{Error, ErrorKind, Inner};
 
-/// An [`Error`] as a [`std::error::Error`](std::error::Error), for all that wants one: made by [`Error::into_std`].
+/// An [`Error`] as a [`std::error::Error`], for all that wants one: made by [`Error::into_std`].
 ///
 /// `?` makes an [`Error`] of it again, with code, kind and body.
 #[derive(Clone)]
 pub struct StdError(Box<Inner>);
 
 impl Error {
-    /// The same error as a [`std::error::Error`](std::error::Error).
+    /// The same error as a [`std::error::Error`].
     ///
     /// ```
     /// # use pomelo_core::Error;
