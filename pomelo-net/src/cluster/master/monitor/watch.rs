@@ -182,9 +182,12 @@ impl Watch {
                         line.send(&FromServer::Update(self.member.clone())).await?;
                     }
                     Some(Tell::Goodbye(said)) => {
-                        line.send(&FromServer::Goodbye).await?;
-                        // The master closes when it has heard it.
-                        while line.receive::<ToServer>().await.is_ok() {}
+                        // Where the connection is broken nobody hears it, and the server leaves all the same: it must not
+                        // register with the next master.
+                        if line.send(&FromServer::Goodbye).await.is_ok() {
+                            // The master closes when it has heard it.
+                            while line.receive::<ToServer>().await.is_ok() {}
+                        }
                         let _ = said.send(());
                         return Ok(());
                     }
