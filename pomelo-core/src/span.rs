@@ -41,9 +41,15 @@ impl Within {
     #[inline]
     pub(crate) fn call(core: &Core, from: &ServerId, method: u32, origin: Origin) -> Self {
         Self::wanted(|| {
-            let name = core.node().and_then(|node| node.method_name(method));
-            let session = origin.session().map(tracing::field::display);
-            info_span!(target: "pomelo", "call", server = %core.info.id, method = name.as_deref(), %from, session)
+            // All fields are found in there, where a subscriber wants the span.
+            info_span!(
+                target: "pomelo",
+                "call",
+                server = %core.info.id,
+                method = core.node().and_then(|node| node.method_name(method)).as_deref(),
+                %from,
+                session = origin.session().map(tracing::field::display),
+            )
         })
     }
 
