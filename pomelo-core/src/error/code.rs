@@ -90,6 +90,7 @@ impl ErrorCode for Box<dyn Cause + Send + Sync> {
 
 /// So that a method may return `anyhow::Result<T>`.
 #[cfg(feature = "anyhow")]
+#[diagnostic::do_not_recommend] // The compiler says the same of a type without a code, with the feature and without it.
 impl ErrorCode for anyhow::Error {
     fn code(&self) -> u16 {
         Status::code_of(&**self)
