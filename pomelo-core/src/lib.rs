@@ -1,4 +1,4 @@
-//! What a pomelo server is: app, sessions, channels, handlers, remotes, filters and routing.
+//! A pomelo server: app, sessions, channels, handlers, remotes, filters and routing.
 //!
 //! No socket is opened here: connectors and transports are traits, which `pomelo-net` implements. Applications use
 //! the facade, `pomelo`.

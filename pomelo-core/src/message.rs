@@ -1,4 +1,4 @@
-//! What travels between a client and a handler: bodies, and the request that a handler is lent.
+//! Messages between a client and a handler: bodies, and the request that a handler is lent.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

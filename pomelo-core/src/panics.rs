@@ -1,4 +1,4 @@
-//! Where panics come from: the place in the source that a panic of this thread names.
+//! Places of panics: the place in the source that a panic of this thread names.
 //!
 //! What catches a panic is told its text and not its place, which only the process's panic hook learns. So there is a hook of ours,
 //! which notes the place and then calls the one before: what that prints to stderr, or sends to somebody, stays as it was.

@@ -1,4 +1,4 @@
-//! What became of the messages and calls that a server handled, and how long they took.
+//! The tally of a method: what became of the messages and calls that a server handled, and how long they took.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};

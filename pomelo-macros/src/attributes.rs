@@ -1,4 +1,4 @@
-//! What can be said in `#[handler(…)]`, `#[remote(…)]` and `#[pomelo(…)]`.
+//! Arguments of `#[handler(…)]`, `#[remote(…)]` and `#[pomelo(…)]`.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::meta::ParseNestedMeta;

@@ -1,4 +1,4 @@
-//! What is particular to `#[handler]`: one message in, a body out.
+//! The attribute `#[handler]`: one message in, a body out.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};

@@ -1,4 +1,4 @@
-//! What is particular to `#[remote]`: arguments in, and a proxy that other servers call it by.
+//! The attribute `#[remote]`: arguments in, and a proxy that other servers call it by.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};

@@ -1,4 +1,4 @@
-//! What `servers!` writes: the types of servers, and what each is made of.
+//! The cluster as `servers!` writes it: the types of servers, and what each is made of.
 
 use std::ffi::OsString;
 use std::sync::Arc;

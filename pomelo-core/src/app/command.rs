@@ -1,4 +1,4 @@
-//! What the command line of an application's program asks for.
+//! The command: what the command line of an application's program asks for.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Where a server's code runs: anywhere, or, with `one_thread`, on the thread that it has for itself.
+//! The home of a server's code: anywhere, or, with `one_thread`, on the thread that it has for itself.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a server holds for clients whose sockets take nothing at the moment, and which of them are too slow.
+//! The backlog: what a server holds for clients whose sockets take nothing at the moment, and which of them are too slow.
 //!
 //! Only blocked outboxes are counted, and only they are on a list: the others are empty as soon as the flusher has come by.
 //! So neither costs anything as long as everybody reads.

@@ -1,4 +1,4 @@
-//! What `#[handler]` and `#[remote]` share: what they go on, what a method is, and how one is run by its number.
+//! The annotated block, which `#[handler]` and `#[remote]` share: what they go on, what a method is, and how it is run by number.
 
 mod check;
 mod dispatch;

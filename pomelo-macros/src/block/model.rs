@@ -1,4 +1,4 @@
-//! What an annotated item means.
+//! The model of an annotated item: what it means.
 
 use proc_macro2::Span;
 use syn::{Attribute, GenericArgument, Ident, Path, PathArguments, Type};

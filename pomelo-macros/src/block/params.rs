@@ -1,4 +1,4 @@
-//! What may stand in a method's parameters: by value what comes off the wire, by reference what is lent.
+//! Parameters of a method: by value what comes off the wire, by reference what is lent.
 
 use proc_macro2::Ident;
 use quote::format_ident;

@@ -1,4 +1,4 @@
-//! What may stand in a method's signature.
+//! The signature of a method: what may stand in it.
 
 use syn::{GenericArgument, PathArguments, Receiver, ReceiverKind, ReturnType, Safety, Signature, Type};
 

@@ -1,4 +1,4 @@
-//! How a parameter by value is named where it is read, so that a type that can't be is one error, which says what to do.
+//! Types off the wire: each is named where it is read, so that a type that can't be is one error, which says what to do.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};

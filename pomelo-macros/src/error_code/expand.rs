@@ -1,4 +1,4 @@
-//! What an error type gets: `impl ErrorCode`.
+//! The code that an error type gets: `impl ErrorCode`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};

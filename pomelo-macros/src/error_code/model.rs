@@ -1,4 +1,4 @@
-//! What the attributes of an error type say.
+//! The model of an error type: what its attributes say.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,4 +1,4 @@
-//! What `servers!` lists, checked.
+//! The model of `servers!`: what it lists, checked.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};

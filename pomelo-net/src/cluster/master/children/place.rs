@@ -1,4 +1,4 @@
-//! Whether a port is taken, and by whom.
+//! Ports of servers: whether one is taken, and by whom.
 
 use std::collections::HashMap;
 use std::time::Duration;
