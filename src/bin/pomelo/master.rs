@@ -7,7 +7,6 @@ use std::{env, fs};
 use pomelo::core::config::{Config, ConfigError};
 use pomelo::core::host;
 use pomelo::net::cluster::master::MasterConfig;
-use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 
@@ -130,9 +129,10 @@ fn folders(dir: &Path) -> Vec<PathBuf> {
 
 /// The environments for which there is a master.
 fn environments(dir: &Path) -> Vec<String> {
-    let text = fs::read_to_string(dir.join("master.json")).unwrap_or_default();
-    let file: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
-    let in_file = file.into_iter().filter(|(_, value)| value.is_object()).map(|(env, _)| env);
+    let config = Config { dir: Some(dir.to_owned()), env: DEFAULT_ENV.to_owned(), ..Config::default() };
+    // A file that can't be read is told of where its master is looked for.
+    let file = config.section("master.json").ok().flatten();
+    let in_file = file.iter().flat_map(|file| file.environments().iter().cloned());
     let folders = folders(dir).into_iter().filter(|folder| folder.join("master.json").is_file());
     let named = folders.filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()));
     in_file.chain(named).filter(|env| env != DEFAULT_ENV).collect()
@@ -192,6 +192,12 @@ mod tests {
         assert_eq!(of(None, Some(1)), "10.0.0.7:1");
         let empty = TempDir::new().unwrap();
         assert_eq!(find(empty.path(), Said::default()), ("127.0.0.1:3005".into(), vec![]));
+    }
+
+    #[test]
+    fn environments_are_found_in_a_file_as_windows_writes_it() {
+        let dir = project("config", "\u{feff}{\"//\": {}, \"production\": {\"port\": \"2\"}}");
+        assert_eq!(find(dir.path(), Said::default()).0, "127.0.0.1:2");
     }
 
     #[test]
