@@ -11,7 +11,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::join_all;
 use pomelo::core::app::Running;
-use pomelo::core::transport::Transport;
+use pomelo::core::cluster::Transport;
 use pomelo::net::transport::{Memory, Tcp, TcpOptions};
 use pomelo::{Result, key, remote, to};
 use tokio::runtime::{Builder, Runtime};

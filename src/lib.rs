@@ -16,17 +16,25 @@
 mod macros;
 
 pub use pomelo_core as core;
-pub use pomelo_core::app::{App, Cluster, Component, Event};
-pub use pomelo_core::error::{Error, ErrorCode, ErrorKind, OrErr, Result};
-pub use pomelo_core::message::{Raw, Request};
+pub use pomelo_core::app::{App, Cluster, Component};
+pub use pomelo_core::event::Event;
+pub use pomelo_core::request::{Raw, Request};
 pub use pomelo_core::router::pick;
 pub use pomelo_core::rpc::{ALL, key, to};
 pub use pomelo_core::session::Session;
-pub use pomelo_core::{channel, filter, router, session};
+pub use pomelo_core::value::{Error, ErrorCode, ErrorKind, OrErr, Result};
+pub use pomelo_core::{channel, filter, router};
 pub use pomelo_net as net;
 pub use pomelo_net::connector::Hybrid;
 
 pub use self::macros::{ErrorCode, handler, remote, servers};
+
+/// Sessions: who is connected.
+pub mod session {
+    pub use pomelo_core::frontend::SessionService;
+    pub use pomelo_core::session::{BackendSessionService, Session};
+    pub use pomelo_core::value::{Incarnation, ParseSessionIdError, SessionId, Uid};
+}
 
 /// What the macros' output names. Not for use by hand, but for what `servers!` writes.
 #[doc(hidden)]
@@ -35,19 +43,23 @@ pub mod __private {
 
     pub use bytes::Bytes;
     pub use futures::future::BoxFuture;
-    pub use pomelo_core::app::{App, Cluster, Core, Mount, Platform, ServerType, Table};
-    pub use pomelo_core::error::{
-        DerivedCode, Error, ErrorCode, ErrorKind, Fault, OfDisplay, OfError, Result,
-    };
-    pub use pomelo_core::handler::{FromApp, Handler, HandlerContract, Method};
-    pub use pomelo_core::lend::{Cx, Lend};
-    pub use pomelo_core::message::{Body, FromMessage, IntoResponse, Request};
-    pub use pomelo_core::parameter::{
+    pub use pomelo_core::app::{App, Cluster, Mount, Platform, ServerType, Table};
+    pub use pomelo_core::args::{ArgReader, ArgWriter};
+    pub use pomelo_core::method::inject::{Cx, Lend};
+    pub use pomelo_core::method::parameter::{
         FromArgument, FromField, FromOwnArgument, FromOwnMessage, FromSharedArgument, FromSharedMessage,
         NoFields, SizeOf, ToArgument, ToOwnArgument, ToSharedArgument,
     };
-    pub use pomelo_core::remote::{ArgReader, ArgWriter, Contract, Inbound, IntoReply, Proxy, Remote};
+    pub use pomelo_core::method::{
+        Contract, FromApp, Handler, HandlerContract, Inbound, IntoReply, Method, Proxy, Remote,
+    };
+    pub use pomelo_core::request::{FromMessage, IntoResponse, Request};
     pub use pomelo_core::rpc::{Call, RpcClient, Target};
+    pub use pomelo_core::server::Core;
+    pub use pomelo_core::value::{
+        DerivedCode, Error, ErrorCode, ErrorKind, Fault, OfDisplay, OfError, Result,
+    };
+    pub use pomelo_core::wire::Body;
     pub use pomelo_net::platform;
     pub use serde;
 }

@@ -3,7 +3,7 @@
 /// # Each attribute
 ///
 /// ```
-/// use pomelo::core::error::Fault;
+/// use pomelo::core::value::Fault;
 /// use pomelo::{Error, ErrorCode, ErrorKind};
 ///
 /// #[derive(Debug, thiserror::Error, ErrorCode)]
@@ -126,7 +126,7 @@ pub use pomelo_macros::handler;
 /// # Each form and option
 ///
 /// ```
-/// use pomelo::core::Inbound;
+/// use pomelo::core::method::Inbound;
 /// use pomelo::{ALL, Result, Session, handler, key, remote, to};
 /// use serde::{Deserialize, Serialize};
 ///

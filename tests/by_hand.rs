@@ -12,7 +12,7 @@ use pomelo::__private::{
     RpcClient, ServerType, Table, Target, platform,
 };
 use pomelo::core::app::Running;
-use pomelo::core::remote::Inbound;
+use pomelo::core::method::Inbound;
 use pomelo::{Error, ErrorKind, Request, Result, Session, handler, key, remote};
 use serde_json::{Value, json};
 

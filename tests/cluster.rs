@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use pomelo::core::app::{Builder, Running};
-use pomelo::core::cluster::Member;
-use pomelo::core::discovery::{Discovery, Registration, Watcher};
-use pomelo::core::server::ServerInfo;
+use pomelo::core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo::core::value::ServerInfo;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{ErrorKind, Event, Result, key, remote, to};
 use support::{soon, until};

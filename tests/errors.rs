@@ -8,7 +8,7 @@ use std::fmt;
 
 use client::{Client, Memory};
 use pomelo::core::app::Running;
-use pomelo::core::error::Fault;
+use pomelo::core::value::Fault;
 use pomelo::{Error, ErrorCode, ErrorKind, Result, handler, key, remote};
 use serde_json::{Value, json};
 

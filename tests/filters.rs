@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use client::{Client, until};
 use pomelo::core::app::{Configure, Running};
-use pomelo::core::counters::Dropped;
-use pomelo::core::message::Body;
+use pomelo::core::metrics::Dropped;
+use pomelo::core::wire::Body;
 use pomelo::filter::{Filter, Serial, Timeout, TooBusy, Verdict};
 use pomelo::{Error, Hybrid, Request, Result, Session, handler};
 use serde_json::{Value, json};

@@ -6,14 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pomelo::Hybrid;
 use pomelo::core::app::{Builder, Running};
-use pomelo::core::connector::{Format, FormatId};
-use pomelo::core::message::{Body, Encoding};
+use pomelo::core::frontend::{ClientSession, CloseMode};
 use pomelo::core::outbox::{Outbox, Sink};
-use pomelo::core::session::{ClientSession, CloseMode};
+use pomelo::core::wire::{Body, Encoding, Format, FormatId};
 use pomelo::net::transport::{Tcp, TcpOptions};
-use pomelo::{Result, Session, handler};
+use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::json;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};

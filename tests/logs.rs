@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use log::Log;
 use pomelo::core::app::Running;
-use pomelo::core::error::Fault;
-use pomelo::core::report::{Report, RouteReport};
+use pomelo::core::metrics::{Report, RouteReport};
+use pomelo::core::value::Fault;
 use pomelo::filter::{Filter, Verdict};
 use pomelo::{Error, ErrorCode, Hybrid, Request, Result, Session, handler, key, remote};
 use serde_json::json;

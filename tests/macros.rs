@@ -8,7 +8,7 @@ use std::sync::Arc;
 use client::{Client, Memory};
 use pomelo::__private::{Cluster, Contract, Cx, Handler, HandlerContract, Method, Remote};
 use pomelo::core::app::{Builder, Running};
-use pomelo::core::remote::Inbound;
+use pomelo::core::method::Inbound;
 use pomelo::{ALL, ErrorCode, ErrorKind, Raw, Request, Result, Session, handler, key, remote, to};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

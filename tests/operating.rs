@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use pomelo::core::app::Running;
-use pomelo::core::config::Config;
+use pomelo::core::value::config::Config;
 use pomelo::net::cluster::master::{Master, MasterSetup, Monitor};
 use pomelo::net::cluster::secret::Secret;
 use pomelo::net::transport::{Tcp, TcpOptions};

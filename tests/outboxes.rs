@@ -3,7 +3,7 @@
 mod support;
 
 use pomelo::core::app::Running;
-use pomelo::core::report::Report;
+use pomelo::core::metrics::Report;
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
 use support::{Client, until};

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, ready};
 use pomelo::core::app::Running;
-use pomelo::core::cluster::Member;
-use pomelo::core::discovery::{Discovery, Registration, Watcher};
+use pomelo::core::cluster::{Discovery, Member, Registration, Watcher};
 use pomelo::{ErrorKind, Result, remote, to};
 use serde_json::Value;
 use support::until;

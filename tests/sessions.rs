@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use client::{Client, until};
 use pomelo::core::app::Running;
-use pomelo::core::server::ServerId;
+use pomelo::core::value::ServerId;
 use pomelo::session::SessionId;
 use pomelo::{Event, Hybrid, Result, Session, handler};
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use client::{Client, until};
-use pomelo::core::message::Body;
+use pomelo::core::wire::Body;
 use pomelo::filter::{Filter, Verdict};
 use pomelo::router::{RoutedMessage, asynchronous};
 use pomelo::{Error, Hybrid, Request, Result, Session, handler, remote};

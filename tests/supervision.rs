@@ -13,7 +13,7 @@ use std::time::Duration;
 use faulty::{Fault, Faulty};
 use futures::future::{join_all, pending};
 use pomelo::core::app::{Builder, Running};
-use pomelo::core::supervisor::Supervisor;
+use pomelo::core::runtime::Supervisor;
 use pomelo::filter::TooBusy;
 use pomelo::net::transport::Memory;
 use pomelo::{Error, ErrorKind, Hybrid, Result, handler, key, remote};

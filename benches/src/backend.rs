@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pomelo::channel::Channel;
 use pomelo::core::app::Running;
-use pomelo::core::envelope::Envelope;
+use pomelo::core::wire::envelope::Envelope;
 use pomelo::{OrErr, Result};
 
 use crate::null::Tcp;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pomelo::core::app::Running;
-use pomelo::core::message::Body;
+use pomelo::core::frontend::ClientSession;
 use pomelo::core::outbox::Outbox;
-use pomelo::core::session::ClientSession;
+use pomelo::core::wire::Body;
 use pomelo::filter::{Time, Timeout};
 use pomelo::{OrErr, Result};
 

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use pomelo::channel::Channel;
 use pomelo::core::app::Running;
-use pomelo::core::connector::{Format, FormatId};
-use pomelo::core::message::Body;
 use pomelo::core::outbox::Outbox;
+use pomelo::core::wire::{Body, Format, FormatId};
 use pomelo::{OrErr, Result};
 
 use crate::null::{NullSink, Tcp};

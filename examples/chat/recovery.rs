@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
-use pomelo::core::app::LostSessions;
-use pomelo::core::server::Servers;
+use pomelo::core::server::LostSessions;
+use pomelo::core::value::Servers;
 use pomelo::session::Uid;
 use pomelo::{Event, Result, Session, key, pick, remote};
 use serde_json::json;

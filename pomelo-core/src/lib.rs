@@ -3,61 +3,41 @@
 //! No socket is opened here: connectors and transports are traits, which `pomelo-net` implements. Applications use
 //! the facade, `pomelo`.
 //!
-//! | to find | look in |
+//! The modules are floors, the lowest last. A module uses only those below its own; modules of one floor don't use each other.
+//!
+//! | floor | modules |
 //! |---|---|
-//! | how servers are put together and run | [`app`], [`config`], [`limits`] |
-//! | what answers clients, and other servers | [`handler`], [`remote`], [`message`], [`filter`] |
-//! | who is connected | [`session`] |
-//! | who gets a push | [`channel`], [`outbox`] |
-//! | which server handles what | [`route`], [`router`], [`cluster`], [`discovery`] |
-//! | what there is to say of a server | [`report`], [`counters`], [`throttle`] |
-//! | names and addresses of machines | [`host`] |
-//! | calls between servers | [`rpc`], [`transport`] |
-//! | what a misspelt name was meant to be | [`spelling`] |
+//! | the application | [`app`] |
+//! | one server, which owns the parts | [`server`] |
+//! | how what arrived is run | [`dispatch`] |
+//! | what an application's methods are | [`method`] |
+//! | clients at their frontend, what surrounds a handler, calls | [`frontend`], [`filter`], [`rpc`] |
+//! | what a handler gets, which server handles it, what listeners are told | [`request`], [`router`], [`event`] |
+//! | who is connected, who gets a push | [`session`], [`channel`] |
+//! | the way to other servers | [`peers`] |
+//! | who is in the cluster; what a connection still has to send | [`cluster`], [`outbox`] |
+//! | what runs tasks and the application's code | [`runtime`] |
+//! | bytes; what there is to say of a server | [`wire`], [`metrics`] |
+//! | values; arguments of calls | [`value`], [`args`] |
 #![warn(unreachable_pub)]
 
 pub mod app;
-mod boundary;
+pub mod args;
 pub mod channel;
 pub mod cluster;
-pub mod codec;
-pub mod config;
-pub mod connector;
-pub mod counters;
-pub mod discovery;
-pub mod envelope;
-pub mod error;
-mod failure;
-mod fault;
+pub mod dispatch;
+pub mod event;
 pub mod filter;
-pub mod handler;
-mod handling;
-pub mod host;
-pub mod lend;
-pub mod limits;
-pub mod message;
+pub mod frontend;
+pub mod method;
+pub mod metrics;
 pub mod outbox;
-mod pair;
-mod panics;
-#[doc(hidden)]
-pub mod parameter;
-pub mod remote;
-pub mod report;
-pub mod route;
+pub mod peers;
+pub mod request;
 pub mod router;
 pub mod rpc;
+pub mod runtime;
 pub mod server;
 pub mod session;
-mod span;
-pub mod spelling;
-pub mod supervisor;
-mod tally;
-pub mod throttle;
-pub mod transport;
-
-pub use app::{App, Cluster, Core};
-pub use error::{Error, ErrorCode, ErrorKind, OrErr, Result};
-pub use handler::{FromApp, Handler, HandlerContract};
-pub use message::{Raw, Request};
-pub use remote::{Contract, Inbound, Remote};
-pub use session::Session;
+pub mod value;
+pub mod wire;

@@ -1,9 +1,9 @@
 //! pomelo-protobuf as a codec of message bodies.
 
 use bytes::Bytes;
-use pomelo_core::codec::SchemaCodec;
-use pomelo_core::config::Config;
-use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Error, ErrorKind, Result};
+use pomelo_core::wire::SchemaCodec;
 use serde_json::{Map, Value};
 
 use crate::protocol::protobuf::{Protos, ProtosError};
@@ -45,8 +45,7 @@ pub(crate) fn protos(config: &Config) -> Result<Protos, (&'static str, ProtosErr
 
 #[cfg(test)]
 mod tests {
-    use pomelo_core::codec::Codecs;
-    use pomelo_core::message::{Body, Encoding};
+    use pomelo_core::wire::{Body, Codecs, Encoding};
     use serde::Deserialize;
     use serde_json::json;
 

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use connector_support::client::request;
 use connector_support::{Client, Server, soon};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
-use pomelo_core::counters::Dropped;
+use pomelo_core::metrics::Dropped;
 use pomelo_net::connector::Hybrid;
 use pomelo_net::protocol::message::Message;
 use pomelo_net::protocol::package::{MAX_BODY, Package, PackageKind};

@@ -5,9 +5,9 @@ mod connector_support;
 
 use connector_support::client::SHAKE;
 use connector_support::{Client, Server, millis};
-use pomelo_core::config::Config;
-use pomelo_core::counters::Dropped;
-use pomelo_core::error::{Error, Result};
+use pomelo_core::metrics::Dropped;
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Error, Result};
 use pomelo_net::connector::{Greeting, Hybrid};
 use pomelo_net::protocol::package::PackageKind;
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use connector_support::client::{SHAKE, Wire, request};
 use connector_support::{Client, Server, millis, soon, until};
 use futures::{SinkExt, StreamExt};
-use pomelo_core::counters::Dropped;
+use pomelo_core::metrics::Dropped;
 use pomelo_net::connector::Hybrid;
 use pomelo_net::protocol::package::{HEARTBEAT, Package, PackageKind};
 use tokio::io::AsyncWriteExt;

@@ -5,8 +5,8 @@ mod connector_support;
 
 use connector_support::client::{SHAKE, Wire, request};
 use connector_support::{Client, Server, millis, soon, until};
-use pomelo_core::config::Config;
-use pomelo_core::counters::Dropped;
+use pomelo_core::metrics::Dropped;
+use pomelo_core::value::config::Config;
 use pomelo_net::connector::Hybrid;
 use pomelo_net::protocol::package::{Package, PackageKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -7,8 +7,8 @@ mod master_support;
 
 use log::Log;
 use master_support::{Home, Nature, Serving, Told, admin, all_up, info, member, soon, states, until_listed};
-use pomelo_core::error::ErrorKind;
-use pomelo_core::transport::Refused;
+use pomelo_core::cluster::Refused;
+use pomelo_core::value::ErrorKind;
 use pomelo_net::cluster::master::{Admin, AdminError, Master, ServerState, Which, troubles};
 use pomelo_net::cluster::secret::Secret;
 use serde_json::{Map, json};
@@ -560,7 +560,7 @@ async fn a_master_serves_whatever_its_machine_is_called() {
         home.write("config/master.json", &master);
         let master = home.master().await;
         let bare = host.trim_matches(['[', ']']);
-        let address = pomelo_core::host::with_port(bare, master.address().port());
+        let address = pomelo_core::value::host::with_port(bare, master.address().port());
         let _one = Serving::start(&home.monitor(&address), home.info("chat-1")).await.unwrap();
         let admin = soon(Admin::connect(&address, "admin", "admin")).await.unwrap();
         assert_eq!(states(&admin).await[0], ("chat-1".to_owned(), ServerState::Up), "{host}");

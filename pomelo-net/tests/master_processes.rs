@@ -9,8 +9,8 @@ use std::time::Duration;
 use master_support::{
     Fake, Home, Nature, Serving, admin, all_up, free_port, info, member, soon, states, until_listed,
 };
-use pomelo_core::discovery::Discovery;
-use pomelo_core::server::ServerInfo;
+use pomelo_core::cluster::Discovery;
+use pomelo_core::value::ServerInfo;
 use pomelo_net::cluster::master::{
     Admin, AdminError, Master, MasterSetup, Monitor, Only, Outcome, ServerState, ServerStatus, Which, run,
 };
@@ -24,7 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 async fn a_server() {
     let Ok(id) = std::env::var("TEST_SERVER_ID") else { return };
     let home = std::env::var("TEST_HOME").unwrap();
-    let config = pomelo_core::config::Config::read(format!("{home}/config"), "development").unwrap();
+    let config = pomelo_core::value::config::Config::read(format!("{home}/config"), "development").unwrap();
     let info: Arc<ServerInfo> = match std::env::var("TEST_SERVER_INFO") {
         Ok(entry) if !entry.is_empty() => Arc::new(serde_json::from_str(&entry).unwrap()),
         _ => config.servers.iter().find(|info| info.id == *id).unwrap().clone(),
@@ -104,7 +104,7 @@ fn events(home: &Home) -> Vec<String> {
 
 /// The command `start`, in this process.
 struct Started {
-    running: tokio::task::JoinHandle<pomelo_core::Result<()>>,
+    running: tokio::task::JoinHandle<pomelo_core::value::Result<()>>,
     admin: Admin,
     address: String,
 }

@@ -4,11 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pomelo_core::cluster::Member;
-use pomelo_core::envelope::Envelope;
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::session::Incarnation;
-use pomelo_core::transport::{Inbox, Outlet, Refused, Superseded, Transport};
+use pomelo_core::cluster::{Inbox, Member, Outlet, Refused, Superseded, Transport};
+use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
+use pomelo_core::wire::envelope::Envelope;
 use pomelo_net::transport::{Tcp, TcpOptions};
 use serde_json::json;
 

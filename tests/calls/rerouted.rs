@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pomelo::core::app::Running;
-use pomelo::core::server::ServerId;
+use pomelo::core::value::ServerId;
 use pomelo::router::asynchronous;
 use pomelo::{ErrorKind, key, pick, to};
 use serde_json::json;

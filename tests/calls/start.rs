@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pomelo::core::connector::Format;
-use pomelo::core::limits::Limits;
-use pomelo::core::message::{Body, Encoding};
+use pomelo::core::value::Limits;
+use pomelo::core::wire::{Body, Encoding, Format};
 use pomelo::{ErrorKind, Result};
 
 use crate::world::{Parts, World};

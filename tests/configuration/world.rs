@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use pomelo::core::app::Builder;
-use pomelo::core::config::Config;
+use pomelo::core::value::config::Config;
 use pomelo::{Hybrid, Result, handler};
 use tempfile::TempDir;
 use tracing::Dispatch;

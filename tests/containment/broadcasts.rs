@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 
 use pomelo::core::channel::Recipient;
-use pomelo::core::counters::Dropped;
+use pomelo::core::metrics::Dropped;
 use pomelo::{Event, key, to};
 use serde_json::{Value, json};
 

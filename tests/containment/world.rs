@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pomelo::core::app::{Builder, Configure, Running};
-use pomelo::core::message::Body;
+use pomelo::core::wire::Body;
 use pomelo::filter::{Filter, Verdict};
 use pomelo::router::asynchronous;
 use pomelo::{Error, Event, Hybrid, Request, Result, Session, handler, remote};

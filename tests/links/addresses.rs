@@ -3,9 +3,8 @@
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 
-use pomelo::Hybrid;
 use pomelo::net::transport::Tcp;
-use pomelo::to;
+use pomelo::{Hybrid, to};
 
 use crate::support::until;
 use crate::world::{App, Gate, Log, free_port, patient};

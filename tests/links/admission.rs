@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo::Hybrid;
-use pomelo::core::config::Config;
 use pomelo::core::rpc::Caller;
+use pomelo::core::value::config::Config;
 use pomelo::net::cluster::secret::Secret;
 use pomelo::net::transport::{Tcp, TcpOptions};
-use pomelo::{ErrorKind, to};
+use pomelo::{ErrorKind, Hybrid, to};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;

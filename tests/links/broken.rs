@@ -1,6 +1,6 @@
 //! A link that broke and comes back in time: nobody is gone, and what was missed is made good.
 
-use pomelo::core::counters::Dropped;
+use pomelo::core::metrics::Dropped;
 use pomelo::{ErrorKind, to};
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pomelo::ErrorKind;
-use pomelo::core::config::Config;
 use pomelo::core::rpc::Caller;
+use pomelo::core::value::config::Config;
 use pomelo::net::transport::Tcp;
 
 use crate::support::{soon, until};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pomelo::core::app::Configure;
-use pomelo::core::counters::Dropped;
+use pomelo::core::metrics::Dropped;
 use pomelo::{ErrorKind, to};
 use serde_json::{Value, json};
 

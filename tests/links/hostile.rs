@@ -1,7 +1,7 @@
 //! What comes to a server's port and is no link, or is one and talks nonsense.
 
-use pomelo::core::config::Config;
 use pomelo::core::rpc::Caller;
+use pomelo::core::value::config::Config;
 use pomelo::net::transport::Tcp;
 use pomelo::to;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo::Hybrid;
 use pomelo::net::transport::Tcp;
-use pomelo::{ErrorKind, to};
+use pomelo::{ErrorKind, Hybrid, to};
 
 use crate::world::{App, Gate, Log, World, patient};
 

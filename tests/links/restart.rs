@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo::Hybrid;
 use pomelo::core::app::{Cluster, Running};
 use pomelo::net::transport::Tcp;
-use pomelo::{ErrorKind, Result, remote, to};
+use pomelo::{ErrorKind, Hybrid, Result, remote, to};
 
 use crate::support::{soon, until};
 use crate::world::{free_port, patient};

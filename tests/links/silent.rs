@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pomelo::core::counters::Dropped;
+use pomelo::core::metrics::Dropped;
 use pomelo::net::transport::TcpOptions;
 use pomelo::{ErrorKind, to};
 use serde_json::json;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pomelo::core::config::Config;
 use pomelo::core::rpc::Caller;
+use pomelo::core::value::config::Config;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

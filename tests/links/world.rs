@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pomelo::core::app::{Configure, Running};
-use pomelo::core::counters::Dropped;
+use pomelo::core::metrics::Dropped;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{Error, Event, Hybrid, Result, Session, handler, remote, to};
 use serde_json::{Value, json};

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use pomelo::__private::{Body, BoxFuture, Bytes};
 use pomelo::Result;
-use pomelo::core::connector::{Connector, Format, Listening};
-use pomelo::core::message::Encoding;
+use pomelo::core::frontend::{ClientSession, Connector, Frontend, Listening};
 use pomelo::core::outbox::{Outbox, Sink};
-use pomelo::core::session::{ClientSession, Frontend};
+use pomelo::core::wire::{Encoding, Format};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 

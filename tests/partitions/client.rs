@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pomelo::__private::{Body, BoxFuture, Bytes};
 use pomelo::Result;
-use pomelo::core::connector::{Connector, Format, Listening};
-use pomelo::core::message::Encoding;
+use pomelo::core::frontend::{ClientSession, CloseMode, Connector, Frontend, Listening};
 use pomelo::core::outbox::{Outbox, Sink};
-use pomelo::core::session::{ClientSession, CloseMode, Frontend};
+use pomelo::core::wire::{Encoding, Format};
 use serde_json::{Value, json};
 
 use crate::support::soon;

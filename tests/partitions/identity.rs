@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use pomelo::core::app::Running;
-use pomelo::core::cluster::Member;
-use pomelo::core::discovery::{Discovery, Registration, Watcher};
-use pomelo::core::session::Incarnation;
-use pomelo::core::transport::{Inbox, Outlet, Refused, Transport};
+use pomelo::core::cluster::{Discovery, Inbox, Member, Outlet, Refused, Registration, Transport, Watcher};
+use pomelo::core::value::Incarnation;
 use pomelo::net::transport::Memory;
 use pomelo::{ErrorKind, Result, to};
 use serde_json::json;
@@ -77,7 +75,7 @@ impl Transport for Refusing {
                 }
                 let mut back = own.clone();
                 back.info =
-                    Arc::new(pomelo::core::server::ServerInfo { id: "chat-1".into(), ..(*own.info).clone() });
+                    Arc::new(pomelo::core::value::ServerInfo { id: "chat-1".into(), ..(*own.info).clone() });
                 // It takes the link by now.
                 let _ = peers.joined(back);
             });

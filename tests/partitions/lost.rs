@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pomelo::Error;
-use pomelo::core::app::{Configure, LostSessions};
-use pomelo::{Result, to};
+use pomelo::core::app::Configure;
+use pomelo::core::server::LostSessions;
+use pomelo::{Error, Result, to};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pomelo::core::app::Configure;
-use pomelo::core::counters::Dropped;
+use pomelo::core::metrics::Dropped;
 use pomelo::{Error, ErrorKind, to};
 use serde_json::{Value, json};
 

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pomelo::__private::{Body, BoxFuture, Bytes};
 use pomelo::Result;
-use pomelo::core::connector::{Connector, Format, Listening};
-use pomelo::core::message::Encoding;
+use pomelo::core::frontend::{ClientSession, Connector, Frontend, Listening};
 use pomelo::core::outbox::{Outbox, Sink};
-use pomelo::core::session::{ClientSession, Frontend};
+use pomelo::core::wire::{Encoding, Format};
 use serde_json::json;
 
 /// A connector without a socket: clients connect to the server that has it.

@@ -8,11 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use pomelo::Result;
-use pomelo::core::cluster::Member;
-use pomelo::core::envelope::Envelope;
-use pomelo::core::server::{ServerId, ServerInfo};
-use pomelo::core::session::Incarnation;
-use pomelo::core::transport::{Inbox, Outlet, Transport, Unsent};
+use pomelo::core::cluster::{Inbox, Member, Outlet, Transport, Unsent};
+use pomelo::core::value::{Incarnation, ServerId, ServerInfo};
+use pomelo::core::wire::envelope::Envelope;
 use pomelo::net::transport::Memory;
 
 /// What becomes of an envelope.

@@ -12,8 +12,7 @@ mod report;
 mod tally;
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, getrlimit, setrlimit};

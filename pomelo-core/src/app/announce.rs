@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Core;
+use crate::server::Core;
 
 /// Addresses as a log has them: `127.0.0.1:3010, 127.0.0.1:3011`; none is no field.
 fn listed(addresses: impl Iterator<Item = SocketAddr>) -> Option<String> {

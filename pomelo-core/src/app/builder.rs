@@ -11,32 +11,27 @@ use std::sync::{Arc, OnceLock, RwLock};
 use futures::future::{BoxFuture, Either, select};
 use tokio::runtime::Handle;
 
-use super::checks::{self, Scope};
+use super::checks::Scope;
+use super::cluster::{Cluster, Mount};
 use super::command::{Command, Files, Network, Reach};
 use super::configure::Configure;
-use super::node::{Installed, Mounted};
 use super::running::Running;
 use super::starting::Server;
-use super::variables;
 use super::watchdog::end_process;
-use super::{App, Busy, Cluster, Core, Membership, Mount};
-use crate::boundary;
+use super::{App, checks, variables};
 use crate::channel::Table as ChannelTable;
-use crate::cluster::{MethodTable, View};
-use crate::codec::Codecs;
-use crate::config::Config;
-use crate::counters::Counters;
-use crate::discovery::Discovery;
-use crate::error::{Error, ErrorKind, Result};
-use crate::lend::State;
-use crate::route::Route;
+use crate::cluster::{Discovery, MethodTable, Transport, View};
+use crate::dispatch::{Installed, Mounted};
+use crate::frontend::Edge;
+use crate::metrics::Counters;
+use crate::peers::{Busy, Pending};
 use crate::router::{RouteBy, Router, Routing};
-use crate::rpc::Pending;
-use crate::server::{ServerId, ServerInfo, Servers};
-use crate::session::{Edge, Incarnation};
-use crate::spelling::did_you_mean;
-use crate::supervisor::Supervisor;
-use crate::transport::Transport;
+use crate::runtime::{Supervisor, boundary};
+use crate::server::{Core, Membership};
+use crate::value::config::Config;
+use crate::value::spelling::did_you_mean;
+use crate::value::{Error, ErrorKind, Incarnation, Result, Route, ServerId, ServerInfo, Servers, State};
+use crate::wire::Codecs;
 
 /// The environment that servers run in if nothing names another.
 pub(super) const DEFAULT_ENV: &str = "development";
@@ -221,7 +216,7 @@ impl<R: Cluster> Builder<R> {
     /// When the process is asked to stop (Ctrl-C or SIGTERM), the servers end what they have begun. The process ends by itself,
     /// with code 1 and the reason in the log and on stderr:
     /// - if a server [fails](Running::failed);
-    /// - if a part of the stop takes longer than its limit: [`stop_timeout`](crate::limits::Limits::stop_timeout) for each of
+    /// - if a part of the stop takes longer than its limit: [`stop_timeout`](crate::value::Limits::stop_timeout) for each of
     ///   connectors, `before_shutdown` hooks, requests, sessions, components and listeners, 5 s for leaving the cluster;
     /// - if all threads are blocked by code of the application for `stop_timeout` while it stops.
     ///

@@ -1,12 +1,13 @@
 //! Checks of how an application is put together, before anything of it starts.
 
+use super::App;
 use super::builder::{Builder, Step, items};
+use super::cluster::{Cluster, ServerType};
+use super::command::CHECKED;
 use super::configure::Configure;
-use super::{App, CHECKED, Cluster, ServerType};
-use crate::config::{Config, NO_SERVER, listed};
-use crate::error::{Error, ErrorKind, Result};
-use crate::server::ServerInfo;
-use crate::spelling::{did_you_mean, nearest};
+use crate::value::config::{Config, NO_SERVER, listed};
+use crate::value::spelling::{did_you_mean, nearest};
+use crate::value::{Error, ErrorKind, Result, ServerInfo};
 
 /// What is about to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,7 +186,7 @@ fn check_environment<R: Cluster>(builder: &Builder<R>, config: &Config) -> Optio
 }
 
 /// What `servers!` lists by its trait must have been mounted by hand.
-pub(super) fn check_mounted<R: Cluster>(app: &App<R>, mount: &super::Mount<R>) -> Result<()> {
+pub(crate) fn check_mounted<R: Cluster>(app: &App<R>, mount: &super::cluster::Mount<R>) -> Result<()> {
     let Some(listed) = R::SERVERS.iter().find(|known| known.name == app.server_type()) else { return Ok(()) };
     let has_handler = |name: &str| mount.parts.handlers.iter().any(|(table, _)| table.name == name);
     let has_remote = |name: &str| mount.parts.remotes.iter().any(|(table, _)| table.name == name);

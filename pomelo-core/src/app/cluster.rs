@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::node::Parts;
-use super::{App, Command, Core, Files, Reach};
-use crate::codec::Codecs;
-use crate::config::Config;
-use crate::discovery::Discovery;
-use crate::error::Result;
-use crate::handler::{Handler, HandlerContract, Method};
-use crate::remote::{Contract, Remote};
-use crate::transport::Transport;
+use super::App;
+use super::command::{Command, Files, Reach};
+use crate::cluster::{Discovery, Transport};
+use crate::dispatch::Parts;
+use crate::method::{Contract, Handler, HandlerContract, Method, Remote};
+use crate::server::Core;
+use crate::value::Result;
+use crate::value::config::Config;
+use crate::wire::Codecs;
 
 /// The servers of an application. `servers!` implements it for the `Rpc` that it writes.
 pub trait Cluster: Sized + Send + Sync + 'static {

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::discovery::Discovery;
-use crate::server::{ServerId, ServerInfo};
-use crate::transport::Transport;
+use crate::cluster::{Discovery, Transport};
+use crate::value::{ServerId, ServerInfo};
 
 /// What the program is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +59,7 @@ pub enum Reach {
 /// configuration, and they don't repeat it.
 pub const CHECKED: &str = "POMELO_CHECKED";
 
-/// Which files of the configuration are used, besides those that [`Config`](crate::config::Config) has.
+/// Which files of the configuration are used, besides those that [`Config`](crate::value::config::Config) has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Files {
     /// How servers are linked: cluster.json.

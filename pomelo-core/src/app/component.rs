@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::progress::Step as StopStep;
-use super::{App, Cluster};
-use crate::boundary::{self, Site};
-use crate::error::{Error, ErrorKind, Result};
-use crate::span::Within;
+use super::App;
+use super::cluster::Cluster;
+use crate::runtime::boundary::Site;
+use crate::runtime::{Step as StopStep, Within, boundary};
+use crate::value::{Error, ErrorKind, Result};
 
 /// A part of a server that starts and stops with it, such as a database pool, a clock or a game world; `A` is the
-/// application's `App`. [`Configure::component`](super::Configure::component) loads it.
+/// application's `App`. [`Configure::component`](super::configure::Configure::component) loads it.
 ///
 /// ```
 /// use pomelo_core::Result;
@@ -34,7 +34,7 @@ pub trait Component<A>: Send + Sync + 'static {
     }
 
     /// Runs before its server joins the cluster: nothing can be called yet, and no message comes in. It has
-    /// [`component_timeout`](crate::limits::Limits::component_timeout).
+    /// [`component_timeout`](crate::value::Limits::component_timeout).
     ///
     /// # Errors
     /// An error ends the start.
@@ -44,7 +44,7 @@ pub trait Component<A>: Send + Sync + 'static {
     }
 
     /// Runs when all components of all servers of this process have started and other servers can be called, before
-    /// the server takes clients. It has [`component_timeout`](crate::limits::Limits::component_timeout), too.
+    /// the server takes clients. It has [`component_timeout`](crate::value::Limits::component_timeout), too.
     ///
     /// # Errors
     /// An error ends the start.
@@ -54,7 +54,7 @@ pub trait Component<A>: Send + Sync + 'static {
     }
 
     /// Runs when the server's clients are gone, while other servers can still be called. It has
-    /// [`stop_timeout`](crate::limits::Limits::stop_timeout).
+    /// [`stop_timeout`](crate::value::Limits::stop_timeout).
     ///
     /// # Errors
     /// An error is logged, and the others are stopped all the same.

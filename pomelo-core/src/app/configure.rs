@@ -9,18 +9,19 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::component::Components;
-use super::node::Listener;
-use super::{App, Cluster, Component, Event, LostHook, LostSessions};
-use crate::connector::Connector;
-use crate::error::{Error, Result};
-use crate::filter::{self, ErrorHandler, FilterFactory};
-use crate::lend::State;
-use crate::limits::Limits;
-use crate::message::Request;
+use super::App;
+use super::cluster::Cluster;
+use super::component::{Component, Components};
+use crate::dispatch::Listener;
+use crate::event::Event;
+use crate::filter;
+use crate::filter::{ErrorHandler, FilterFactory};
+use crate::frontend::{BroadcastFilter, Connector};
+use crate::request::Request;
 use crate::router::{RouteBy, Router};
-use crate::server::{ServerId, ServerInfo, Servers};
-use crate::session::{BroadcastFilter, Session};
+use crate::server::{LostHook, LostSessions};
+use crate::session::Session;
+use crate::value::{Error, Limits, Result, ServerId, ServerInfo, Servers, State};
 
 /// A lifecycle hook.
 pub(super) type Lifecycle<R> = Arc<dyn Fn(App<R>) -> BoxFuture<'static, Result<()>> + Send + Sync>;
@@ -215,7 +216,7 @@ impl<R: Cluster> Configure<R> {
         }
     }
 
-    /// Sets a setting; [`Core::get`](crate::Core::get) reads it.
+    /// Sets a setting; [`Core::get`](crate::server::Core::get) reads it.
     ///
     /// # Errors
     /// If the value can't be JSON.

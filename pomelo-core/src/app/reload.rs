@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::node::{Mounted, Node};
-use super::{App, Cluster, Mount};
-use crate::error::{Error, ErrorKind, Result};
+use super::App;
+use super::cluster::{Cluster, Mount};
+use crate::dispatch::{Mounted, Node};
+use crate::value::{Error, ErrorKind, Result};
 
 impl<R: Cluster> App<R> {
     /// Replaces all handlers and remotes of this running server by what `mount` mounts, in one step: what is under way

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, select, select_all};
 
-use super::starting::{self, Server, end_all};
+use super::cluster::Cluster;
+use super::command::Network;
+use super::starting::{Server, end_all};
 use super::up::{Ending, Up};
 use super::watchdog::{Patience, Watchdog};
-use super::{App, Cluster, Core, Network};
-use crate::error::{Error, Result};
-use crate::server::ServerId;
+use super::{App, starting};
+use crate::server::Core;
+use crate::value::{Error, Result, ServerId};
 
 /// Processes that are told to stop together have all heard of it by then, and said so, even where they are many on few
 /// cores.
@@ -185,7 +187,7 @@ impl<R: Cluster> Running<R> {
     }
 
     /// Stops all servers: frontends first, so that what runs when their sessions close still finds the others. What takes
-    /// longer than [`stop_timeout`](crate::limits::Limits::stop_timeout) is named in the log and cut off.
+    /// longer than [`stop_timeout`](crate::value::Limits::stop_timeout) is named in the log and cut off.
     ///
     /// # Cancel safety
     /// What has not ended ends at once when it is dropped.

@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use futures::future::{Either, join_all, select, select_all};
 
+use super::App;
+use super::cluster::Cluster;
+use super::command::Network;
 use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
-use super::node::Installed;
 use super::up::{Ending, Live, Thread, run_hooks};
-use super::watcher::CoreWatcher;
-use super::{App, Cluster, Core, CoreInbox, Event, Network, inbox, relief};
 use crate::cluster::{Member, MethodTable};
-use crate::connector::Connector;
-use crate::error::{Error, ErrorKind, Result};
-use crate::message::Encoding;
-use crate::session::Frontend;
-use crate::supervisor::Supervisor;
+use crate::dispatch::Installed;
+use crate::event::Event;
+use crate::frontend::{Connector, Frontend};
+use crate::runtime::Supervisor;
+use crate::server::{Core, CoreInbox, CoreWatcher, inbox, relief};
+use crate::value::{Error, ErrorKind, Result};
+use crate::wire::Encoding;
 
 /// A server that is put together.
 pub(super) struct Server<R> {

@@ -10,17 +10,16 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::App;
+use super::cluster::Cluster;
 use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
-use super::node::Installed;
-use super::progress::Step;
-use super::{App, Cluster, Core};
-use crate::boundary::{self, Site};
-use crate::connector::Listening;
-use crate::error::{Error, ErrorKind, Result};
-use crate::server::ServerId;
-use crate::span::Within;
-use crate::supervisor::Supervisor;
+use crate::dispatch::Installed;
+use crate::frontend::Listening;
+use crate::runtime::boundary::Site;
+use crate::runtime::{Step, Supervisor, Within, boundary};
+use crate::server::Core;
+use crate::value::{Error, ErrorKind, Result, ServerId};
 
 /// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that
 /// doesn't answer isn't waited for.
@@ -174,7 +173,7 @@ impl Core {
     }
 }
 
-/// A server that is up, as [`Running`](super::Running) holds it.
+/// A server that is up, as [`Running`](super::running::Running) holds it.
 pub(super) struct Up<R> {
     app: App<R>,
     addresses: Vec<SocketAddr>,

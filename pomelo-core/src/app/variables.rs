@@ -1,6 +1,6 @@
 //! Environment variables: those that are read, and those that look as if they were.
 
-use crate::spelling::nearest;
+use crate::value::spelling::nearest;
 
 /// The variables that something of ours reads, the `pomelo` tool included.
 const READ: [&str; 4] = ["POMELO_ENV", "POMELO_CONFIG", "POMELO_CLUSTER_SECRET", "POMELO_PASSWORD"];

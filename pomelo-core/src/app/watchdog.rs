@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::value::{Error, ErrorKind, Result};
 
 /// How often it is looked whether the program's runtime still runs tasks.
 const PROBE: Duration = Duration::from_millis(250);

@@ -2,11 +2,11 @@
 
 use tokio::time::Instant;
 
-use crate::app::Core;
-use crate::counters::Dropped;
-use crate::envelope::Answer;
-use crate::rpc::Question;
-use crate::session::Uid;
+use crate::metrics::Dropped;
+use crate::peers::Question;
+use crate::server::Core;
+use crate::value::Uid;
+use crate::wire::envelope::Answer;
 
 /// A frontend that was sent a push and asked whom it did not reach. Dropped, it is asked no more.
 pub(super) struct Asked<'a> {

@@ -1,7 +1,7 @@
 //! Which frontends have a copy of a channel's membership.
 
 use super::members::List;
-use crate::server::ServerId;
+use crate::value::ServerId;
 
 /// What a frontend was told of the membership.
 #[derive(Default)]

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use crate::app::Core;
-use crate::envelope::{Payload, Push};
-use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Body, Encoding};
-use crate::server::ServerId;
+use crate::server::Core;
+use crate::value::{Error, ErrorKind, Result, ServerId};
+use crate::wire::envelope::{Payload, Push};
+use crate::wire::{Body, Encoding};
 
 /// The longest route of a push, in bytes: its length is one byte on the wire.
 const MAX_ROUTE: usize = 255;

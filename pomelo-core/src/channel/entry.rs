@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::Channel;
+use super::guard::ChannelGuard;
 use super::lock::{PATIENCE, Refused};
-use super::{Channel, ChannelGuard};
-use crate::error::{Error, ErrorKind, Result};
+use crate::value::{Error, ErrorKind, Result};
 
 /// How long the server's own tasks wait for a channel. They carry everything else, too, so they come back instead.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -100,7 +101,7 @@ impl Drop for Step<'_> {
     }
 }
 
-impl super::Table {
+impl super::service::Table {
     /// The channels that this thread has the guard of.
     fn held(&self) -> Vec<Arc<str>> {
         let mut held: Vec<_> = self.all().into_iter().filter(|channel| channel.0.state.is_mine()).collect();

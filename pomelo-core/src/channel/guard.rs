@@ -8,11 +8,9 @@ use smallvec::SmallVec;
 use super::confirmed::Asked;
 use super::lock::Held;
 use super::{Inner, Recipient, State};
-use crate::counters::Dropped;
-use crate::envelope::{GroupKey, GroupOp, Message, Push};
-use crate::error::{Error, ErrorKind, Fault, Result};
-use crate::server::ServerId;
-use crate::session::Uid;
+use crate::metrics::Dropped;
+use crate::value::{Error, ErrorKind, Fault, Result, ServerId, Uid};
+use crate::wire::envelope::{GroupKey, GroupOp, Message, Push};
 
 /// A channel within [`Channel::update`](super::Channel::update).
 pub struct ChannelGuard<'a> {

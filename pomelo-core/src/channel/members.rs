@@ -8,8 +8,7 @@ use indexmap::IndexMap;
 use smallvec::SmallVec;
 
 use super::copies::Copies;
-use crate::server::ServerId;
-use crate::session::Uid;
+use crate::value::{ServerId, Uid};
 
 /// No entry: the end of a list. So many members would take hundreds of gigabytes.
 const NONE: u32 = u32::MAX;

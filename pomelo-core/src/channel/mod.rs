@@ -5,14 +5,16 @@
 
 mod confirmed;
 mod copies;
-mod detour;
 mod encode;
 mod entry;
-mod group;
 mod guard;
 mod lock;
 mod members;
 mod service;
+
+pub use self::guard::ChannelGuard;
+pub use self::service::Channels;
+pub(crate) use self::service::Table;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,22 +22,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
-pub use guard::ChannelGuard;
-pub use service::Channels;
-
-pub(crate) use detour::Detours;
-pub(crate) use group::{Group, broadcast, deliver, deliver_to_uids, drop_group, fetch_again};
-pub(crate) use service::Table;
-
 use confirmed::missing;
 use copies::Copies;
 use lock::Lock;
 use members::Members;
 
-use crate::app::Core;
-use crate::error::Result;
-use crate::server::ServerId;
-use crate::session::Uid;
+use crate::server::Core;
+use crate::value::{Result, ServerId, Uid};
 
 /// A member of a channel: a user at a frontend.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -90,7 +83,7 @@ impl Channel {
     ///
     /// # Errors
     /// What `change` returns. At once, if it is called within another step of this channel; as
-    /// [`Deadline`](crate::ErrorKind::Deadline), if another thread's step takes longer than a second, as where two steps nest
+    /// [`Deadline`](crate::value::ErrorKind::Deadline), if another thread's step takes longer than a second, as where two steps nest
     /// two channels in opposite order. Both are so for all methods.
     pub fn update<T>(&self, change: impl FnOnce(&mut ChannelGuard<'_>) -> Result<T>) -> Result<T> {
         change(&mut self.guard()?)
@@ -99,8 +92,8 @@ impl Channel {
     /// Adds a user at a frontend; one that is a member already is left alone.
     ///
     /// A frontend that is expected and was not up yet may be named, too; if it isn't up within the transport's
-    /// [`gone_after`](crate::transport::Outlet::gone_after), the member is lost, as with a frontend that dies
-    /// ([`Event::MembersLost`](crate::app::Event::MembersLost)).
+    /// [`gone_after`](crate::cluster::Outlet::gone_after), the member is lost, as with a frontend that dies
+    /// ([`Event::MembersLost`](crate::event::Event::MembersLost)).
     ///
     /// # Errors
     /// If the channel is destroyed; if there is no such frontend, or it is gone; or as [`update`](Self::update).

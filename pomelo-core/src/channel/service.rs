@@ -10,14 +10,14 @@ use smallvec::SmallVec;
 
 use super::confirmed::{Asked, missing};
 use super::entry::Step;
-use super::{Channel, ChannelGuard, Recipient};
-use crate::app::{Core, Event};
-use crate::counters::Dropped;
-use crate::envelope::Message;
-use crate::error::Result;
-use crate::server::ServerId;
-use crate::session::Uid;
-use crate::transport::Unsent;
+use super::guard::ChannelGuard;
+use super::{Channel, Recipient};
+use crate::cluster::Unsent;
+use crate::event::Event;
+use crate::metrics::Dropped;
+use crate::server::Core;
+use crate::value::{Result, ServerId, Uid};
+use crate::wire::envelope::Message;
 
 /// The channels that a server has.
 #[derive(Default)]

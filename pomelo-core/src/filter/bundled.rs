@@ -9,10 +9,10 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::{Done, Filter, FilterFactory, GoOn, Verdict};
-use crate::app::Core;
-use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Body, Request};
-use crate::session::SessionId;
+use crate::request::Request;
+use crate::server::Core;
+use crate::value::{Error, ErrorKind, Result, SessionId};
+use crate::wire::Body;
 
 /// Answers `{"code":500}` to requests that take longer than a limit; their late replies are counted and dropped.
 #[derive(Debug, Clone)]

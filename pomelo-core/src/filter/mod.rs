@@ -2,6 +2,8 @@
 
 mod bundled;
 
+pub use self::bundled::{Serial, Time, Timeout, TooBusy};
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,11 +11,10 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-pub use bundled::{Serial, Time, Timeout, TooBusy};
-
-use crate::app::Core;
-use crate::error::{Error, Result};
-use crate::message::{Body, Request};
+use crate::request::Request;
+use crate::server::Core;
+use crate::value::{Error, Result};
+use crate::wire::Body;
 
 /// What a before filter decides.
 #[derive(Debug, Clone)]

@@ -11,7 +11,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Closing, Outbox, State};
+use super::Outbox;
+use super::state::{Closing, State};
 
 /// How long a socket may take nothing before its client counts as too slow, if it holds too much.
 pub(super) const STALL: Duration = Duration::from_secs(1);

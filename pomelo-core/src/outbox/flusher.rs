@@ -7,8 +7,8 @@ use tokio::sync::Notify;
 
 use super::backlog::Backlog;
 use super::{Frames, KEEP_CAPACITY, Outbox};
-use crate::limits::Limits;
-use crate::supervisor::Supervisor;
+use crate::runtime::Supervisor;
+use crate::value::Limits;
 
 /// How many connections are written before other tasks get a turn.
 ///

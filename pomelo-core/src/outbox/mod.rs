@@ -10,6 +10,8 @@ mod gather;
 mod state;
 pub mod turn;
 
+pub use self::flusher::Flusher;
+
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -19,13 +21,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-pub use flusher::Flusher;
-
 use state::{Closing, Progress, State};
 
-use crate::connector::FormatId;
-use crate::counters::Dropped;
-use crate::session::SessionId;
+use crate::metrics::Dropped;
+use crate::value::SessionId;
+use crate::wire::FormatId;
 
 /// A drained queue keeps at most this many places, so that a burst doesn't stay as memory.
 const KEEP_CAPACITY: usize = 16;
@@ -74,7 +74,7 @@ pub trait Sink: Send + Sync + 'static {
 ///
 /// A client is too slow if more than the limit waits for it and its socket has taken nothing for a second; then it is kicked. One
 /// that reads may be behind by up to 16 times the limit; what is pushed to it then is dropped. All outboxes of a server
-/// together have a bound of their own, [`Limits::outboxes`](crate::limits::Limits::outboxes). An outbox counts the length of
+/// together have a bound of their own, [`Limits::outboxes`](crate::value::Limits::outboxes). An outbox counts the length of
 /// each frame, though others may share it, and what the queue's places take.
 ///
 /// A burst doesn't stay as memory. The first frame that waits has a place in the outbox itself; more of them take memory, which

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::backlog::STALL;
 use super::*;
-use crate::supervisor::Supervisor;
+use crate::runtime::Supervisor;
 
 #[derive(Default)]
 struct Wire {

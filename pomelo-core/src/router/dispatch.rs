@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::server::ServerInfo;
+use crate::value::{Error, ErrorKind, Result, ServerInfo};
 
 /// The CRC-32 that pomelo 2.2.7 dispatches by: over the low byte of each UTF-16 code unit, as a signed number.
 ///

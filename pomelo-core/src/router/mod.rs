@@ -9,20 +9,18 @@ mod dispatch;
 mod types;
 mod unbound;
 
+pub use self::dispatch::{crc32, pick};
+pub use self::types::{ConsistentHash, RoundRobin, WeightedRoundRobin};
+pub(crate) use self::unbound::Unbound;
+
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-pub use dispatch::{crc32, pick};
-pub use types::{ConsistentHash, RoundRobin, WeightedRoundRobin};
-pub(crate) use unbound::Unbound;
-
-use crate::app::Core;
-use crate::error::{Error, ErrorKind, Fault, Result};
-use crate::message::Body;
-use crate::route::Route;
-use crate::server::{ServerId, Servers};
-use crate::session::{Session, Uid};
+use crate::server::Core;
+use crate::session::Session;
+use crate::value::{Error, ErrorKind, Fault, Result, Route, ServerId, Servers, Uid};
+use crate::wire::Body;
 
 /// What a router decides by: the first argument of a call, or the session of a client's message, and what is sent.
 #[derive(Clone)]

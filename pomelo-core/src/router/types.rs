@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex};
 use md5::{Digest, Md5};
 
 use super::{RouteBy, Router, Routing};
-use crate::error::{Error, ErrorKind, Result};
-use crate::server::{ServerId, ServerInfo, Servers};
+use crate::value::{Error, ErrorKind, Result, ServerId, ServerInfo, Servers};
 
 fn none() -> Error {
     Error::of(ErrorKind::NoServer, "there is no server of that type")
@@ -181,7 +180,7 @@ mod tests {
                 assert_eq!(place, "chat-server-5", "keys move to the new server only");
                 moved_by_ring += 1;
             }
-            let by_modulo = |servers| super::super::pick(&key, servers).unwrap().id.clone();
+            let by_modulo = |servers| crate::router::dispatch::pick(&key, servers).unwrap().id.clone();
             moved_by_modulo += u32::from(by_modulo(&before) != by_modulo(&after));
         }
         assert!((1_000..3_000).contains(&moved_by_ring), "{moved_by_ring}");
@@ -200,11 +199,15 @@ mod tests {
         let mut seen = 0;
         for case in vectors["crc32"].as_array().unwrap() {
             let uid = case["uid"].as_str().unwrap();
-            assert_eq!(i64::from(super::super::crc32(uid)), case["crc32"].as_i64().unwrap(), "{uid}");
+            assert_eq!(
+                i64::from(crate::router::dispatch::crc32(uid)),
+                case["crc32"].as_i64().unwrap(),
+                "{uid}"
+            );
             for (n, index) in case["index_of_n"].as_object().unwrap() {
                 let n: u32 = n.parse().unwrap();
                 assert_eq!(
-                    super::super::crc32(uid).unsigned_abs() % n,
+                    crate::router::dispatch::crc32(uid).unsigned_abs() % n,
                     index.as_u64().unwrap() as u32,
                     "{uid} {n}"
                 );
@@ -212,7 +215,7 @@ mod tests {
             seen += 1;
         }
         for case in vectors["dispatch"].as_array().unwrap() {
-            let picked = super::super::pick(case["uid"].as_str().unwrap(), ids(case)).unwrap();
+            let picked = crate::router::dispatch::pick(case["uid"].as_str().unwrap(), ids(case)).unwrap();
             assert_eq!(picked.id, case["picked"].as_str().unwrap(), "{case}");
             seen += 1;
         }
@@ -226,7 +229,7 @@ mod tests {
                         other => other.to_string(),
                     };
                     assert_eq!(
-                        super::super::pick(&uid, &servers).unwrap().id,
+                        crate::router::dispatch::pick(&uid, &servers).unwrap().id,
                         case["picked"].as_str().unwrap(),
                         "{case}"
                     );

@@ -3,7 +3,7 @@
 use std::sync::RwLock;
 
 use super::RouteBy;
-use crate::server::Servers;
+use crate::value::Servers;
 
 /// The types of servers of which it was said that such sessions meet several.
 #[derive(Debug, Default)]

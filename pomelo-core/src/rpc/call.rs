@@ -13,18 +13,17 @@ use futures::future::{BoxFuture, join_all};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::pending::Question;
 use super::reroute::send_routed;
 use super::target::{Destination, Mode, Target};
-use crate::app::{Core, Unqueued, returned};
-use crate::boundary::Site;
-use crate::counters::Dropped;
-use crate::envelope::Message;
-use crate::error::{Error, ErrorKind, Result};
-use crate::remote::{ArgWriter, unpack};
+use crate::args::{ArgWriter, unpack};
+use crate::metrics::Dropped;
+use crate::peers::{Question, Unqueued, returned};
 use crate::router::{RouteBy, RoutedMessage, Subject};
-use crate::server::ServerId;
-use crate::session::Origin;
+use crate::runtime::Origin;
+use crate::runtime::boundary::Site;
+use crate::server::Core;
+use crate::value::{Error, ErrorKind, Result, ServerId};
+use crate::wire::envelope::Message;
 
 /// What carries the calls of a typed proxy: one type of server, seen from one server.
 #[derive(Clone)]
@@ -88,7 +87,7 @@ impl<O, M> Call<O, M> {
     ///
     /// # Errors
     /// If the arguments can't be written, no server is found, or the server can't be reached; of a call to
-    /// [`ALL`](crate::rpc::ALL), if one of them can't be, after all others were told.
+    /// [`ALL`](super::target::ALL), if one of them can't be, after all others were told.
     pub fn notify(self) -> Result<()> {
         self.outgoing.notify()
     }
@@ -99,7 +98,7 @@ impl<O: DeserializeOwned + Send + 'static, M: Mode> IntoFuture for Call<O, M> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     /// # Errors
-    /// The method's own error with its code; or by [`kind`](crate::Error::kind): `NoServer`, `Refused`,
+    /// The method's own error with its code; or by [`kind`](crate::value::Error::kind): `NoServer`, `Refused`,
     /// `NoSuchMethod`, `Overloaded`, `Deadline`, `Panic`, `BadMessage`.
     fn into_future(self) -> Self::IntoFuture {
         M::run(self.outgoing)

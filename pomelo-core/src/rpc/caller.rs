@@ -10,15 +10,12 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::pending::{Pending, Waiter};
-use crate::cluster::Member;
-use crate::envelope::{Answer, Envelope, Message};
-use crate::error::{Error, ErrorKind, Result};
-use crate::limits::Limits;
-use crate::remote::{pack, unpack};
-use crate::server::{ServerId, ServerInfo};
-use crate::session::{Incarnation, Origin};
-use crate::transport::{Inbox, Outlet, Superseded, Transport, Unsent};
+use crate::args::{pack, unpack};
+use crate::cluster::{Inbox, Member, Outlet, Superseded, Transport, Unsent};
+use crate::peers::{Pending, Waiter};
+use crate::runtime::Origin;
+use crate::value::{Error, ErrorKind, Incarnation, Limits, Result, ServerId, ServerInfo};
+use crate::wire::envelope::{Answer, Envelope, Message};
 
 /// Calls the remotes of a cluster's servers from a process that is none of them, such as a login web or a tool for game
 /// masters. It needs no `App`.

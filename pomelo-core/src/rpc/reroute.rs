@@ -1,8 +1,7 @@
 //! Rerouting: what could not be queued for the server that a router picked goes to the one that it picks now.
 
-use crate::app::Unqueued;
-use crate::error::Result;
-use crate::server::ServerId;
+use crate::peers::Unqueued;
+use crate::value::{Result, ServerId};
 
 /// How often a message is routed again. A router that names another server has seen that something changed; that is hardly so
 /// three times while one message is sent.
@@ -36,7 +35,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::error::{Error, ErrorKind};
+    use crate::value::{Error, ErrorKind};
 
     /// Sends where the router says those servers one after the other, and only the last one takes it; gives those tried, and the
     /// outcome.

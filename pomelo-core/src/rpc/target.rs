@@ -6,9 +6,8 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::call::Outgoing;
-use crate::error::Result;
-use crate::server::ServerId;
 use crate::session::Session;
+use crate::value::{Result, ServerId};
 
 /// Where a call goes, which decides the type of its answer.
 #[diagnostic::on_unimplemented(

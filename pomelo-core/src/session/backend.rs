@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Session, SessionId, Uid};
-use crate::app::Core;
-use crate::envelope::{Answer, SessionOp};
-use crate::error::Result;
-use crate::server::ServerId;
+use super::Session;
+use crate::server::Core;
+use crate::value::{Result, ServerId, SessionId, Uid};
+use crate::wire::envelope::{Answer, SessionOp};
 
 /// pomelo's `backendSessionService`: asks the frontend that owns a session.
 ///

@@ -11,15 +11,14 @@ use futures::future::{BoxFuture, join_all};
 use smallvec::SmallVec;
 use tokio::time::{Instant, sleep};
 
-use super::{Incarnation, Origin, Session, SessionId};
-use crate::app::{Core, Work};
-use crate::boundary::{self, Site};
-use crate::counters::Dropped;
-use crate::envelope::{Answer, Message, SessionOp, Snapshot};
-use crate::error::{Error, ErrorKind, Result};
-use crate::server::ServerId;
-use crate::span::Within;
-use crate::transport::Unsent;
+use super::Session;
+use crate::cluster::Unsent;
+use crate::metrics::Dropped;
+use crate::runtime::boundary::Site;
+use crate::runtime::{Origin, Within, Work, boundary};
+use crate::server::Core;
+use crate::value::{Error, ErrorKind, Incarnation, Result, ServerId, SessionId};
+use crate::wire::envelope::{Answer, Message, SessionOp, Snapshot};
 
 /// How many sessions of a frontend are asked for at once when the link to it is there again; far fewer than the calls that
 /// may be out.

@@ -4,19 +4,11 @@
 //! gets a [`Session`]: a snapshot whose asynchronous methods act on the real one.
 
 mod backend;
-mod client;
-mod edge;
-mod ends;
-mod formats;
-mod frontend;
-mod hooks;
-mod id;
-mod origin;
-mod queue;
+pub(crate) mod hooks;
 mod remote;
-mod service;
-mod settings;
-mod waits;
+
+pub use self::backend::BackendSessionService;
+pub(crate) use self::hooks::{ClosedSession, Hooks, resubscribe};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,25 +17,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use backend::BackendSessionService;
-pub use client::{ClientSession, CloseMode, Flow};
-pub use frontend::Frontend;
-pub(crate) use id::Life;
-pub use id::{Incarnation, ParseSessionIdError, SessionId, Uid};
-pub use service::SessionService;
-
-pub(crate) use edge::BroadcastFilter;
-pub(crate) use edge::Edge;
-pub(crate) use hooks::{ClosedSession, Hook, Hooks, resubscribe};
-pub(crate) use origin::Origin;
-pub(crate) use queue::{Forwarded, SessionQueues, turn};
-pub(crate) use settings::Settings;
-pub(crate) use waits::Waits;
-
-use crate::app::Core;
-use crate::envelope::{Answer, SessionOp, Snapshot};
-use crate::error::{Error, ErrorKind, Result};
-use crate::server::ServerId;
+use crate::server::Core;
+use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Settings, Uid};
+use crate::wire::envelope::{Answer, SessionOp, Snapshot};
+use hooks::Hook;
 
 /// A client's session, as a handler sees it: a snapshot taken when handling starts. Cheap to clone.
 ///
@@ -102,7 +79,7 @@ impl Session {
     }
 
     /// Why the session closed, in the sessions that [`on_closed`](Self::on_closed) hooks and
-    /// [`Event::CloseSession`](crate::app::Event::CloseSession) get: the reason that a kick gave (pomelo's `kick` where it
+    /// [`Event::CloseSession`](crate::event::Event::CloseSession) get: the reason that a kick gave (pomelo's `kick` where it
     /// gave none), or what became of the connection, such as `closed by the client`. None in a session that is open.
     pub fn close_reason(&self) -> Option<&str> {
         self.0.close_reason.as_deref()
@@ -146,7 +123,7 @@ impl Session {
     ///
     /// While sessions of that user are closing at this frontend, it waits until their hooks have run, so that a hook which
     /// leaves a room can't take from this session what it joins next. It waits for no longer than
-    /// [`close_wait`](crate::limits::Limits::close_wait), never for a session in whose handler it is called, and not at all
+    /// [`close_wait`](crate::value::Limits::close_wait), never for a session in whose handler it is called, and not at all
     /// in a hook.
     ///
     /// # Cancel safety
@@ -232,7 +209,7 @@ impl Session {
     /// Closes the session; the client is sent a kick that says why, without a reason pomelo's `kick`.
     ///
     /// It returns when the session's hooks have run, here and on backends that can be reached. It waits for no longer than
-    /// [`close_wait`](crate::limits::Limits::close_wait), never for a session in whose handler it is called (or for one whose
+    /// [`close_wait`](crate::value::Limits::close_wait), never for a session in whose handler it is called (or for one whose
     /// handler waits for that one), and not at all in a hook. Calls to remotes carry whose handler or hook they come from.
     ///
     /// # Cancel safety

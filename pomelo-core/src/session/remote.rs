@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::waits::later;
-use super::{Origin, hooks};
-use crate::app::Core;
-use crate::envelope::{Answer, Message, SessionOp};
-use crate::error::Result;
-use crate::server::ServerId;
-use crate::transport::Unsent;
+use super::hooks;
+use crate::cluster::Unsent;
+use crate::frontend::later;
+use crate::runtime::Origin;
+use crate::server::Core;
+use crate::value::{Result, ServerId};
+use crate::wire::envelope::{Answer, Message, SessionOp};
 
 impl Core {
     /// Asks the frontend that owns a session.

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use pomelo_core::cluster::Member;
-use pomelo_core::discovery::{Discovery, Registration, Watcher};
-use pomelo_core::error::Result;
-use pomelo_core::server::ServerInfo;
+use pomelo_core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo_core::value::{Result, ServerInfo};
 
 /// Expects the servers of servers.json, once. Who of them is up is seen by the links between them, so it needs no
 /// process of its own; servers come and go by their links, and the list changes by a restart.
@@ -16,7 +14,7 @@ pub struct Static {
 }
 
 impl Static {
-    /// Expects these servers: those of a [`Config`](pomelo_core::config::Config).
+    /// Expects these servers: those of a [`Config`](pomelo_core::value::config::Config).
     pub fn new(servers: impl IntoIterator<Item = Arc<ServerInfo>>) -> Self {
         Self { servers: servers.into_iter().collect() }
     }
@@ -52,9 +50,8 @@ impl Registration for Settled {
 mod tests {
     use std::sync::Mutex;
 
-    use pomelo_core::report::Report;
-    use pomelo_core::server::ServerId;
-    use pomelo_core::session::Incarnation;
+    use pomelo_core::metrics::Report;
+    use pomelo_core::value::{Incarnation, ServerId};
 
     use super::*;
 

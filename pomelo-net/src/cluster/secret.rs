@@ -20,8 +20,7 @@
 //! # }
 //! ```
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};

@@ -31,7 +31,7 @@ pub(super) enum OptionError {
     #[error("servers.json: max-connections must be a whole number, but it is {0}")]
     MaxConnections(Value),
     #[error("{0}")]
-    Formats(pomelo_core::Error),
+    Formats(pomelo_core::value::Error),
     #[error("servers.json gives it no clientPort, and neither does Hybrid::port")]
     NoPort,
     #[error(transparent)]

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use pomelo_core::connector::Format;
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::message::{Body, Encoding};
+use pomelo_core::value::{Error, ErrorKind, Result};
+use pomelo_core::wire::{Body, Encoding, Format};
 
 use crate::protocol::dictionary::Dictionary;
 use crate::protocol::js;

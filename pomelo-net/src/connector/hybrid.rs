@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use pomelo_core::connector::{Connector, Listening};
-use pomelo_core::error::Result;
-use pomelo_core::message::Encoding;
-use pomelo_core::session::Frontend;
+use pomelo_core::frontend::{Connector, Frontend, Listening};
+use pomelo_core::value::Result;
+use pomelo_core::wire::Encoding;
 use serde_json::Value;
 
 use super::Greeting;
@@ -230,7 +229,7 @@ impl Hybrid {
     }
 
     /// How many connections one address may have; more are closed as they come, and counted
-    /// ([`TooManyFromAddress`](pomelo_core::counters::Dropped::TooManyFromAddress)). Of IPv6 all addresses of a network (/64)
+    /// ([`TooManyFromAddress`](pomelo_core::metrics::Dropped::TooManyFromAddress)). Of IPv6 all addresses of a network (/64)
     /// count as one.
     ///
     /// Off by default: behind one address may be a school, a mobile provider's translation, or a proxy of your own that
@@ -242,16 +241,16 @@ impl Hybrid {
     }
 
     /// How many bytes may wait for a client that doesn't read. If more do, and its socket has taken nothing for a second, it
-    /// is kicked, which is counted ([`TooSlow`](pomelo_core::counters::Dropped::TooSlow)), and a second later cut off.
+    /// is kicked, which is counted ([`TooSlow`](pomelo_core::metrics::Dropped::TooSlow)), and a second later cut off.
     ///
     /// A client that reads, however slowly, is never kicked for what it is sent. It may be behind by 16 times as much; what
-    /// is pushed to it then is dropped and counted ([`Overflow`](pomelo_core::counters::Dropped::Overflow)), a request gets an
+    /// is pushed to it then is dropped and counted ([`Overflow`](pomelo_core::metrics::Dropped::Overflow)), a request gets an
     /// error in place of its response, and no further one is read until it has caught up. What by itself is longer than that
-    /// can't be sent at all ([`TooLong`](pomelo_core::counters::Dropped::TooLong)).
+    /// can't be sent at all ([`TooLong`](pomelo_core::metrics::Dropped::TooLong)).
     ///
     /// 1 MiB by default: some seconds of a busy game. Each frame counts as long as it is, and the places of the queue 32
     /// bytes each. What is pushed to many is held once for all of them, so it is mostly these places that slow clients cost.
-    /// All clients that don't read together have a bound, too: [`Limits::outboxes`](pomelo_core::limits::Limits::outboxes).
+    /// All clients that don't read together have a bound, too: [`Limits::outboxes`](pomelo_core::value::Limits::outboxes).
     #[must_use]
     pub fn outbox_limit(mut self, bytes: usize) -> Self {
         self.options.outbox_limit = bytes;

@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::host;
-use pomelo_core::server::ServerInfo;
+use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo, host};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::driver::Driver;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use pomelo_core::config::Config;
-use pomelo_core::error::Result;
-use pomelo_core::message::Encoding;
-use pomelo_core::server::ServerInfo;
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Result, ServerInfo};
+use pomelo_core::wire::Encoding;
 use serde_json::Value;
 
 use super::Greeting;

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pomelo_core::connector::{Format, FormatId};
-use pomelo_core::counters::Dropped;
-use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::frontend::Frontend;
+use pomelo_core::metrics::Dropped;
 use pomelo_core::outbox::Flusher;
-use pomelo_core::session::Frontend;
-use pomelo_core::throttle::Throttle;
+use pomelo_core::runtime::throttle::Throttle;
+use pomelo_core::value::{Error, ErrorKind, Result};
+use pomelo_core::wire::{Format, FormatId};
 
 use super::error::OptionError;
 #[cfg(feature = "deflate")]

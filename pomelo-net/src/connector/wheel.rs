@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use pomelo_core::supervisor::Supervisor;
+use pomelo_core::runtime::Supervisor;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::alarm::{Alarm, Visit};

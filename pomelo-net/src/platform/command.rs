@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use lexopt::{Arg, Parser, ValueExt};
 use pomelo_core::app::Command;
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::value::{Error, ErrorKind, Result, ServerId, ServerInfo};
 
 const HELP: &str = "\
 Without arguments, every server of servers.json runs in this process.

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use pomelo_core::app::{Command, Files, Platform, Reach};
-use pomelo_core::codec::Codecs;
-use pomelo_core::config::Config;
-use pomelo_core::discovery::Discovery;
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::transport::Transport;
+use pomelo_core::cluster::{Discovery, Transport};
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Error, ErrorKind, Result};
+use pomelo_core::wire::Codecs;
 
 use crate::cluster::Static;
 use crate::cluster::master::{self, MasterSetup, Monitor, Only};

@@ -5,11 +5,9 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, ready};
-use pomelo_core::cluster::Member;
-use pomelo_core::envelope::Envelope;
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::session::Incarnation;
-use pomelo_core::transport::{Inbox, Outlet, Transport, Unsent};
+use pomelo_core::cluster::{Inbox, Member, Outlet, Transport, Unsent};
+use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
+use pomelo_core::wire::envelope::Envelope;
 
 /// The transport between servers of one process: an envelope is handed to the receiver in the sender's own thread,
 /// undecoded and uncopied.
@@ -171,7 +169,7 @@ impl Transport for Memory {
         &self,
         server: Member,
         inbox: Arc<dyn Inbox>,
-    ) -> BoxFuture<'_, pomelo_core::Result<Arc<dyn Outlet>>> {
+    ) -> BoxFuture<'_, pomelo_core::value::Result<Arc<dyn Outlet>>> {
         let own = Bound { member: server, inbox };
         let mut links = self.write();
         let others = links.others(own.id());

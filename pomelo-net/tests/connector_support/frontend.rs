@@ -13,21 +13,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
-use pomelo_core::app::{Core, Mount, Platform, Running, ServerType, Table};
+use pomelo_core::app::{Cluster, Mount, Platform, Running, ServerType, Table};
 use pomelo_core::channel::Recipient;
-use pomelo_core::config::Config;
-use pomelo_core::connector::{Connector, Listening};
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::handler::{Handler, HandlerContract, Method};
-use pomelo_core::lend::{Cx, Lend};
-use pomelo_core::message::{Body, Encoding, IntoResponse};
-use pomelo_core::session::Frontend;
-use pomelo_core::{Cluster, Request, Session};
+use pomelo_core::frontend::{Connector, Frontend, Listening};
+use pomelo_core::method::inject::{Cx, Lend};
+use pomelo_core::method::{Handler, HandlerContract, Method};
+use pomelo_core::request::{IntoResponse, Request};
+use pomelo_core::server::Core;
+use pomelo_core::session::Session;
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Error, ErrorKind, Result};
+use pomelo_core::wire::{Body, Encoding};
 use serde_json::{Value, json};
 
 use super::millis;
 
-pub type App = pomelo_core::App<Tests>;
+pub type App = pomelo_core::app::App<Tests>;
 
 /// An application of connectors alone.
 pub struct Tests;

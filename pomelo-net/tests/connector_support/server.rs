@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use pomelo_core::app::Running;
-use pomelo_core::config::Config;
-use pomelo_core::connector::{Connector, Listening};
-use pomelo_core::counters::Dropped;
-use pomelo_core::error::Result;
+use pomelo_core::frontend::{Connector, Listening};
+use pomelo_core::metrics::Dropped;
+use pomelo_core::value::Result;
+use pomelo_core::value::config::Config;
 use pomelo_net::connector::Hybrid;
 
 use super::frontend::{self, App, Tests};

@@ -9,13 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo_core::cluster::Member;
-use pomelo_core::config::Config;
-use pomelo_core::discovery::{Discovery, Registration, Watcher};
-use pomelo_core::report::Report;
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::session::Incarnation;
-use pomelo_core::transport::Refused;
+use pomelo_core::cluster::{Discovery, Member, Refused, Registration, Watcher};
+use pomelo_core::metrics::Report;
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use pomelo_net::cluster::master::{Admin, Master, MasterSetup, Monitor, ServerState, ServerStatus};
 use pomelo_net::cluster::secret::Secret;
 use serde_json::{Value, json};
@@ -281,15 +278,19 @@ pub struct Serving {
 }
 
 impl Serving {
-    pub async fn start(monitor: &Monitor, info: Arc<ServerInfo>) -> pomelo_core::Result<Self> {
+    pub async fn start(monitor: &Monitor, info: Arc<ServerInfo>) -> pomelo_core::value::Result<Self> {
         Self::start_as(monitor, member(info)).await
     }
 
-    pub async fn start_as(monitor: &Monitor, member: Member) -> pomelo_core::Result<Self> {
+    pub async fn start_as(monitor: &Monitor, member: Member) -> pomelo_core::value::Result<Self> {
         Self::start_with(monitor, member, Nature::default()).await
     }
 
-    pub async fn start_with(monitor: &Monitor, member: Member, nature: Nature) -> pomelo_core::Result<Self> {
+    pub async fn start_with(
+        monitor: &Monitor,
+        member: Member,
+        nature: Nature,
+    ) -> pomelo_core::value::Result<Self> {
         let watcher = Fake::with(member.clone(), nature);
         let place = soon(monitor.register(member.clone(), watcher.clone())).await?;
         let (until_stop, leaver) = (watcher.clone(), place.clone());

@@ -4,8 +4,8 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use pomelo::core::config::{Config, ConfigError};
-use pomelo::core::host;
+use pomelo::core::value::config::{Config, ConfigError};
+use pomelo::core::value::host;
 use pomelo::net::cluster::master::MasterConfig;
 
 use crate::failure::Failure;

@@ -5,11 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use pomelo::core::cluster::Member;
-use pomelo::core::envelope::{Envelope, EnvelopeError};
-use pomelo::core::server::{ServerId, ServerInfo};
-use pomelo::core::session::Incarnation;
-use pomelo::core::transport::{Inbox, Outlet, Superseded, Transport, Unsent};
+use pomelo::core::cluster::{Inbox, Member, Outlet, Superseded, Transport, Unsent};
+use pomelo::core::wire::envelope::{Envelope, EnvelopeError};
+use pomelo::core::value::{Incarnation, ServerId, ServerInfo};
 use tokio::sync::oneshot;
 
 use crate::post::{Item, Post};

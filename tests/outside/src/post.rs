@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use pomelo::core::cluster::Member;
-use pomelo::core::server::ServerId;
-use pomelo::core::session::Incarnation;
-use pomelo::core::transport::Inbox;
+use pomelo::core::cluster::{Inbox, Member};
+use pomelo::core::value::{Incarnation, ServerId};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many bytes may wait.

@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo_core::report::Report;
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::metrics::Report;
+use pomelo_core::value::{ServerId, ServerInfo};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::net::TcpStream;

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use pomelo_core::config::{Config, ConfigError, Entry, Section};
-use pomelo_core::host;
-use pomelo_core::server::ServerId;
-use pomelo_core::spelling::nearest;
+use pomelo_core::value::config::{Config, ConfigError, Entry, Section};
+use pomelo_core::value::spelling::nearest;
+use pomelo_core::value::{ServerId, host};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::secret::Secret;

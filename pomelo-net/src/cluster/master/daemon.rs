@@ -4,8 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::server::ServerInfo;
+use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use pomelo_core::cluster::Member;
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::session::Incarnation;
-use pomelo_core::supervisor::Supervisor;
+use pomelo_core::runtime::Supervisor;
+use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 

@@ -1,6 +1,6 @@
 //! The command `start` beside a master that runs: that one starts the servers, as pomelo does.
 
-use pomelo_core::error::{Error, ErrorKind, Result};
+use pomelo_core::value::{Error, ErrorKind, Result};
 
 use super::admin::{Admin, AdminError};
 use super::config::{MasterConfig, Users};

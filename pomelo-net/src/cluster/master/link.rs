@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pomelo_core::cluster::Member;
-use pomelo_core::report::MissingLink;
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::metrics::MissingLink;
+use pomelo_core::value::{ServerId, ServerInfo};
 use tokio::net::TcpStream;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::throttle::Throttle;
+use pomelo_core::runtime::throttle::Throttle;
+use pomelo_core::value::{Error, ErrorKind, Result};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pomelo_core::report::Report;
-use pomelo_core::server::ServerId;
+use pomelo_core::metrics::Report;
+use pomelo_core::value::ServerId;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 

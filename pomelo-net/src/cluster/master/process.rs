@@ -1,6 +1,6 @@
 //! Processes of this host.
 
-use pomelo_core::server::ServerId;
+use pomelo_core::value::ServerId;
 
 /// A process of this host, told from a later one of the same pid where the system says when it began.
 #[derive(Debug, Clone, PartialEq, Eq)]

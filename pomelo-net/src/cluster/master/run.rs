@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use pomelo_core::error::Result;
-use pomelo_core::server::ServerInfo;
+use pomelo_core::value::{Result, ServerInfo};
 
 use super::config::{MasterConfig, Tokens};
 use super::hub::Hub;

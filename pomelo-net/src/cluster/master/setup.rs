@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo_core::config::Config;
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::spelling::did_you_mean;
+use pomelo_core::value::config::Config;
+use pomelo_core::value::spelling::did_you_mean;
+use pomelo_core::value::{Error, ErrorKind, Result, ServerId, ServerInfo};
 
 /// What a master is started with.
 #[derive(Debug, Clone)]

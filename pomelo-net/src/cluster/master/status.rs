@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use pomelo_core::report::MissingLink;
-use pomelo_core::server::ServerId;
+use pomelo_core::metrics::MissingLink;
+use pomelo_core::value::ServerId;
 use serde::{Deserialize, Serialize};
 
 /// A server as the master sees it; the master itself has a row too, of the type `master`.

@@ -24,7 +24,7 @@ pub(super) fn table(servers: &[ServerStatus]) -> String {
 fn cells(server: &ServerStatus) -> [String; 6] {
     let or_dash = |number: Option<String>| number.unwrap_or_else(|| "-".into());
     let address = match server.port {
-        Some(port) => pomelo_core::host::with_port(&server.host, port),
+        Some(port) => pomelo_core::value::host::with_port(&server.host, port),
         None => server.host.clone(),
     };
     [

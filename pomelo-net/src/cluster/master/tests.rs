@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use pomelo_core::config::Config;
+use pomelo_core::value::config::Config;
 use serde_json::{Value, json};
 
 use super::process::Process;

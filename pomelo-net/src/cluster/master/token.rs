@@ -9,8 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::server::ServerInfo;
+use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo};
 
 use super::config::Tokens;
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use pomelo_core::report::MissingLink;
-use pomelo_core::server::ServerId;
+use pomelo_core::metrics::MissingLink;
+use pomelo_core::value::ServerId;
 
 use super::status::{ServerState, ServerStatus};
 

@@ -6,8 +6,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pomelo_core::counters::Dropped;
-use pomelo_core::session::CloseMode;
+use pomelo_core::frontend::CloseMode;
+use pomelo_core::metrics::Dropped;
 
 use super::Driver;
 use crate::protocol::connection::CloseReason;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use pomelo_core::counters::Dropped;
-use pomelo_core::message::{Body, Encoding};
+use pomelo_core::frontend::Flow;
+use pomelo_core::metrics::Dropped;
 use pomelo_core::outbox::{Appended, Outbox};
-use pomelo_core::session::Flow;
+use pomelo_core::wire::{Body, Encoding};
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -16,8 +16,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use pomelo_core::frontend::{ClientSession, CloseMode};
 use pomelo_core::outbox::Outbox;
-use pomelo_core::session::{ClientSession, CloseMode};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 

@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use futures::future::{join_all, maybe_done};
-use pomelo_core::error::{ErrorKind, Result};
+use pomelo_core::value::{ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;

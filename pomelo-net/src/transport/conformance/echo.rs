@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use pomelo_core::app::{App, Core, Mount, Platform, ServerType, Table};
-use pomelo_core::error::{Error, Result};
-use pomelo_core::handler::Method;
-use pomelo_core::lend::{Cx, Lend};
-use pomelo_core::remote::{ArgReader, Contract, Inbound, IntoReply, Proxy, Remote};
+use pomelo_core::app::{App, Mount, Platform, ServerType, Table};
+use pomelo_core::args::ArgReader;
+use pomelo_core::method::inject::{Cx, Lend};
+use pomelo_core::method::{Contract, Inbound, IntoReply, Method, Proxy, Remote};
 use pomelo_core::rpc::RpcClient;
+use pomelo_core::server::Core;
+use pomelo_core::value::{Error, Result};
 use tokio::sync::Semaphore;
 
 /// What the callee's methods wait at, and what they noted.
@@ -38,7 +39,7 @@ impl Gate {
 /// The application of the checks.
 pub(super) struct Cluster;
 
-impl pomelo_core::Cluster for Cluster {
+impl pomelo_core::app::Cluster for Cluster {
     const SERVERS: &'static [ServerType] = &[
         ServerType { name: "caller", handlers: &[], remotes: &[] },
         ServerType { name: "callee", handlers: &[], remotes: &[Table::remote::<Echo>()] },

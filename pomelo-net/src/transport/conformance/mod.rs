@@ -26,8 +26,8 @@ use std::sync::Arc;
 
 use futures::future::LocalBoxFuture;
 use pomelo_core::app::{App, Running};
-use pomelo_core::server::ServerId;
-use pomelo_core::transport::Transport;
+use pomelo_core::cluster::Transport;
+use pomelo_core::value::ServerId;
 
 use echo::{Cluster, Gate};
 

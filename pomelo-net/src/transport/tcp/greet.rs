@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use bytes::BytesMut;
 use pomelo_core::cluster::Member;
-use pomelo_core::server::ServerId;
-use pomelo_core::session::Incarnation;
+use pomelo_core::value::{Incarnation, ServerId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

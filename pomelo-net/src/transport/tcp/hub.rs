@@ -8,14 +8,11 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, join_all};
-use pomelo_core::cluster::Member;
-use pomelo_core::envelope::Envelope;
-use pomelo_core::error::Error;
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::session::Incarnation;
-use pomelo_core::supervisor::Supervisor;
-use pomelo_core::throttle::Throttle;
-use pomelo_core::transport::{Inbox, Outlet, Unsent};
+use pomelo_core::cluster::{Inbox, Member, Outlet, Unsent};
+use pomelo_core::runtime::Supervisor;
+use pomelo_core::runtime::throttle::Throttle;
+use pomelo_core::value::{Error, Incarnation, ServerId, ServerInfo};
+use pomelo_core::wire::envelope::Envelope;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 

@@ -7,15 +7,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pomelo_core::envelope::Envelope;
+use pomelo_core::cluster::Inbox;
 use pomelo_core::outbox::turn;
-use pomelo_core::session::Incarnation;
-use pomelo_core::transport::Inbox;
+use pomelo_core::value::Incarnation;
+use pomelo_core::wire::envelope::Envelope;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
-use tokio::task::yield_now;
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::greet::Connection;
@@ -430,9 +429,8 @@ mod reader_tests {
     use std::io::Write;
     use std::sync::Mutex;
 
-    use pomelo_core::cluster::Member;
-    use pomelo_core::server::ServerId;
-    use pomelo_core::transport::Superseded;
+    use pomelo_core::cluster::{Member, Superseded};
+    use pomelo_core::value::ServerId;
     use tokio::net::TcpListener;
     use tokio::task::JoinHandle;
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use pomelo_core::cluster::Member;
-use pomelo_core::transport::{Inbox, Superseded};
+use pomelo_core::cluster::{Inbox, Member, Superseded};
 use tokio::time::Instant;
 
 use super::admission::{Made, admit};

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo_core::error::{Error, ErrorKind};
-use pomelo_core::host;
+use pomelo_core::value::{Error, ErrorKind, host};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -21,7 +20,7 @@ use crate::port::Port;
 const BREATHER: Duration = Duration::from_millis(50);
 
 /// Listens on the server's `port`, if it has one.
-pub(super) async fn start(hub: &Arc<Hub>) -> pomelo_core::Result<()> {
+pub(super) async fn start(hub: &Arc<Hub>) -> pomelo_core::value::Result<()> {
     let info = hub.own().info;
     if hub.options.secret.is_none() {
         tracing::warn!(server = %info.id, "no cluster secret: only servers of this machine can be linked");

@@ -40,9 +40,8 @@ mod wire;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use pomelo_core::cluster::Member;
-use pomelo_core::error::Result;
-use pomelo_core::transport::{Inbox, Outlet, Transport};
+use pomelo_core::cluster::{Inbox, Member, Outlet, Transport};
+use pomelo_core::value::Result;
 
 pub use options::TcpOptions;
 

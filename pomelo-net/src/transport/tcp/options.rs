@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use pomelo_core::config::{ConfigError, Entry, Section};
-use pomelo_core::spelling::nearest;
+use pomelo_core::value::config::{ConfigError, Entry, Section};
+use pomelo_core::value::spelling::nearest;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
@@ -41,7 +41,7 @@ use crate::cluster::secret::Secret;
 /// `deadAfter` should be several times `keepalive`, and `goneAfter` more than `deadAfter`, or no link can be made again in
 /// time. A server that is silent counts as gone `connectTimeout` after that, 7 s by default: one that dies is seen at once.
 /// All servers of a cluster should have the same. How many calls may wait for an answer, pomelo's `pendingSize`, and
-/// for how long, its `timeout`, are bounds of each server: [`Limits`](pomelo_core::limits::Limits)'s `pending_calls` and
+/// for how long, its `timeout`, are bounds of each server: [`Limits`](pomelo_core::value::Limits)'s `pending_calls` and
 /// `rpc_timeout`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -132,7 +132,7 @@ const BYTES: &str = "bytes, a whole number";
 const CONNECTIONS: &str = "a number of connections, a whole number";
 
 impl TcpOptions {
-    /// Reads cluster.json, as [`Config`](pomelo_core::config::Config) reads its files; also returns what may be a mistake, a line
+    /// Reads cluster.json, as [`Config`](pomelo_core::value::config::Config) reads its files; also returns what may be a mistake, a line
     /// each.
     ///
     /// A file that has parts for other environments only says nothing of this one.

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::session::Incarnation;
-use pomelo_core::supervisor::Supervised;
+use pomelo_core::runtime::Supervised;
+use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 

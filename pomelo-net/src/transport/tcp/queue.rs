@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use pomelo_core::envelope::Envelope;
-use pomelo_core::transport::Unsent;
+use pomelo_core::cluster::Unsent;
+use pomelo_core::wire::envelope::Envelope;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 

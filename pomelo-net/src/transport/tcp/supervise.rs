@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use pomelo_core::host;
-use pomelo_core::server::ServerInfo;
+use pomelo_core::value::{ServerInfo, host};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 

@@ -5,10 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pomelo_core::envelope::Envelope;
-use pomelo_core::server::ServerId;
-use pomelo_core::session::Incarnation;
-use pomelo_core::transport::Superseded;
+use pomelo_core::cluster::Superseded;
+use pomelo_core::value::{Incarnation, ServerId};
+use pomelo_core::wire::envelope::Envelope;
 
 use super::*;
 

@@ -1,11 +1,9 @@
 //! Frames on a link: a length in four bytes, a kind in one, and an envelope or something about the link itself.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use pomelo_core::cluster::Member;
-use pomelo_core::envelope::{Envelope, EnvelopeError};
-use pomelo_core::server::ServerId;
-use pomelo_core::session::Incarnation;
-use pomelo_core::transport::Refused;
+use pomelo_core::cluster::{Member, Refused};
+use pomelo_core::value::{Incarnation, ServerId};
+use pomelo_core::wire::envelope::{Envelope, EnvelopeError};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::secret::{Nonce, Proof};

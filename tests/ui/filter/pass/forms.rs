@@ -2,9 +2,9 @@
 
 #![deny(warnings)]
 
-use pomelo::core::message::Body;
+use pomelo::core::wire::Body;
 use pomelo::filter::{Done, Filter, FilterFactory, GoOn, Verdict};
-use pomelo::core::Core;
+use pomelo::core::server::Core;
 use pomelo::{Request, Result};
 
 pomelo::servers! {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::value::{ServerId, ServerInfo};
 use serde_json::Value;
 use shlex::Quoter;
 

@@ -1,11 +1,10 @@
 //! Holders of ports: the processes of this machine that listen on one, as proc(5) tells.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
-use std::fs;
 use std::path::Path;
+use std::{fmt, fs};
 
-use pomelo_core::server::ServerId;
+use pomelo_core::value::ServerId;
 
 use crate::cluster::master::process::names;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::value::{ServerId, ServerInfo};
 use tokio::time::{Instant, timeout};
 
 use super::command::is_set;

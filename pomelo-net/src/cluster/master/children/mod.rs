@@ -20,9 +20,8 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use pomelo_core::app::CHECKED;
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::supervisor::Supervised;
+use pomelo_core::runtime::Supervised;
+use pomelo_core::value::{Error, ErrorKind, Result, ServerId, ServerInfo};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 

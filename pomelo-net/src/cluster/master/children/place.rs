@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use pomelo_core::server::ServerInfo;
+use pomelo_core::value::ServerInfo;
 
 use super::holder::Holder;
 use crate::address::connect;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pomelo_core::server::ServerInfo;
+use pomelo_core::value::ServerInfo;
 use thiserror::Error;
 use tokio::net::TcpStream;
 

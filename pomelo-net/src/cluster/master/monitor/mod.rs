@@ -13,12 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use pomelo_core::cluster::Member;
-use pomelo_core::config::Config;
-use pomelo_core::discovery::{Discovery, Registration, Watcher};
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::server::ServerInfo;
-use pomelo_core::supervisor::Supervisor;
+use pomelo_core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo_core::runtime::Supervisor;
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{sleep, timeout};

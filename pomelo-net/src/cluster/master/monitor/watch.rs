@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use pomelo_core::cluster::Member;
-use pomelo_core::discovery::Watcher;
-use pomelo_core::error::{Error, ErrorKind};
-use pomelo_core::report::MissingLink;
-use pomelo_core::server::ServerInfo;
+use pomelo_core::cluster::{Member, Watcher};
+use pomelo_core::metrics::MissingLink;
+use pomelo_core::value::{Error, ErrorKind, ServerInfo};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 

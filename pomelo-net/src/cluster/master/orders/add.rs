@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use pomelo_core::config::Config;
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{ServerId, ServerInfo};
 use serde_json::{Map, Value};
 
 use super::start::begin;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use pomelo_core::server::ServerId;
+use pomelo_core::value::ServerId;
 use tokio::time::timeout;
 
 use super::hub::{Hub, Order};

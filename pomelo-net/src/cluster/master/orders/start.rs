@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::value::{ServerId, ServerInfo};
 use tokio::time::sleep;
 
 use super::add::add_one;

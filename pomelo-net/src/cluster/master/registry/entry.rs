@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pomelo_core::cluster::Member;
-use pomelo_core::server::ServerInfo;
-use pomelo_core::session::Incarnation;
+use pomelo_core::value::{Incarnation, ServerInfo};
 
 use super::standing::Standing;
 use super::{Event, LinkId};

@@ -1,7 +1,6 @@
 //! What others must be told of a change.
 
-use pomelo_core::server::ServerId;
-use pomelo_core::session::Incarnation;
+use pomelo_core::value::{Incarnation, ServerId};
 
 /// A connection of a server to this master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use pomelo_core::report::MissingLink;
-use pomelo_core::server::ServerId;
+use pomelo_core::metrics::MissingLink;
+use pomelo_core::value::ServerId;
 
 /// A link that a server says it hasn't.
 #[derive(Debug, Clone, PartialEq, Eq)]

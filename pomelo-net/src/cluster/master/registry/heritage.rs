@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::value::{ServerId, ServerInfo};
 
 use super::standing::Standing;
 use super::{MOST_SERVERS, Registry};

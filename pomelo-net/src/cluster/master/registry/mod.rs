@@ -22,9 +22,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pomelo_core::cluster::Member;
-use pomelo_core::report::MissingLink;
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::session::Incarnation;
+use pomelo_core::metrics::MissingLink;
+use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 
 pub(super) use entry::Entry;
 pub(super) use event::{Event, LinkId};

@@ -1,8 +1,8 @@
 //! A process that wants the place of an id, and why it doesn't get it.
 
 use pomelo_core::cluster::Member;
-use pomelo_core::report::MissingLink;
-use pomelo_core::session::Incarnation;
+use pomelo_core::metrics::MissingLink;
+use pomelo_core::value::Incarnation;
 
 use super::LinkId;
 use crate::cluster::master::process::Process;

@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use pomelo_core::report::MissingLink;
+use pomelo_core::metrics::MissingLink;
 
 use super::{Entry, LinkId, Registry};
 use crate::cluster::master::status::{ServerState, ServerStatus};

@@ -15,9 +15,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pomelo_core::config::Config;
-use pomelo_core::error::{Error, ErrorKind, Result};
-use pomelo_core::server::ServerId;
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Error, ErrorKind, Result, ServerId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};

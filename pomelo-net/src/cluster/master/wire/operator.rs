@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use pomelo_core::report::Report;
-use pomelo_core::server::{ServerId, ServerInfo};
+use pomelo_core::metrics::Report;
+use pomelo_core::value::{ServerId, ServerInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use pomelo_core::cluster::Member;
-use pomelo_core::report::{MissingLink, Report};
-use pomelo_core::server::{ServerId, ServerInfo};
-use pomelo_core::session::Incarnation;
-use pomelo_core::transport::Refused;
+use pomelo_core::cluster::{Member, Refused};
+use pomelo_core::metrics::{MissingLink, Report};
+use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use serde::{Deserialize, Serialize};
 
 /// A server speaks.

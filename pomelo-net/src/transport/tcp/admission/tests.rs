@@ -1,6 +1,6 @@
 //! Two processes that want one id, on virtual time.
 
-use pomelo_core::session::Incarnation;
+use pomelo_core::value::Incarnation;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pomelo_core::session::Incarnation;
+use pomelo_core::value::Incarnation;
 use tokio::net::TcpListener;
 
 use super::*;

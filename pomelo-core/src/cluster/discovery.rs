@@ -1,0 +1,79 @@
+//! Discoveries: the trait of what tells a server of the others, such as servers.json, pomelo's master, a registry.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::transport::Refused;
+use super::view::Member;
+use crate::metrics::{MissingLink, Report};
+use crate::value::{Error, Incarnation, Result, ServerId, ServerInfo};
+
+/// Knows which servers the cluster is made of.
+///
+/// It says who is *expected*; who is up is seen by the links of the [`Transport`](super::transport::Transport), but for
+/// servers that can have no link. So servers that know each other go on working while it is away.
+pub trait Discovery: Send + Sync + 'static {
+    /// Makes a server known, and tells `watcher` of the cluster until the registration is left.
+    ///
+    /// It returns once `watcher` has been told whom to expect. What can't be reached then is retried in the
+    /// background, and said in the log.
+    ///
+    /// # Errors
+    /// If the cluster refuses the server, such as for a wrong token.
+    fn register(
+        &self,
+        member: Member,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>>;
+}
+
+/// A server, as its [`Discovery`] knows it. No method waits.
+pub trait Watcher: Send + Sync + 'static {
+    /// The servers that are expected, up or not: the whole list, each time that it changes. Routers choose among these. A
+    /// server that comes first is in the list once it is to be routed to, which may be later than others are linked with it.
+    fn expect(&self, servers: Vec<Arc<ServerInfo>>);
+
+    /// A server is up, or something of it changed. That is only of use where there can be no link to it, such as a gate
+    /// that sends clients to connectors none of which has a port for servers; links show all others.
+    fn up(&self, server: Member) {
+        let _ = server;
+    }
+
+    /// That life of a server is over; another may have begun.
+    fn gone(&self, server: &ServerId, incarnation: Incarnation);
+
+    /// The cluster doesn't take this server. What is returned is what the server is from now on, to try again with after a
+    /// while; none if it gives up.
+    fn refused(&self, why: Refused) -> Option<Member> {
+        let _ = why;
+        None
+    }
+
+    /// The cluster wants this server to drain and stop.
+    fn stop(&self);
+
+    /// What there is to say of the server now; none if it is stopped.
+    fn report(&self) -> Option<Report>;
+
+    /// The links that the server should have and hasn't, sorted. It costs little, unlike a report: a discovery that tells
+    /// operators who can be reached asks several times a second.
+    fn missing_links(&self) -> Vec<MissingLink> {
+        self.report().map(|report| report.missing_links).unwrap_or_default()
+    }
+
+    /// The server can't stay in the cluster: it ends, and whoever runs it is told.
+    fn failed(&self, error: Error) {
+        let _ = error;
+    }
+}
+
+/// A server's place in its [`Discovery`].
+pub trait Registration: Send + Sync + 'static {
+    /// The server has other methods or other encodings now, or is leaving. Changes are told one after the other, in their order:
+    /// it must not wait for another one.
+    fn update(&self, member: Member);
+
+    /// Takes the server out. It is not waited for longer than the network needs.
+    fn leave(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,11 @@
+//! The cluster: who is in it, what carries envelopes between its servers, and what tells of them.
+
+mod discovery;
+pub mod pair;
+mod transport;
+mod view;
+
+pub use self::discovery::{Discovery, Registration, Watcher};
+pub use self::transport::{Inbox, Outlet, Refused, Superseded, Transport, Unsent};
+pub(crate) use self::view::{Joined, Known, View};
+pub use self::view::{Member, MethodTable};

@@ -1,0 +1,127 @@
+//! Lanes: queues that start calls and messages in the order in which they arrived.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, poll_fn};
+use tokio::task::{coop, yield_now};
+use tokio::time::Instant;
+
+use super::jobs::{Queue, Taker};
+use super::pipeline::at_once;
+use super::queues::Forwarded;
+use crate::method::Inbound;
+use crate::outbox::turn;
+use crate::peers::Task;
+use crate::runtime::boundary::Site;
+use crate::runtime::{Origin, Within, Work, boundary};
+use crate::server::Core;
+use crate::value::{Error, ErrorKind, ServerId};
+use crate::wire::envelope::Answer;
+
+/// After so many jobs at once a lane lets others have their turn: those that are ready at once cost a microsecond each.
+const JOBS_PER_TURN: usize = 64;
+
+/// Something that arrived and is to be run.
+pub(crate) enum Job {
+    /// A call of a remote.
+    Call { from: ServerId, seq: u64, method: u32, origin: Origin, args: Bytes, task: Task },
+    /// A client's message; with it those of its session that follow, unless it runs alone.
+    Turn { message: Forwarded, alone: bool },
+}
+
+/// Queues by first argument. A lane polls each job once, in the order of arrival, and spawns it only if it is still
+/// pending: short jobs never cost a task, long ones never hold up the lane.
+///
+/// What waits in a lane is not the task's: one that is begun again after a panic goes on with it.
+pub(crate) struct Lanes(Vec<Arc<Queue<Job>>>);
+
+impl Lanes {
+    pub(crate) fn start(core: &Arc<Core>) -> Self {
+        let lanes = (0..core.limits.lanes.max(1)).map(|_| {
+            let (queue, taker) = Queue::new(core.limits.lane_queue.max(1));
+            let (lane, taker) = (core.clone(), Arc::new(taker));
+            core.tasks.spawn_on(&core.executor, "lane", move || run(lane.clone(), taker.clone()));
+            queue
+        });
+        Self(lanes.collect())
+    }
+
+    /// Queues a job in the lane of its key; gives it back if that is full.
+    pub(crate) fn push(&self, key: u64, job: Job) -> Option<Job> {
+        self.0[key as usize % self.0.len()].push(job)
+    }
+}
+
+async fn run(core: Arc<Core>, jobs: Arc<Taker<Job>>) {
+    loop {
+        for _ in 0..JOBS_PER_TURN {
+            poll_fn(|cx| poll_job(&core, &jobs, cx)).await;
+            if turn::is_over() || !coop::has_budget_remaining() {
+                break;
+            }
+        }
+        yield_now().await;
+    }
+}
+
+/// Takes the next job and polls it.
+fn poll_job(core: &Arc<Core>, jobs: &Taker<Job>, cx: &mut Context<'_>) -> Poll<()> {
+    let mut work = ready!(jobs.poll(cx, |job| begin(core, job)));
+    if work.as_mut().poll(cx).is_pending() {
+        core.executor.spawn(work);
+    }
+    Poll::Ready(())
+}
+
+fn begin(core: &Arc<Core>, job: Job) -> BoxFuture<'static, ()> {
+    match job {
+        Job::Call { from, seq, method, origin, args, task } => {
+            let inbound = Inbound { core: core.clone(), from, args };
+            Box::pin(serve(inbound, seq, method, origin, task))
+        }
+        Job::Turn { message, alone } => Box::pin(super::queues::turn(core, message, alone)),
+    }
+}
+
+/// Runs a call of a remote and answers it; whatever happens meanwhile, the lane goes on.
+async fn serve(inbound: Inbound, seq: u64, method: u32, origin: Origin, task: Task) {
+    let core = &inbound.core;
+    let answer = pin!(answer(&inbound, seq, method));
+    let answer = origin.scope(answer).within(Within::call(core, &inbound.from, method, origin));
+    if let (Err(error), 1..) = (boundary::survive(core, "call", answer).await, seq) {
+        core.reply(&inbound.from, seq, Err(error));
+    }
+    drop(task);
+}
+
+async fn answer(inbound: &Inbound, seq: u64, method: u32) {
+    let (core, from) = (&inbound.core, &inbound.from);
+    let began = Instant::now();
+    let mut result = match core.node() {
+        Some(node) => {
+            let site = Site::new(core, "remote").method(method);
+            let args = (&node, method, inbound);
+            let answer = boundary::run(site, args, |(node, method, inbound)| node.answer(method, inbound));
+            let mut run = pin!(answer);
+            let ended = match at_once(run.as_mut()).await {
+                Poll::Ready(ended) => ended,
+                Poll::Pending => {
+                    let _entered = core.underway.enter(Work::Call { method, from: from.clone() });
+                    run.await
+                }
+            };
+            ended.flatten()
+        }
+        None => Err(Error::of(ErrorKind::Closed, "the server is stopping")),
+    };
+    core.tallies.called(core, method, result.as_ref().err(), began.elapsed());
+    if let Err(error) = &mut result {
+        Site::new(core, "remote").method(method).failed_for(Some(from), error);
+    }
+    if seq != 0 {
+        core.reply(from, seq, result.map(Answer::Returned));
+    }
+}

@@ -1,0 +1,328 @@
+//! A message's way through filters, router and handler to its answer.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::future::poll_fn;
+use tokio::time::{Instant, timeout_at};
+
+use crate::filter::{AnyFilter, ErrorHandler, Verdict};
+use crate::frontend::ClientSession;
+use crate::metrics::Dropped;
+use crate::request::Request;
+use crate::router::{RouteBy, RoutedMessage, Subject};
+use crate::runtime::boundary::Site;
+use crate::runtime::{Work, boundary};
+use crate::server::Core;
+use crate::value::{Error, ErrorKind, Fault, Result, ServerId};
+use crate::wire::Body;
+use crate::wire::envelope::Answer;
+
+/// Whom the answer goes to.
+pub(crate) enum Answerer {
+    /// A client of this server.
+    Client(Arc<ClientSession>),
+    /// The frontend that forwarded the message.
+    Frontend { server: ServerId, seq: u64 },
+}
+
+/// Where a message is handled.
+pub(crate) enum Placed {
+    Here {
+        concurrent: bool,
+    },
+    At(ServerId),
+    /// A global filter has answered it.
+    Answered(serde_json::Value),
+}
+
+impl Answerer {
+    /// Answers, unless that has happened.
+    pub(crate) fn answer(&self, core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
+        match self {
+            Self::Client(session) if request.take_answer() => {
+                session.respond(request.id(), request.route().as_str(), outcome.as_ref().map(Some));
+            }
+            Self::Client(_) => core.counters.add(Dropped::LateReply),
+            Self::Frontend { server, seq } => forward(core, request, server, *seq, outcome.clone()),
+        }
+    }
+}
+
+/// Answers the frontend that forwarded the message.
+fn forward(core: &Arc<Core>, request: &Request, server: &ServerId, seq: u64, outcome: Result<Body>) {
+    if request.take_answer() {
+        core.reply(server, seq, outcome.map(|body| Answer::Response(request.id().map(|_| body))));
+    } else {
+        core.counters.add(Dropped::LateReply);
+    }
+}
+
+/// What the application's code for one message may take together, of one of two kinds: before filters, router and handler; error
+/// handler and after filters.
+struct Budget<'a> {
+    core: &'a Core,
+    request: &'a Request,
+    /// When it is used up. It begins with the first code that has to wait.
+    until: Option<Instant>,
+}
+
+impl<'a> Budget<'a> {
+    /// For the error handler and the after filters.
+    fn after(core: &'a Core, request: &'a Request) -> Self {
+        Self { core, request, until: None }
+    }
+
+    /// Runs `work` as long as there is time; none if that is over. What is ready at once costs no timer, and runs also when the
+    /// time is over: an after filter that only gives something back always does.
+    async fn spend<F: Future + Unpin + Send>(&mut self, work: &mut F) -> Option<F::Output> {
+        if let Poll::Ready(done) = at_once(Pin::new(&mut *work)).await {
+            return Some(done);
+        }
+        let limit = self.core.limits.request_timeout;
+        let until = *self.until.get_or_insert_with(|| Instant::now() + limit);
+        Box::pin(wait(self.core, self.request, until, Pin::new(work))).await
+    }
+}
+
+/// Waits for what wasn't ready at once; none if it isn't in time. Nearly nothing has to wait, so it is boxed where it does: each
+/// task that handles a message has room for its whole future, and copies it.
+async fn wait<T>(
+    core: &Core,
+    request: &Request,
+    until: Instant,
+    work: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    let _entered = core.underway.enter(Work::Message(request.clone()));
+    timeout_at(until, work).await.ok()
+}
+
+/// Polls once.
+pub(crate) async fn at_once<F: Future + ?Sized>(mut work: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await
+}
+
+/// Until when before filters, router and handler must be done.
+fn deadline(core: &Core, request: &Request) -> Instant {
+    request.arrived() + core.limits.request_timeout
+}
+
+fn late(request: &Request) -> Error {
+    Error::of(ErrorKind::Deadline, format_args!("{} took too long", request.route()))
+}
+
+/// On a frontend: the filters that are global, then the router, until the deadline.
+pub(crate) async fn place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
+    in_time(core, request, pin!(find_place(core, request))).await
+}
+
+/// Asks the router again for a message that could not be sent where it said, until the same deadline.
+pub(crate) async fn place_again(core: &Arc<Core>, request: &Request) -> Result<ServerId> {
+    in_time(core, request, pin!(route(core, request))).await
+}
+
+async fn in_time<T>(
+    core: &Core,
+    request: &Request,
+    mut work: Pin<&mut impl Future<Output = Result<T>>>,
+) -> Result<T> {
+    match at_once(work.as_mut()).await {
+        Poll::Ready(placed) => placed,
+        Poll::Pending => {
+            let waiting = Box::pin(wait(core, request, deadline(core, request), work));
+            waiting.await.unwrap_or_else(|| Err(late(request)))
+        }
+    }
+}
+
+async fn find_place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
+    if let Verdict::Answer(body) = run_before(core, &core.global_filters, request).await? {
+        return Ok(Placed::Answered(body));
+    }
+    let server_type = request.route().server_type();
+    if server_type == &*core.info.server_type {
+        return Ok(Placed::Here { concurrent: core.is_concurrent(request.route()) });
+    }
+    route(core, request).await.map(Placed::At)
+}
+
+/// Asks the router for the server that handles a message.
+async fn route(core: &Arc<Core>, request: &Request) -> Result<ServerId> {
+    let by = RouteBy {
+        core: core.clone(),
+        subject: Subject::Session(request.session().clone()),
+        message: RoutedMessage::Client { route: request.route().clone(), body: request.body().clone() },
+    };
+    let site = Site::new(core, "router").on(request);
+    let decision = core.route(request.route().server_type(), by, site).await;
+    decision.map_err(|error| not_routed(&site, request, error))
+}
+
+#[cold]
+fn not_routed(site: &Site<'_>, request: &Request, error: Error) -> Error {
+    // A route that no server ever had is one that a client has made up.
+    let is_made_up = error.kind() == ErrorKind::NoServer && !site.core().knows(request.route());
+    let mut error = if is_made_up { error.with_fault(Fault::Client) } else { error };
+    site.failed(&mut error);
+    error
+}
+
+/// Answers a message for a global filter.
+pub(crate) async fn answer(
+    core: &Arc<Core>,
+    request: &Request,
+    body: serde_json::Value,
+    answerer: &Answerer,
+) {
+    let outcome = encode(Site::new(core, "before filter").on(request), request, &body);
+    answerer.answer(core, request, &outcome);
+    after_global(core, request, &outcome).await;
+}
+
+/// Answers a message that reached no handler.
+pub(crate) async fn refuse(core: &Arc<Core>, request: &Request, mut error: Error, answerer: &Answerer) {
+    not_handled(core, request, &mut error);
+    if request.id().is_none() && error.kind() != ErrorKind::Closed {
+        core.counters.add(Dropped::Undelivered);
+    }
+    let mut budget = Budget::after(core, request);
+    let outcome = mend(core, core.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
+    answerer.answer(core, request, &outcome);
+    run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
+}
+
+/// Logs and counts a message for another server that failed on its way.
+#[cold]
+pub(crate) fn not_handled(core: &Core, request: &Request, error: &mut Error) {
+    Site::new(core, "forwarding").on(request).failed(error);
+    let route = request.route();
+    core.tallies.failed(Some(route.as_str()).filter(|_| core.knows(route)), error);
+}
+
+/// Handles a message here: filters, handler, error handler, answer, filters.
+pub(crate) async fn serve(core: &Arc<Core>, request: &Request, answerer: &Answerer) {
+    let outcome = within(core, request, answerer).await;
+    core.tallies.handled(core, request.route(), outcome.as_ref().err(), request.arrived().elapsed());
+    let mut budget = Budget::after(core, request);
+    let outcome = mend(core, core.error_handler.as_ref(), request, outcome, &mut budget).await;
+    if let (Answerer::Frontend { server, seq }, true) = (answerer, core.filters.is_empty()) {
+        // Nobody else wants to see the answer, so it needs no copy.
+        return forward(core, request, server, *seq, outcome);
+    }
+    answerer.answer(core, request, &outcome);
+    run_after(core, &core.filters, request, &outcome, &mut budget).await;
+    if let Answerer::Client(_) = answerer {
+        run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
+    }
+}
+
+/// Runs the global after filters; the response is queued already.
+pub(crate) async fn after_global(core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
+    run_after(core, &core.global_filters, request, outcome, &mut Budget::after(core, request)).await;
+}
+
+/// Runs filters and handler until the deadline; no timer is made for one that is ready at once.
+async fn within(core: &Arc<Core>, request: &Request, answerer: &Answerer) -> Result<Body> {
+    let mut work = pin!(run(core, request));
+    if let Poll::Ready(outcome) = at_once(work.as_mut()).await {
+        return outcome;
+    }
+    let deadline = deadline(core, request);
+    if let Some(by) = request.answer_by().filter(|by| *by < deadline) {
+        if let Some(outcome) = Box::pin(wait(core, request, by, work.as_mut())).await {
+            return outcome;
+        }
+        answerer.answer(core, request, &Err(given_up(core, request)));
+    }
+    Box::pin(wait(core, request, deadline, work)).await.unwrap_or_else(|| Err(given_up(core, request)))
+}
+
+/// The error of a handler that took too long.
+#[cold]
+fn given_up(core: &Core, request: &Request) -> Error {
+    let mut error = late(request);
+    Site::new(core, "handler").on(request).failed(&mut error);
+    error
+}
+
+async fn run(core: &Arc<Core>, request: &Request) -> Result<Body> {
+    if let Verdict::Answer(body) = run_before(core, &core.filters, request).await? {
+        return encode(Site::new(core, "before filter").on(request), request, &body);
+    }
+    let stopping = || Error::of(ErrorKind::Closed, "the server is stopping");
+    let node = core.node().ok_or_else(stopping)?;
+    let site = Site::new(core, "handler").on(request);
+    let handled = boundary::run(site, (&node, request), |(node, request)| node.handle(request)).await;
+    handled.flatten().map_err(|error| logged(&site, error))
+}
+
+/// The error, which is logged.
+#[cold]
+fn logged(site: &Site<'_>, mut error: Error) -> Error {
+    site.failed(&mut error);
+    error
+}
+
+/// Encodes what the code at `site` answers.
+fn encode(site: Site<'_>, request: &Request, body: &serde_json::Value) -> Result<Body> {
+    request.encode(body).map_err(|error| logged(&site, error))
+}
+
+async fn run_before(core: &Core, filters: &[Arc<dyn AnyFilter>], request: &Request) -> Result<Verdict> {
+    for filter in filters {
+        let site = Site::new(core, "before filter").on(request);
+        let verdict = boundary::run(site, (filter, request), |(filter, request)| filter.before(request));
+        match verdict.await.flatten() {
+            Ok(Verdict::Continue) => {}
+            Ok(Verdict::Answer(body)) => return Ok(Verdict::Answer(body)),
+            Err(error) => return Err(logged(&site, error)),
+        }
+    }
+    Ok(Verdict::Continue)
+}
+
+/// Runs all after filters: also where a before filter has failed, and after one of them has.
+async fn run_after(
+    core: &Core,
+    filters: &[Arc<dyn AnyFilter>],
+    request: &Request,
+    outcome: &Result<Body>,
+    budget: &mut Budget<'_>,
+) {
+    for filter in filters.iter().rev() {
+        let site = Site::new(core, "after filter").on(request);
+        let args = (&**filter, request, outcome);
+        let mut after =
+            boundary::run(site, args, |(filter, request, outcome)| filter.after(request, outcome));
+        if budget.spend(&mut after).await.is_none() {
+            site.failed(&mut late(request));
+        }
+    }
+}
+
+/// Lets the application's error handler replace what a failed request is answered.
+async fn mend(
+    core: &Core,
+    handler: Option<&ErrorHandler>,
+    request: &Request,
+    outcome: Result<Body>,
+    budget: &mut Budget<'_>,
+) -> Result<Body> {
+    let (Err(error), Some(handler)) = (&outcome, handler) else { return outcome };
+    let site = Site::new(core, "error handler").on(request);
+    let args = (handler, error, request);
+    let mending = boundary::run(site, args, |(handler, error, request)| {
+        handler(error.clone(), request.clone(), error.body().cloned())
+    });
+    let mended = budget.spend(&mut { mending }).await;
+    match mended {
+        Some(Ok(Some(body))) => encode(site, request, &body),
+        // The boundary has logged a panic.
+        Some(Ok(None) | Err(_)) => outcome,
+        None => {
+            site.failed(&mut late(request));
+            outcome
+        }
+    }
+}

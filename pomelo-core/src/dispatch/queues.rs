@@ -1,0 +1,251 @@
+//! On the server that handles them: a session's messages, one at a time, in order.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use foldhash::fast::RandomState;
+use serde_json::Value;
+
+use super::executor::Job;
+use super::pipeline;
+use super::pipeline::Answerer;
+use crate::metrics::Dropped;
+use crate::peers::Task;
+use crate::request::Request;
+use crate::runtime::{Origin, Within, boundary};
+use crate::server::Core;
+use crate::session::{ClosedSession, Session, hooks};
+use crate::value::{Error, ErrorKind, Incarnation, Route, ServerId, SessionId, Settings, Uid};
+use crate::wire::envelope::Snapshot;
+use crate::wire::{Body, Encoding};
+
+const SHARDS: usize = 16;
+
+/// A client's message that a frontend forwarded here.
+pub(crate) struct Forwarded {
+    pub(crate) from: ServerId,
+    pub(crate) seq: u64,
+    pub(crate) session: Snapshot,
+    pub(crate) route: Route,
+    pub(crate) id: Option<u64>,
+    pub(crate) body: Body,
+    pub(crate) accept: Encoding,
+    pub(crate) task: Task,
+}
+
+/// The sessions that have messages being handled here, each with those that wait.
+///
+/// A session is in the table as long as one of its messages is running or waiting. That is also how long changes
+/// that were pushed from here must be laid over the snapshots of messages: a frontend answers a push after all
+/// messages that it forwarded with an older snapshot, on the same ordered link, so once the queue is empty no older
+/// snapshot can arrive.
+pub(crate) struct SessionQueues([Shard; SHARDS]);
+
+type Shard = Mutex<HashMap<SessionId, Queue, RandomState>>;
+
+/// Nearly every one is empty when it is put into the table and when it is taken out, so it is small.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Forwarded>,
+    overlay: Option<Box<Overlay>>,
+    closed: Option<Box<ClosedSession>>,
+}
+
+/// Changes to a session made from here, each with the session's version that has it.
+#[derive(Default)]
+pub(crate) struct Overlay {
+    uid: Option<(u64, Option<Uid>)>,
+    settings: HashMap<String, (u64, Value), RandomState>,
+}
+
+impl Overlay {
+    pub(crate) fn set_uid(&mut self, uid: Option<Uid>, version: u64) {
+        self.uid = Some((version, uid));
+    }
+
+    pub(crate) fn set(&mut self, changes: Settings, version: u64) {
+        self.settings.extend(changes.into_iter().map(|(key, value)| (key, (version, value))));
+    }
+
+    fn apply(&self, snapshot: &mut Snapshot) {
+        if let Some((version, uid)) = &self.uid
+            && *version > snapshot.version
+        {
+            snapshot.uid = uid.clone();
+        }
+        for (key, (version, value)) in &self.settings {
+            if *version > snapshot.version {
+                Arc::make_mut(&mut snapshot.settings).change(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+impl Default for SessionQueues {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
+impl SessionQueues {
+    /// Takes a message in: it runs now if its session is idle here, or when those before it have ended.
+    pub(crate) fn add(&self, core: &Arc<Core>, message: Forwarded) {
+        let id = message.session.id;
+        if core.is_concurrent(&message.route) {
+            let refused = core.lanes().push(id.serial, Job::Turn { message, alone: true });
+            return refused.into_iter().for_each(|job| refuse(core, job));
+        }
+        // The lock is held until the lane has taken the message or not: what closes the session meanwhile finds either a queue
+        // that has a turn, or none.
+        let mut shard = self.shard(id);
+        let vacant = match shard.entry(id) {
+            Entry::Occupied(queue) => return queue.into_mut().waiting.push_back(message),
+            Entry::Vacant(vacant) => vacant,
+        };
+        match core.lanes().push(id.serial, Job::Turn { message, alone: false }) {
+            None => drop(vacant.insert(Queue::default())),
+            Some(job) => {
+                drop(shard);
+                refuse(core, job);
+            }
+        }
+    }
+
+    /// Lays a change that was made from here over the messages of that session that follow.
+    pub(crate) fn note(&self, id: SessionId, change: impl FnOnce(&mut Overlay)) {
+        if let Some(queue) = self.shard(id).get_mut(&id) {
+            change(queue.overlay.get_or_insert_default());
+        }
+    }
+
+    /// The session is closed: what waits is dropped and counted, and once the running message has ended, the hooks run.
+    pub(crate) fn close(&self, core: &Arc<Core>, mut closed: ClosedSession) {
+        let id = closed.session.id;
+        let mut shard = self.shard(id);
+        if let Some(queue) = shard.get_mut(&id) {
+            core.counters.add_many(Dropped::SessionClosed, queue.waiting.len());
+            queue.waiting.clear();
+            queue.closed.take().into_iter().for_each(|before| closed.join(*before));
+            queue.closed = Some(Box::new(closed));
+            return;
+        }
+        drop(shard);
+        let core = core.clone();
+        core.executor.clone().spawn(hooks::run(core, closed));
+    }
+
+    /// The session is gone: what waits is dropped and counted. Hooks run when its frontend says that it has closed.
+    pub(crate) fn drop_waiting(&self, core: &Core, id: SessionId) {
+        let waiting = self.shard(id).get_mut(&id).map(|queue| std::mem::take(&mut queue.waiting));
+        if let Some(waiting) = waiting {
+            core.counters.add_many(Dropped::SessionClosed, waiting.len());
+        }
+    }
+
+    /// That life of a frontend counts as gone: nobody waits for what waits of its sessions, so it is dropped and counted.
+    pub(crate) fn lose(&self, core: &Core, incarnation: Incarnation) {
+        for shard in &self.0 {
+            let mut shard = lock(shard);
+            let lost = shard.iter_mut().filter(|(id, _)| id.incarnation == incarnation);
+            let waiting: Vec<_> = lost.map(|(_, queue)| std::mem::take(&mut queue.waiting)).collect();
+            drop(shard);
+            core.counters.add_many(Dropped::SessionClosed, waiting.iter().map(VecDeque::len).sum());
+        }
+    }
+
+    /// The next message of a session, with the overlay applied; none ends the session's turn.
+    fn next(&self, core: &Arc<Core>, id: SessionId) -> Next {
+        let mut shard = self.shard(id);
+        let Entry::Occupied(mut queue) = shard.entry(id) else { return Next::Idle };
+        if let Some(mut message) = queue.get_mut().waiting.pop_front() {
+            if let Some(overlay) = &queue.get().overlay {
+                overlay.apply(&mut message.session);
+            }
+            drop(shard);
+            return Next::Message(Opened::new(core, message));
+        }
+        queue.remove().closed.map_or(Next::Idle, Next::Closed)
+    }
+
+    fn shard(&self, id: SessionId) -> MutexGuard<'_, HashMap<SessionId, Queue, RandomState>> {
+        lock(&self.0[id.serial as usize % SHARDS])
+    }
+}
+
+fn lock(shard: &Shard) -> MutexGuard<'_, HashMap<SessionId, Queue, RandomState>> {
+    shard.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// What follows a message of a session.
+enum Next {
+    Message(Opened),
+    /// The session has closed meanwhile.
+    Closed(Box<ClosedSession>),
+    Idle,
+}
+
+/// The lane of a session is full; who wants no answer can't be told.
+#[cold]
+fn refuse(core: &Arc<Core>, job: Job) {
+    let Job::Turn { message: Forwarded { from, seq, id, .. }, .. } = job else { return };
+    if id.is_none() {
+        core.counters.add(Dropped::LaneFull);
+    }
+    let error = Error::of(ErrorKind::Overloaded, "the server has too many messages queued");
+    core.reply_later(from, seq, Err(error));
+}
+
+/// A message whose turn it is.
+struct Opened {
+    request: Request,
+    answerer: Answerer,
+    task: Task,
+}
+
+impl Opened {
+    fn new(core: &Arc<Core>, message: Forwarded) -> Self {
+        let Forwarded { from, seq, session, route, id, body, accept, task } = message;
+        let request = Request::new(route, id, body, accept, Session::new(core, session));
+        Self { request, answerer: Answerer::Frontend { server: from, seq }, task }
+    }
+}
+
+/// Handles `first` and, unless it runs `alone`, all messages of its session that come meanwhile.
+pub(crate) fn turn(
+    core: &Arc<Core>,
+    first: Forwarded,
+    alone: bool,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Opened at once: the future has room for whatever it is given.
+    handle_all(core.clone(), Opened::new(core, first), alone)
+}
+
+async fn handle_all(core: Arc<Core>, first: Opened, alone: bool) {
+    let id = first.request.session().id();
+    let mut message = first;
+    loop {
+        handle(&core, message).await;
+        if alone {
+            return;
+        }
+        match core.queues.next(&core, id) {
+            Next::Message(next) => message = next,
+            Next::Idle => return,
+            Next::Closed(closed) => return hooks::run(core, *closed).await,
+        }
+    }
+}
+
+/// Handles a message and answers it; whatever happens meanwhile, the session's queue goes on.
+async fn handle(core: &Arc<Core>, message: Opened) {
+    let Opened { request, answerer, task } = message;
+    let serve = pin!(pipeline::serve(core, &request, &answerer));
+    let serve = Origin::Handler(request.session().id()).scope(serve).within(Within::request(core, &request));
+    let served = boundary::survive(core, "message", serve).await;
+    if let Err(error) = served {
+        answerer.answer(core, &request, &Err(error));
+    }
+    drop(task);
+}

@@ -1,0 +1,112 @@
+//! The sessions of a frontend, for the application that runs there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::server::Core;
+use crate::session::{Session, no_session};
+use crate::value::{Result, SessionId, Uid};
+use crate::wire::envelope::SessionOp;
+
+/// pomelo's `sessionService`: the sessions of this frontend. Elsewhere it has none.
+#[derive(Clone)]
+pub struct SessionService {
+    core: Arc<Core>,
+}
+
+impl SessionService {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// The session of that id, if it is open.
+    pub fn get(&self, id: SessionId) -> Option<Session> {
+        self.core.edge.session(id).map(|session| Session::new(&self.core, session.snapshot()))
+    }
+
+    /// The sessions that are bound to a user.
+    pub fn get_by_uid(&self, uid: &str) -> Vec<Session> {
+        let sessions = self.core.edge.sessions_of(uid);
+        sessions.iter().map(|session| Session::new(&self.core, session.snapshot())).collect()
+    }
+
+    /// Every open session, for each of which `visit` runs.
+    pub fn for_each(&self, visit: impl FnMut(Session)) {
+        let sessions = self.core.edge.sessions();
+        sessions.iter().map(|session| Session::new(&self.core, session.snapshot())).for_each(visit);
+    }
+
+    /// As [`for_each`](Self::for_each), for sessions that are bound to a user.
+    pub fn for_each_bound(&self, mut visit: impl FnMut(Session)) {
+        self.for_each(|session| {
+            if session.uid().is_some() {
+                visit(session);
+            }
+        });
+    }
+
+    /// How many sessions are open.
+    pub fn len(&self) -> usize {
+        self.core.edge.session_count()
+    }
+
+    /// Whether no session is open.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Binds a session to a user.
+    ///
+    /// # Errors
+    /// As [`Session::bind`].
+    pub async fn bind(&self, id: SessionId, uid: impl Into<Uid>) -> Result<()> {
+        self.get(id).ok_or_else(|| no_session(id))?.bind(uid).await
+    }
+
+    /// Unbinds a session from its user.
+    ///
+    /// # Errors
+    /// As [`Session::unbind`].
+    pub async fn unbind(&self, id: SessionId, uid: impl Into<Uid>) -> Result<()> {
+        self.get(id).ok_or_else(|| no_session(id))?.unbind(uid).await
+    }
+
+    /// Sets one setting of a session.
+    ///
+    /// # Errors
+    /// If there is no such session.
+    pub fn import(&self, id: SessionId, key: &str, value: impl Into<serde_json::Value>) -> Result<()> {
+        let session = self.core.edge.session(id).ok_or_else(|| no_session(id))?;
+        session.set_all([(key.to_owned(), value.into())]);
+        Ok(())
+    }
+
+    /// Closes every session of a user; the clients are told why, without a reason `kick`. An unknown user is no error.
+    ///
+    /// It returns when the hooks of these sessions have run, and of those of that user that were closing already; otherwise it
+    /// waits as [`Session::kick`] does.
+    ///
+    /// # Cancel safety
+    /// As [`Session::kick`].
+    pub async fn kick(&self, uid: impl Into<Uid>, reason: Option<&str>) {
+        let op = SessionOp::KickUid { uid: uid.into(), reason: reason.map(str::to_owned) };
+        // Kicking fails for no session.
+        let _ = self.core.edge.act(&self.core, &self.core.info.id, op).await;
+    }
+
+    /// Closes a session; the client is told why, without a reason `kick`. An unknown session is no error.
+    /// It waits as [`Session::kick`] does.
+    ///
+    /// # Cancel safety
+    /// As [`Session::kick`].
+    pub async fn kick_by_session_id(&self, id: SessionId, reason: Option<&str>) {
+        let op = SessionOp::Kick { id, reason: reason.map(str::to_owned) };
+        // Kicking fails for no session.
+        let _ = self.core.edge.act(&self.core, &self.core.info.id, op).await;
+    }
+
+    /// The address that a client connects from.
+    pub fn client_address(&self, id: SessionId) -> Option<SocketAddr> {
+        self.core.edge.session(id)?.peer()
+    }
+}

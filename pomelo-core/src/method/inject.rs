@@ -1,0 +1,122 @@
+//! What the framework lends a method: every parameter that is a reference.
+
+use std::any::{Any, TypeId, type_name};
+
+use super::remote::Inbound;
+use crate::request::Request;
+use crate::session::Session;
+use crate::value::{Error, ErrorKind, Result, State};
+
+/// A `&T` parameter of a method, so that a type that nobody inserted is found when the server starts.
+#[derive(Clone, Copy)]
+pub struct Lend {
+    id: fn() -> TypeId,
+    name: fn() -> &'static str,
+}
+
+impl Lend {
+    /// The entry for `&T`.
+    pub const fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>, name: type_name::<T> }
+    }
+}
+
+/// The kind of message that a method handles, and what comes with it.
+pub trait Lender: Send + Sync + 'static {
+    /// What this message lends besides the app and inserted state.
+    fn part(&self, id: TypeId) -> Option<&dyn Any>;
+
+    /// Whether [`part`](Self::part) has something of that type.
+    fn has(id: TypeId) -> bool;
+
+    /// The application's inserted state.
+    #[doc(hidden)]
+    fn core(&self) -> &crate::server::Core;
+}
+
+impl Lender for Request {
+    fn part(&self, id: TypeId) -> Option<&dyn Any> {
+        if id == TypeId::of::<Session>() {
+            Some(self.session())
+        } else if id == TypeId::of::<Self>() {
+            Some(self)
+        } else {
+            None
+        }
+    }
+
+    fn has(id: TypeId) -> bool {
+        id == TypeId::of::<Session>() || id == TypeId::of::<Self>()
+    }
+
+    fn core(&self) -> &crate::server::Core {
+        Self::core(self)
+    }
+}
+
+impl Lender for Inbound {
+    fn part(&self, id: TypeId) -> Option<&dyn Any> {
+        (id == TypeId::of::<Self>()).then_some(self)
+    }
+
+    fn has(id: TypeId) -> bool {
+        id == TypeId::of::<Self>()
+    }
+
+    fn core(&self) -> &crate::server::Core {
+        Self::core(self)
+    }
+}
+
+/// A method's surroundings: the app, and the message with what comes with it.
+pub struct Cx<'a, A, M> {
+    app: &'a A,
+    message: &'a M,
+}
+
+impl<A, M> Clone for Cx<'_, A, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A, M> Copy for Cx<'_, A, M> {}
+
+impl<'a, A: 'static, M: Lender> Cx<'a, A, M> {
+    /// The surroundings of one call.
+    pub fn new(app: &'a A, message: &'a M) -> Self {
+        Self { app, message }
+    }
+
+    /// The message.
+    pub fn message(&self) -> &'a M {
+        self.message
+    }
+
+    /// The app, the session, the message, or what was inserted, by type.
+    ///
+    /// # Errors
+    /// If there is no such thing; that is found when the server starts.
+    pub fn lend<T: 'static>(&self) -> Result<&'a T> {
+        if let Some(app) = (self.app as &dyn Any).downcast_ref() {
+            return Ok(app);
+        }
+        let part = self.message.part(TypeId::of::<T>()).and_then(|part| part.downcast_ref());
+        part.or_else(|| self.message.core().state.find()).ok_or_else(|| missing(type_name::<T>()))
+    }
+}
+
+fn missing(type_name: &str) -> Error {
+    Error::of(ErrorKind::Config, format_args!("nothing of type `{type_name}` was inserted into the app"))
+}
+
+/// Checks that everything a method wants to be lent exists.
+pub(crate) fn check<A: 'static, M: Lender>(state: &State, method: &str, lends: &[Lend]) -> Result<()> {
+    for lend in lends {
+        let id = (lend.id)();
+        if id != TypeId::of::<A>() && !M::has(id) && !state.has(id) {
+            return Err(missing((lend.name)()).context(method));
+        }
+    }
+    Ok(())
+}

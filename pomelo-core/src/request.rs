@@ -1,0 +1,217 @@
+//! Requests: the messages of clients, as handlers are lent them.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::metrics::Dropped;
+use crate::server::Core;
+use crate::session::Session;
+use crate::value::{Fault, Result, Route};
+use crate::wire::{Body, Encoding};
+
+/// A client's message on its way through filters and handler. Cheap to clone.
+#[derive(Clone)]
+pub struct Request(Arc<Inner>);
+
+struct Inner {
+    route: Route,
+    id: Option<u64>,
+    body: Body,
+    accept: Encoding,
+    session: Session,
+    arrived: Instant,
+    answer_by: Mutex<Option<Instant>>,
+    answered: AtomicBool,
+    /// Its body is no JSON, and that was counted.
+    unreadable: AtomicBool,
+}
+
+impl Request {
+    pub(crate) fn new(route: Route, id: Option<u64>, body: Body, accept: Encoding, session: Session) -> Self {
+        Self(Arc::new(Inner {
+            route,
+            id,
+            body,
+            accept,
+            session,
+            arrived: Instant::now(),
+            answer_by: Mutex::default(),
+            answered: AtomicBool::new(false),
+            unreadable: AtomicBool::new(false),
+        }))
+    }
+
+    /// Where the client sent it.
+    pub fn route(&self) -> &Route {
+        &self.0.route
+    }
+
+    /// The client's number for it; none if it is a notify, which gets no answer.
+    pub fn id(&self) -> Option<u64> {
+        self.0.id
+    }
+
+    /// The session that sent it.
+    pub fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &Body {
+        &self.0.body
+    }
+
+    /// When handling began on this server.
+    pub fn arrived(&self) -> Instant {
+        self.0.arrived
+    }
+
+    /// Decodes the body, JSON as JavaScript's `JSON.parse` reads it: half an emoji (`"\ud83d"`) is U+FFFD, `1.0` is a whole number,
+    /// too, and of a key that comes twice the last value counts ([`pomelo_json`] has all rules).
+    ///
+    /// A body that `JSON.parse` refuses counts as `{}`, as in pomelo. It is logged, once a second and route at most, and counted
+    /// ([`Unreadable`](Dropped::Unreadable)), once for each message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadMessage`] naming the route and the field if `T` can't be read from the body.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
+        let codecs = &self.core().codecs;
+        let decoded =
+            codecs.decode_or(self.0.route.as_str(), &self.0.body, |error| self.note_unreadable(error));
+        decoded.map_err(|error| error.context(self.route()).with_fault(Fault::Client))
+    }
+
+    /// Counts and logs that the body is no JSON; only once, though filters and handler may all decode it.
+    #[cold]
+    fn note_unreadable(&self, error: &dyn fmt::Display) {
+        if self.0.unreadable.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (core, route) = (self.core(), self.route());
+        core.counters.add(Dropped::Unreadable);
+        if let Some(left_out) = core.unreadable.admit(route.as_str()) {
+            let (session, uid) = (self.0.session.id(), self.0.session.uid());
+            tracing::warn!(
+                %route, %session, uid = uid.as_ref().map(tracing::field::display), %error, left_out,
+                "the body of a client's message is no JSON and counts as {{}}"
+            );
+        }
+    }
+
+    /// Answers the client with `{"code":500}` if the handler takes longer than `limit` from its arrival; the handler
+    /// goes on, and its late reply is counted and dropped.
+    pub fn answer_within(&self, limit: Duration) {
+        let mut by = self.0.answer_by.lock().unwrap_or_else(|e| e.into_inner());
+        let limit = self.0.arrived + limit;
+        *by = Some(by.map_or(limit, |old| old.min(limit)));
+    }
+
+    pub(crate) fn answer_by(&self) -> Option<Instant> {
+        *self.0.answer_by.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// True for the first to answer, who may send; all others are late.
+    pub(crate) fn take_answer(&self) -> bool {
+        !self.0.answered.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        self.0.session.core()
+    }
+
+    pub(crate) fn accept(&self) -> Encoding {
+        self.0.accept
+    }
+
+    /// Encodes a response in what the client's connector takes.
+    pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Body> {
+        self.core().codecs.encode(self.0.accept, self.0.route.as_str(), &value)
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { route, id, body, session, .. } = &*self.0;
+        f.debug_struct("Request")
+            .field("route", route)
+            .field("id", id)
+            .field("body", body)
+            .field("session", session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something that a handler's one by-value parameter can be read from.
+///
+/// Every [`serde::Deserialize`] type is, and [`Raw`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be decoded from a client message",
+    label = "derive `serde::Deserialize` for it, or take `pomelo::Raw`"
+)]
+pub trait FromMessage: Sized {
+    /// Reads it from the request's body.
+    ///
+    /// # Errors
+    /// If the body isn't one.
+    fn from_message(request: &Request) -> Result<Self>;
+}
+
+impl<T: DeserializeOwned> FromMessage for T {
+    fn from_message(request: &Request) -> Result<Self> {
+        request.decode()
+    }
+}
+
+/// The body of a message as it came, for handlers that decode it themselves.
+#[derive(Debug, Clone)]
+pub struct Raw(pub Bytes);
+
+impl FromMessage for Raw {
+    fn from_message(request: &Request) -> Result<Self> {
+        Ok(Self(request.body().bytes.clone()))
+    }
+}
+
+/// What a handler may return: `Result<T, E>` of a serializable `T` and an [`ErrorCode`](crate::value::ErrorCode), or `()`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a return type for a handler method",
+    label = "return `pomelo::Result<T>` with a `T` that is `serde::Serialize`, or nothing"
+)]
+pub trait IntoResponse {
+    /// Encodes it for the client that asked. `()` and `null` become `{}`.
+    ///
+    /// # Errors
+    /// The handler's own error, or one of encoding.
+    fn into_response(self, request: &Request) -> Result<Body>;
+}
+
+impl IntoResponse for () {
+    fn into_response(self, _: &Request) -> Result<Body> {
+        Ok(empty())
+    }
+}
+
+impl<T: Serialize, E: crate::value::ErrorCode> IntoResponse for Result<T, E> {
+    fn into_response(self, request: &Request) -> Result<Body> {
+        let value = self.map_err(crate::value::ErrorCode::into_error)?;
+        match request.encode(&value) {
+            Ok(body) if &*body.bytes == b"null" => Ok(empty()),
+            Ok(body) => Ok(body),
+            // A schema has no `null`.
+            Err(_) if serde_json::to_value(&value).is_ok_and(|value| value.is_null()) => Ok(empty()),
+            Err(error) => Err(error.context(format_args!("response of {}", request.route()))),
+        }
+    }
+}
+
+/// The answer of a method that returns nothing: clients need an object.
+fn empty() -> Body {
+    Body::json(Bytes::from_static(b"{}"))
+}

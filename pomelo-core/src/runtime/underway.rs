@@ -1,0 +1,114 @@
+//! Work under way: what a server has begun for others and not ended, by name, for a stop that waits for it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::request::Request;
+use crate::server::Core;
+use crate::value::{ServerId, SessionId};
+
+/// Workers of a runtime mostly find a table of their own.
+const SHARDS: usize = 8;
+
+/// A table that is empty again keeps so many places; a burst doesn't stay as memory.
+const KEPT: usize = 256;
+
+/// So many kinds of work are named; the rest is counted.
+const NAMED: usize = 10;
+
+/// Messages, calls and hooks that had to wait for something. What is done at once is never in here, so it costs nothing.
+#[derive(Default)]
+pub(crate) struct Underway([Mutex<Slots>; SHARDS]);
+
+#[derive(Default)]
+struct Slots {
+    works: Vec<Option<Work>>,
+    free: Vec<usize>,
+}
+
+/// Something that a server has begun.
+#[derive(Clone)]
+pub(crate) enum Work {
+    /// A client's message: its filters, router, handler or error handler.
+    Message(Request),
+    /// A call of the remote method of that number.
+    Call { method: u32, from: ServerId },
+    /// What was to run when that session closed.
+    Hooks(SessionId),
+}
+
+/// Work that is under way until this is dropped.
+pub(crate) struct Entered<'a> {
+    shard: &'a Mutex<Slots>,
+    slot: usize,
+}
+
+impl Underway {
+    /// Notes that something is under way.
+    pub(crate) fn enter(&self, work: Work) -> Entered<'_> {
+        let shard = &self.0[tokio::runtime::worker_index().unwrap_or(0) % SHARDS];
+        let mut slots = lock(shard);
+        let slot = slots.free.pop().unwrap_or(slots.works.len());
+        match slots.works.get_mut(slot) {
+            Some(place) => *place = Some(work),
+            None => slots.works.push(Some(work)),
+        }
+        Entered { shard, slot }
+    }
+
+    /// What is under way, each kind with how often: `handler chat.roomHandler.send (2)`.
+    pub(crate) fn names(&self, core: &Core) -> Vec<String> {
+        let mut kinds = BTreeMap::<String, usize>::new();
+        for shard in &self.0 {
+            let works: Vec<Work> = lock(shard).works.iter().flatten().cloned().collect();
+            for work in works {
+                *kinds.entry(Named { work: &work, core }.to_string()).or_default() += 1;
+            }
+        }
+        let rest = kinds.len().saturating_sub(NAMED);
+        let kinds = kinds.into_iter().take(NAMED).map(|(name, count)| match count {
+            1 => name,
+            count => format!("{name} ({count})"),
+        });
+        kinds.chain((rest > 0).then(|| format!("{rest} more"))).collect()
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let mut slots = lock(self.shard);
+        slots.works[self.slot] = None;
+        slots.free.push(self.slot);
+        if slots.free.len() == slots.works.len() && slots.works.len() > KEPT {
+            *slots = Slots::default();
+        }
+    }
+}
+
+fn lock(shard: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
+    shard.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+struct Named<'a> {
+    work: &'a Work,
+    core: &'a Core,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.work {
+            Work::Message(request) => {
+                write!(f, "message {} of session {}", request.route(), request.session().id())
+            }
+            Work::Call { method, from } => {
+                let names = self.core.node().map(|node| node.names().remotes).unwrap_or_default();
+                match names.get(*method as usize) {
+                    Some(name) => write!(f, "call {name} from {from}"),
+                    None => write!(f, "call {method} from {from}"),
+                }
+            }
+            Work::Hooks(session) => write!(f, "on_closed of session {session}"),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The stop of a server: it says so, ends what it has begun, lets its clients go, and leaves.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::sleep;
+
+use super::Core;
+use crate::cluster::Member;
+use crate::frontend::CloseMode;
+use crate::runtime::Step;
+use crate::value::ServerId;
+use crate::wire::envelope::Message;
+
+/// How often to look whether the last frames of clients have left; none has longer than a second or so.
+const LAST_WORDS: Duration = Duration::from_millis(5);
+
+impl Core {
+    /// Whether it is about to stop, and takes nothing new.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.membership.leaving.load(Ordering::Acquire)
+    }
+
+    /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
+    pub(crate) fn begin_leaving(&self) {
+        if !self.membership.leaving.swap(true, Ordering::AcqRel) {
+            self.change_member(|member| member.leaving = true);
+        }
+    }
+
+    /// Takes nothing new from now on, though nobody was told.
+    pub(crate) fn stop_taking(&self) {
+        self.membership.leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether frontends of other processes may be told to stop at the same moment as this server, as by a system that ends
+    /// a group of processes.
+    pub(crate) fn may_have_company(&self) -> bool {
+        let known = self.view.known();
+        !self.is_frontend() && known.members().any(|member| self.serves(member))
+    }
+
+    /// Whether a server is a frontend that can send something to this one.
+    fn serves(&self, member: &Member) -> bool {
+        let can_reach = |info| self.outlet.get().is_some_and(|outlet| outlet.can_reach(info));
+        member.info.frontend && can_reach(&member.info)
+    }
+
+    /// Takes this server out of the cluster: others learn that it is gone.
+    pub(crate) async fn leave(&self) {
+        if let Some(outlet) = self.outlet.get() {
+            outlet.close().await;
+        }
+        if let Some(registration) = self.membership.registration.get() {
+            registration.leave().await;
+        }
+    }
+
+    /// Waits until what clients and other servers have asked for is answered, but no longer than `stop_timeout`.
+    pub(crate) async fn drain(self: &Arc<Self>) {
+        let drained = async {
+            self.heard_by_all().await;
+            for session in self.edge.sessions() {
+                session.quiet().await;
+            }
+            self.busy.idle().await;
+            self.frontends_gone().await;
+            self.busy.idle().await;
+        };
+        self.step(Step::Requests, self.limits.stop_timeout, drained).await;
+    }
+
+    /// On a backend, waits until no frontend is about to stop: where all servers are told to stop at once, what frontends have
+    /// begun, and what runs when their sessions close, still finds this one.
+    async fn frontends_gone(&self) {
+        if self.is_frontend() {
+            return;
+        }
+        loop {
+            let changed = self.membership.changed.notified();
+            if self.leaving_frontends().is_empty() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The frontends that are about to stop and may still send something to this server.
+    pub(crate) fn leaving_frontends(&self) -> Vec<ServerId> {
+        let known = self.view.known();
+        let leaving = known.members().filter(|member| member.leaving && self.serves(member));
+        leaving.map(|member| member.info.id.clone()).collect()
+    }
+
+    /// Waits until every server that is linked has heard what this one announced: what it sent before that is here then.
+    async fn heard_by_all(self: &Arc<Self>) {
+        let known = self.view.known();
+        let others = || known.members().map(|member| &member.info.id).filter(|id| !self.owns(id));
+        self.progress.set_unheard(others().cloned());
+        let fences = others().map(|id| async {
+            let heard = self.ask(id, self.limits.stop_timeout, |seq| Message::Fence { seq }).await;
+            self.progress.heard(id);
+            heard
+        });
+        // One that can't answer sends nothing either.
+        drop(join_all(fences).await);
+    }
+
+    /// Lets all clients go after what they are still to be sent, without a kick, so that they connect again, and waits until
+    /// what runs for them has ended and the last of it has left, but no longer than `stop_timeout`.
+    pub(crate) async fn dismiss_clients(self: &Arc<Self>, reason: &str) {
+        let sessions = self.edge.sessions();
+        for session in &sessions {
+            session.close(CloseMode::Drain, reason);
+        }
+        self.until_closed(async {
+            for session in &sessions {
+                session.closed().await;
+            }
+            // Whoever writes for them ends with this server.
+            while sessions.iter().any(|session| !session.outbox().is_closed()) {
+                sleep(LAST_WORDS).await;
+            }
+        })
+        .await;
+    }
+
+    async fn until_closed(&self, closed: impl Future<Output = ()>) {
+        self.step(Step::Sessions, self.limits.stop_timeout, closed).await;
+    }
+}

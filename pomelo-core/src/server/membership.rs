@@ -1,0 +1,338 @@
+//! Membership: a server's view of who is in the cluster, and what it does when others come and go.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::links::Links;
+use super::{Core, inbox};
+use crate::cluster::pair::{Batch, Pairs};
+use crate::cluster::{Joined, Member, Registration, Superseded};
+use crate::event::Event;
+use crate::metrics::Dropped;
+use crate::session::ClosedSession;
+use crate::value::{Error, ErrorKind, Incarnation, Life, ServerId, ServerInfo};
+use crate::wire::envelope::Message;
+
+/// A server's own place in the cluster.
+pub(crate) struct Membership {
+    /// Which process of the server this is.
+    pub(crate) life: Life,
+    pub(crate) registration: OnceLock<Arc<dyn Registration>>,
+    /// Another server is up, or gone, or another one is expected.
+    pub(crate) changed: Notify,
+    /// The cluster wants this server to stop.
+    pub(crate) asked_to_stop: Notify,
+    /// It is about to stop.
+    pub(crate) leaving: AtomicBool,
+    /// It takes clients and calls; until then it holds nothing.
+    pub(crate) started: AtomicBool,
+    /// Held while a peer comes or goes, so that what is to be settled with it is complete. No channel's lock is held then.
+    turn: Mutex<()>,
+    pairs: Mutex<Pairs>,
+    /// Held while a change of this server is told, so that nobody is told of a later one first.
+    telling: Mutex<()>,
+    /// Which links there are, and since when others are missing.
+    links: Mutex<Links>,
+    /// The discovery has said whom to expect.
+    pub(crate) was_told: AtomicBool,
+    /// Who says that another process has this server's id, and since when.
+    occupied: Mutex<HashMap<ServerId, Occupied, RandomState>>,
+    /// Frontends that have members in channels here, though they were not up yet.
+    awaited: Mutex<HashSet<ServerId, RandomState>>,
+}
+
+/// Refusals of one peer, since another process has the id.
+#[derive(Clone)]
+pub(crate) struct Occupied {
+    pub(crate) since: Instant,
+    /// The last one: a peer that says no more of it may be gone itself.
+    pub(crate) last: Instant,
+    /// Where that runs.
+    pub(crate) place: String,
+}
+
+impl Membership {
+    pub(crate) fn new(incarnation: Incarnation) -> Self {
+        Self {
+            life: Life::new(incarnation),
+            registration: OnceLock::new(),
+            changed: Notify::new(),
+            asked_to_stop: Notify::new(),
+            leaving: AtomicBool::new(false),
+            started: AtomicBool::new(false),
+            turn: Mutex::default(),
+            pairs: Mutex::default(),
+            telling: Mutex::default(),
+            links: Mutex::default(),
+            was_told: AtomicBool::new(false),
+            occupied: Mutex::default(),
+            awaited: Mutex::default(),
+        }
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashSet<ServerId, RandomState>> {
+        self.awaited.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn pairs(&self) -> MutexGuard<'_, Pairs> {
+        self.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn occupied(&self) -> MutexGuard<'_, HashMap<ServerId, Occupied, RandomState>> {
+        self.occupied.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn telling(&self) -> MutexGuard<'_, ()> {
+        self.telling.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Core {
+    /// Which process of the server this is.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.membership.life.now()
+    }
+
+    /// This server as others need to know it; none before it is up.
+    pub(crate) fn member(&self) -> Option<Member> {
+        self.view.known().member(&self.info.id).cloned()
+    }
+
+    /// Changes what others know of this server, and tells them.
+    pub(crate) fn change_member(&self, change: impl FnOnce(&mut Member)) {
+        let _telling = self.membership.telling();
+        let Some(member) = self.view.change_own(&self.info.id, change) else { return };
+        if let Some(registration) = self.membership.registration.get() {
+            registration.update(member.clone());
+        }
+        if let Some(outlet) = self.outlet.get() {
+            outlet.announce(member);
+        }
+    }
+
+    /// As [`change_member`](Self::change_member), where the discovery knows it already.
+    pub(crate) fn change_for_peers(&self, change: impl FnOnce(&mut Member)) {
+        let _telling = self.membership.telling();
+        let Some(member) = self.view.change_own(&self.info.id, change) else { return };
+        if let Some(outlet) = self.outlet.get() {
+            outlet.announce(member);
+        }
+    }
+
+    /// There is a new link to a server.
+    pub(crate) fn joined(self: &Arc<Self>, member: Member) -> Result<(), Superseded> {
+        let _turn = self.membership.turn();
+        let (info, incarnation, guest) = (member.info.clone(), member.incarnation, member.is_guest());
+        let joined = self.view.join(member);
+        if let Joined::Superseded(later) = joined {
+            return Err(Superseded(later));
+        }
+        self.membership.occupied().remove(&info.id);
+        self.membership.links().made(&info.id);
+        let news = if guest { None } else { self.membership.pairs().meet(&info.id, incarnation) };
+        if let Some(greeting) = news {
+            // If there is no link any more, the next one begins with it.
+            let _ = self.send(&info.id, Message::Greeting(greeting));
+        }
+        match joined {
+            Joined::Again => {
+                self.relinked(&info.id);
+                self.membership.changed.notify_waiters();
+                return Ok(());
+            }
+            Joined::Reborn(before) => {
+                self.incarnation_over(&info.id, before);
+                if !guest {
+                    self.emit(Event::RemoveServers(vec![info.id.clone()]));
+                }
+            }
+            Joined::New | Joined::Superseded(_) => {}
+        }
+        if !guest {
+            tracing::debug!(server = %self.info.id, peer = %info.id, "up");
+            self.emit(Event::AddServers(vec![info]));
+            self.membership.changed.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// A server that is linked has changed.
+    pub(crate) fn changed(self: &Arc<Self>, member: Member) {
+        let _turn = self.membership.turn();
+        let known = self.view.known();
+        if known.member(&member.info.id).is_some_and(|known| known.incarnation == member.incarnation) {
+            self.view.join(member);
+            self.membership.changed.notify_waiters();
+        }
+    }
+
+    /// The link broke: whoever waits for an answer can't get it any more.
+    pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId, lost: usize) {
+        self.counters.add_many(Dropped::LinkBroke, lost);
+        // Where one of the two stops, that is as it should be.
+        if self.is_leaving() || self.view.known().member(peer).is_none_or(|peer| peer.leaving) {
+            tracing::debug!(server = %self.info.id, %peer, lost, "the link ended");
+        } else {
+            tracing::warn!(server = %self.info.id, %peer, lost, "the link broke");
+        }
+        self.membership.links().broke(peer);
+        self.edge.stop_fetching(peer);
+        self.fail_pending(peer, format_args!("the link to {peer} broke"));
+    }
+
+    pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
+        let _turn = self.membership.turn();
+        self.membership.occupied().remove(peer);
+        let was_expected = self.view.known().expects(peer).is_some();
+        let Some(member) = self.view.leave(peer, incarnation) else { return };
+        let is_expected = self.view.known().expects(peer).is_some();
+        match is_expected {
+            true => self.membership.links().broke(peer),
+            false => self.membership.links().forget(peer),
+        }
+        if self.is_leaving() || member.leaving || member.is_guest() {
+            tracing::debug!(server = %self.info.id, %peer, "a server has left");
+        } else {
+            tracing::warn!(server = %self.info.id, %peer, "a server is gone");
+        }
+        self.membership.changed.notify_waiters();
+        let dropped = self.incarnation_over(peer, incarnation);
+        if member.is_guest() {
+            return;
+        }
+        self.membership.pairs().declare(peer, incarnation, dropped);
+        self.emit(Event::RemoveServers(vec![peer.clone()]));
+        if was_expected && !is_expected {
+            // It was off the list, and expected only as long as it was up.
+            self.emit(Event::ReplaceServers(self.view.known().all_expected()));
+        }
+    }
+
+    /// That process of a server is over, or counts as that: everything that waits for it fails, its sessions are out of all
+    /// channels, its channels are no more, and hooks on its sessions run. Says what was dropped of it.
+    fn incarnation_over(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) -> Batch {
+        self.fail_pending(peer, format_args!("{peer} is gone"));
+        let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(peer));
+        self.counters.add_many(Dropped::LinkBroke, waiting);
+        let groups = self.edge.tables().groups_of(peer, incarnation);
+        for key in groups {
+            crate::frontend::drop_group(self, &key);
+        }
+        let late = {
+            let (core, peer) = (Arc::downgrade(self), peer.clone());
+            move |uids| {
+                if let Some(core) = core.upgrade() {
+                    core.dropped_late(&peer, incarnation, uids);
+                }
+            }
+        };
+        let mut dropped = Batch { uids: self.channels.lose(self, peer, late), ..Batch::default() };
+        self.queues.lose(self, incarnation);
+        let (sessions, hooks_below) = self.hooks.lose(incarnation);
+        for session in sessions {
+            dropped.sessions.push(session.id);
+            let reason = format!("its frontend {peer} is gone");
+            self.queues.close(self, ClosedSession::lost(session, reason, hooks_below));
+        }
+        dropped
+    }
+
+    /// Whether a channel may have members at a server: one that is up, or is expected and was not up yet. Members there are
+    /// lost if it doesn't come soon.
+    ///
+    /// # Errors
+    /// If there is no such server, or it is gone: nothing would ever take these members out again.
+    pub(crate) fn check_frontend(self: &Arc<Self>, frontend: &ServerId) -> Result<(), Error> {
+        let known = self.view.known();
+        if known.member(frontend).is_some() {
+            return Ok(());
+        }
+        if known.has_left(frontend) {
+            return Err(Error::of(ErrorKind::Refused, format_args!("{frontend} is gone")));
+        }
+        if known.expects(frontend).is_none() {
+            return Err(Error::of(ErrorKind::NoServer, format_args!("there is no server `{frontend}`")));
+        }
+        self.await_frontend(frontend);
+        Ok(())
+    }
+
+    /// Takes the members at a frontend out of all channels, if it isn't up in a while.
+    fn await_frontend(self: &Arc<Self>, frontend: &ServerId) {
+        if !self.membership.awaited().insert(frontend.clone()) {
+            return;
+        }
+        let (core, frontend) = (Arc::downgrade(self), frontend.clone());
+        let limit = self.gone_after();
+        self.executor.spawn(async move {
+            tokio::time::sleep(limit).await;
+            let Some(core) = core.upgrade() else { return };
+            let _turn = core.membership.turn();
+            core.membership.awaited().remove(&frontend);
+            if core.view.known().member(&frontend).is_none() {
+                core.channels.lose(&core, &frontend, drop);
+            }
+        });
+    }
+
+    fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
+        self.edge.waits.abandon_all(peer);
+        for (seq, waiter) in self.pending.remove_server(peer) {
+            inbox::settle(self, seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
+        }
+    }
+
+    /// After how long without a link a server counts as gone.
+    pub(crate) fn gone_after(&self) -> Duration {
+        self.outlet.get().map_or(Duration::from_secs(5), |outlet| outlet.gone_after())
+    }
+
+    /// Waits until every server that is expected is up.
+    pub(crate) async fn all_up(&self) {
+        self.until_up(|_| true).await;
+    }
+
+    /// Waits until there is a link to every server that is expected and that there can be one to.
+    pub(crate) async fn all_linked(&self) {
+        self.until_up(|info| self.outlet.get().is_none_or(|outlet| outlet.can_reach(info))).await;
+    }
+
+    async fn until_up(&self, counts: impl Fn(&ServerInfo) -> bool) {
+        loop {
+            let changed = self.membership.changed.notified();
+            if self.view.known().all_up(&counts) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub(crate) fn expect(self: &Arc<Self>, servers: &[Arc<ServerInfo>]) {
+        let changes = self.view.expect(servers);
+        let known = self.view.known();
+        let (ids, is_up) = (servers.iter().map(|info| &info.id), |id: &ServerId| known.member(id).is_some());
+        self.membership.links().expect(ids, is_up);
+        self.membership.pairs().retain(|id| known.member(id).is_some() || known.expects(id).is_some());
+        if let Some(outlet) = self.outlet.get() {
+            outlet.expect(servers);
+        }
+        self.membership.changed.notify_waiters();
+        if !changes.added.is_empty() || !changes.removed.is_empty() {
+            self.emit(Event::ReplaceServers(servers.to_vec()));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Relief of a server's outboxes: kicks clients that are too slow for what waits for them.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::Core;
+use crate::metrics::Dropped;
+
+/// How often all blocked outboxes are looked at.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long to wait before looking again where too much waits and nobody can be kicked yet.
+const BREATHER: Duration = Duration::from_millis(50);
+
+/// Looks every second, and as soon as outboxes hold more than is comfortable, until the server is gone.
+pub(crate) async fn run(core: Weak<Core>) {
+    let Some(flusher) = core.upgrade().map(|core| core.edge.flusher.clone()) else { return };
+    loop {
+        // Either is a reason to look.
+        let _ = tokio::time::timeout(INTERVAL, flusher.pressed()).await;
+        let Some(core) = core.upgrade() else { return };
+        core.kick_too_slow();
+        drop(core);
+        tokio::time::sleep(BREATHER).await;
+    }
+}
+
+impl Core {
+    fn kick_too_slow(&self) {
+        for outbox in self.edge.flusher.too_slow() {
+            match outbox.session().map(|id| self.edge.session(id)) {
+                Some(Some(session)) => session.overflowed(),
+                // It closes already.
+                Some(None) => {}
+                None => {
+                    self.counters.add(Dropped::TooSlow);
+                    outbox.close();
+                }
+            }
+        }
+    }
+}

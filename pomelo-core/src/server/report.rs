@@ -1,0 +1,38 @@
+//! The report of a server at this moment.
+
+use super::Core;
+use crate::metrics::Report;
+
+impl Core {
+    /// What there is to say of this server now: its clients, its channels, what it handled and what it dropped.
+    ///
+    /// It looks at every session and every channel, so ask once in a second rather than for every request.
+    pub fn report(&self) -> Report {
+        let sessions = self.edge.sessions();
+        let (channels, channel_members) = self.channels.count();
+        let (users, channel_copies) = self.edge.tables().count();
+        let known = self.view.known();
+        let mut peers: Vec<_> = known.members().map(|member| member.info.id.clone()).collect();
+        peers.retain(|peer| !self.owns(peer));
+        peers.sort();
+        Report {
+            id: self.info.id.clone(),
+            incarnation: self.incarnation(),
+            uptime_ms: u64::try_from(self.tallies.uptime().as_millis()).unwrap_or(u64::MAX),
+            sessions: sessions.len() as u64,
+            bound_sessions: sessions.iter().filter(|session| session.uid().is_some()).count() as u64,
+            users: users as u64,
+            channels: channels as u64,
+            channel_members: channel_members as u64,
+            channel_copies: channel_copies as u64,
+            outbox_bytes: sessions.iter().map(|session| session.outbox().queued_bytes() as u64).sum(),
+            link_bytes: self.outlet.get().map_or(0, |outlet| outlet.queued_bytes() as u64),
+            pending_calls: self.pending.len() as u64,
+            dropped: self.counters.iter().map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
+            panics: self.counters.panics(),
+            routes: self.tallies.reports(),
+            peers,
+            missing_links: self.missing_links(),
+        }
+    }
+}

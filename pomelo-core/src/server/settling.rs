@@ -1,0 +1,83 @@
+//! Settlement: what two servers that have lost each other make good when there is a link between them again.
+
+use std::sync::Arc;
+
+use super::{Core, lost};
+use crate::cluster::Member;
+use crate::cluster::pair::{Batch, Greeted, Greeting, Settled};
+use crate::metrics::Dropped;
+use crate::session::resubscribe;
+use crate::value::{Incarnation, ServerId, Uid};
+use crate::wire::envelope::{Envelope, Message};
+
+impl Core {
+    /// What goes first on a new link to a peer.
+    pub(crate) fn greeting(&self, peer: &Member) -> Envelope {
+        let _turn = self.membership.turn();
+        let greeting = match peer.is_guest() {
+            true => Greeting::default(),
+            false => self.membership.pairs().greeting(&peer.info.id, peer.incarnation),
+        };
+        Envelope(Message::Greeting(greeting))
+    }
+
+    /// Settles what a peer says that it dropped of this server: before anything else of that link is handled.
+    pub(crate) fn greeted(self: &Arc<Self>, from: &ServerId, greeting: Greeting) {
+        let Greeted { news, answer } = self.membership.pairs().greeted(from, self.incarnation(), greeting);
+        if let Some(news) = news {
+            self.settle(from, &news);
+        }
+        if let Some(settled) = answer {
+            // If it is lost, the next link's greeting says the same again.
+            let _ = self.send(from, Message::Settled(settled));
+        }
+    }
+
+    /// A peer had declared this server gone, and is back: what it dropped then is dropped here, too. What it has to know was told
+    /// anew when the link was made ([`relinked`](Self::relinked)), if this server had not declared the peer gone as well.
+    fn settle(self: &Arc<Self>, from: &ServerId, news: &Batch) {
+        tracing::info!(
+            server = %self.info.id, peer = %from, users = news.uids.len(), sessions = news.sessions.len(),
+            "was declared gone by a peer that is back, which dropped what it had of this server"
+        );
+        let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(from));
+        self.counters.add_many(Dropped::Outdated, waiting);
+        if let Some(incarnation) = self.view.known().member(from).map(|member| member.incarnation) {
+            let groups = self.edge.tables().groups_of(from, incarnation);
+            groups.iter().for_each(|key| crate::frontend::drop_group(self, key));
+        }
+        lost::lose(self, from, news);
+    }
+
+    /// A peer has settled what this server dropped of it.
+    pub(crate) fn settled(&self, from: &ServerId, settled: Settled) {
+        self.membership.pairs().acknowledged(from, settled);
+    }
+
+    /// A link is there again: what may have been lost meanwhile is made good.
+    ///
+    /// The peer drops the copies of channels that are no more, gets the membership of the others before anything else,
+    /// and says of which sessions the closing was missed.
+    pub(crate) fn relinked(self: &Arc<Self>, peer: &ServerId) {
+        self.channels.relinked(self, peer);
+        let sessions = self.hooks.sessions_at(peer);
+        if !sessions.is_empty() {
+            self.executor.spawn(resubscribe(self.clone(), sessions));
+        }
+    }
+
+    /// More was dropped of a peer than its declaration said: a channel was not had then.
+    pub(crate) fn dropped_late(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation, uids: Vec<Uid>) {
+        if uids.is_empty() {
+            return;
+        }
+        let _turn = self.membership.turn();
+        let greeting = {
+            let mut pairs = self.membership.pairs();
+            pairs.declare(peer, incarnation, Batch { uids, ..Batch::default() });
+            pairs.greeting(peer, incarnation)
+        };
+        // If there is no link, the next one begins with it.
+        let _ = self.send(peer, Message::Greeting(greeting));
+    }
+}

@@ -1,0 +1,77 @@
+//! A server's watcher: what its discovery tells it, and asks of it.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use super::Core;
+use crate::cluster::{Member, Refused, Superseded, Watcher};
+use crate::metrics::{MissingLink, Report};
+use crate::value::{Error, Incarnation, ServerId, ServerInfo};
+
+/// Who refuses a server, where that is no peer.
+const DISCOVERY: &str = "its discovery";
+
+/// A server, as its discovery knows it.
+pub(crate) struct CoreWatcher(pub(crate) Weak<Core>);
+
+impl Watcher for CoreWatcher {
+    fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
+        let Some(core) = self.0.upgrade() else { return };
+        core.membership.was_told.store(true, Ordering::Release);
+        core.expect(&servers);
+        if servers.iter().any(|info| core.owns(&info.id)) {
+            core.taken_in();
+        }
+    }
+
+    fn up(&self, server: Member) {
+        let Some(core) = self.0.upgrade() else { return };
+        if core.owns(&server.info.id) {
+            if server.incarnation > core.incarnation() {
+                core.superseded(&DISCOVERY.into(), server.incarnation);
+            }
+            return;
+        }
+        if core.outlet.get().is_some_and(|outlet| outlet.can_reach(&server.info)) {
+            return;
+        }
+        if let Err(Superseded(later)) = core.joined(server) {
+            tracing::debug!(server = %core.info.id, %later, "late news of a process that was replaced");
+        }
+    }
+
+    fn gone(&self, server: &ServerId, incarnation: Incarnation) {
+        let Some(core) = self.0.upgrade() else { return };
+        if core.owns(server) {
+            return;
+        }
+        if let Some(outlet) = core.outlet.get() {
+            outlet.cut(server, incarnation);
+        }
+        core.left(server, incarnation);
+    }
+
+    fn refused(&self, why: Refused) -> Option<Member> {
+        self.0.upgrade().and_then(|core| core.refused(&DISCOVERY.into(), why))
+    }
+
+    fn stop(&self) {
+        if let Some(core) = self.0.upgrade() {
+            core.membership.asked_to_stop.notify_one();
+        }
+    }
+
+    fn report(&self) -> Option<Report> {
+        self.0.upgrade().map(|core| core.report())
+    }
+
+    fn missing_links(&self) -> Vec<MissingLink> {
+        self.0.upgrade().map(|core| core.missing_links()).unwrap_or_default()
+    }
+
+    fn failed(&self, error: Error) {
+        if let Some(core) = self.0.upgrade() {
+            core.tasks.fail(error);
+        }
+    }
+}

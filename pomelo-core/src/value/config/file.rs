@@ -1,0 +1,286 @@
+//! Files of a configuration directory: where they are, how they are read, and the part of one that is for an environment.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::error::{ConfigError, Mismatch};
+use super::value;
+use crate::value::spelling::{did_you_mean, nearest};
+
+/// A file that was read.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    pub(super) value: Value,
+}
+
+impl File {
+    /// Reads `<dir>/<name>`, or else `<dir>/<env>/<name>`.
+    pub(super) fn find(dir: &Path, env: &str, name: &str) -> Result<Option<Self>, ConfigError> {
+        for path in [dir.join(name), dir.join(env).join(name)] {
+            match fs::read(&path) {
+                Ok(bytes) => {
+                    let value = parse(&path.display().to_string(), &bytes)?;
+                    return Ok(Some(Self { path, value }));
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+                Err(source) => return Err(ConfigError::Read { file: path, source }),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The part of the environment, or all of a file that has no such part.
+    pub(super) fn section(self, env: &str) -> Section {
+        let file = self.path.display().to_string();
+        let environments = environments(&self.value);
+        match self.value {
+            Value::Object(mut all) if all.get(env).is_some_and(|part| !part.is_null()) => {
+                let value = all.remove(env).unwrap_or_default();
+                Section { file, at: env.to_owned(), value, environments }
+            }
+            value => Section { file, at: String::new(), value, environments },
+        }
+    }
+}
+
+/// Reads JSON as Node reads it: a byte order mark is skipped, and what is no UTF-8 is replaced.
+pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Value, ConfigError> {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    serde_json::from_str(text).map_err(|source| ConfigError::Json { file: file.to_owned(), source })
+}
+
+/// Whether a key is a comment, such as `//` or `@describe`: no name begins like that.
+pub(crate) fn is_comment(key: &str) -> bool {
+    !key.starts_with(|first: char| first.is_alphanumeric() || first == '_')
+}
+
+/// The top-level keys that can be environments.
+pub(super) fn environments(value: &Value) -> Vec<String> {
+    let keys = value.as_object().into_iter().flatten();
+    let keys = keys.filter(|(key, value)| value.is_object() && !is_comment(key) && !key.starts_with('_'));
+    keys.map(|(key, _)| key.clone()).collect()
+}
+
+/// The part of a configuration file that is for the environment: an error says which file it is, and where in the file.
+#[derive(Debug, Clone)]
+pub struct Section {
+    file: String,
+    at: String,
+    value: Value,
+    environments: Vec<String>,
+}
+
+impl Section {
+    /// The path of the file.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// What it says.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// What it says.
+    pub fn into_value(self) -> Value {
+        self.value
+    }
+
+    /// Whether the file has parts for environments, and this is the one.
+    pub fn is_of_environment(&self) -> bool {
+        !self.at.is_empty()
+    }
+
+    /// The environments that a file of such parts has: its top-level objects.
+    pub fn environments(&self) -> &[String] {
+        &self.environments
+    }
+
+    /// The object that it is.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn entry(&self) -> Result<Entry<'_>, ConfigError> {
+        Entry::new(&self.file, self.at.clone(), &self.value)
+    }
+
+    /// The objects of the list that it is.
+    ///
+    /// # Errors
+    /// If it is no list, or one of them is no object.
+    pub fn entries(&self) -> Result<Vec<Entry<'_>>, ConfigError> {
+        let list = self.value.as_array().ok_or_else(|| {
+            self.wrong(format_args!("found {}, expected a list of objects", value::shown(&self.value)))
+        })?;
+        let entry = |(index, value)| Entry::new(&self.file, format!("{}[{index}]", self.at), value);
+        list.iter().enumerate().map(entry).collect()
+    }
+
+    /// An error about all of it.
+    pub fn wrong(&self, problem: impl ToString) -> ConfigError {
+        let at = if self.at.is_empty() { "top level" } else { &self.at };
+        ConfigError::Entry { file: self.file.clone(), at: at.to_owned(), problem: problem.to_string() }
+    }
+
+    /// The error for a file that has parts for environments, and none for this one.
+    pub fn no_environment(&self, env: &str) -> ConfigError {
+        let known = &self.environments;
+        let meant = did_you_mean(env, known.iter().map(String::as_str));
+        self.wrong(format_args!("there is no environment `{env}`, it has {}{meant}", listed(known)))
+    }
+
+    /// A line about a key of it, for a log; about all of it, if the key is `""`.
+    pub fn note(&self, key: &str, note: impl std::fmt::Display) -> String {
+        note_at(&self.file, &join(&self.at, key), note)
+    }
+}
+
+fn note_at(file: &str, at: &str, note: impl std::fmt::Display) -> String {
+    if at.is_empty() { format!("{file}: {note}") } else { format!("{file}: {at}: {note}") }
+}
+
+/// An object of a configuration file. Its values are read as JavaScript takes them: `"3010"` and `3010.0` are the number 3010,
+/// `"true"` is true, `null` is not there, nor is a text that is empty.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    file: &'a str,
+    at: String,
+    object: &'a Map<String, Value>,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn new(file: &'a str, at: String, value: &'a Value) -> Result<Self, ConfigError> {
+        match value.as_object() {
+            Some(object) => Ok(Self { file, at, object }),
+            None => Err(ConfigError::Entry {
+                file: file.to_owned(),
+                at: if at.is_empty() { "top level".into() } else { at },
+                problem: format!("found {}, expected an object", value::shown(value)),
+            }),
+        }
+    }
+
+    pub(super) fn object(&self) -> &'a Map<String, Value> {
+        self.object
+    }
+
+    /// Where it is in the file.
+    pub fn at(&self) -> &str {
+        &self.at
+    }
+
+    /// The value of a key, as it stands.
+    pub fn value(&self, key: &str) -> Option<&'a Value> {
+        self.object.get(key)
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// If it is neither a text nor a number; `expected` says what it should be.
+    pub fn text(&self, key: &str, expected: &str) -> Result<Option<String>, ConfigError> {
+        value::text(self.object, key, expected).map_err(|error| self.mismatch(error))
+    }
+
+    /// A whole number.
+    ///
+    /// # Errors
+    /// If it is none within the range; `expected` says what it should be.
+    pub fn whole(
+        &self,
+        key: &str,
+        range: RangeInclusive<u64>,
+        expected: &str,
+    ) -> Result<Option<u64>, ConfigError> {
+        value::whole(self.object, key, range, expected).map_err(|error| self.mismatch(error))
+    }
+
+    /// A list of texts.
+    ///
+    /// # Errors
+    /// If it is no list, or one of it is no text.
+    pub fn texts(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        let Some(value) = self.object.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
+        let list = value.as_array().and_then(|list| {
+            list.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        });
+        list.map(Some).ok_or_else(|| self.unexpected(key, "a list of texts"))
+    }
+
+    /// A host, without blanks around it and the brackets of an IPv6 address.
+    ///
+    /// # Errors
+    /// If it is no text.
+    pub fn host(&self, key: &str) -> Result<Option<String>, ConfigError> {
+        value::host(self.object, key).map_err(|error| self.mismatch(error))
+    }
+
+    /// A port.
+    ///
+    /// # Errors
+    /// If it is no whole number from 0 to 65535.
+    pub fn port(&self, key: &str) -> Result<Option<u16>, ConfigError> {
+        value::port(self.object, key).map_err(|error| self.mismatch(error))
+    }
+
+    /// The error for a key whose value is not what was expected, or is missing.
+    pub fn unexpected(&self, key: &str, expected: &str) -> ConfigError {
+        self.mismatch(value::mismatch(self.object, key, expected))
+    }
+
+    /// An error about a key.
+    pub fn wrong(&self, key: &str, problem: impl ToString) -> ConfigError {
+        self.mismatch(Mismatch { key: key.to_owned(), problem: problem.to_string() })
+    }
+
+    pub(super) fn mismatch(&self, Mismatch { key, problem }: Mismatch) -> ConfigError {
+        ConfigError::Entry { file: self.file.to_owned(), at: join(&self.at, &key), problem }
+    }
+
+    /// The keys that are neither known nor comments, each with the known one that is near, if that isn't there, too.
+    pub fn unknown<'k>(&self, known: &'k [&str]) -> Vec<(&'a str, Option<&'k str>)> {
+        let keys = self.object.keys().map(String::as_str);
+        let unknown = keys.filter(|key| !known.contains(key) && !is_comment(key));
+        let meant =
+            |key| nearest(key, known.iter().copied()).filter(|known| !self.object.contains_key(*known));
+        unknown.map(|key| (key, meant(key))).collect()
+    }
+
+    /// Whether it has one of these keys.
+    pub fn has_any(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.object.contains_key(*key))
+    }
+
+    /// A line for each key that is neither known nor a comment: nothing reads it.
+    pub fn unread(&self, known: &[&str]) -> Vec<String> {
+        let note = |(key, meant): (&str, Option<&str>)| match meant {
+            Some(meant) => self.note(key, format_args!("is not read; did you mean `{meant}`?")),
+            None => self.note(key, format_args!("is not read; known are {}", listed(known))),
+        };
+        self.unknown(known).into_iter().map(note).collect()
+    }
+
+    /// A line about a key of it, for a log.
+    pub fn note(&self, key: &str, note: impl std::fmt::Display) -> String {
+        note_at(self.file, &join(&self.at, key), note)
+    }
+}
+
+/// Names as a sentence has them.
+pub(crate) fn listed<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The path of a key.
+pub(super) fn join(at: &str, key: &str) -> String {
+    match (at.is_empty(), key.is_empty()) {
+        (true, _) => key.to_owned(),
+        (false, true) => at.to_owned(),
+        (false, false) => format!("{at}.{key}"),
+    }
+}

@@ -1,0 +1,23 @@
+//! Values: what names, addresses and limits things, the configuration, and errors.
+
+pub mod config;
+mod error;
+pub mod host;
+mod ids;
+mod limits;
+mod route;
+mod server;
+mod settings;
+pub mod spelling;
+mod state;
+
+#[doc(hidden)]
+pub use self::error::{DerivedCode, OfDisplay, OfError};
+pub use self::error::{Error, ErrorCode, ErrorKind, Fault, OrErr, Result, StdError};
+pub(crate) use self::ids::Life;
+pub use self::ids::{Incarnation, ParseSessionIdError, SessionId, Uid};
+pub use self::limits::Limits;
+pub use self::route::{Route, RouteError};
+pub use self::server::{ServerId, ServerInfo, Servers};
+pub(crate) use self::settings::Settings;
+pub(crate) use self::state::State;

@@ -1,0 +1,304 @@
+//! Envelopes as bytes, for transports that leave the process.
+//!
+//! What every request and every push needs has a fixed head and its body uncopied behind it; all else is MessagePack.
+//! Numbers are big-endian, texts have their length in two bytes in front.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::{Answer, Envelope, GroupKey, GroupOp, Message, Payload, Push, Snapshot};
+use crate::runtime::Origin;
+use crate::value::{Incarnation, Route, ServerId, SessionId, Uid};
+use crate::wire::body::{Body, Encoding};
+
+const PACKED: u8 = 0;
+const CALL: u8 = 1;
+const RETURNED: u8 = 2;
+const RESPONSE: u8 = 3;
+const FORWARD: u8 = 4;
+const PUSH: u8 = 5;
+const CALL_OF_HOOK: u8 = 6;
+const CALL_OF_HANDLER: u8 = 7;
+
+const HAS_ID: u8 = 1;
+const HAS_UID: u8 = 2;
+
+const VOLATILE: u8 = 1;
+const HAS_JSON: u8 = 2;
+const HAS_PROTOBUF: u8 = 4;
+
+/// Why bytes are no envelope, or an envelope can't be bytes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// The bytes end too early.
+    #[error("the envelope is cut short")]
+    Short,
+    /// A text is no UTF-8, or a number stands for nothing.
+    #[error("the envelope has a wrong {0}")]
+    Wrong(&'static str),
+    /// A text is longer than 65,535 bytes.
+    #[error("the {0} is too long to be sent to another server")]
+    TooLong(&'static str),
+    /// The MessagePack in it can't be read.
+    #[error("the envelope can't be read")]
+    Unpack(#[from] rmp_serde::decode::Error),
+    /// Something in it can't be written as MessagePack.
+    #[error("the envelope can't be written")]
+    Pack(#[from] rmp_serde::encode::Error),
+}
+
+type Result<T, E = EnvelopeError> = std::result::Result<T, E>;
+
+impl Envelope {
+    /// Appends the envelope to `out`, all but the bytes that are returned: they follow, and are shared, not copied.
+    ///
+    /// # Errors
+    /// If something in it is too long; then `out` may have a part of it.
+    pub fn encode(&self, out: &mut BytesMut) -> Result<Bytes> {
+        match &self.0 {
+            Message::Call { seq, method, lane, origin, args } => {
+                match origin {
+                    Origin::Outside => out.put_u8(CALL),
+                    Origin::Hook => out.put_u8(CALL_OF_HOOK),
+                    Origin::Handler(session) => {
+                        out.put_u8(CALL_OF_HANDLER);
+                        put_id(out, *session);
+                    }
+                }
+                out.put_u64(*seq);
+                out.put_u32(*method);
+                out.put_u64(*lane);
+                Ok(args.clone())
+            }
+            Message::Reply { seq, result: Ok(Answer::Returned(bytes)) } => {
+                out.put_u8(RETURNED);
+                out.put_u64(*seq);
+                Ok(bytes.clone())
+            }
+            Message::Reply { seq, result: Ok(Answer::Response(Some(body))) } => {
+                out.put_u8(RESPONSE);
+                out.put_u64(*seq);
+                out.put_u8(number(body.encoding));
+                Ok(body.bytes.clone())
+            }
+            Message::Forward { seq, session, route, id, body, accept } => {
+                out.put_u8(FORWARD);
+                out.put_u64(*seq);
+                out.put_u8(id.map_or(0, |_| HAS_ID) | session.uid.as_ref().map_or(0, |_| HAS_UID));
+                out.put_u8(number(*accept));
+                out.put_u8(number(body.encoding));
+                out.put_u64(id.unwrap_or(0));
+                put_session(out, session)?;
+                put_text(out, route.as_str(), "route")?;
+                Ok(body.bytes.clone())
+            }
+            Message::Group { key, version, op: GroupOp::Push { seq, push } } => {
+                out.put_u8(PUSH);
+                out.put_u64(*seq);
+                out.put_u64(key.incarnation.to_bits());
+                out.put_u64(key.group);
+                out.put_u64(*version);
+                put_text(out, &key.backend, "server id")?;
+                put_push(out, push)
+            }
+            message => {
+                out.put_u8(PACKED);
+                rmp_serde::encode::write(&mut out.writer(), message)?;
+                Ok(Bytes::new())
+            }
+        }
+    }
+
+    /// Reads an envelope; its bodies are parts of `bytes`.
+    ///
+    /// # Errors
+    /// If the bytes are none. They may come from anywhere.
+    pub fn decode(bytes: Bytes) -> Result<Self> {
+        let mut reader = Reader(bytes);
+        let message = match reader.u8()? {
+            PACKED => rmp_serde::from_slice(&reader.0)?,
+            CALL => reader.call(Origin::Outside)?,
+            CALL_OF_HOOK => reader.call(Origin::Hook)?,
+            CALL_OF_HANDLER => {
+                let session = reader.id()?;
+                reader.call(Origin::Handler(session))?
+            }
+            RETURNED => Message::Reply { seq: reader.u64()?, result: Ok(Answer::Returned(reader.rest())) },
+            RESPONSE => {
+                let (seq, encoding) = (reader.u64()?, reader.encoding()?);
+                let body = Body { encoding, bytes: reader.rest() };
+                Message::Reply { seq, result: Ok(Answer::Response(Some(body))) }
+            }
+            FORWARD => reader.forward()?,
+            PUSH => reader.group_push()?,
+            _ => return Err(EnvelopeError::Wrong("kind")),
+        };
+        Ok(Self(message))
+    }
+}
+
+fn put_id(out: &mut BytesMut, id: SessionId) {
+    out.put_u64(id.incarnation.to_bits());
+    out.put_u64(id.serial);
+}
+
+fn put_session(out: &mut BytesMut, session: &Snapshot) -> Result<()> {
+    put_id(out, session.id);
+    out.put_u64(session.version);
+    put_text(out, &session.frontend, "server id")?;
+    if let Some(uid) = &session.uid {
+        put_text(out, uid, "uid")?;
+    }
+    let at = out.len();
+    out.put_u32(0);
+    if !session.settings.is_empty() {
+        rmp_serde::encode::write(&mut out.writer(), &session.settings)?;
+    }
+    let length = u32::try_from(out.len() - at - 4).map_err(|_| EnvelopeError::TooLong("session"))?;
+    out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+fn put_push(out: &mut BytesMut, push: &Push) -> Result<Bytes> {
+    let Payload { json, protobuf } = &push.payload;
+    let flag = |flag, is_set| if is_set { flag } else { 0 };
+    let flags = [(VOLATILE, push.volatile), (HAS_JSON, json.is_some()), (HAS_PROTOBUF, protobuf.is_some())];
+    out.put_u8(flags.into_iter().map(|(bit, is_set)| flag(bit, is_set)).sum());
+    put_text(out, &push.route, "route")?;
+    match (json, protobuf) {
+        (Some(json), Some(protobuf)) => {
+            out.put_u32(u32::try_from(json.len()).map_err(|_| EnvelopeError::TooLong("body"))?);
+            out.put_slice(json);
+            Ok(protobuf.clone())
+        }
+        (one, other) => Ok(one.as_ref().or(other.as_ref()).cloned().unwrap_or_default()),
+    }
+}
+
+fn put_text(out: &mut BytesMut, text: &str, what: &'static str) -> Result<()> {
+    out.put_u16(u16::try_from(text.len()).map_err(|_| EnvelopeError::TooLong(what))?);
+    out.put_slice(text.as_bytes());
+    Ok(())
+}
+
+fn number(encoding: Encoding) -> u8 {
+    match encoding {
+        Encoding::Json => 0,
+        Encoding::Protobuf => 1,
+    }
+}
+
+/// What is not read yet.
+struct Reader(Bytes);
+
+impl Reader {
+    fn u8(&mut self) -> Result<u8> {
+        self.0.try_get_u8().map_err(|_| EnvelopeError::Short)
+    }
+
+    fn u16(&mut self) -> Result<u16> {
+        self.0.try_get_u16().map_err(|_| EnvelopeError::Short)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        self.0.try_get_u32().map_err(|_| EnvelopeError::Short)
+    }
+
+    fn u64(&mut self) -> Result<u64> {
+        self.0.try_get_u64().map_err(|_| EnvelopeError::Short)
+    }
+
+    fn bytes(&mut self, length: usize) -> Result<Bytes> {
+        if self.0.len() < length { Err(EnvelopeError::Short) } else { Ok(self.0.split_to(length)) }
+    }
+
+    fn rest(&mut self) -> Bytes {
+        std::mem::take(&mut self.0)
+    }
+
+    fn text<T: for<'a> From<&'a str>>(&mut self) -> Result<T> {
+        let length = usize::from(self.u16()?);
+        let bytes = self.bytes(length)?;
+        std::str::from_utf8(&bytes).map(T::from).map_err(|_| EnvelopeError::Wrong("text"))
+    }
+
+    fn encoding(&mut self) -> Result<Encoding> {
+        match self.u8()? {
+            0 => Ok(Encoding::Json),
+            1 => Ok(Encoding::Protobuf),
+            _ => Err(EnvelopeError::Wrong("encoding")),
+        }
+    }
+
+    fn incarnation(&mut self) -> Result<Incarnation> {
+        self.u64().map(Incarnation::from_bits)
+    }
+
+    fn id(&mut self) -> Result<SessionId> {
+        Ok(SessionId { incarnation: self.incarnation()?, serial: self.u64()? })
+    }
+
+    fn call(&mut self, origin: Origin) -> Result<Message> {
+        Ok(Message::Call {
+            seq: self.u64()?,
+            method: self.u32()?,
+            lane: self.u64()?,
+            origin,
+            args: self.rest(),
+        })
+    }
+
+    fn forward(&mut self) -> Result<Message> {
+        let (seq, flags) = (self.u64()?, self.u8()?);
+        let (accept, encoding, id) = (self.encoding()?, self.encoding()?, self.u64()?);
+        let session = self.session(flags & HAS_UID != 0)?;
+        let length = usize::from(self.u16()?);
+        let route = self.bytes(length)?;
+        let route = std::str::from_utf8(&route).ok().and_then(|text| Route::parse(text).ok());
+        Ok(Message::Forward {
+            seq,
+            session,
+            route: route.ok_or(EnvelopeError::Wrong("route"))?,
+            id: (flags & HAS_ID != 0).then_some(id),
+            body: Body { encoding, bytes: self.rest() },
+            accept,
+        })
+    }
+
+    fn session(&mut self, has_uid: bool) -> Result<Snapshot> {
+        let id = self.id()?;
+        let version = self.u64()?;
+        let frontend: ServerId = self.text()?;
+        let uid: Option<Uid> = if has_uid { Some(self.text()?) } else { None };
+        let length = self.u32()? as usize;
+        let settings = self.bytes(length)?;
+        let settings =
+            if settings.is_empty() { Default::default() } else { rmp_serde::from_slice(&settings)? };
+        Ok(Snapshot { id, frontend, uid, settings, version })
+    }
+
+    fn group_push(&mut self) -> Result<Message> {
+        let (seq, incarnation, group, version) = (self.u64()?, self.incarnation()?, self.u64()?, self.u64()?);
+        let key = GroupKey { backend: self.text()?, incarnation, group };
+        Ok(Message::Group { key, version, op: GroupOp::Push { seq, push: self.push()? } })
+    }
+
+    fn push(&mut self) -> Result<Push> {
+        let (flags, route) = (self.u8()?, self.text()?);
+        let (has_json, has_protobuf) = (flags & HAS_JSON != 0, flags & HAS_PROTOBUF != 0);
+        let mut payload = Payload::default();
+        if has_json && has_protobuf {
+            let length = self.u32()? as usize;
+            payload.json = Some(self.bytes(length)?);
+        } else if has_json {
+            payload.json = Some(self.rest());
+        }
+        if has_protobuf {
+            payload.protobuf = Some(self.rest());
+        }
+        Ok(Push { route, payload, volatile: flags & VOLATILE != 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests;

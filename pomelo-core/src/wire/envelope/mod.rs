@@ -1,0 +1,184 @@
+//! Envelopes: the messages that servers send each other.
+
+mod codec;
+
+pub use self::codec::EnvelopeError;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::body::{Body, Encoding};
+use crate::cluster::pair::{Greeting, Settled};
+use crate::runtime::Origin;
+use crate::value::{Error, Incarnation, Route, ServerId, SessionId, Settings, Uid};
+
+/// A message from one server to another. To a [`Transport`](crate::cluster::Transport) it is opaque.
+#[derive(Debug)]
+pub struct Envelope(pub(crate) Message);
+
+impl Envelope {
+    /// What a process that has nothing to settle with another says first on a link: see
+    /// [`Inbox::greeting`](crate::cluster::Inbox::greeting).
+    pub fn greeting() -> Self {
+        Self(Message::Greeting(Greeting::default()))
+    }
+}
+
+/// A session as it is at its frontend at one moment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) id: SessionId,
+    pub(crate) frontend: ServerId,
+    pub(crate) uid: Option<Uid>,
+    pub(crate) settings: Arc<Settings>,
+    /// Counts the changes at the frontend.
+    pub(crate) version: u64,
+}
+
+/// One body in every encoding that its receivers need.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Payload {
+    pub(crate) json: Option<Bytes>,
+    pub(crate) protobuf: Option<Bytes>,
+}
+
+impl Payload {
+    /// The body for receivers that accept `encoding`.
+    pub(crate) fn body(&self, accept: Encoding) -> Option<Body> {
+        let protobuf = self.protobuf.as_ref().filter(|_| accept == Encoding::Protobuf);
+        match protobuf {
+            Some(bytes) => Some(Body { encoding: Encoding::Protobuf, bytes: bytes.clone() }),
+            None => self.json.clone().map(Body::json),
+        }
+    }
+}
+
+/// A push on its way to frontends.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Push {
+    pub(crate) route: Arc<str>,
+    pub(crate) payload: Payload,
+    /// Dropped where more than the limit of an outbox waits for a client already.
+    pub(crate) volatile: bool,
+}
+
+/// A channel, as frontends know it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct GroupKey {
+    pub(crate) backend: ServerId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) group: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Message {
+    /// A call of a remote's method, by its number in the callee's table; `seq` 0 wants no reply.
+    Call { seq: u64, method: u32, lane: u64, origin: Origin, args: Bytes },
+    /// A client's message for a handler.
+    Forward { seq: u64, session: Snapshot, route: Route, id: Option<u64>, body: Body, accept: Encoding },
+    /// The answer to anything that has a `seq`.
+    Reply { seq: u64, result: Result<Answer, Error> },
+    /// Something about a session, at its frontend.
+    Session { seq: u64, origin: Origin, op: SessionOp },
+    /// Whoever asked that of a session waits for it no more.
+    Abandon { seq: u64 },
+    /// A session that the receiver subscribed to is closed. Wants an answer once its hooks there have run; `seq` 0 wants none.
+    SessionClosed { seq: u64, session: Snapshot, reason: Arc<str> },
+    /// Membership of a channel, and its pushes.
+    Group { key: GroupKey, version: u64, op: GroupOp },
+    /// The channels of that life of the sender which have members at the receiver: copies of others are out of date.
+    Groups { incarnation: Incarnation, alive: Vec<u64> },
+    /// A frontend has missed something of a channel and wants the whole membership.
+    FetchGroup { group: u64 },
+    /// A push to users by name.
+    PushUids { seq: u64, push: Push, uids: Vec<Uid> },
+    /// A push to all clients of a frontend.
+    Broadcast { push: Push, bound_only: bool, filter: Option<Value> },
+    /// Wants an answer, once all that was sent before it is taken in.
+    Fence { seq: u64 },
+    /// A session whose messages the receiver was sent is closed: those that it has not begun need not be handled.
+    SessionGone { id: SessionId },
+    /// The first of every link: how often the sender declared the receiver gone, and what it dropped of it.
+    Greeting(Greeting),
+    /// The sender has settled what a greeting said.
+    Settled(Settled),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// Nothing to say but that it is done; of a session, the version it has now.
+    Done(u64),
+    /// What a remote returned.
+    Returned(Bytes),
+    /// A handler's response; none to a notify.
+    Response(Option<Body>),
+    /// Sessions that were asked for.
+    Sessions(Vec<Snapshot>),
+    /// Users that were not reached.
+    Missing(Vec<Uid>),
+}
+
+impl Answer {
+    /// How many bytes of the application's are in it.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Returned(bytes) => bytes.len(),
+            Self::Response(Some(body)) => body.bytes.len(),
+            Self::Missing(uids) => uids.iter().map(|uid| uid.len()).sum(),
+            Self::Done(_) | Self::Response(None) | Self::Sessions(_) => 0,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum SessionOp {
+    Bind {
+        id: SessionId,
+        uid: Uid,
+        unique: bool,
+    },
+    Unbind {
+        id: SessionId,
+        uid: Uid,
+    },
+    Set {
+        id: SessionId,
+        changes: Settings,
+    },
+    Get {
+        id: SessionId,
+    },
+    GetByUid {
+        uid: Uid,
+    },
+    Kick {
+        id: SessionId,
+        reason: Option<String>,
+    },
+    KickUid {
+        uid: Uid,
+        reason: Option<String>,
+    },
+    /// Tell this server when the session closes.
+    Subscribe {
+        id: SessionId,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum GroupOp {
+    Join(Uid),
+    Leave(Uid),
+    /// The whole membership.
+    Sync(Vec<Uid>),
+    /// `seq` other than 0 wants to know who was not reached.
+    Push {
+        seq: u64,
+        push: Push,
+    },
+    /// The channel is no more.
+    Drop,
+}

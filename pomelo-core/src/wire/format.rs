@@ -1,0 +1,40 @@
+//! Formats: how frames are built for one kind of connection.
+
+use bytes::Bytes;
+
+use super::body::{Body, Encoding};
+use crate::value::Result;
+
+/// How a kind of connection frames what it is sent, such as tcp or websocket with a certain dictionary.
+///
+/// One frame is built for all connections of a format and shared by them.
+pub trait Format: Send + Sync + 'static {
+    /// The encoding of bodies that these connections take.
+    fn encoding(&self) -> Encoding;
+
+    /// The frame of a push.
+    ///
+    /// # Errors
+    /// If the route or the body is too long for the protocol.
+    fn push(&self, route: &str, body: &Body) -> Result<Bytes>;
+
+    /// The frame of the response to the client's request `id`.
+    ///
+    /// # Errors
+    /// If the body is too long for the protocol.
+    fn response(&self, id: u64, body: &Body) -> Result<Bytes>;
+
+    /// The last frames of a connection: a kick with its reason, and whatever says that it closes.
+    fn kick(&self, reason: &str) -> Bytes;
+
+    /// The last frames of a connection that its client should make again, such as one whose server stops: whatever says
+    /// that it closes, and no kick, after which published clients never come back. By default nothing: the connection
+    /// closes after what is still to be sent.
+    fn restart(&self) -> Bytes {
+        Bytes::new()
+    }
+}
+
+/// The number of a [`Format`] at its frontend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FormatId(pub(crate) u8);
