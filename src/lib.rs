@@ -45,7 +45,7 @@ pub mod __private {
     pub use futures::future::BoxFuture;
     pub use pomelo_core::app::{App, Cluster, Mount, Platform, ServerType, Table};
     pub use pomelo_core::args::{ArgReader, ArgWriter};
-    pub use pomelo_core::method::inject::{Cx, Lend};
+    pub use pomelo_core::method::inject::{Context, Injected};
     pub use pomelo_core::method::parameter::{
         FromArgument, FromField, FromOwnArgument, FromOwnMessage, FromSharedArgument, FromSharedMessage,
         NoFields, SizeOf, ToArgument, ToOwnArgument, ToSharedArgument,
@@ -55,7 +55,7 @@ pub mod __private {
     };
     pub use pomelo_core::request::{FromMessage, IntoResponse, Request};
     pub use pomelo_core::rpc::{Call, RpcClient, Target};
-    pub use pomelo_core::server::Core;
+    pub use pomelo_core::server::Server;
     pub use pomelo_core::value::{
         DerivedCode, Error, ErrorCode, ErrorKind, Fault, OfDisplay, OfError, Result,
     };

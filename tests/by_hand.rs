@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use client::{Client, Memory};
 use pomelo::__private::{
-    ArgReader, ArgWriter, Body, BoxFuture, Bytes, Call, Cluster, Contract, Core, Cx, FromApp, FromMessage,
-    Handler, HandlerContract, IntoReply, IntoResponse, Lend, Method, Mount, Platform, Proxy, Remote,
-    RpcClient, ServerType, Table, Target, platform,
+    ArgReader, ArgWriter, Body, BoxFuture, Bytes, Call, Cluster, Context, Contract, FromApp, FromMessage,
+    Handler, HandlerContract, Injected, IntoReply, IntoResponse, Method, Mount, Platform, Proxy, Remote,
+    RpcClient, Server, ServerType, Table, Target, platform,
 };
 use pomelo::core::app::Running;
 use pomelo::core::method::Inbound;
@@ -36,17 +36,22 @@ impl<A> FromApp<A> for ChatHandler {
 impl HandlerContract for ChatHandler {
     const NAME: &'static str = "chatHandler";
     const METHODS: &'static [Method] = &[
-        Method { id: 0, name: "send", concurrent: false, lends: &[Lend::of::<App>(), Lend::of::<Session>()] },
-        Method { id: 1, name: "nothing", concurrent: true, lends: &[] },
+        Method {
+            id: 0,
+            name: "send",
+            concurrent: false,
+            injects: &[Injected::of::<App>(), Injected::of::<Session>()],
+        },
+        Method { id: 1, name: "nothing", concurrent: true, injects: &[] },
     ];
 }
 
 impl<A: Send + Sync + 'static> Handler<A> for ChatHandler {
-    fn call<'a>(&'a self, cx: Cx<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
+    fn call<'a>(&'a self, cx: Context<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
         match method {
             0 => Box::pin(async move {
                 let text = String::from_message(cx.message())?;
-                let reply = Self::send(cx.lend::<App>()?, cx.lend::<Session>()?, text).await;
+                let reply = Self::send(cx.inject::<App>()?, cx.inject::<Session>()?, text).await;
                 reply.into_response(cx.message())
             }),
             1 => Box::pin(async move {
@@ -82,11 +87,11 @@ impl FromApp<App> for ChatRemote {
 impl Contract for ChatRemote {
     type Proxy = ChatRemoteProxy;
     const NAME: &'static str = "chatRemote";
-    const METHODS: &'static [Method] = &[Method { id: 0, name: "add", concurrent: false, lends: &[] }];
+    const METHODS: &'static [Method] = &[Method { id: 0, name: "add", concurrent: false, injects: &[] }];
 }
 
 impl<A: Send + Sync + 'static> Remote<A> for ChatRemote {
-    fn call<'a>(&'a self, cx: Cx<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>> {
+    fn call<'a>(&'a self, cx: Context<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>> {
         match method {
             0 => Box::pin(async move {
                 let mut args = ArgReader::new(cx.message().args())?;
@@ -195,7 +200,7 @@ impl Cluster for Rpc {
         remotes: &[Table::remote::<ChatRemote>(), Table::remote::<by_macro::ChatRemote>()],
     }];
 
-    fn bind(core: &Arc<Core>) -> Self {
+    fn bind(core: &Arc<Server>) -> Self {
         let client = || RpcClient::new(core, "chat");
         Self {
             chat: ChatRpc {
@@ -243,7 +248,7 @@ impl HandlerContract for Silent {
 }
 
 impl<A: Send + Sync + 'static> Handler<A> for Silent {
-    fn call<'a>(&'a self, _: Cx<'a, A, Request>, _: u16) -> BoxFuture<'a, Result<Body>> {
+    fn call<'a>(&'a self, _: Context<'a, A, Request>, _: u16) -> BoxFuture<'a, Result<Body>> {
         Box::pin(async { Err(Error::of(ErrorKind::NoSuchMethod, "there is none")) })
     }
 }
@@ -255,7 +260,7 @@ impl Contract for Silent {
 }
 
 impl<A: Send + Sync + 'static> Remote<A> for Silent {
-    fn call<'a>(&'a self, _: Cx<'a, A, Inbound>, _: u16) -> BoxFuture<'a, Result<Bytes>> {
+    fn call<'a>(&'a self, _: Context<'a, A, Inbound>, _: u16) -> BoxFuture<'a, Result<Bytes>> {
         Box::pin(async { Err(Error::of(ErrorKind::NoSuchMethod, "there is none")) })
     }
 }
@@ -277,7 +282,7 @@ fn servers_lists_what_was_made_by_hand() {
 #[test]
 fn the_tables_are_the_same() {
     let table = |methods: &[Method]| -> Vec<_> {
-        methods.iter().map(|m| (m.id, m.name, m.concurrent, m.lends.len())).collect()
+        methods.iter().map(|m| (m.id, m.name, m.concurrent, m.injects.len())).collect()
     };
     assert_eq!(table(ChatHandler::METHODS), table(by_macro::ChatHandler::METHODS));
     assert_eq!(table(ChatRemote::METHODS), table(by_macro::ChatRemote::METHODS));

@@ -6,7 +6,7 @@ mod client;
 use std::sync::Arc;
 
 use client::{Client, Memory};
-use pomelo::__private::{Cluster, Contract, Cx, Handler, HandlerContract, Method, Remote};
+use pomelo::__private::{Cluster, Context, Contract, Handler, HandlerContract, Method, Remote};
 use pomelo::core::app::{Builder, Running};
 use pomelo::core::method::Inbound;
 use pomelo::{ALL, ErrorCode, ErrorKind, Raw, Request, Result, Session, handler, key, remote, to};
@@ -55,7 +55,7 @@ impl EntryHandler {
     }
 
     pub async fn by_number(app: &App, request: &Request, number: u16) -> Result<Value> {
-        let body = Handler::call(&Self, Cx::new(app, request), number).await?;
+        let body = Handler::call(&Self, Context::new(app, request), number).await?;
         Ok(serde_json::from_slice(&body.bytes)?)
     }
 
@@ -183,7 +183,7 @@ impl ChatRemote {
     }
 
     pub async fn from(app: &App, call: &Inbound, motto: &Motto) -> Result<(String, bool, usize)> {
-        let unknown = Remote::call(&Self, Cx::new(app, call), 99).await.unwrap_err();
+        let unknown = Remote::call(&Self, Context::new(app, call), 99).await.unwrap_err();
         Ok((motto.0.clone(), unknown.kind() == ErrorKind::NoSuchMethod, call.args().len()))
     }
 

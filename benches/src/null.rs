@@ -8,12 +8,12 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use pomelo::core::frontend::Frontend;
 use pomelo::core::frontend::{Connector, Listening};
 use pomelo::core::outbox::{Outbox, Sink};
 use pomelo::core::wire::{Body, Encoding, Format};
 use pomelo::net::protocol::message::RouteRef;
 use pomelo::net::protocol::outgoing::{Framing, push, response};
-use pomelo::core::frontend::Frontend;
 
 /// A connector without a port: the clients of a bench open their sessions themselves.
 pub struct NullConnector;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use pomelo::core::cluster::{Inbox, Member, Outlet, Transport, Unsent};
+use pomelo::core::cluster::{LinkEvents, LinkSender, Member, Transport, Unsent};
 use pomelo::core::value::{Incarnation, ServerId, ServerInfo};
 use pomelo::core::wire::envelope::Envelope;
 use pomelo::net::transport::Memory;
@@ -41,24 +41,28 @@ impl Tap {
 }
 
 impl Transport for Tap {
-    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, pomelo::Result<Arc<dyn Outlet>>> {
+    fn bind(
+        &self,
+        server: Member,
+        link_events: Arc<dyn LinkEvents>,
+    ) -> BoxFuture<'_, pomelo::Result<Arc<dyn LinkSender>>> {
         Box::pin(async move {
-            let outlet = self.memory.bind(server, inbox).await?;
-            let tapped: Arc<dyn Outlet> = Arc::new(Tapped { outlet, state: self.state.clone() });
+            let link_sender = self.memory.bind(server, link_events).await?;
+            let tapped: Arc<dyn LinkSender> = Arc::new(Tapped { link_sender, state: self.state.clone() });
             Ok(tapped)
         })
     }
 }
 
 struct Tapped {
-    outlet: Arc<dyn Outlet>,
+    link_sender: Arc<dyn LinkSender>,
     state: Arc<State>,
 }
 
-impl Outlet for Tapped {
+impl LinkSender for Tapped {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         if !self.state.closed.load(Ordering::Relaxed) {
-            return self.outlet.send(to, envelope);
+            return self.link_sender.send(to, envelope);
         }
         self.state.count.fetch_add(1, Ordering::Relaxed);
         *self.state.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(envelope);
@@ -66,22 +70,22 @@ impl Outlet for Tapped {
     }
 
     fn expect(&self, servers: &[Arc<ServerInfo>]) {
-        self.outlet.expect(servers);
+        self.link_sender.expect(servers);
     }
 
     fn announce(&self, server: Member) {
-        self.outlet.announce(server);
+        self.link_sender.announce(server);
     }
 
     fn cut(&self, server: &ServerId, incarnation: Incarnation) {
-        self.outlet.cut(server, incarnation);
+        self.link_sender.cut(server, incarnation);
     }
 
     fn queued_bytes(&self) -> usize {
-        self.outlet.queued_bytes()
+        self.link_sender.queued_bytes()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        self.outlet.close()
+        self.link_sender.close()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
 use pomelo::core::server::LostSessions;
-use pomelo::core::value::Servers;
+use pomelo::core::value::ServerList;
 use pomelo::session::Uid;
 use pomelo::{Event, Result, Session, key, pick, remote};
 use serde_json::json;
@@ -98,7 +98,7 @@ fn tell_room(app: &App, rid: &str, uids: &[Uid]) {
 }
 
 /// On a chat server: closes the rooms that belong to others now, where their users enter them again.
-fn close_rooms(app: &App, chats: Servers) {
+fn close_rooms(app: &App, chats: ServerList) {
     for room in app.channels().names() {
         if pick(&room, &chats).is_ok_and(|chat| chat.id != *app.server_id()) {
             app.channels().destroy(&room);

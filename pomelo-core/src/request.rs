@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::metrics::Dropped;
-use crate::server::Core;
+use crate::server::Server;
 use crate::session::Session;
 use crate::value::{Fault, Result, Route};
 use crate::wire::{Body, Encoding};
@@ -122,7 +122,7 @@ impl Request {
         !self.0.answered.swap(true, Ordering::AcqRel)
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Server> {
         self.0.session.core()
     }
 

@@ -56,7 +56,7 @@ use self::block::Kind;
 ///
 /// # Parameters
 ///
-/// By value is what comes off the wire, by reference is what the framework lends.
+/// By value is what comes off the wire, by reference is what the framework injects.
 ///
 /// - At most one by value: the message, of any `Deserialize` type that borrows nothing, or `Raw` for its bytes. It may be
 ///   a pattern, and its type may be called `Session` or `App` like one that is lent. With
@@ -102,16 +102,16 @@ use self::block::Kind;
 ///         id: 0,
 ///         name: "send",
 ///         concurrent: false,
-///         lends: &[Lend::of::<App>(), Lend::of::<Session>()],
+///         injects: &[Injected::of::<App>(), Injected::of::<Session>()],
 ///     }];
 /// }
 ///
 /// impl<A: Send + Sync + 'static> Handler<A> for ChatHandler {
-///     fn call<'a>(&'a self, cx: Cx<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
+///     fn call<'a>(&'a self, cx: Context<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
 ///         match method {
 ///             0 => Box::pin(async move {
 ///                 let msg = Say::from_message(cx.message())?;
-///                 let reply = Self::send(cx.lend::<App>()?, cx.lend::<Session>()?, msg).await;
+///                 let reply = Self::send(cx.inject::<App>()?, cx.inject::<Session>()?, msg).await;
 ///                 reply.into_response(cx.message())
 ///             }),
 ///             _ => Box::pin(ready(Err(Error::of(ErrorKind::NoSuchMethod, "no method has this number")))),
@@ -165,7 +165,7 @@ pub fn handler(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     let mut args = ArgReader::new(cx.message().args())?;
 ///     let uid = args.next::<String>("uid")?;
 ///     let rid = args.next::<String>("rid")?;
-///     let reply = Self::add(cx.lend::<App>()?, uid, rid).await;
+///     let reply = Self::add(cx.inject::<App>()?, uid, rid).await;
 ///     reply.into_reply()
 /// }),
 /// ```
@@ -254,7 +254,7 @@ pub fn remote(args: TokenStream, item: TokenStream) -> TokenStream {
 ///         // …
 ///     ];
 ///
-///     fn bind(core: &Arc<Core>) -> Self {
+///     fn bind(core: &Arc<Server>) -> Self {
 ///         Rpc { chat: ChatRpc { chat_remote: Proxy::bind(RpcClient::new(core, "chat")) } }
 ///     }
 ///

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pomelo_core::cluster::{Inbox, Member, Outlet, Refused, Superseded, Transport};
+use pomelo_core::cluster::{LinkEvents, LinkSender, Member, Refused, Superseded, Transport};
 use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use pomelo_core::wire::envelope::Envelope;
 use pomelo_net::transport::{Tcp, TcpOptions};
@@ -66,7 +66,7 @@ fn call(number: u8) -> Envelope {
     Envelope::decode(Bytes::from([&[1][..], &[0; 20], &[0x91, number]].concat())).unwrap()
 }
 
-impl Inbox for Notes {
+impl LinkEvents for Notes {
     fn receive(&self, _: &ServerId, envelope: Envelope) {
         let mut bytes = bytes::BytesMut::new();
         let rest = envelope.encode(&mut bytes).unwrap();
@@ -104,7 +104,7 @@ impl Inbox for Notes {
 struct Server {
     member: Member,
     heard: Arc<Notes>,
-    outlet: Arc<dyn Outlet>,
+    link_sender: Arc<dyn LinkSender>,
 }
 
 fn member(id: &str, entry: serde_json::Value) -> Member {
@@ -121,12 +121,12 @@ impl Server {
     }
 
     async fn start_as(member: Member, heard: Arc<Notes>) -> Self {
-        let outlet = Tcp::new(TcpOptions::default()).bind(member.clone(), heard.clone()).await.unwrap();
-        Self { member, heard, outlet }
+        let link_sender = Tcp::new(TcpOptions::default()).bind(member.clone(), heard.clone()).await.unwrap();
+        Self { member, heard, link_sender }
     }
 
     fn send(&self, to: &Self, number: u8) {
-        self.outlet.send(&to.member.info.id, call(number)).unwrap();
+        self.link_sender.send(&to.member.info.id, call(number)).unwrap();
     }
 }
 
@@ -144,8 +144,8 @@ async fn pair() -> (Server, Server) {
 
 fn expect_each_other(one: &Server, two: &Server) {
     let both = [one.member.info.clone(), two.member.info.clone()];
-    one.outlet.expect(&both);
-    two.outlet.expect(&both);
+    one.link_sender.expect(&both);
+    two.link_sender.expect(&both);
 }
 
 #[tokio::test]
@@ -154,10 +154,10 @@ async fn a_server_that_is_not_expected_any_more_keeps_its_link_until_it_leaves()
     one.heard.until(2).await;
     two.heard.until(2).await;
 
-    one.outlet.expect(std::slice::from_ref(&one.member.info));
-    two.outlet.announce(Member { leaving: true, ..two.member.clone() });
+    one.link_sender.expect(std::slice::from_ref(&one.member.info));
+    two.link_sender.announce(Member { leaving: true, ..two.member.clone() });
     assert_eq!(one.heard.until(3).await, ["joined", "call 99", "leaving"]);
-    two.outlet.close().await;
+    two.link_sender.close().await;
     assert_eq!(one.heard.until(5).await, ["joined", "call 99", "leaving", "unlinked", "left"]);
     assert_eq!(
         two.heard.all(),
@@ -187,7 +187,7 @@ async fn a_link_whose_reader_panics_is_made_again() {
         two.heard.until_heard("call 99", 1).await;
         two.heard.panic_at(panics);
         one.send(&two, 7);
-        one.outlet.announce(Member { encodings: vec![], ..one.member.clone() });
+        one.link_sender.announce(Member { encodings: vec![], ..one.member.clone() });
         two.heard.until_heard(panics, 1).await;
         for server in [&one, &two] {
             server.heard.until_heard("unlinked", 1).await;
@@ -215,7 +215,7 @@ async fn a_link_of_which_the_news_panic_is_made_again() {
     let arrived = || {
         number += 1;
         // It may be about to be made.
-        let _ = one.outlet.send(&two.member.info.id, call(number));
+        let _ = one.link_sender.send(&two.member.info.id, call(number));
         two.heard.all().iter().any(|heard| heard.starts_with("call") && heard != "call 99")
     };
     until(arrived, || "nothing arrives".to_owned()).await;
@@ -234,7 +234,7 @@ async fn a_server_that_says_goodbye_is_gone_also_for_who_panics_at_it() {
     one.heard.until_heard("call 99", 1).await;
     two.heard.until_heard("call 99", 1).await;
     one.heard.panic_at("unlinked");
-    two.outlet.close().await;
+    two.link_sender.close().await;
     one.heard.until_heard("left", 1).await;
 }
 
@@ -244,7 +244,7 @@ async fn a_second_process_of_an_id_is_refused_while_the_first_answers_and_nobody
     one.heard.until_heard("call 99", 1).await;
     two.heard.until_heard("call 99", 1).await;
     let second = Server::start("chat-1", json!({})).await;
-    second.outlet.expect(std::slice::from_ref(&two.member.info));
+    second.link_sender.expect(std::slice::from_ref(&two.member.info));
     second.heard.until_heard("refused", 2).await;
     let occupied = Refused::Occupied {
         host: "127.0.0.1".into(),
@@ -257,7 +257,7 @@ async fn a_second_process_of_an_id_is_refused_while_the_first_answers_and_nobody
     assert_eq!(one.heard.all(), ["joined", "call 99"]);
     assert_eq!(two.heard.all(), ["joined", "call 99", "call 1"]);
 
-    one.outlet.close().await;
+    one.link_sender.close().await;
     second.heard.until_heard("call 99", 1).await;
     two.heard.until_heard("call 99", 2).await;
     second.send(&two, 2);
@@ -271,13 +271,13 @@ async fn a_process_that_began_before_one_that_is_known_is_told_after_what_to_beg
     let (one, two) = pair().await;
     one.heard.until_heard("call 99", 1).await;
     let early = Server::start_as(early, Arc::default()).await;
-    early.outlet.expect(std::slice::from_ref(&two.member.info));
+    early.link_sender.expect(std::slice::from_ref(&two.member.info));
     early.heard.until_heard("refused", 1).await;
     assert_eq!(early.heard.refused.lock().unwrap()[0], Refused::Superseded(one.member.incarnation));
 
     // As one that starts does: it takes a later one, and then it is a second process.
     let incarnation = Incarnation::begin_after("chat-1", one.member.incarnation);
-    early.outlet.announce(Member { incarnation, ..early.member.clone() });
+    early.link_sender.announce(Member { incarnation, ..early.member.clone() });
     let is_occupied = || {
         let refused = early.heard.refused.lock().unwrap();
         refused.iter().any(|why| matches!(why, Refused::Occupied { .. }))
@@ -314,7 +314,7 @@ async fn a_second_process_that_others_would_dial_is_refused_too() {
         server.heard.until_heard("call 99", 1).await;
     }
     let second = Server::start("chat-2", json!({ "port": free_port() })).await;
-    second.outlet.expect(std::slice::from_ref(&one.member.info));
+    second.link_sender.expect(std::slice::from_ref(&one.member.info));
     second.heard.until_heard("refused", 1).await;
     let why = second.heard.refused.lock().unwrap()[0].clone();
     assert!(matches!(why, Refused::Occupied { incarnation, .. } if incarnation == two.member.incarnation));
@@ -329,13 +329,14 @@ async fn a_newcomer_that_no_list_has_yet_is_linked_whatever_its_id_is() {
     let two = Server::start("chat-2", json!({ "port": free_port() })).await;
     for newcomer in ["chat-1", "chat-3"] {
         let newcomer = Server::start(newcomer, json!({ "port": free_port() })).await;
-        newcomer.outlet.expect(std::slice::from_ref(&two.member.info));
+        newcomer.link_sender.expect(std::slice::from_ref(&two.member.info));
         newcomer.heard.until_heard("joined", 1).await;
-        assert_eq!(newcomer.outlet.trouble(&"chat-2".into()), None);
+        assert_eq!(newcomer.link_sender.trouble(&"chat-2".into()), None);
     }
     let nobody: Arc<ServerInfo> =
         Arc::new(serde_json::from_value(json!({ "id": "chat-9", "port": free_port() })).unwrap());
-    two.outlet.expect(std::slice::from_ref(&nobody));
+    two.link_sender.expect(std::slice::from_ref(&nobody));
     let why = format!("connection refused at 127.0.0.1:{}", nobody.port.unwrap());
-    until(|| two.outlet.trouble(&nobody.id).as_ref() == Some(&why), || "no reason is known".to_owned()).await;
+    until(|| two.link_sender.trouble(&nobody.id).as_ref() == Some(&why), || "no reason is known".to_owned())
+        .await;
 }

@@ -96,7 +96,7 @@ async fn a_membership_that_a_broken_link_lost_is_asked_for_again() {
     den.push("news", &json!(1)).unwrap();
     until(|| world.transport().met() == 2).await;
     world.transport().heal();
-    world.transport().inbox("connector-1").unlinked(&"chat-1".into(), 1);
+    world.transport().link_events("connector-1").unlinked(&"chat-1".into(), 1);
     assert_eq!(soon(ann.push("news")).await, json!(1));
     world.running.stop().await;
 }

@@ -55,8 +55,8 @@ async fn a_request_whose_link_breaks_while_it_is_sent_is_answered_once() {
     let mut ann = world.client().await;
     let transport = world.transport().clone();
     let breaks = move || {
-        let inbox = transport.inbox("connector-1");
-        std::thread::spawn(move || inbox.unlinked(&"chat-1".into(), 0));
+        let link_events = transport.link_events("connector-1");
+        std::thread::spawn(move || link_events.unlinked(&"chat-1".into(), 0));
         // Long enough for the other thread to take the entry out; if it isn't, that is no fault either.
         std::thread::sleep(Duration::from_millis(100));
     };

@@ -17,7 +17,7 @@ async fn of_two_hooks_that_register_at_once_only_the_one_that_failed_is_dropped(
     world.open(1);
     until(|| world.log().count("second registered") == 1).await;
     // What the first one has sent is lost with the link.
-    world.transport().inbox("chat-1").unlinked(&"connector-1".into(), 1);
+    world.transport().link_events("chat-1").unlinked(&"connector-1".into(), 1);
     assert_eq!(soon(ann.answer(request)).await, json!({}));
     assert_eq!(world.log().all(), ["second registered", "first refused"]);
     ann.close().await;

@@ -38,7 +38,7 @@ impl ChatHandler {
     pub async fn send() {}
 }
 
-/// Servers of two environments that nothing is wrong with.
+/// ServerList of two environments that nothing is wrong with.
 pub const SERVERS: &str = r#"{
     "development": {
         "connector": [{ "id": "connector-1", "clientPort": 0, "frontend": true }],

@@ -1,4 +1,4 @@
-//! Servers of one machine under each of the names that it has.
+//! ServerList of one machine under each of the names that it has.
 
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;

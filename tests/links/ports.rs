@@ -1,4 +1,4 @@
-//! Servers without a `port`.
+//! ServerList without a `port`.
 
 use std::sync::Arc;
 use std::time::Duration;

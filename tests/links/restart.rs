@@ -1,4 +1,4 @@
-//! Servers of two builds in one cluster: a rolling restart.
+//! ServerList of two builds in one cluster: a rolling restart.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

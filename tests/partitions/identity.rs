@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use pomelo::core::app::Running;
-use pomelo::core::cluster::{Discovery, Inbox, Member, Outlet, Refused, Registration, Transport, Watcher};
+use pomelo::core::cluster::{
+    Discovery, LinkEvents, LinkSender, Member, Refused, Registration, Transport, Watcher,
+};
 use pomelo::core::value::Incarnation;
 use pomelo::net::transport::Memory;
 use pomelo::{ErrorKind, Result, to};
@@ -24,11 +26,11 @@ fn occupied(incarnation: Incarnation) -> Refused {
 async fn a_running_server_that_was_replaced_lets_its_clients_go_and_says_why_it_ends() {
     let world = World::start().await;
     let clients = [world.user("connector-1", "ann", "chat-1").await, world.client("connector-1")];
-    let inbox = world.transport.inbox("connector-1");
+    let link_events = world.transport.link_events("connector-1");
     let own = world.app("connector-1").report().incarnation;
     // What was known of it before it began is no news.
-    inbox.refused(&"chat-1".into(), Refused::Superseded(Incarnation::begin("connector-1").min(own)));
-    inbox.refused(&"chat-1".into(), Refused::Superseded(Incarnation::begin_after("connector-1", own)));
+    link_events.refused(&"chat-1".into(), Refused::Superseded(Incarnation::begin("connector-1").min(own)));
+    link_events.refused(&"chat-1".into(), Refused::Superseded(Incarnation::begin_after("connector-1", own)));
     let (server, error) = soon(world.running("connector-1").failed()).await;
     assert_eq!(*server, *"connector-1");
     assert!(error.message().contains("has begun later") && error.message().contains("chat-1"), "{error}");
@@ -44,9 +46,9 @@ async fn a_running_server_that_was_replaced_lets_its_clients_go_and_says_why_it_
 async fn a_running_server_goes_on_when_a_peer_takes_another_process_for_it() {
     let world = World::start().await;
     let ann = world.user("connector-1", "ann", "chat-1").await;
-    let inbox = world.transport.inbox("connector-1");
+    let link_events = world.transport.link_events("connector-1");
     for _ in 0..100 {
-        inbox.refused(&"chat-2".into(), occupied(Incarnation::begin("connector-1")));
+        link_events.refused(&"chat-2".into(), occupied(Incarnation::begin("connector-1")));
         sleep(Duration::from_secs(1)).await;
     }
     assert_eq!(ann.request("chat.roomHandler.ping", json!({})).await, json!({}));
@@ -63,11 +65,15 @@ struct Refusing {
 }
 
 impl Transport for Refusing {
-    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>> {
+    fn bind(
+        &self,
+        server: Member,
+        link_events: Arc<dyn LinkEvents>,
+    ) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>> {
         let (began, refuse, own) = (Instant::now(), self.refuse.clone(), server.clone());
-        let peers = inbox.clone();
+        let peers = link_events.clone();
         Box::pin(async move {
-            let outlet = self.memory.bind(server, inbox).await?;
+            let link_sender = self.memory.bind(server, link_events).await?;
             tokio::spawn(async move {
                 while let Some(why) = refuse(began.elapsed(), &own) {
                     peers.refused(&"chat-1".into(), why);
@@ -79,7 +85,7 @@ impl Transport for Refusing {
                 // It takes the link by now.
                 let _ = peers.joined(back);
             });
-            Ok(outlet)
+            Ok(link_sender)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Servers that stop, and that come back.
+//! ServerList that stop, and that come back.
 
 use std::future::IntoFuture;
 use std::time::Duration;

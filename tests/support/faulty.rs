@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use pomelo::Result;
-use pomelo::core::cluster::{Inbox, Member, Outlet, Transport, Unsent};
+use pomelo::core::cluster::{LinkEvents, LinkSender, Member, Transport, Unsent};
 use pomelo::core::value::{Incarnation, ServerId, ServerInfo};
 use pomelo::core::wire::envelope::Envelope;
 use pomelo::net::transport::Memory;
@@ -50,13 +50,13 @@ pub struct Faulty {
 }
 
 /// An envelope that is held back, where it goes, and what sends it.
-type Held = (Arc<dyn Outlet>, ServerId, Envelope);
+type Held = (Arc<dyn LinkSender>, ServerId, Envelope);
 
 #[derive(Default)]
 struct State {
     rules: Mutex<Vec<Arc<Rule>>>,
     held: Mutex<Vec<Held>>,
-    inboxes: Mutex<HashMap<ServerId, Arc<dyn Inbox>>>,
+    inboxes: Mutex<HashMap<ServerId, Arc<dyn LinkEvents>>>,
     on_announce: Mutex<Option<OnAnnounce>>,
 }
 
@@ -78,9 +78,9 @@ impl Faulty {
     /// Ends all faults; what was held back arrives, in order.
     pub fn heal(&self) {
         self.state.rules.lock().unwrap().clear();
-        for (outlet, to, envelope) in std::mem::take(&mut *self.state.held.lock().unwrap()) {
+        for (link_sender, to, envelope) in std::mem::take(&mut *self.state.held.lock().unwrap()) {
             // A server that has left meanwhile gets nothing.
-            let _ = outlet.send(&to, envelope);
+            let _ = link_sender.send(&to, envelope);
         }
     }
 
@@ -96,7 +96,7 @@ impl Faulty {
     }
 
     /// What a server is told by its transport.
-    pub fn inbox(&self, server: &str) -> Arc<dyn Inbox> {
+    pub fn link_events(&self, server: &str) -> Arc<dyn LinkEvents> {
         self.state.inboxes.lock().unwrap()[server].clone()
     }
 
@@ -114,23 +114,27 @@ impl Faulty {
 }
 
 impl Transport for Faulty {
-    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>> {
+    fn bind(
+        &self,
+        server: Member,
+        link_events: Arc<dyn LinkEvents>,
+    ) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>> {
         Box::pin(async move {
             let own = server.info.id.clone();
-            self.state.inboxes.lock().unwrap().insert(own.clone(), inbox.clone());
-            let outlet = self.memory.bind(server, inbox).await?;
-            Ok(Arc::new(FaultyOutlet { own, outlet, all: self.clone() }) as Arc<dyn Outlet>)
+            self.state.inboxes.lock().unwrap().insert(own.clone(), link_events.clone());
+            let link_sender = self.memory.bind(server, link_events).await?;
+            Ok(Arc::new(FaultyOutlet { own, link_sender, all: self.clone() }) as Arc<dyn LinkSender>)
         })
     }
 }
 
 struct FaultyOutlet {
     own: ServerId,
-    outlet: Arc<dyn Outlet>,
+    link_sender: Arc<dyn LinkSender>,
     all: Faulty,
 }
 
-impl Outlet for FaultyOutlet {
+impl LinkSender for FaultyOutlet {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         match self.all.rule(&self.own, to, &envelope).map(|rule| rule.fault.clone()) {
             Some(Fault::Lose) => return Ok(()),
@@ -141,34 +145,34 @@ impl Outlet for FaultyOutlet {
                 return Err(Unsent::NoLink);
             }
             Some(Fault::Hold) => {
-                self.all.state.held.lock().unwrap().push((self.outlet.clone(), to.clone(), envelope));
+                self.all.state.held.lock().unwrap().push((self.link_sender.clone(), to.clone(), envelope));
                 return Ok(());
             }
             Some(Fault::After(run)) => run(),
             Some(Fault::Count) | None => {}
         }
-        self.outlet.send(to, envelope)
+        self.link_sender.send(to, envelope)
     }
 
     fn expect(&self, servers: &[Arc<ServerInfo>]) {
-        self.outlet.expect(servers);
+        self.link_sender.expect(servers);
     }
 
     fn announce(&self, server: Member) {
         let hear = self.all.state.on_announce.lock().unwrap().clone();
         hear.into_iter().for_each(|hear| hear(&server));
-        self.outlet.announce(server);
+        self.link_sender.announce(server);
     }
 
     fn cut(&self, server: &ServerId, incarnation: Incarnation) {
-        self.outlet.cut(server, incarnation);
+        self.link_sender.cut(server, incarnation);
     }
 
     fn queued_bytes(&self) -> usize {
-        self.outlet.queued_bytes()
+        self.link_sender.queued_bytes()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        self.outlet.close()
+        self.link_sender.close()
     }
 }

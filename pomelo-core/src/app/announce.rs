@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::server::Core;
+use crate::server::Server;
 
 /// Addresses as a log has them: `127.0.0.1:3010, 127.0.0.1:3011`; none is no field.
 fn listed(addresses: impl Iterator<Item = SocketAddr>) -> Option<String> {
@@ -16,7 +16,7 @@ fn rounded(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
-impl Core {
+impl Server {
     /// Says that the server is up, and where its clients are taken; for other servers it has a port only if it isn't together with
     /// all of them.
     pub(super) fn say_up(&self, clients: impl Iterator<Item = SocketAddr>, is_alone: bool) {

@@ -16,21 +16,21 @@ use super::cluster::{Cluster, Mount};
 use super::command::{Command, Files, Network, Reach};
 use super::configure::Configure;
 use super::running::Running;
-use super::starting::Server;
+use super::starting::Assembled;
 use super::watchdog::end_process;
 use super::{App, checks, variables};
 use crate::channel::Table as ChannelTable;
 use crate::cluster::{Discovery, MethodTable, Transport, View};
 use crate::dispatch::{Installed, Mounted};
-use crate::frontend::Edge;
+use crate::frontend::Registry;
 use crate::metrics::Counters;
 use crate::peers::{Busy, Pending};
 use crate::router::{RouteBy, Router, Routing};
 use crate::runtime::{Supervisor, boundary};
-use crate::server::{Core, Membership};
+use crate::server::{Membership, Server};
 use crate::value::config::Config;
 use crate::value::spelling::did_you_mean;
-use crate::value::{Error, ErrorKind, Incarnation, Result, Route, ServerId, ServerInfo, Servers, State};
+use crate::value::{Error, ErrorKind, Incarnation, Result, Route, ServerId, ServerInfo, ServerList, State};
 use crate::wire::Codecs;
 
 /// The environment that servers run in if nothing names another.
@@ -140,7 +140,7 @@ impl<R: Cluster> Builder<R> {
     #[must_use]
     pub fn route<F, S>(self, server_type: &str, router: F) -> Self
     where
-        F: Fn(&RouteBy, &Servers) -> Result<S> + Send + Sync + 'static,
+        F: Fn(&RouteBy, &ServerList) -> Result<S> + Send + Sync + 'static,
         S: Into<ServerId> + 'static,
     {
         self.router(server_type, router)
@@ -359,7 +359,7 @@ impl<R: Cluster> Builder<R> {
         Ok(())
     }
 
-    fn assemble(&self, info: &Arc<ServerInfo>, shared: &Shares) -> Result<Server<R>> {
+    fn assemble(&self, info: &Arc<ServerInfo>, shared: &Shares) -> Result<Assembled<R>> {
         boundary::watch();
         let mut setup = Configure::new(info.clone(), &shared.config.env);
         setup.state.extend(&self.state);
@@ -374,7 +374,7 @@ impl<R: Cluster> Builder<R> {
         } else {
             (Handle::current(), None, None)
         };
-        let mut core = Core {
+        let mut core = Server {
             info: info.clone(),
             config: shared.config.clone(),
             view: View::expecting(&shared.config.servers),
@@ -410,7 +410,7 @@ impl<R: Cluster> Builder<R> {
             settings: RwLock::new(
                 setup.settings.into_iter().map(|(key, value)| (key, Arc::new(value))).collect(),
             ),
-            edge: Edge::new(
+            registry: Registry::new(
                 setup.single_session,
                 setup.broadcast_filter,
                 setup.limits.outboxes,
@@ -423,7 +423,7 @@ impl<R: Cluster> Builder<R> {
             owed: Default::default(),
             limits: setup.limits,
             lanes: OnceLock::new(),
-            outlet: OnceLock::new(),
+            link_sender: OnceLock::new(),
             node: RwLock::default(),
             has_concurrent: AtomicBool::new(false),
             reloading: Default::default(),
@@ -440,7 +440,7 @@ impl<R: Cluster> Builder<R> {
         let mounted = Mounted::new(app.clone(), mount.parts, setup.listeners, MethodTable::default())?;
         let methods = Arc::new(mounted.methods());
         let node = Installed::new(Arc::new(mounted), &app);
-        Ok(Server {
+        Ok(Assembled {
             app,
             node,
             methods,
@@ -484,7 +484,7 @@ struct Shares {
 struct Shared<T>(Arc<T>);
 
 impl<T: Router> Router for Shared<T> {
-    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
+    fn route(&self, by: RouteBy, servers: ServerList) -> Routing {
         self.0.route(by, servers)
     }
 }

@@ -12,7 +12,7 @@ use crate::value::{Error, ErrorKind, Result, ServerInfo};
 /// What is about to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Servers, in this process.
+    /// ServerList, in this process.
     Process,
     /// One server, as a part of a cluster.
     Server,

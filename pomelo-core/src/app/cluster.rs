@@ -10,7 +10,7 @@ use super::command::{Command, Files, Reach};
 use crate::cluster::{Discovery, Transport};
 use crate::dispatch::Parts;
 use crate::method::{Contract, Handler, HandlerContract, Method, Remote};
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::Result;
 use crate::value::config::Config;
 use crate::wire::Codecs;
@@ -21,7 +21,7 @@ pub trait Cluster: Sized + Send + Sync + 'static {
     const SERVERS: &'static [ServerType];
 
     /// Makes the proxies for calls from one server.
-    fn bind(core: &Arc<Core>) -> Self;
+    fn bind(core: &Arc<Server>) -> Self;
 
     /// Makes the handlers and remotes of `app`'s type of server.
     fn mount(app: &App<Self>, mount: &mut Mount<Self>);

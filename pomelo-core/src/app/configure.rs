@@ -21,7 +21,7 @@ use crate::request::Request;
 use crate::router::{RouteBy, Router};
 use crate::server::{LostHook, LostSessions};
 use crate::session::Session;
-use crate::value::{Error, Limits, Result, ServerId, ServerInfo, Servers, State};
+use crate::value::{Error, Limits, Result, ServerId, ServerInfo, ServerList, State};
 
 /// A lifecycle hook.
 pub(super) type Lifecycle<R> = Arc<dyn Fn(App<R>) -> BoxFuture<'static, Result<()>> + Send + Sync>;
@@ -110,7 +110,7 @@ impl<R: Cluster> Configure<R> {
     /// have none.
     pub fn route<F, S>(&mut self, server_type: &str, router: F)
     where
-        F: Fn(&RouteBy, &Servers) -> Result<S> + Send + Sync + 'static,
+        F: Fn(&RouteBy, &ServerList) -> Result<S> + Send + Sync + 'static,
         S: Into<ServerId> + 'static,
     {
         self.router(server_type, router);
@@ -216,7 +216,7 @@ impl<R: Cluster> Configure<R> {
         }
     }
 
-    /// Sets a setting; [`Core::get`](crate::server::Core::get) reads it.
+    /// Sets a setting; [`Server::get`](crate::server::Server::get) reads it.
     ///
     /// # Errors
     /// If the value can't be JSON.

@@ -25,15 +25,15 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::server::Core;
+use crate::server::Server;
 
 /// The application on one server: what handlers and remotes are lent. Cheap to clone.
 ///
-/// `rpc` has the typed proxies; everything else is [`Core`]'s.
+/// `rpc` has the typed proxies; everything else is [`Server`]'s.
 pub struct App<R> {
     /// The remotes of all types of servers: `app.rpc.chat.chat_remote.add(…)`.
     pub rpc: Arc<R>,
-    core: Arc<Core>,
+    core: Arc<Server>,
 }
 
 impl<R: Cluster> App<R> {
@@ -42,7 +42,7 @@ impl<R: Cluster> App<R> {
         Builder::new()
     }
 
-    pub(crate) fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Arc<Server>) -> Self {
         Self { rpc: Arc::new(R::bind(&core)), core }
     }
 }
@@ -54,9 +54,9 @@ impl<R> Clone for App<R> {
 }
 
 impl<R> Deref for App<R> {
-    type Target = Arc<Core>;
+    type Target = Arc<Server>;
 
-    fn deref(&self) -> &Arc<Core> {
+    fn deref(&self) -> &Arc<Server> {
         &self.core
     }
 }

@@ -1,4 +1,4 @@
-//! Servers that run in this process.
+//! ServerList that run in this process.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -9,11 +9,11 @@ use futures::future::{BoxFuture, Either, select, select_all};
 
 use super::cluster::Cluster;
 use super::command::Network;
-use super::starting::{Server, end_all};
+use super::starting::{Assembled, end_all};
 use super::up::{Ending, Up};
 use super::watchdog::{Patience, Watchdog};
 use super::{App, starting};
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, Result, ServerId};
 
 /// Processes that are told to stop together have all heard of it by then, and said so, even where they are many on few
@@ -30,7 +30,7 @@ pub struct Running<R> {
 }
 
 impl<R: Cluster> Running<R> {
-    pub(super) async fn start(servers: Vec<Server<R>>, network: Network) -> Result<Self> {
+    pub(super) async fn start(servers: Vec<Assembled<R>>, network: Network) -> Result<Self> {
         let servers = starting::start(servers, &network).await?;
         Ok(Self { servers: servers.into_iter().map(Up::new).collect() })
     }
@@ -60,7 +60,7 @@ impl<R: Cluster> Running<R> {
     }
 
     async fn serve(mut self, mut signal: BoxFuture<'static, ()>, stopping: impl FnOnce()) -> Result<()> {
-        let cores: Vec<Arc<Core>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
+        let cores: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
         let mut failure = None;
         while !self.servers.is_empty() {
             let asked = {
@@ -112,7 +112,7 @@ impl<R: Cluster> Running<R> {
             group.map(Up::longest_end).max().unwrap_or_default()
         };
         let limits = self.servers.iter().map(|up| up.app().limits.stop_timeout);
-        let cores: Vec<Arc<Core>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
+        let cores: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
         Patience {
             longest: longest(true) + longest(false) + COMPANY,
             blocked: limits.max().unwrap_or_default(),

@@ -18,12 +18,12 @@ use crate::dispatch::Installed;
 use crate::event::Event;
 use crate::frontend::{Connector, Frontend};
 use crate::runtime::Supervisor;
-use crate::server::{Core, CoreInbox, CoreWatcher, inbox, relief};
+use crate::server::{LinkReceiver, Server, Watching, receiver, relief};
 use crate::value::{Error, ErrorKind, Result};
 use crate::wire::Encoding;
 
 /// A server that is put together.
-pub(super) struct Server<R> {
+pub(super) struct Assembled<R> {
     pub(super) app: App<R>,
     pub(super) node: Installed,
     pub(super) methods: Arc<MethodTable>,
@@ -40,8 +40,8 @@ struct Public {
 }
 
 /// Starts servers; if one can't, those that were up are ended again.
-pub(super) async fn start<R: Cluster>(servers: Vec<Server<R>>, network: &Network) -> Result<Vec<Live<R>>> {
-    let (mut servers, public): (Vec<_>, Vec<_>) = servers.into_iter().map(Server::split).unzip();
+pub(super) async fn start<R: Cluster>(servers: Vec<Assembled<R>>, network: &Network) -> Result<Vec<Live<R>>> {
+    let (mut servers, public): (Vec<_>, Vec<_>) = servers.into_iter().map(Assembled::split).unzip();
     let tasks: Vec<_> = servers.iter().map(|server| server.app.tasks.clone()).collect();
     let outcome = {
         let up = pin!(bring_up(&mut servers, &public, network));
@@ -78,7 +78,7 @@ async fn one_fails(tasks: &[Supervisor]) -> Error {
     }
 }
 
-impl<R> Server<R> {
+impl<R> Assembled<R> {
     fn split(self) -> (Live<R>, Public) {
         let Self { app, node, methods, connectors, hooks, components, thread } = self;
         (Live::new(app, node, hooks, components, thread), Public { methods, connectors })
@@ -149,8 +149,8 @@ async fn bring_up<R: Cluster>(servers: &mut [Live<R>], public: &[Public], networ
 
 /// Starts the tasks that a server needs as long as it is up.
 fn supervise<R: Cluster>(app: &App<R>) {
-    let core: &Arc<Core> = app;
-    core.edge.flusher.start(&core.tasks);
+    let core: &Arc<Server> = app;
+    core.registry.flusher.start(&core.tasks);
     let weak = Arc::downgrade(core);
     core.tasks.spawn("sweep", move || sweep(weak.clone()));
     let weak = Arc::downgrade(core);
@@ -179,17 +179,18 @@ async fn join<R: Cluster>(app: &App<R>, public: &Public, network: &Network) -> R
     let member = Member { info, incarnation, methods, encodings, leaving: false, newcomer: true };
     // It knows itself first: what others send at once may need it.
     let _ = app.view.join(member.clone());
-    let outlet = network.transport.bind(member.clone(), Arc::new(CoreInbox(Arc::downgrade(app)))).await?;
-    outlet.expect(&app.config.servers);
+    let link_sender =
+        network.transport.bind(member.clone(), Arc::new(LinkReceiver(Arc::downgrade(app)))).await?;
+    link_sender.expect(&app.config.servers);
     // It is set once: the server is new.
-    let _ = app.outlet.set(outlet);
+    let _ = app.link_sender.set(link_sender);
     Ok(())
 }
 
 /// Makes a server known, now that it takes clients and calls.
 async fn register<R: Cluster>(app: &App<R>, network: &Network) -> Result<()> {
     let Some(member) = app.member() else { return Ok(()) };
-    let watcher = Arc::new(CoreWatcher(Arc::downgrade(app)));
+    let watcher = Arc::new(Watching(Arc::downgrade(app)));
     let registration = network.discovery.register(member, watcher).await?;
     // It is set once: the server is new.
     let _ = app.membership.registration.set(registration);
@@ -228,7 +229,7 @@ fn wait_for_all<R: Cluster>(app: &App<R>, hooks: Vec<Lifecycle<R>>, told: &Arc<O
 
 /// Answers clients whose request is out at a server that is up and doesn't answer, and tells frontends of the end of
 /// channels for which there was no room before.
-async fn sweep(core: Weak<Core>) {
+async fn sweep(core: Weak<Server>) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let Some(core) = core.upgrade() else { return };
@@ -237,7 +238,7 @@ async fn sweep(core: Weak<Core>) {
         let limit = core.limits.request_timeout + Duration::from_secs(2);
         for (seq, waiter) in core.pending.remove_overdue(limit) {
             let error = Error::of(ErrorKind::Deadline, "no answer came");
-            inbox::settle(&core, seq, waiter, Err(error));
+            receiver::settle(&core, seq, waiter, Err(error));
         }
     }
 }

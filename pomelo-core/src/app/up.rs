@@ -18,7 +18,7 @@ use crate::dispatch::Installed;
 use crate::frontend::Listening;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Step, Supervisor, Within, boundary};
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 
 /// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that
@@ -142,7 +142,7 @@ impl<R: Cluster> Live<R> {
 
 impl<R> Drop for Live<R> {
     fn drop(&mut self) {
-        let core: &Arc<Core> = &self.app;
+        let core: &Arc<Server> = &self.app;
         if !self.has_left {
             core.abandon();
         }
@@ -154,7 +154,7 @@ impl<R> Drop for Live<R> {
     }
 }
 
-impl Core {
+impl Server {
     /// Leaves the cluster in the background, since nobody waits for it.
     fn abandon(self: &Arc<Self>) {
         self.stop_taking();
@@ -167,9 +167,9 @@ impl Core {
 
     /// Closes what clients are connected by; whoever serves the connections ends with them.
     fn close_connections(&self) {
-        let (open, closing) = (self.edge.sessions(), self.edge.sessions_that_close());
+        let (open, closing) = (self.registry.sessions(), self.registry.sessions_that_close());
         open.iter().chain(&closing).for_each(|session| session.outbox().close());
-        self.edge.flusher.end();
+        self.registry.flusher.end();
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use crate::metrics::Dropped;
 use crate::peers::Question;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::Uid;
 use crate::wire::envelope::Answer;
 
@@ -16,7 +16,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn new(core: &Core, question: Option<Question<'a>>, uids: Vec<Uid>) -> Self {
+    pub(super) fn new(core: &Server, question: Option<Question<'a>>, uids: Vec<Uid>) -> Self {
         if question.is_none() {
             core.counters.add(Dropped::Unreachable);
         }
@@ -26,7 +26,7 @@ impl<'a> Asked<'a> {
 
 /// Collects the users that frontends did not reach; of one that fails or has not answered by the deadline, which is one for
 /// all, every user.
-pub(super) async fn missing(core: &Core, asked: Vec<Asked<'_>>) -> Vec<Uid> {
+pub(super) async fn missing(core: &Server, asked: Vec<Asked<'_>>) -> Vec<Uid> {
     let (deadline, mut missing) = (Instant::now() + core.limits.rpc_timeout, Vec::new());
     for Asked { question, uids } in asked {
         let Some(mut question) = question else {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::envelope::{Payload, Push};
 use crate::wire::{Body, Encoding};
@@ -16,7 +16,7 @@ const MAX_PACKAGE: usize = 0x00ff_ffff;
 /// The kind of a message and the length of its route, in bytes.
 const HEAD: usize = 2;
 
-impl Core {
+impl Server {
     /// Encodes a push once in each encoding that one of the frontends needs.
     ///
     /// # Errors

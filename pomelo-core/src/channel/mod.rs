@@ -27,7 +27,7 @@ use copies::Copies;
 use lock::Lock;
 use members::Members;
 
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Result, ServerId, Uid};
 
 /// A member of a channel: a user at a frontend.
@@ -46,7 +46,7 @@ pub struct Recipient {
 pub struct Channel(Arc<Inner>);
 
 pub(crate) struct Inner {
-    core: Arc<Core>,
+    core: Arc<Server>,
     name: Arc<str>,
     group: u64,
     state: Lock<State>,
@@ -62,7 +62,7 @@ pub(crate) struct State {
 }
 
 impl Channel {
-    pub(crate) fn new(core: &Arc<Core>, name: &str, group: u64) -> Self {
+    pub(crate) fn new(core: &Arc<Server>, name: &str, group: u64) -> Self {
         Self(Arc::new(Inner {
             core: core.clone(),
             name: name.into(),
@@ -92,7 +92,7 @@ impl Channel {
     /// Adds a user at a frontend; one that is a member already is left alone.
     ///
     /// A frontend that is expected and was not up yet may be named, too; if it isn't up within the transport's
-    /// [`gone_after`](crate::cluster::Outlet::gone_after), the member is lost, as with a frontend that dies
+    /// [`gone_after`](crate::cluster::LinkSender::gone_after), the member is lost, as with a frontend that dies
     /// ([`Event::MembersLost`](crate::event::Event::MembersLost)).
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use super::{Channel, Recipient};
 use crate::cluster::Unsent;
 use crate::event::Event;
 use crate::metrics::Dropped;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Result, ServerId, Uid};
 use crate::wire::envelope::Message;
 
@@ -51,7 +51,7 @@ impl Table {
     }
 
     /// Tells frontends what they could not be told before.
-    pub(crate) fn tell_untold(&self, core: &Arc<Core>) {
+    pub(crate) fn tell_untold(&self, core: &Arc<Server>) {
         let untold = std::mem::take(&mut *self.lock_untold());
         for frontend in untold {
             let channels = self.all();
@@ -96,7 +96,7 @@ impl Table {
 
     /// A frontend may have missed anything: it drops what is no more, which would only cost it memory, and is told the rest
     /// anew when it is needed. Gaps in versions don't show all of that: a copy that was begun again has low ones.
-    pub(crate) fn relinked(&self, core: &Arc<Core>, frontend: &ServerId) {
+    pub(crate) fn relinked(&self, core: &Arc<Server>, frontend: &ServerId) {
         let channels = self.all();
         let alive = channels.iter().filter(|channel| {
             let frontend = frontend.clone();
@@ -113,7 +113,7 @@ impl Table {
     /// users; of a channel that the application keeps to itself they go to `late`.
     pub(crate) fn lose(
         &self,
-        core: &Arc<Core>,
+        core: &Arc<Server>,
         frontend: &ServerId,
         late: impl Fn(Vec<Uid>) + Clone + Send + 'static,
     ) -> Vec<Uid> {
@@ -147,11 +147,11 @@ impl Table {
 /// pomelo's `channelService`: this server's channels, and pushes to users by name.
 #[derive(Clone)]
 pub struct Channels {
-    core: Arc<Core>,
+    core: Arc<Server>,
 }
 
 impl Channels {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Arc<Server>) -> Self {
         Self { core }
     }
 

@@ -6,6 +6,6 @@ mod transport;
 mod view;
 
 pub use self::discovery::{Discovery, Registration, Watcher};
-pub use self::transport::{Inbox, Outlet, Refused, Superseded, Transport, Unsent};
+pub use self::transport::{LinkEvents, LinkSender, Refused, Superseded, Transport, Unsent};
 pub(crate) use self::view::{Joined, Known, View};
 pub use self::view::{Member, MethodTable};

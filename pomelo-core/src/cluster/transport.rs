@@ -16,17 +16,21 @@ use crate::wire::envelope::Envelope;
 /// each envelope at most once, and never waits: what it can't take it refuses, and the sender acts on that. It also
 /// sees who is up, since it holds the links.
 pub trait Transport: Send + Sync + 'static {
-    /// Makes a server reachable, and returns what it sends by. What others send it goes to `inbox`.
+    /// Makes a server reachable, and returns what it sends by. What others send it goes to `link_events`.
     ///
     /// # Errors
     /// If it can't listen: the error names the address.
-    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>>;
+    fn bind(
+        &self,
+        server: Member,
+        link_events: Arc<dyn LinkEvents>,
+    ) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>>;
 }
 
 /// The sending side of a bound server.
-pub trait Outlet: Send + Sync + 'static {
-    /// Queues an envelope for a server. It calls nothing of the inbox but, in a transport within one process, the
-    /// receiver's [`receive`](Inbox::receive).
+pub trait LinkSender: Send + Sync + 'static {
+    /// Queues an envelope for a server. It calls nothing of its receiver but, in a transport within one process, the
+    /// receiver's [`receive`](LinkEvents::receive).
     ///
     /// # Errors
     /// Why it can't; the envelope is dropped.
@@ -73,13 +77,13 @@ pub trait Outlet: Send + Sync + 'static {
 ///
 /// [`receive`](Self::receive) runs no code of the application and never waits, so that a reader can call it directly.
 /// For one server the calls come one after the other: `greeting` and `joined` before the first envelope of a link, `unlinked`
-/// or `left` after the last. None of them but `receive` may be called from within [`Outlet::send`].
-pub trait Inbox: Send + Sync + 'static {
+/// or `left` after the last. None of them but `receive` may be called from within [`LinkSender::send`].
+pub trait LinkEvents: Send + Sync + 'static {
     /// Takes an envelope in, in the order in which `from` sent it.
     fn receive(&self, from: &ServerId, envelope: Envelope);
 
     /// The first envelope of a new link to `peer`. It must be queued before the link is open for
-    /// [`send`](Outlet::send): the two sides settle by it what they lost of each other, before anything else.
+    /// [`send`](LinkSender::send): the two sides settle by it what they lost of each other, before anything else.
     fn greeting(&self, peer: &Member) -> Envelope;
 
     /// There is a new link to a server.

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
-use crate::value::{Incarnation, ServerId, ServerInfo, Servers};
+use crate::value::{Incarnation, ServerId, ServerInfo, ServerList};
 use crate::wire::Encoding;
 
 /// A server that is up, as others need to know it.
@@ -88,10 +88,10 @@ pub(crate) struct View {
 /// What is known at one moment.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Known {
-    expected: HashMap<Arc<str>, Servers, RandomState>,
-    live: HashMap<Arc<str>, Servers, RandomState>,
+    expected: HashMap<Arc<str>, ServerList, RandomState>,
+    live: HashMap<Arc<str>, ServerList, RandomState>,
     members: HashMap<ServerId, Member, RandomState>,
-    /// Servers that no list had when they came; they are expected as long as they are up.
+    /// ServerList that no list had when they came; they are expected as long as they are up.
     uninvited: HashSet<ServerId, RandomState>,
     /// The latest process of each server of the cluster that was ever up.
     latest: HashMap<ServerId, Incarnation, RandomState>,
@@ -153,7 +153,7 @@ impl View {
             }
             let before: Vec<_> = known.expected.values().flat_map(|list| list.iter().cloned()).collect();
             // A type whose last server was removed stays, with an empty list.
-            known.expected.values_mut().for_each(|list| *list = Servers::default());
+            known.expected.values_mut().for_each(|list| *list = ServerList::default());
             known.expected.extend(lists.into_iter().map(|(of, list)| (of, list.into_iter().collect())));
             let (expected, members) = (&known.expected, &known.members);
             let is_expected = |id: &ServerId| expected.values().any(|servers| servers.by_id(id).is_some());
@@ -250,12 +250,12 @@ impl Known {
     }
 
     /// The servers of a type that are up and stay.
-    pub(crate) fn live(&self, server_type: &str) -> Servers {
+    pub(crate) fn live(&self, server_type: &str) -> ServerList {
         self.live.get(server_type).cloned().unwrap_or_default()
     }
 
     /// The servers of a type, up or not.
-    pub(crate) fn expected(&self, server_type: &str) -> Servers {
+    pub(crate) fn expected(&self, server_type: &str) -> ServerList {
         self.expected.get(server_type).cloned().unwrap_or_default()
     }
 

@@ -11,12 +11,12 @@ use futures::future::BoxFuture;
 use crate::app::{App, Cluster, Table};
 use crate::cluster::MethodTable;
 use crate::event::Event;
-use crate::method::inject::Cx;
+use crate::method::inject::Context;
 use crate::method::{Handler, Inbound, Remote, inject};
 use crate::request::Request;
 use crate::runtime::boundary;
 use crate::runtime::boundary::Site;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Fault, Result, Route, State};
 use crate::wire::Body;
 
@@ -39,7 +39,7 @@ pub(crate) trait MountedHandler<R>: Send + Sync {
 
 impl<R: Cluster, H: Handler<App<R>>> MountedHandler<R> for H {
     fn call<'a>(&'a self, app: &'a App<R>, request: &'a Request, method: u16) -> BoxFuture<'a, Result<Body>> {
-        Handler::call(self, Cx::new(app, request), method)
+        Handler::call(self, Context::new(app, request), method)
     }
 }
 
@@ -56,7 +56,7 @@ impl<R: Cluster, T: Remote<App<R>>> MountedRemote<R> for T {
         inbound: &'a Inbound,
         method: u16,
     ) -> BoxFuture<'a, Result<Bytes>> {
-        Remote::call(self, Cx::new(app, inbound), method)
+        Remote::call(self, Context::new(app, inbound), method)
     }
 }
 
@@ -88,10 +88,10 @@ pub(crate) trait Node: Send + Sync {
 }
 
 /// A node in its server. They hold each other, until this is dropped.
-pub(crate) struct Installed(Arc<Core>);
+pub(crate) struct Installed(Arc<Server>);
 
 impl Installed {
-    pub(crate) fn new(node: Arc<dyn Node>, core: &Arc<Core>) -> Self {
+    pub(crate) fn new(node: Arc<dyn Node>, core: &Arc<Server>) -> Self {
         core.set_node(Some(node));
         Self(core.clone())
     }
@@ -144,14 +144,14 @@ impl<R: Cluster> Mounted<R> {
         for (table, handler) in parts.handlers {
             for method in table.methods {
                 let route = format!("{server_type}.{}.{}", table.name, method.name);
-                check::<R, Request>(&app.state, &route, method.lends)?;
+                check::<R, Request>(&app.state, &route, method.injects)?;
                 handlers.insert(route, (handler.clone(), method.id, method.concurrent));
             }
         }
         for (table, remote) in parts.remotes {
             for method in table.methods {
                 let name = format!("{server_type}.{}.{}", table.name, method.name);
-                check::<R, Inbound>(&app.state, &name, method.lends)?;
+                check::<R, Inbound>(&app.state, &name, method.injects)?;
                 let entry = Some((remote.clone(), method.id, name));
                 match numbers.number(table.name, method.name).and_then(|n| remotes.get_mut(n as usize)) {
                     Some(place) => *place = entry,
@@ -179,8 +179,12 @@ impl<R: Cluster> Mounted<R> {
     }
 }
 
-fn check<R: Cluster, M: inject::Lender>(state: &State, method: &str, lends: &[inject::Lend]) -> Result<()> {
-    inject::check::<App<R>, M>(state, method, lends)
+fn check<R: Cluster, M: inject::Provider>(
+    state: &State,
+    method: &str,
+    injects: &[inject::Injected],
+) -> Result<()> {
+    inject::check::<App<R>, M>(state, method, injects)
 }
 
 impl<R: Cluster> Node for Mounted<R> {

@@ -17,7 +17,7 @@ use crate::outbox::turn;
 use crate::peers::Task;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Origin, Within, Work, boundary};
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, ServerId};
 use crate::wire::envelope::Answer;
 
@@ -39,7 +39,7 @@ pub(crate) enum Job {
 pub(crate) struct Lanes(Vec<Arc<Queue<Job>>>);
 
 impl Lanes {
-    pub(crate) fn start(core: &Arc<Core>) -> Self {
+    pub(crate) fn start(core: &Arc<Server>) -> Self {
         let lanes = (0..core.limits.lanes.max(1)).map(|_| {
             let (queue, taker) = Queue::new(core.limits.lane_queue.max(1));
             let (lane, taker) = (core.clone(), Arc::new(taker));
@@ -55,7 +55,7 @@ impl Lanes {
     }
 }
 
-async fn run(core: Arc<Core>, jobs: Arc<Taker<Job>>) {
+async fn run(core: Arc<Server>, jobs: Arc<Taker<Job>>) {
     loop {
         for _ in 0..JOBS_PER_TURN {
             poll_fn(|cx| poll_job(&core, &jobs, cx)).await;
@@ -68,7 +68,7 @@ async fn run(core: Arc<Core>, jobs: Arc<Taker<Job>>) {
 }
 
 /// Takes the next job and polls it.
-fn poll_job(core: &Arc<Core>, jobs: &Taker<Job>, cx: &mut Context<'_>) -> Poll<()> {
+fn poll_job(core: &Arc<Server>, jobs: &Taker<Job>, cx: &mut Context<'_>) -> Poll<()> {
     let mut work = ready!(jobs.poll(cx, |job| begin(core, job)));
     if work.as_mut().poll(cx).is_pending() {
         core.executor.spawn(work);
@@ -76,7 +76,7 @@ fn poll_job(core: &Arc<Core>, jobs: &Taker<Job>, cx: &mut Context<'_>) -> Poll<(
     Poll::Ready(())
 }
 
-fn begin(core: &Arc<Core>, job: Job) -> BoxFuture<'static, ()> {
+fn begin(core: &Arc<Server>, job: Job) -> BoxFuture<'static, ()> {
     match job {
         Job::Call { from, seq, method, origin, args, task } => {
             let inbound = Inbound { core: core.clone(), from, args };

@@ -14,13 +14,13 @@ use crate::request::Request;
 use crate::router::{RouteBy, RoutedMessage, Subject};
 use crate::runtime::boundary::Site;
 use crate::runtime::{Work, boundary};
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Fault, Result, ServerId};
 use crate::wire::Body;
 use crate::wire::envelope::Answer;
 
 /// Whom the answer goes to.
-pub(crate) enum Answerer {
+pub(crate) enum ReplyTo {
     /// A client of this server.
     Client(Arc<ClientSession>),
     /// The frontend that forwarded the message.
@@ -37,9 +37,9 @@ pub(crate) enum Placed {
     Answered(serde_json::Value),
 }
 
-impl Answerer {
+impl ReplyTo {
     /// Answers, unless that has happened.
-    pub(crate) fn answer(&self, core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
+    pub(crate) fn answer(&self, core: &Arc<Server>, request: &Request, outcome: &Result<Body>) {
         match self {
             Self::Client(session) if request.take_answer() => {
                 session.respond(request.id(), request.route().as_str(), outcome.as_ref().map(Some));
@@ -51,7 +51,7 @@ impl Answerer {
 }
 
 /// Answers the frontend that forwarded the message.
-fn forward(core: &Arc<Core>, request: &Request, server: &ServerId, seq: u64, outcome: Result<Body>) {
+fn forward(core: &Arc<Server>, request: &Request, server: &ServerId, seq: u64, outcome: Result<Body>) {
     if request.take_answer() {
         core.reply(server, seq, outcome.map(|body| Answer::Response(request.id().map(|_| body))));
     } else {
@@ -62,7 +62,7 @@ fn forward(core: &Arc<Core>, request: &Request, server: &ServerId, seq: u64, out
 /// What the application's code for one message may take together, of one of two kinds: before filters, router and handler; error
 /// handler and after filters.
 struct Budget<'a> {
-    core: &'a Core,
+    core: &'a Server,
     request: &'a Request,
     /// When it is used up. It begins with the first code that has to wait.
     until: Option<Instant>,
@@ -70,7 +70,7 @@ struct Budget<'a> {
 
 impl<'a> Budget<'a> {
     /// For the error handler and the after filters.
-    fn after(core: &'a Core, request: &'a Request) -> Self {
+    fn after(core: &'a Server, request: &'a Request) -> Self {
         Self { core, request, until: None }
     }
 
@@ -89,7 +89,7 @@ impl<'a> Budget<'a> {
 /// Waits for what wasn't ready at once; none if it isn't in time. Nearly nothing has to wait, so it is boxed where it does: each
 /// task that handles a message has room for its whole future, and copies it.
 async fn wait<T>(
-    core: &Core,
+    core: &Server,
     request: &Request,
     until: Instant,
     work: Pin<&mut impl Future<Output = T>>,
@@ -104,7 +104,7 @@ pub(crate) async fn at_once<F: Future + ?Sized>(mut work: Pin<&mut F>) -> Poll<F
 }
 
 /// Until when before filters, router and handler must be done.
-fn deadline(core: &Core, request: &Request) -> Instant {
+fn deadline(core: &Server, request: &Request) -> Instant {
     request.arrived() + core.limits.request_timeout
 }
 
@@ -113,17 +113,17 @@ fn late(request: &Request) -> Error {
 }
 
 /// On a frontend: the filters that are global, then the router, until the deadline.
-pub(crate) async fn place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
+pub(crate) async fn place(core: &Arc<Server>, request: &Request) -> Result<Placed> {
     in_time(core, request, pin!(find_place(core, request))).await
 }
 
 /// Asks the router again for a message that could not be sent where it said, until the same deadline.
-pub(crate) async fn place_again(core: &Arc<Core>, request: &Request) -> Result<ServerId> {
+pub(crate) async fn place_again(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
     in_time(core, request, pin!(route(core, request))).await
 }
 
 async fn in_time<T>(
-    core: &Core,
+    core: &Server,
     request: &Request,
     mut work: Pin<&mut impl Future<Output = Result<T>>>,
 ) -> Result<T> {
@@ -136,7 +136,7 @@ async fn in_time<T>(
     }
 }
 
-async fn find_place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
+async fn find_place(core: &Arc<Server>, request: &Request) -> Result<Placed> {
     if let Verdict::Answer(body) = run_before(core, &core.global_filters, request).await? {
         return Ok(Placed::Answered(body));
     }
@@ -148,7 +148,7 @@ async fn find_place(core: &Arc<Core>, request: &Request) -> Result<Placed> {
 }
 
 /// Asks the router for the server that handles a message.
-async fn route(core: &Arc<Core>, request: &Request) -> Result<ServerId> {
+async fn route(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
     let by = RouteBy {
         core: core.clone(),
         subject: Subject::Session(request.session().clone()),
@@ -170,60 +170,60 @@ fn not_routed(site: &Site<'_>, request: &Request, error: Error) -> Error {
 
 /// Answers a message for a global filter.
 pub(crate) async fn answer(
-    core: &Arc<Core>,
+    core: &Arc<Server>,
     request: &Request,
     body: serde_json::Value,
-    answerer: &Answerer,
+    reply_to: &ReplyTo,
 ) {
     let outcome = encode(Site::new(core, "before filter").on(request), request, &body);
-    answerer.answer(core, request, &outcome);
+    reply_to.answer(core, request, &outcome);
     after_global(core, request, &outcome).await;
 }
 
 /// Answers a message that reached no handler.
-pub(crate) async fn refuse(core: &Arc<Core>, request: &Request, mut error: Error, answerer: &Answerer) {
+pub(crate) async fn refuse(core: &Arc<Server>, request: &Request, mut error: Error, reply_to: &ReplyTo) {
     not_handled(core, request, &mut error);
     if request.id().is_none() && error.kind() != ErrorKind::Closed {
         core.counters.add(Dropped::Undelivered);
     }
     let mut budget = Budget::after(core, request);
     let outcome = mend(core, core.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
-    answerer.answer(core, request, &outcome);
+    reply_to.answer(core, request, &outcome);
     run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
 }
 
 /// Logs and counts a message for another server that failed on its way.
 #[cold]
-pub(crate) fn not_handled(core: &Core, request: &Request, error: &mut Error) {
+pub(crate) fn not_handled(core: &Server, request: &Request, error: &mut Error) {
     Site::new(core, "forwarding").on(request).failed(error);
     let route = request.route();
     core.tallies.failed(Some(route.as_str()).filter(|_| core.knows(route)), error);
 }
 
 /// Handles a message here: filters, handler, error handler, answer, filters.
-pub(crate) async fn serve(core: &Arc<Core>, request: &Request, answerer: &Answerer) {
-    let outcome = within(core, request, answerer).await;
+pub(crate) async fn serve(core: &Arc<Server>, request: &Request, reply_to: &ReplyTo) {
+    let outcome = within(core, request, reply_to).await;
     core.tallies.handled(core, request.route(), outcome.as_ref().err(), request.arrived().elapsed());
     let mut budget = Budget::after(core, request);
     let outcome = mend(core, core.error_handler.as_ref(), request, outcome, &mut budget).await;
-    if let (Answerer::Frontend { server, seq }, true) = (answerer, core.filters.is_empty()) {
+    if let (ReplyTo::Frontend { server, seq }, true) = (reply_to, core.filters.is_empty()) {
         // Nobody else wants to see the answer, so it needs no copy.
         return forward(core, request, server, *seq, outcome);
     }
-    answerer.answer(core, request, &outcome);
+    reply_to.answer(core, request, &outcome);
     run_after(core, &core.filters, request, &outcome, &mut budget).await;
-    if let Answerer::Client(_) = answerer {
+    if let ReplyTo::Client(_) = reply_to {
         run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
     }
 }
 
 /// Runs the global after filters; the response is queued already.
-pub(crate) async fn after_global(core: &Arc<Core>, request: &Request, outcome: &Result<Body>) {
+pub(crate) async fn after_global(core: &Arc<Server>, request: &Request, outcome: &Result<Body>) {
     run_after(core, &core.global_filters, request, outcome, &mut Budget::after(core, request)).await;
 }
 
 /// Runs filters and handler until the deadline; no timer is made for one that is ready at once.
-async fn within(core: &Arc<Core>, request: &Request, answerer: &Answerer) -> Result<Body> {
+async fn within(core: &Arc<Server>, request: &Request, reply_to: &ReplyTo) -> Result<Body> {
     let mut work = pin!(run(core, request));
     if let Poll::Ready(outcome) = at_once(work.as_mut()).await {
         return outcome;
@@ -233,20 +233,20 @@ async fn within(core: &Arc<Core>, request: &Request, answerer: &Answerer) -> Res
         if let Some(outcome) = Box::pin(wait(core, request, by, work.as_mut())).await {
             return outcome;
         }
-        answerer.answer(core, request, &Err(given_up(core, request)));
+        reply_to.answer(core, request, &Err(given_up(core, request)));
     }
     Box::pin(wait(core, request, deadline, work)).await.unwrap_or_else(|| Err(given_up(core, request)))
 }
 
 /// The error of a handler that took too long.
 #[cold]
-fn given_up(core: &Core, request: &Request) -> Error {
+fn given_up(core: &Server, request: &Request) -> Error {
     let mut error = late(request);
     Site::new(core, "handler").on(request).failed(&mut error);
     error
 }
 
-async fn run(core: &Arc<Core>, request: &Request) -> Result<Body> {
+async fn run(core: &Arc<Server>, request: &Request) -> Result<Body> {
     if let Verdict::Answer(body) = run_before(core, &core.filters, request).await? {
         return encode(Site::new(core, "before filter").on(request), request, &body);
     }
@@ -269,7 +269,7 @@ fn encode(site: Site<'_>, request: &Request, body: &serde_json::Value) -> Result
     request.encode(body).map_err(|error| logged(&site, error))
 }
 
-async fn run_before(core: &Core, filters: &[Arc<dyn AnyFilter>], request: &Request) -> Result<Verdict> {
+async fn run_before(core: &Server, filters: &[Arc<dyn AnyFilter>], request: &Request) -> Result<Verdict> {
     for filter in filters {
         let site = Site::new(core, "before filter").on(request);
         let verdict = boundary::run(site, (filter, request), |(filter, request)| filter.before(request));
@@ -284,7 +284,7 @@ async fn run_before(core: &Core, filters: &[Arc<dyn AnyFilter>], request: &Reque
 
 /// Runs all after filters: also where a before filter has failed, and after one of them has.
 async fn run_after(
-    core: &Core,
+    core: &Server,
     filters: &[Arc<dyn AnyFilter>],
     request: &Request,
     outcome: &Result<Body>,
@@ -303,7 +303,7 @@ async fn run_after(
 
 /// Lets the application's error handler replace what a failed request is answered.
 async fn mend(
-    core: &Core,
+    core: &Server,
     handler: Option<&ErrorHandler>,
     request: &Request,
     outcome: Result<Body>,

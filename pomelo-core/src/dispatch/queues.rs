@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::executor::Job;
 use super::pipeline;
-use super::pipeline::Answerer;
+use super::pipeline::ReplyTo;
 use crate::metrics::Dropped;
 use crate::peers::Task;
 use crate::request::Request;
 use crate::runtime::{Origin, Within, boundary};
-use crate::server::Core;
+use crate::server::Server;
 use crate::session::{ClosedSession, Session, hooks};
 use crate::value::{Error, ErrorKind, Incarnation, Route, ServerId, SessionId, Settings, Uid};
 use crate::wire::envelope::Snapshot;
@@ -91,7 +91,7 @@ impl Default for SessionQueues {
 
 impl SessionQueues {
     /// Takes a message in: it runs now if its session is idle here, or when those before it have ended.
-    pub(crate) fn add(&self, core: &Arc<Core>, message: Forwarded) {
+    pub(crate) fn add(&self, core: &Arc<Server>, message: Forwarded) {
         let id = message.session.id;
         if core.is_concurrent(&message.route) {
             let refused = core.lanes().push(id.serial, Job::Turn { message, alone: true });
@@ -121,7 +121,7 @@ impl SessionQueues {
     }
 
     /// The session is closed: what waits is dropped and counted, and once the running message has ended, the hooks run.
-    pub(crate) fn close(&self, core: &Arc<Core>, mut closed: ClosedSession) {
+    pub(crate) fn close(&self, core: &Arc<Server>, mut closed: ClosedSession) {
         let id = closed.session.id;
         let mut shard = self.shard(id);
         if let Some(queue) = shard.get_mut(&id) {
@@ -137,7 +137,7 @@ impl SessionQueues {
     }
 
     /// The session is gone: what waits is dropped and counted. Hooks run when its frontend says that it has closed.
-    pub(crate) fn drop_waiting(&self, core: &Core, id: SessionId) {
+    pub(crate) fn drop_waiting(&self, core: &Server, id: SessionId) {
         let waiting = self.shard(id).get_mut(&id).map(|queue| std::mem::take(&mut queue.waiting));
         if let Some(waiting) = waiting {
             core.counters.add_many(Dropped::SessionClosed, waiting.len());
@@ -145,7 +145,7 @@ impl SessionQueues {
     }
 
     /// That life of a frontend counts as gone: nobody waits for what waits of its sessions, so it is dropped and counted.
-    pub(crate) fn lose(&self, core: &Core, incarnation: Incarnation) {
+    pub(crate) fn lose(&self, core: &Server, incarnation: Incarnation) {
         for shard in &self.0 {
             let mut shard = lock(shard);
             let lost = shard.iter_mut().filter(|(id, _)| id.incarnation == incarnation);
@@ -156,7 +156,7 @@ impl SessionQueues {
     }
 
     /// The next message of a session, with the overlay applied; none ends the session's turn.
-    fn next(&self, core: &Arc<Core>, id: SessionId) -> Next {
+    fn next(&self, core: &Arc<Server>, id: SessionId) -> Next {
         let mut shard = self.shard(id);
         let Entry::Occupied(mut queue) = shard.entry(id) else { return Next::Idle };
         if let Some(mut message) = queue.get_mut().waiting.pop_front() {
@@ -188,7 +188,7 @@ enum Next {
 
 /// The lane of a session is full; who wants no answer can't be told.
 #[cold]
-fn refuse(core: &Arc<Core>, job: Job) {
+fn refuse(core: &Arc<Server>, job: Job) {
     let Job::Turn { message: Forwarded { from, seq, id, .. }, .. } = job else { return };
     if id.is_none() {
         core.counters.add(Dropped::LaneFull);
@@ -200,21 +200,21 @@ fn refuse(core: &Arc<Core>, job: Job) {
 /// A message whose turn it is.
 struct Opened {
     request: Request,
-    answerer: Answerer,
+    reply_to: ReplyTo,
     task: Task,
 }
 
 impl Opened {
-    fn new(core: &Arc<Core>, message: Forwarded) -> Self {
+    fn new(core: &Arc<Server>, message: Forwarded) -> Self {
         let Forwarded { from, seq, session, route, id, body, accept, task } = message;
         let request = Request::new(route, id, body, accept, Session::new(core, session));
-        Self { request, answerer: Answerer::Frontend { server: from, seq }, task }
+        Self { request, reply_to: ReplyTo::Frontend { server: from, seq }, task }
     }
 }
 
 /// Handles `first` and, unless it runs `alone`, all messages of its session that come meanwhile.
 pub(crate) fn turn(
-    core: &Arc<Core>,
+    core: &Arc<Server>,
     first: Forwarded,
     alone: bool,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -222,7 +222,7 @@ pub(crate) fn turn(
     handle_all(core.clone(), Opened::new(core, first), alone)
 }
 
-async fn handle_all(core: Arc<Core>, first: Opened, alone: bool) {
+async fn handle_all(core: Arc<Server>, first: Opened, alone: bool) {
     let id = first.request.session().id();
     let mut message = first;
     loop {
@@ -239,13 +239,13 @@ async fn handle_all(core: Arc<Core>, first: Opened, alone: bool) {
 }
 
 /// Handles a message and answers it; whatever happens meanwhile, the session's queue goes on.
-async fn handle(core: &Arc<Core>, message: Opened) {
-    let Opened { request, answerer, task } = message;
-    let serve = pin!(pipeline::serve(core, &request, &answerer));
+async fn handle(core: &Arc<Server>, message: Opened) {
+    let Opened { request, reply_to, task } = message;
+    let serve = pin!(pipeline::serve(core, &request, &reply_to));
     let serve = Origin::Handler(request.session().id()).scope(serve).within(Within::request(core, &request));
     let served = boundary::survive(core, "message", serve).await;
     if let Err(error) = served {
-        answerer.answer(core, &request, &Err(error));
+        reply_to.answer(core, &request, &Err(error));
     }
     drop(task);
 }

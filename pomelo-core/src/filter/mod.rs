@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::request::Request;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, Result};
 use crate::wire::Body;
 
@@ -126,17 +126,17 @@ impl Future for Done {
 )]
 pub trait FilterFactory: Send + Sync + 'static {
     /// Makes it.
-    fn build(&self, app: &Core) -> impl Filter;
+    fn build(&self, app: &Server) -> impl Filter;
 }
 
 impl<F: Filter + Clone> FilterFactory for F {
-    fn build(&self, _: &Core) -> impl Filter {
+    fn build(&self, _: &Server) -> impl Filter {
         self.clone()
     }
 }
 
 /// [`FilterFactory`] as what it can be behind a pointer.
-pub(crate) type Factory = Arc<dyn Fn(&Core) -> Arc<dyn AnyFilter> + Send + Sync>;
+pub(crate) type Factory = Arc<dyn Fn(&Server) -> Arc<dyn AnyFilter> + Send + Sync>;
 
 /// Hides the type of a factory.
 pub(crate) fn factory(factory: impl FilterFactory) -> Factory {

@@ -15,7 +15,7 @@ use super::group::{Delivery, Frames};
 use crate::metrics::Dropped;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Added, Backlog, Within, boundary};
-use crate::server::{Core, take_in_directly};
+use crate::server::{Server, take_in_directly};
 use crate::session::Session;
 use crate::value::{Error, ErrorKind, ServerId};
 use crate::wire::envelope::{Answer, GroupOp, Message, Push};
@@ -41,7 +41,7 @@ struct Detour {
 
 impl Detours {
     /// Takes a message in: behind those that the filter decides on, or directly.
-    pub(crate) fn receive(&self, core: &Arc<Core>, from: &ServerId, message: Message) {
+    pub(crate) fn receive(&self, core: &Arc<Server>, from: &ServerId, message: Message) {
         if let Message::Broadcast { .. } = message {
             return self.begin(core, from, message);
         }
@@ -59,7 +59,7 @@ impl Detours {
     }
 
     /// The filter has to decide on a broadcast, after what waits already.
-    fn begin(&self, core: &Arc<Core>, from: &ServerId, broadcast: Message) {
+    fn begin(&self, core: &Arc<Server>, from: &ServerId, broadcast: Message) {
         let detour = self.lock().entry(from.clone()).or_insert_with(|| Detour::new(from)).clone();
         match detour.backlog.add(broadcast, core.limits.queued_pushes) {
             Added::Queued | Added::Idle(_) => {}
@@ -108,7 +108,7 @@ fn is_optional(message: &Message) -> bool {
 }
 
 /// Drops a message for which there is no room, and tells who waits for an answer to it.
-fn refuse(core: &Arc<Core>, from: &ServerId, message: Message) {
+fn refuse(core: &Arc<Server>, from: &ServerId, message: Message) {
     core.counters.add(Dropped::BehindFilter);
     if let Message::PushUids { seq: seq @ 1.., .. }
     | Message::Group { op: GroupOp::Push { seq: seq @ 1.., .. }, .. } = message
@@ -128,7 +128,7 @@ impl Detour {
     }
 
     /// Delivers what waits, up to the next broadcast, or as much as one turn allows.
-    fn deliver(&self, core: &Arc<Core>) -> Next {
+    fn deliver(&self, core: &Arc<Server>) -> Next {
         let _delivering = self.delivering();
         for _ in 0..TURN {
             match self.backlog.next() {
@@ -151,7 +151,7 @@ enum Next {
 }
 
 /// Works one sender's detour off.
-async fn work(core: Arc<Core>, detour: Arc<Detour>) {
+async fn work(core: Arc<Server>, detour: Arc<Detour>) {
     let site = Site::new(&core, "delivery").named(&detour.from);
     loop {
         // Nothing of the application's runs in there; this is for what nobody foresaw, and what waits goes on.
@@ -175,9 +175,9 @@ async fn work(core: Arc<Core>, detour: Arc<Detour>) {
 }
 
 /// Delivers a push to all clients of this frontend that the filter lets through; one on which it panics isn't let through.
-async fn broadcast(core: &Arc<Core>, push: &Push, bound_only: bool, parameter: &Value) {
-    let Some(filter) = &core.edge.broadcast_filter else { return };
-    let mut sessions = core.edge.sessions();
+async fn broadcast(core: &Arc<Server>, push: &Push, bound_only: bool, parameter: &Value) {
+    let Some(filter) = &core.registry.broadcast_filter else { return };
+    let mut sessions = core.registry.sessions();
     sessions.retain(|session| !bound_only || session.uid().is_some());
     let mut frames = Frames::new(core, push);
     for sessions in sessions.chunks(TURN) {

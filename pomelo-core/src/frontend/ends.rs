@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::client::ClientSession;
-use crate::server::Core;
+use crate::server::Server;
 
 /// How long a session waits at most for others that end.
 const WINDOW: Duration = Duration::from_millis(50);
@@ -46,10 +46,10 @@ struct State {
 
 impl Ends {
     /// Has a session's hooks run once the ends that are ready have been read.
-    pub(crate) fn add(core: &Arc<Core>, session: Arc<ClientSession>) {
+    pub(crate) fn add(core: &Arc<Server>, session: Arc<ClientSession>) {
         let now = Instant::now();
         let (begins, is_alone) = {
-            let mut state = core.edge.ends.lock();
+            let mut state = core.registry.ends.lock();
             let is_alone = state.last.replace(now).is_none_or(|last| now - last > QUIET);
             state.waiting.push_back((now, session));
             (!std::mem::replace(&mut state.is_gathering, true), is_alone)
@@ -84,11 +84,11 @@ impl Ends {
 }
 
 /// Starts the hooks of all that wait, also if its task ends on the way.
-struct Gathering(Arc<Core>);
+struct Gathering(Arc<Server>);
 
 impl Drop for Gathering {
     fn drop(&mut self) {
-        let ends = &self.0.edge.ends;
+        let ends = &self.0.registry.ends;
         while let Some(rest) = ends.take(Instant::now()) {
             rest.iter().for_each(|session| drop(session.finish_closing()));
         }
@@ -96,7 +96,7 @@ impl Drop for Gathering {
 }
 
 async fn gather(gathering: Gathering, is_alone: bool) {
-    let ends = &gathering.0.edge.ends;
+    let ends = &gathering.0.registry.ends;
     // It goes on after the system was asked for what is ready.
     yield_now().await;
     let mut until = Instant::now();

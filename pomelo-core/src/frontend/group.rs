@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::client::ClientSession;
 use crate::metrics::Dropped;
 use crate::outbox::{Appended, Outbox, turn};
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, ServerId, SessionId, Uid};
 use crate::wire::Format;
 use crate::wire::envelope::{Answer, GroupKey, GroupOp, Message, Push};
@@ -70,25 +70,25 @@ impl Group {
 
 /// A push's frames, each built when the first connection needs it.
 pub(crate) struct Frames<'a> {
-    core: &'a Core,
+    core: &'a Server,
     push: &'a Push,
     /// By the number of the format.
     built: SmallVec<[Option<Result<Bytes, ()>>; 4]>,
 }
 
 impl<'a> Frames<'a> {
-    pub(crate) fn new(core: &'a Core, push: &'a Push) -> Self {
+    pub(crate) fn new(core: &'a Server, push: &'a Push) -> Self {
         Self { core, push, built: SmallVec::new() }
     }
 
     /// The frame for a connection that is the only one to get the push.
     fn only(&self, outbox: &Outbox) -> Option<Bytes> {
-        build(self.core, &**self.core.edge.formats.get(outbox.format())?, self.push).ok()
+        build(self.core, &**self.core.registry.formats.get(outbox.format())?, self.push).ok()
     }
 
     fn of(&mut self, outbox: &Outbox) -> Option<&Bytes> {
         let (id, push) = (outbox.format(), self.push);
-        let format = self.core.edge.formats.get(id)?;
+        let format = self.core.registry.formats.get(id)?;
         let index = usize::from(id.0);
         if index >= self.built.len() {
             self.built.resize(index + 1, None);
@@ -97,7 +97,7 @@ impl<'a> Frames<'a> {
     }
 }
 
-fn build(core: &Core, format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
+fn build(core: &Server, format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
     let body = push.payload.body(format.encoding()).ok_or(())?;
     format.push(&push.route, &body).map_err(|error| {
         let route = &push.route;
@@ -115,12 +115,12 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     /// Queues the push for one connection, and says whether it will be sent.
-    pub(crate) fn add(&mut self, core: &Core, frames: &mut Frames<'_>, outbox: &Arc<Outbox>) -> bool {
+    pub(crate) fn add(&mut self, core: &Server, frames: &mut Frames<'_>, outbox: &Arc<Outbox>) -> bool {
         let frame = frames.of(outbox).cloned();
         self.append(core, frame, outbox, frames.push.volatile)
     }
 
-    fn append(&mut self, core: &Core, frame: Option<Bytes>, outbox: &Arc<Outbox>, volatile: bool) -> bool {
+    fn append(&mut self, core: &Server, frame: Option<Bytes>, outbox: &Arc<Outbox>, volatile: bool) -> bool {
         let Some(frame) = frame else {
             core.counters.add(Dropped::Unencodable);
             return false;
@@ -139,8 +139,8 @@ impl Delivery {
     }
 
     /// Wakes the flusher.
-    pub(crate) fn finish(mut self, core: &Core) {
-        core.edge.flusher.mark_all(&mut self.dirty);
+    pub(crate) fn finish(mut self, core: &Server) {
+        core.registry.flusher.mark_all(&mut self.dirty);
         DIRTY.set(self.dirty);
     }
 
@@ -155,7 +155,7 @@ thread_local! {
 }
 
 /// Takes in what a backend says of a channel.
-pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version: u64, op: GroupOp) {
+pub(crate) fn deliver(core: &Arc<Server>, from: &ServerId, key: GroupKey, version: u64, op: GroupOp) {
     match op {
         GroupOp::Drop => drop_group(core, &key),
         GroupOp::Sync(uids) => sync(core, &key, version, uids),
@@ -166,12 +166,12 @@ pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version:
             }
             change(core, from, &key, version, |group| {
                 group.add_member(uid.clone());
-                core.edge.tables().join(group, &uid);
+                core.registry.tables().join(group, &uid);
             });
         }
         GroupOp::Leave(uid) => change(core, from, &key, version, |group| {
             group.lock().uids.swap_remove(&uid);
-            core.edge.tables().leave(group, &uid);
+            core.registry.tables().leave(group, &uid);
         }),
         GroupOp::Push { seq, push } => self::push(core, from, &key, version, seq, push),
     }
@@ -179,8 +179,8 @@ pub(crate) fn deliver(core: &Arc<Core>, from: &ServerId, key: GroupKey, version:
 
 /// The copy of a channel, made if there is none; none if the process whose channel it is counts as gone, or another one of the
 /// server is there by now: such a copy would stay for ever.
-fn group(core: &Core, key: &GroupKey) -> Option<Arc<Group>> {
-    let mut tables = core.edge.tables();
+fn group(core: &Server, key: &GroupKey) -> Option<Arc<Group>> {
+    let mut tables = core.registry.tables();
     if let Some(group) = tables.group(key) {
         return Some(group);
     }
@@ -189,7 +189,13 @@ fn group(core: &Core, key: &GroupKey) -> Option<Arc<Group>> {
     is_there.then(|| tables.group_or_new(key))
 }
 
-fn change(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, change: impl FnOnce(&Arc<Group>)) {
+fn change(
+    core: &Arc<Server>,
+    from: &ServerId,
+    key: &GroupKey,
+    version: u64,
+    change: impl FnOnce(&Arc<Group>),
+) {
     let Some(group) = group(core, key) else { return core.counters.add(Dropped::Outdated) };
     {
         let mut state = group.lock();
@@ -206,20 +212,20 @@ fn change(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, chang
 }
 
 /// Asks for the membership, unless that is under way; if it can't be sent, that is [tried again](fetch_again).
-fn fetch(core: &Arc<Core>, from: &ServerId, key: &GroupKey, state: &mut State) {
+fn fetch(core: &Arc<Server>, from: &ServerId, key: &GroupKey, state: &mut State) {
     if !state.fetching {
         state.fetching = core.send(from, Message::FetchGroup { group: key.group }).is_ok();
         if !state.fetching {
-            core.edge.fetch_later([key.clone()]);
+            core.registry.fetch_later([key.clone()]);
         }
     }
 }
 
 /// Asks for the memberships that could not be asked for before: what waits for them must not wait for the next message of its
 /// channel, which may never come.
-pub(crate) fn fetch_again(core: &Arc<Core>) {
-    for key in core.edge.take_unfetched() {
-        let Some(group) = core.edge.tables().group(&key) else { continue };
+pub(crate) fn fetch_again(core: &Arc<Server>) {
+    for key in core.registry.take_unfetched() {
+        let Some(group) = core.registry.tables().group(&key) else { continue };
         let mut state = group.lock();
         if state.stash.is_some() {
             fetch(core, &key.backend, &key, &mut state);
@@ -228,8 +234,8 @@ pub(crate) fn fetch_again(core: &Arc<Core>) {
 }
 
 /// A channel is no more, or its backend is gone: pushes that waited for its membership reach nobody.
-pub(crate) fn drop_group(core: &Arc<Core>, key: &GroupKey) {
-    let Some(group) = core.edge.tables().drop_group(key) else { return };
+pub(crate) fn drop_group(core: &Arc<Server>, key: &GroupKey) {
+    let Some(group) = core.registry.tables().drop_group(key) else { return };
     let stash = group.lock().stash.take();
     for (seq, _) in stash.into_iter().flatten() {
         refuse(core, &key.backend, seq, "the channel is no more");
@@ -237,17 +243,17 @@ pub(crate) fn drop_group(core: &Arc<Core>, key: &GroupKey) {
 }
 
 /// Drops a push that can't be delivered, and says so to who wants to know.
-fn refuse(core: &Arc<Core>, from: &ServerId, seq: u64, why: &str) {
+fn refuse(core: &Arc<Server>, from: &ServerId, seq: u64, why: &str) {
     core.counters.add(Dropped::Unreachable);
     if seq != 0 {
         core.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Closed, why)));
     }
 }
 
-fn sync(core: &Arc<Core>, key: &GroupKey, version: u64, uids: Vec<Uid>) {
+fn sync(core: &Arc<Server>, key: &GroupKey, version: u64, uids: Vec<Uid>) {
     let Some(group) = group(core, key) else { return core.counters.add(Dropped::Outdated) };
     for uid in group.take_members() {
-        core.edge.tables().leave(&group, &uid);
+        core.registry.tables().leave(&group, &uid);
     }
     let stash = {
         let mut state = group.lock();
@@ -257,14 +263,14 @@ fn sync(core: &Arc<Core>, key: &GroupKey, version: u64, uids: Vec<Uid>) {
         state.stash.take()
     };
     for uid in &uids {
-        core.edge.tables().join(&group, uid);
+        core.registry.tables().join(&group, uid);
     }
     for (seq, push) in stash.into_iter().flatten() {
         self::push(core, &key.backend, key, version, seq, push);
     }
 }
 
-fn push(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, seq: u64, push: Push) {
+fn push(core: &Arc<Server>, from: &ServerId, key: &GroupKey, version: u64, seq: u64, push: Push) {
     // Who wants to know whom it reached is gone.
     let Some(group) = group(core, key) else { return core.counters.add(Dropped::Outdated) };
     let mut state = group.lock();
@@ -300,9 +306,9 @@ fn push(core: &Arc<Core>, from: &ServerId, key: &GroupKey, version: u64, seq: u6
 }
 
 /// Delivers a push to users by name, and answers who was not reached.
-pub(crate) fn deliver_to_uids(core: &Arc<Core>, from: &ServerId, seq: u64, push: &Push, uids: Vec<Uid>) {
+pub(crate) fn deliver_to_uids(core: &Arc<Server>, from: &ServerId, seq: u64, push: &Push, uids: Vec<Uid>) {
     let (mut frames, mut delivery, mut missing) = (Frames::new(core, push), Delivery::begin(), Vec::new());
-    let (tables, is_only) = (core.edge.tables(), uids.len() == 1);
+    let (tables, is_only) = (core.registry.tables(), uids.len() == 1);
     for uid in uids {
         let reached = match tables.sessions_of(&uid) {
             [session] if is_only => {
@@ -325,8 +331,8 @@ pub(crate) fn deliver_to_uids(core: &Arc<Core>, from: &ServerId, seq: u64, push:
 }
 
 /// Delivers a push to all clients of this frontend, which has no broadcast filter.
-pub(crate) fn broadcast(core: &Arc<Core>, push: &Push, bound_only: bool) {
-    let sessions: Vec<Arc<ClientSession>> = core.edge.tables().sessions().cloned().collect();
+pub(crate) fn broadcast(core: &Arc<Server>, push: &Push, bound_only: bool) {
+    let sessions: Vec<Arc<ClientSession>> = core.registry.tables().sessions().cloned().collect();
     let (mut frames, mut delivery) = (Frames::new(core, push), Delivery::begin());
     for session in sessions.iter().filter(|session| !bound_only || session.uid().is_some()) {
         delivery.add(core, &mut frames, session.outbox());

@@ -14,7 +14,7 @@ pub use self::client::{ClientSession, CloseMode, Flow};
 pub use self::connector::{Connector, Listening};
 pub(crate) use self::detour::Detours;
 pub(crate) use self::group::{broadcast, deliver, deliver_to_uids, drop_group, fetch_again};
-pub(crate) use self::registry::{BroadcastFilter, Edge};
+pub(crate) use self::registry::{BroadcastFilter, Registry};
 pub use self::service::SessionService;
 pub(crate) use self::waits::{Waits, later};
 
@@ -27,18 +27,18 @@ use crate::metrics::Counters;
 use crate::outbox::{Flusher, Outbox};
 use crate::runtime::Supervisor;
 use crate::runtime::boundary::Site;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::config::Config;
 use crate::value::{Error, Result, ServerInfo};
 use crate::wire::{Format, FormatId};
 
 /// The client-facing side of a server.
 pub struct Frontend {
-    core: Arc<Core>,
+    core: Arc<Server>,
 }
 
 impl Frontend {
-    pub(crate) fn new(core: Arc<Core>) -> Arc<Self> {
+    pub(crate) fn new(core: Arc<Server>) -> Arc<Self> {
         Arc::new(Self { core })
     }
 
@@ -63,7 +63,7 @@ impl Frontend {
     /// If the frontend has 64 of them already: its connectors are too many.
     pub fn add_format(&self, format: Arc<dyn Format>) -> Result<FormatId> {
         let encoding = format.encoding();
-        let id = self.core.edge.formats.add(format)?;
+        let id = self.core.registry.formats.add(format)?;
         if self.core.member().is_some_and(|member| !member.encodings.contains(&encoding)) {
             self.core.change_member(|member| member.encodings.push(encoding));
         }
@@ -72,7 +72,7 @@ impl Frontend {
 
     /// The flusher of the server's connections.
     pub fn flusher(&self) -> Arc<Flusher> {
-        self.core.edge.flusher.clone()
+        self.core.registry.flusher.clone()
     }
 
     /// Starts what must live as long as the server: what accepts clients, and what minds their deadlines.

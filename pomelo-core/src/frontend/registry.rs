@@ -16,7 +16,7 @@ use super::waits::{Closing, Waits, close_by};
 use crate::cluster::pair::Batch;
 use crate::event::Event;
 use crate::outbox::Flusher;
-use crate::server::{Core, LostHook};
+use crate::server::{LostHook, Server};
 use crate::session::{Session, no_session};
 use crate::value::{Error, ErrorKind, Incarnation, Result, ServerId, SessionId, Uid};
 use crate::wire::envelope::{Answer, GroupKey, SessionOp};
@@ -29,7 +29,7 @@ pub(crate) type BroadcastFilter = Arc<dyn Fn(&Session, &Value) -> bool + Send + 
 
 /// What a server keeps of its clients.
 #[derive(Default)]
-pub(crate) struct Edge {
+pub(crate) struct Registry {
     pub(crate) formats: Formats,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) single_session: bool,
@@ -86,7 +86,7 @@ enum Bind {
     Wait(Closing),
 }
 
-impl Edge {
+impl Registry {
     pub(crate) fn new(
         single_session: bool,
         broadcast_filter: Option<BroadcastFilter>,
@@ -233,7 +233,7 @@ impl Edge {
     }
 
     /// Binds a session, once those of its user that are closing are closed or had their time.
-    async fn bind(&self, core: &Arc<Core>, id: SessionId, uid: Uid, unique: bool) -> Result<Answer> {
+    async fn bind(&self, core: &Arc<Server>, id: SessionId, uid: Uid, unique: bool) -> Result<Answer> {
         let (by, mut old) = (close_by(core), Old::Await);
         loop {
             match self.try_bind(id, &uid, unique, old)? {
@@ -251,7 +251,12 @@ impl Edge {
     }
 
     /// Closes sessions, and waits until they are closed or had their time.
-    async fn kick(&self, core: &Arc<Core>, sessions: &[Arc<ClientSession>], reason: Option<&str>) -> Answer {
+    async fn kick(
+        &self,
+        core: &Arc<Server>,
+        sessions: &[Arc<ClientSession>],
+        reason: Option<&str>,
+    ) -> Answer {
         let by = close_by(core);
         for session in sessions {
             session.close(CloseMode::Discard, reason.unwrap_or(KICKED));
@@ -270,7 +275,7 @@ impl Edge {
     ///
     /// Ready at once, but for kicking, and for binding: sessions of that user may still be closing, and listeners may have to be
     /// told.
-    pub(crate) async fn act(&self, core: &Arc<Core>, from: &ServerId, op: SessionOp) -> Result<Answer> {
+    pub(crate) async fn act(&self, core: &Arc<Server>, from: &ServerId, op: SessionOp) -> Result<Answer> {
         match op {
             SessionOp::Bind { id, uid, unique } => self.bind(core, id, uid, unique).await,
             SessionOp::Unbind { id, uid } => {
@@ -312,7 +317,7 @@ impl Edge {
     }
 
     /// Tells the listeners before the handler goes on, as pomelo does.
-    async fn tell(&self, core: &Arc<Core>, id: SessionId, event: fn(Session) -> Event) {
+    async fn tell(&self, core: &Arc<Server>, id: SessionId, event: fn(Session) -> Event) {
         if let (true, Some(session)) = (core.listens, self.session(id)) {
             core.emit(event(Session::new(core, session.snapshot())));
             core.heard().await;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::server::Core;
+use crate::server::Server;
 use crate::session::{Session, no_session};
 use crate::value::{Result, SessionId, Uid};
 use crate::wire::envelope::SessionOp;
@@ -11,28 +11,28 @@ use crate::wire::envelope::SessionOp;
 /// pomelo's `sessionService`: the sessions of this frontend. Elsewhere it has none.
 #[derive(Clone)]
 pub struct SessionService {
-    core: Arc<Core>,
+    core: Arc<Server>,
 }
 
 impl SessionService {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Arc<Server>) -> Self {
         Self { core }
     }
 
     /// The session of that id, if it is open.
     pub fn get(&self, id: SessionId) -> Option<Session> {
-        self.core.edge.session(id).map(|session| Session::new(&self.core, session.snapshot()))
+        self.core.registry.session(id).map(|session| Session::new(&self.core, session.snapshot()))
     }
 
     /// The sessions that are bound to a user.
     pub fn get_by_uid(&self, uid: &str) -> Vec<Session> {
-        let sessions = self.core.edge.sessions_of(uid);
+        let sessions = self.core.registry.sessions_of(uid);
         sessions.iter().map(|session| Session::new(&self.core, session.snapshot())).collect()
     }
 
     /// Every open session, for each of which `visit` runs.
     pub fn for_each(&self, visit: impl FnMut(Session)) {
-        let sessions = self.core.edge.sessions();
+        let sessions = self.core.registry.sessions();
         sessions.iter().map(|session| Session::new(&self.core, session.snapshot())).for_each(visit);
     }
 
@@ -47,7 +47,7 @@ impl SessionService {
 
     /// How many sessions are open.
     pub fn len(&self) -> usize {
-        self.core.edge.session_count()
+        self.core.registry.session_count()
     }
 
     /// Whether no session is open.
@@ -76,7 +76,7 @@ impl SessionService {
     /// # Errors
     /// If there is no such session.
     pub fn import(&self, id: SessionId, key: &str, value: impl Into<serde_json::Value>) -> Result<()> {
-        let session = self.core.edge.session(id).ok_or_else(|| no_session(id))?;
+        let session = self.core.registry.session(id).ok_or_else(|| no_session(id))?;
         session.set_all([(key.to_owned(), value.into())]);
         Ok(())
     }
@@ -91,7 +91,7 @@ impl SessionService {
     pub async fn kick(&self, uid: impl Into<Uid>, reason: Option<&str>) {
         let op = SessionOp::KickUid { uid: uid.into(), reason: reason.map(str::to_owned) };
         // Kicking fails for no session.
-        let _ = self.core.edge.act(&self.core, &self.core.info.id, op).await;
+        let _ = self.core.registry.act(&self.core, &self.core.info.id, op).await;
     }
 
     /// Closes a session; the client is told why, without a reason `kick`. An unknown session is no error.
@@ -102,11 +102,11 @@ impl SessionService {
     pub async fn kick_by_session_id(&self, id: SessionId, reason: Option<&str>) {
         let op = SessionOp::Kick { id, reason: reason.map(str::to_owned) };
         // Kicking fails for no session.
-        let _ = self.core.edge.act(&self.core, &self.core.info.id, op).await;
+        let _ = self.core.registry.act(&self.core, &self.core.info.id, op).await;
     }
 
     /// The address that a client connects from.
     pub fn client_address(&self, id: SessionId) -> Option<SocketAddr> {
-        self.core.edge.session(id)?.peer()
+        self.core.registry.session(id)?.peer()
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::client::ClientSession;
 use crate::metrics::Dropped;
 use crate::runtime::Origin;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{ServerId, SessionId};
 
 /// A wait that is longer than a clock can tell.
@@ -38,7 +38,7 @@ impl Waits {
     /// Says whether they are closed.
     pub(crate) async fn until_closed(
         &self,
-        core: &Core,
+        core: &Server,
         sessions: &[Arc<ClientSession>],
         by: Instant,
     ) -> bool {
@@ -80,17 +80,17 @@ impl Waits {
 
     /// Starts an operation for another server that is to wait; it ends early if that server abandons it.
     pub(crate) fn start(
-        core: &Arc<Core>,
+        core: &Arc<Server>,
         from: &ServerId,
         seq: u64,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
         let (place, owner) = ((from.clone(), seq), core.clone());
-        let mut asked = lock(&core.edge.waits.asked);
+        let mut asked = lock(&core.registry.waits.asked);
         // It can't end before it is in the table: the lock is held until then.
         let task = core.executor.spawn(async move {
             work.await;
-            lock(&owner.edge.waits.asked).remove(&place);
+            lock(&owner.registry.waits.asked).remove(&place);
         });
         asked.insert((from.clone(), seq), task.abort_handle());
     }
@@ -114,7 +114,7 @@ impl Waits {
 }
 
 /// Until when who waits for a session to close does so, if the wait begins now.
-pub(crate) fn close_by(core: &Core) -> Instant {
+pub(crate) fn close_by(core: &Server) -> Instant {
     later(core.limits.close_wait)
 }
 

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::inject::{Cx, Lend};
+use super::inject::{Context, Injected};
 use crate::request::Request;
 use crate::value::Result;
 use crate::wire::Body;
@@ -17,7 +17,7 @@ pub struct Method {
     /// Whether it may run beside earlier requests of its session: `#[pomelo(concurrent)]`.
     pub concurrent: bool,
     /// Its `&T` parameters.
-    pub lends: &'static [Lend],
+    pub injects: &'static [Injected],
 }
 
 /// The name and the methods of a handler; also of a handler's trait, as `dyn Trait`.
@@ -35,7 +35,7 @@ pub trait HandlerContract {
 /// A handler in an application whose app type is `A`.
 pub trait Handler<A>: HandlerContract + Send + Sync + 'static {
     /// Runs the method of that id.
-    fn call<'a>(&'a self, cx: Cx<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>>;
+    fn call<'a>(&'a self, cx: Context<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>>;
 }
 
 /// How a handler or a remote is made when its server starts.

@@ -9,12 +9,12 @@ use crate::value::{Error, ErrorKind, Result, State};
 
 /// A `&T` parameter of a method, so that a type that nobody inserted is found when the server starts.
 #[derive(Clone, Copy)]
-pub struct Lend {
+pub struct Injected {
     id: fn() -> TypeId,
     name: fn() -> &'static str,
 }
 
-impl Lend {
+impl Injected {
     /// The entry for `&T`.
     pub const fn of<T: 'static>() -> Self {
         Self { id: TypeId::of::<T>, name: type_name::<T> }
@@ -22,7 +22,7 @@ impl Lend {
 }
 
 /// The kind of message that a method handles, and what comes with it.
-pub trait Lender: Send + Sync + 'static {
+pub trait Provider: Send + Sync + 'static {
     /// What this message lends besides the app and inserted state.
     fn part(&self, id: TypeId) -> Option<&dyn Any>;
 
@@ -31,10 +31,10 @@ pub trait Lender: Send + Sync + 'static {
 
     /// The application's inserted state.
     #[doc(hidden)]
-    fn core(&self) -> &crate::server::Core;
+    fn core(&self) -> &crate::server::Server;
 }
 
-impl Lender for Request {
+impl Provider for Request {
     fn part(&self, id: TypeId) -> Option<&dyn Any> {
         if id == TypeId::of::<Session>() {
             Some(self.session())
@@ -49,12 +49,12 @@ impl Lender for Request {
         id == TypeId::of::<Session>() || id == TypeId::of::<Self>()
     }
 
-    fn core(&self) -> &crate::server::Core {
+    fn core(&self) -> &crate::server::Server {
         Self::core(self)
     }
 }
 
-impl Lender for Inbound {
+impl Provider for Inbound {
     fn part(&self, id: TypeId) -> Option<&dyn Any> {
         (id == TypeId::of::<Self>()).then_some(self)
     }
@@ -63,26 +63,26 @@ impl Lender for Inbound {
         id == TypeId::of::<Self>()
     }
 
-    fn core(&self) -> &crate::server::Core {
+    fn core(&self) -> &crate::server::Server {
         Self::core(self)
     }
 }
 
 /// A method's surroundings: the app, and the message with what comes with it.
-pub struct Cx<'a, A, M> {
+pub struct Context<'a, A, M> {
     app: &'a A,
     message: &'a M,
 }
 
-impl<A, M> Clone for Cx<'_, A, M> {
+impl<A, M> Clone for Context<'_, A, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<A, M> Copy for Cx<'_, A, M> {}
+impl<A, M> Copy for Context<'_, A, M> {}
 
-impl<'a, A: 'static, M: Lender> Cx<'a, A, M> {
+impl<'a, A: 'static, M: Provider> Context<'a, A, M> {
     /// The surroundings of one call.
     pub fn new(app: &'a A, message: &'a M) -> Self {
         Self { app, message }
@@ -97,7 +97,7 @@ impl<'a, A: 'static, M: Lender> Cx<'a, A, M> {
     ///
     /// # Errors
     /// If there is no such thing; that is found when the server starts.
-    pub fn lend<T: 'static>(&self) -> Result<&'a T> {
+    pub fn inject<T: 'static>(&self) -> Result<&'a T> {
         if let Some(app) = (self.app as &dyn Any).downcast_ref() {
             return Ok(app);
         }
@@ -111,11 +111,15 @@ fn missing(type_name: &str) -> Error {
 }
 
 /// Checks that everything a method wants to be lent exists.
-pub(crate) fn check<A: 'static, M: Lender>(state: &State, method: &str, lends: &[Lend]) -> Result<()> {
-    for lend in lends {
-        let id = (lend.id)();
+pub(crate) fn check<A: 'static, M: Provider>(
+    state: &State,
+    method: &str,
+    injects: &[Injected],
+) -> Result<()> {
+    for injected in injects {
+        let id = (injected.id)();
         if id != TypeId::of::<A>() && !M::has(id) && !state.has(id) {
-            return Err(missing((lend.name)()).context(method));
+            return Err(missing((injected.name)()).context(method));
         }
     }
     Ok(())

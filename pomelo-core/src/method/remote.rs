@@ -7,10 +7,10 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 
 use super::handler::Method;
-use super::inject::Cx;
+use super::inject::Context;
 use crate::args::pack;
 use crate::rpc::RpcClient;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{ErrorCode, Result, ServerId};
 
 /// The name, the methods and the typed proxy of a remote; also of a remote's trait, as `dyn Trait`.
@@ -36,13 +36,13 @@ pub trait Proxy: Sized {
 /// A remote in an application whose app type is `A`.
 pub trait Remote<A>: Contract + Send + Sync + 'static {
     /// Runs the method of that id; the bytes are the MessagePack of what it returned.
-    fn call<'a>(&'a self, cx: Cx<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>>;
+    fn call<'a>(&'a self, cx: Context<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>>;
 }
 
 /// A call that arrived, as a remote's method may borrow it.
 #[derive(Clone)]
 pub struct Inbound {
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Arc<Server>,
     pub(crate) from: ServerId,
     pub(crate) args: Bytes,
 }
@@ -58,7 +58,7 @@ impl Inbound {
         &self.args
     }
 
-    pub(crate) fn core(&self) -> &Core {
+    pub(crate) fn core(&self) -> &Server {
         &self.core
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::snapshot::{LastError, RouteReport};
 use crate::dispatch::Names;
 use crate::runtime::beginning;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, Fault, Route};
 
 /// Longer than this counts as this; no handler may take so long.
@@ -81,14 +81,14 @@ impl Default for Tallies {
 
 impl Tallies {
     /// Counts a message that was handled.
-    pub(crate) fn handled(&self, core: &Core, route: &Route, error: Option<&Error>, took: Duration) {
+    pub(crate) fn handled(&self, core: &Server, route: &Route, error: Option<&Error>, took: Duration) {
         let known = self.known(core);
         let tally = known.as_ref().and_then(|known| known.handlers.get(route.as_str()));
         tally.map_or(&self.unknown, |tally| tally).add(error, took);
     }
 
     /// Counts a call of the remote method of that number.
-    pub(crate) fn called(&self, core: &Core, method: u32, error: Option<&Error>, took: Duration) {
+    pub(crate) fn called(&self, core: &Server, method: u32, error: Option<&Error>, took: Duration) {
         let known = self.known(core);
         let remote = known.as_ref().and_then(|known| known.remotes.get(method as usize));
         remote.map_or(&self.unknown, |(_, tally)| tally).add(error, took);
@@ -139,7 +139,7 @@ impl Tallies {
         }));
     }
 
-    fn known(&self, core: &Core) -> Option<Arc<Known>> {
+    fn known(&self, core: &Server) -> Option<Arc<Known>> {
         if let Some(known) = self.read() {
             return Some(known);
         }

@@ -12,7 +12,7 @@ use super::pending::Question;
 use crate::cluster::{Known, Member, Unsent};
 use crate::metrics::Dropped;
 use crate::runtime::Origin;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::Body;
 use crate::wire::envelope::{Answer, Message};
@@ -43,7 +43,7 @@ impl From<Unqueued> for Error {
     }
 }
 
-impl Core {
+impl Server {
     /// The number of a method at a server that is up.
     pub(crate) fn method(&self, server: &ServerId, service: &str, method: &str) -> Result<u32, Unqueued> {
         let known = self.view.known();
@@ -76,7 +76,7 @@ impl Core {
         let Some(info) = known.expects(server) else {
             return Error::of(ErrorKind::NoServer, format_args!("there is no server `{server}`"));
         };
-        if self.outlet.get().is_some_and(|outlet| !outlet.can_reach(info)) {
+        if self.link_sender.get().is_some_and(|link_sender| !link_sender.can_reach(info)) {
             return Error::of(ErrorKind::NoServer, NoPort { from: &self.info.id, to: server });
         }
         Error::of(ErrorKind::Refused, format_args!("{server} is down"))

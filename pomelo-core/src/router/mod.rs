@@ -17,15 +17,15 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::server::Core;
+use crate::server::Server;
 use crate::session::Session;
-use crate::value::{Error, ErrorKind, Fault, Result, Route, ServerId, Servers, Uid};
+use crate::value::{Error, ErrorKind, Fault, Result, Route, ServerId, ServerList, Uid};
 use crate::wire::Body;
 
 /// What a router decides by: the first argument of a call, or the session of a client's message, and what is sent.
 #[derive(Clone)]
 pub struct RouteBy {
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Arc<Server>,
     pub(crate) subject: Subject,
     pub(crate) message: RoutedMessage,
 }
@@ -103,7 +103,7 @@ impl RouteBy {
     }
 
     /// The server that sends it.
-    pub fn app(&self) -> &Core {
+    pub fn app(&self) -> &Server {
         &self.core
     }
 }
@@ -115,7 +115,7 @@ impl RouteBy {
 /// since it may see by now that the server is leaving or gone: if it picks another one, the message goes there. Closures `|by, servers| …` are routers.
 pub trait Router: Send + Sync + 'static {
     /// Decides, at once or later.
-    fn route(&self, by: RouteBy, servers: Servers) -> Routing;
+    fn route(&self, by: RouteBy, servers: ServerList) -> Routing;
 }
 
 /// A router's decision.
@@ -128,10 +128,10 @@ pub enum Routing {
 
 impl<F, S> Router for F
 where
-    F: Fn(&RouteBy, &Servers) -> Result<S> + Send + Sync + 'static,
+    F: Fn(&RouteBy, &ServerList) -> Result<S> + Send + Sync + 'static,
     S: Into<ServerId>,
 {
-    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
+    fn route(&self, by: RouteBy, servers: ServerList) -> Routing {
         Routing::Now(self(&by, &servers).map(Into::into))
     }
 }
@@ -142,7 +142,7 @@ pub struct Asynchronous<F>(F);
 /// Makes a router of an asynchronous function `|by, servers| async move { … }`.
 pub fn asynchronous<F, Fut, S>(router: F) -> Asynchronous<F>
 where
-    F: Fn(RouteBy, Servers) -> Fut + Send + Sync + 'static,
+    F: Fn(RouteBy, ServerList) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<S>> + Send + 'static,
     S: Into<ServerId>,
 {
@@ -151,11 +151,11 @@ where
 
 impl<F, Fut, S> Router for Asynchronous<F>
 where
-    F: Fn(RouteBy, Servers) -> Fut + Send + Sync + 'static,
+    F: Fn(RouteBy, ServerList) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<S>> + Send + 'static,
     S: Into<ServerId>,
 {
-    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
+    fn route(&self, by: RouteBy, servers: ServerList) -> Routing {
         let decision = (self.0)(by, servers);
         Routing::Later(Box::pin(async move { decision.await.map(Into::into) }))
     }
@@ -169,7 +169,7 @@ where
 pub struct ByUid;
 
 impl Router for ByUid {
-    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
+    fn route(&self, by: RouteBy, servers: ServerList) -> Routing {
         let uid = by.uid();
         if uid.is_none() && servers.len() > 1 {
             unbound::meets(&by, &servers);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use md5::{Digest, Md5};
 
 use super::{RouteBy, Router, Routing};
-use crate::value::{Error, ErrorKind, Result, ServerId, ServerInfo, Servers};
+use crate::value::{Error, ErrorKind, Result, ServerId, ServerInfo, ServerList};
 
 fn none() -> Error {
     Error::of(ErrorKind::NoServer, "there is no server of that type")
@@ -18,13 +18,13 @@ fn none() -> Error {
 pub struct RoundRobin(AtomicUsize);
 
 impl Router for RoundRobin {
-    fn route(&self, _: RouteBy, servers: Servers) -> Routing {
+    fn route(&self, _: RouteBy, servers: ServerList) -> Routing {
         Routing::Now(self.next(&servers))
     }
 }
 
 impl RoundRobin {
-    fn next(&self, servers: &Servers) -> Result<ServerId> {
+    fn next(&self, servers: &ServerList) -> Result<ServerId> {
         let turn = self.0.fetch_add(1, Ordering::Relaxed);
         servers.get(turn % servers.len().max(1)).map(|server| server.id.clone()).ok_or_else(none)
     }
@@ -41,14 +41,14 @@ struct Turn {
 }
 
 impl Router for WeightedRoundRobin {
-    fn route(&self, _: RouteBy, servers: Servers) -> Routing {
+    fn route(&self, _: RouteBy, servers: ServerList) -> Routing {
         Routing::Now(self.next(&servers))
     }
 }
 
 impl WeightedRoundRobin {
     /// Goes round with a threshold that falls from the greatest weight to 1; who weighs as much as it gets the turn.
-    fn next(&self, servers: &Servers) -> Result<ServerId> {
+    fn next(&self, servers: &ServerList) -> Result<ServerId> {
         let heaviest = servers.iter().map(|server| weight(server)).max().ok_or_else(none)?;
         if heaviest == 0 {
             return Err(Error::of(ErrorKind::Config, "no server of that type has a positive `weight`"));
@@ -98,14 +98,14 @@ impl ConsistentHash {
         Self { key: Box::new(key), rings: Mutex::default() }
     }
 
-    fn pick(&self, key: &str, servers: &Servers) -> Result<ServerId> {
+    fn pick(&self, key: &str, servers: &ServerList) -> Result<ServerId> {
         let ring = self.ring(servers);
         let place = ring.range(..=hex_md5(key)).next_back().or_else(|| ring.last_key_value());
         place.map(|(_, server)| server.clone()).ok_or_else(none)
     }
 
     /// The ring of these servers; it is made once, as long as they stay the same.
-    fn ring(&self, servers: &Servers) -> Arc<Ring> {
+    fn ring(&self, servers: &ServerList) -> Arc<Ring> {
         let ids: Vec<_> = servers.iter().map(|server| server.id.clone()).collect();
         let mut rings = self.rings.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(ring) = rings.get(&ids) {
@@ -122,7 +122,7 @@ impl ConsistentHash {
 }
 
 impl Router for ConsistentHash {
-    fn route(&self, by: RouteBy, servers: Servers) -> Routing {
+    fn route(&self, by: RouteBy, servers: ServerList) -> Routing {
         Routing::Now((self.key)(&by).and_then(|key| self.pick(&key, &servers)))
     }
 }
@@ -135,7 +135,7 @@ fn hex_md5(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn servers(weights: &[Option<u64>]) -> Servers {
+    fn servers(weights: &[Option<u64>]) -> ServerList {
         let entry = |(n, weight): (usize, &Option<u64>)| {
             let mut entry = serde_json::json!({ "id": format!("chat-server-{}", n + 1) });
             if let Some(weight) = weight {
@@ -192,7 +192,7 @@ mod tests {
     fn picks_what_pomelo_picks() {
         let vectors: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/vectors/routing.json")).unwrap();
-        let ids = |case: &serde_json::Value| -> Servers {
+        let ids = |case: &serde_json::Value| -> ServerList {
             let ids = case["servers"].as_array().unwrap().iter();
             ids.map(|id| Arc::new(serde_json::from_value(serde_json::json!({ "id": id })).unwrap())).collect()
         };

@@ -3,7 +3,7 @@
 use std::sync::RwLock;
 
 use super::RouteBy;
-use crate::value::Servers;
+use crate::value::ServerList;
 
 /// The types of servers of which it was said that such sessions meet several.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Unbound {
 
 /// Says once for each type that sessions without a user all go to one of these servers.
 #[cold]
-pub(super) fn meets(by: &RouteBy, servers: &Servers) {
+pub(super) fn meets(by: &RouteBy, servers: &ServerList) {
     let (Some(session), Some(first)) = (by.session(), servers.first()) else { return };
     let server_type = &*first.server_type;
     if by.core.unbound.is_news(server_type) {

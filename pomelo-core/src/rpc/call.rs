@@ -21,20 +21,20 @@ use crate::peers::{Question, Unqueued, returned};
 use crate::router::{RouteBy, RoutedMessage, Subject};
 use crate::runtime::Origin;
 use crate::runtime::boundary::Site;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::envelope::Message;
 
 /// What carries the calls of a typed proxy: one type of server, seen from one server.
 #[derive(Clone)]
 pub struct RpcClient {
-    core: Arc<Core>,
+    core: Arc<Server>,
     server_type: &'static str,
 }
 
 impl RpcClient {
     /// Calls from the server `core` to servers of a type.
-    pub fn new(core: &Arc<Core>, server_type: &'static str) -> Self {
+    pub fn new(core: &Arc<Server>, server_type: &'static str) -> Self {
         Self { core: core.clone(), server_type }
     }
 
@@ -108,7 +108,7 @@ impl<O: DeserializeOwned + Send + 'static, M: Mode> IntoFuture for Call<O, M> {
 /// A call without the types of its answer.
 #[doc(hidden)]
 pub struct Outgoing {
-    core: Arc<Core>,
+    core: Arc<Server>,
     server_type: &'static str,
     service: &'static str,
     method: &'static str,

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::args::{pack, unpack};
-use crate::cluster::{Inbox, Member, Outlet, Superseded, Transport, Unsent};
+use crate::cluster::{LinkEvents, LinkSender, Member, Superseded, Transport, Unsent};
 use crate::peers::{Pending, Waiter};
 use crate::runtime::Origin;
 use crate::value::{Error, ErrorKind, Incarnation, Limits, Result, ServerId, ServerInfo};
@@ -32,14 +32,14 @@ use crate::wire::envelope::{Answer, Envelope, Message};
 /// # }
 /// ```
 pub struct Caller {
-    outlet: Arc<dyn Outlet>,
+    link_sender: Arc<dyn LinkSender>,
     state: Arc<State>,
     timeout: Duration,
     runtime: Handle,
 }
 
 struct State {
-    outlet: OnceLock<Weak<dyn Outlet>>,
+    link_sender: OnceLock<Weak<dyn LinkSender>>,
     pending: Pending,
     up: Mutex<HashMap<ServerId, Member>>,
     changed: Notify,
@@ -62,16 +62,16 @@ impl Caller {
             newcomer: false,
         };
         let state = Arc::new(State {
-            outlet: OnceLock::new(),
+            link_sender: OnceLock::new(),
             pending: Pending::new(Limits::default().pending_calls),
             up: Mutex::default(),
             changed: Notify::new(),
         });
-        let outlet = transport.bind(member, Arc::new(Replies(state.clone()))).await?;
+        let link_sender = transport.bind(member, Arc::new(Replies(state.clone()))).await?;
         // It is set once: the state is new.
-        let _ = state.outlet.set(Arc::downgrade(&outlet));
-        outlet.expect(servers);
-        Ok(Self { outlet, state, timeout: Duration::from_secs(30), runtime: Handle::current() })
+        let _ = state.link_sender.set(Arc::downgrade(&link_sender));
+        link_sender.expect(servers);
+        Ok(Self { link_sender, state, timeout: Duration::from_secs(30), runtime: Handle::current() })
     }
 
     /// Sets how long a call may take, waiting for a link included; 30 s by default.
@@ -115,7 +115,7 @@ impl Caller {
             let mut question = self.state.pending.add_task(&server)?;
             let (seq, origin) = (question.seq(), Origin::Outside);
             let message = Message::Call { seq, method: number, lane: 0, origin, args };
-            self.outlet.send(&server, Envelope(message)).map_err(|reason| unsent(&server, reason))?;
+            self.link_sender.send(&server, Envelope(message)).map_err(|reason| unsent(&server, reason))?;
             match question.answer().await {
                 Some(Ok(Answer::Returned(bytes))) => unpack(&bytes),
                 Some(Err(error)) => Err(error),
@@ -140,7 +140,7 @@ impl Caller {
 
     /// Closes all links.
     pub async fn close(self) {
-        self.outlet.close().await;
+        self.link_sender.close().await;
     }
 
     async fn linked(&self, server: &ServerId) -> Member {
@@ -173,7 +173,7 @@ impl State {
 /// Takes answers in; nobody calls this process.
 struct Replies(Arc<State>);
 
-impl Inbox for Replies {
+impl LinkEvents for Replies {
     fn receive(&self, from: &ServerId, envelope: Envelope) {
         match envelope.0 {
             Message::Reply { seq, result } => {
@@ -182,11 +182,11 @@ impl Inbox for Replies {
                     let _ = task.send(result);
                 }
             }
-            Message::Fence { seq } => {
-                if let Some(outlet) = self.0.outlet.get().and_then(Weak::upgrade) {
+            Message::Barrier { seq } => {
+                if let Some(link_sender) = self.0.link_sender.get().and_then(Weak::upgrade) {
                     let answer = Message::Reply { seq, result: Ok(Answer::Done(0)) };
                     // Who can't be told hears that the link broke.
-                    let _ = outlet.send(from, Envelope(answer));
+                    let _ = link_sender.send(from, Envelope(answer));
                 }
             }
             _ => tracing::debug!(%from, "a caller was sent something other than an answer"),

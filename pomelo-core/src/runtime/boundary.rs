@@ -19,7 +19,7 @@ use futures::future::BoxFuture;
 use super::failure::{Shortened, beginning, line, quietly};
 use super::panics;
 use crate::request::Request;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Uid};
 use crate::wire::envelope::Snapshot;
 
@@ -45,7 +45,7 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 /// Which code of the application runs, for logs and errors. Nothing is formatted before something goes wrong.
 #[derive(Clone, Copy)]
 pub(crate) struct Site<'a> {
-    core: &'a Core,
+    core: &'a Server,
     what: &'static str,
     subject: Subject<'a>,
 }
@@ -63,7 +63,7 @@ enum Subject<'a> {
 
 impl<'a> Site<'a> {
     /// A kind of code, such as `router`, at a server.
-    pub(crate) fn new(core: &'a Core, what: &'static str) -> Self {
+    pub(crate) fn new(core: &'a Server, what: &'static str) -> Self {
         Self { core, what, subject: Subject::None }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Site<'a> {
         Self { subject: Subject::Delivery { route, session }, ..self }
     }
 
-    pub(crate) fn core(&self) -> &'a Core {
+    pub(crate) fn core(&self) -> &'a Server {
         self.core
     }
 
@@ -300,14 +300,18 @@ impl<A, T> Drop for Run<'_, A, T> {
 /// # Errors
 /// [`ErrorKind::Panic`], if it panics, which is logged and counted.
 #[inline]
-pub(crate) fn survive<'a, F: Future + Unpin>(core: &'a Core, what: &'static str, step: F) -> Survive<'a, F> {
+pub(crate) fn survive<'a, F: Future + Unpin>(
+    core: &'a Server,
+    what: &'static str,
+    step: F,
+) -> Survive<'a, F> {
     Survive { core, what, step }
 }
 
 /// See [`survive`].
 #[must_use = "it does nothing unless it is awaited"]
 pub(crate) struct Survive<'a, F> {
-    core: &'a Core,
+    core: &'a Server,
     what: &'static str,
     step: F,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::boundary::{Site, discard};
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, Fault, ServerId};
 
 /// The target of all lines that are about the application's own code, so that they can be chosen by themselves.
@@ -75,7 +75,7 @@ impl Site<'_> {
 /// How many lines were left out before this one; a field that isn't there if none were.
 pub(crate) type LeftOut = Option<u64>;
 
-impl Core {
+impl Server {
     /// Whether to write a line about that now.
     pub(crate) fn admit(&self, about: fmt::Arguments<'_>) -> Option<LeftOut> {
         let left_out = self.lines.admit(&*about.to_string())?;

@@ -10,10 +10,10 @@ use super::boundary;
 use super::boundary::Site;
 use super::origin::Origin;
 use super::span::Within;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result};
 
-impl Core {
+impl Server {
     /// Whether the application's code must not run in this thread.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.thread.is_some_and(|thread| thread != std::thread::current().id())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, ServerId};
 
 /// So many of a kind are named; the rest is counted.
@@ -18,7 +18,7 @@ pub(crate) struct Progress(Mutex<State>);
 #[derive(Default)]
 struct State {
     step: Step,
-    /// Servers that have not yet said that they heard of the stop.
+    /// ServerList that have not yet said that they heard of the stop.
     unheard: Vec<ServerId>,
     overdue: Vec<String>,
 }
@@ -63,7 +63,7 @@ impl Progress {
     }
 }
 
-impl Core {
+impl Server {
     /// Does a step of a stop within its limit. What doesn't end in time is dropped, said in the log and noted.
     pub(crate) async fn step<T>(
         &self,
@@ -105,7 +105,7 @@ impl Core {
     fn requests_under_way(&self) -> String {
         let unheard = self.progress.lock().unheard.clone();
         let links = unheard.iter().map(|server| format!("the link to {server}"));
-        let sessions = self.edge.sessions();
+        let sessions = self.registry.sessions();
         let sessions = sessions.iter().filter_map(|session| session.unfinished());
         let frontends = self.leaving_frontends().into_iter().map(|id| format!("frontend {id}, which stops"));
         let mut all: Vec<String> = links.chain(self.underway.names(self)).collect();
@@ -120,7 +120,7 @@ impl Core {
 
     fn sessions_that_close(&self) -> String {
         let mut all = self.underway.names(self);
-        let sessions = self.edge.sessions_that_close();
+        let sessions = self.registry.sessions_that_close();
         all.extend(listed(sessions.iter().filter_map(|session| session.unfinished())));
         if all.is_empty() { "the last frames of clients to leave".to_owned() } else { all.join(", ") }
     }

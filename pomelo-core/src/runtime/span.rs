@@ -13,7 +13,7 @@ use tracing::{Level, Span, info_span};
 
 use super::origin::Origin;
 use crate::request::Request;
-use crate::server::Core;
+use crate::server::Server;
 use crate::session::Session;
 use crate::value::ServerId;
 
@@ -24,7 +24,7 @@ pub(crate) struct Within(Option<Box<Span>>);
 impl Within {
     /// For a client's message, with the user that its session has when its handling begins.
     #[inline]
-    pub(crate) fn request(core: &Core, request: &Request) -> Self {
+    pub(crate) fn request(core: &Server, request: &Request) -> Self {
         Self::wanted(|| {
             let (session, route) = (request.session(), request.route().as_str());
             info_span!(
@@ -40,7 +40,7 @@ impl Within {
 
     /// For a call of a remote, with the session in whose handler the caller is. Whose that is, a call doesn't say.
     #[inline]
-    pub(crate) fn call(core: &Core, from: &ServerId, method: u32, origin: Origin) -> Self {
+    pub(crate) fn call(core: &Server, from: &ServerId, method: u32, origin: Origin) -> Self {
         Self::wanted(|| {
             // All fields are found in there, where a subscriber wants the span.
             info_span!(
@@ -55,12 +55,12 @@ impl Within {
     }
 
     /// For a hook, listener or step of a component.
-    pub(crate) fn hook(core: &Core, what: &str) -> Self {
+    pub(crate) fn hook(core: &Server, what: &str) -> Self {
         Self::wanted(|| info_span!(target: "pomelo", "hook", server = %core.info.id, what))
     }
 
     /// For a hook that runs for a session.
-    pub(crate) fn hook_of(core: &Core, what: &str, session: &Session) -> Self {
+    pub(crate) fn hook_of(core: &Server, what: &str, session: &Session) -> Self {
         Self::wanted(|| {
             info_span!(
                 target: "pomelo",

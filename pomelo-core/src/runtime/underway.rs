@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::request::Request;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{ServerId, SessionId};
 
 /// Workers of a runtime mostly find a table of their own.
@@ -58,7 +58,7 @@ impl Underway {
     }
 
     /// What is under way, each kind with how often: `handler chat.roomHandler.send (2)`.
-    pub(crate) fn names(&self, core: &Core) -> Vec<String> {
+    pub(crate) fn names(&self, core: &Server) -> Vec<String> {
         let mut kinds = BTreeMap::<String, usize>::new();
         for shard in &self.0 {
             let works: Vec<Work> = lock(shard).works.iter().flatten().cloned().collect();
@@ -92,7 +92,7 @@ fn lock(shard: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
 
 struct Named<'a> {
     work: &'a Work,
-    core: &'a Core,
+    core: &'a Server,
 }
 
 impl fmt::Display for Named<'_> {

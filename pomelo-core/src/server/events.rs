@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Core;
+use super::Server;
 use crate::event::Event;
 use crate::metrics::Dropped;
 use crate::runtime::{Added, Backlog, Within, boundary};
@@ -23,7 +23,7 @@ pub(crate) enum Item {
     Heard(oneshot::Sender<()>),
 }
 
-impl Core {
+impl Server {
     /// Tells the application, soon.
     pub(crate) fn emit(self: &Arc<Self>, event: Event) {
         if self.listens {
@@ -59,7 +59,7 @@ impl Core {
 /// What waits to be told, and the task that tells it.
 pub(crate) type Events = Backlog<Item>;
 
-async fn tell(core: Arc<Core>) {
+async fn tell(core: Arc<Server>) {
     let mut told = 0;
     while let Some(item) = core.events.next() {
         match item {

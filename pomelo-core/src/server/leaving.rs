@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::sleep;
 
-use super::Core;
+use super::Server;
 use crate::cluster::Member;
 use crate::frontend::CloseMode;
 use crate::runtime::Step;
@@ -17,7 +17,7 @@ use crate::wire::envelope::Message;
 /// How often to look whether the last frames of clients have left; none has longer than a second or so.
 const LAST_WORDS: Duration = Duration::from_millis(5);
 
-impl Core {
+impl Server {
     /// Whether it is about to stop, and takes nothing new.
     pub(crate) fn is_leaving(&self) -> bool {
         self.membership.leaving.load(Ordering::Acquire)
@@ -44,14 +44,14 @@ impl Core {
 
     /// Whether a server is a frontend that can send something to this one.
     fn serves(&self, member: &Member) -> bool {
-        let can_reach = |info| self.outlet.get().is_some_and(|outlet| outlet.can_reach(info));
+        let can_reach = |info| self.link_sender.get().is_some_and(|link_sender| link_sender.can_reach(info));
         member.info.frontend && can_reach(&member.info)
     }
 
     /// Takes this server out of the cluster: others learn that it is gone.
     pub(crate) async fn leave(&self) {
-        if let Some(outlet) = self.outlet.get() {
-            outlet.close().await;
+        if let Some(link_sender) = self.link_sender.get() {
+            link_sender.close().await;
         }
         if let Some(registration) = self.membership.registration.get() {
             registration.leave().await;
@@ -62,7 +62,7 @@ impl Core {
     pub(crate) async fn drain(self: &Arc<Self>) {
         let drained = async {
             self.heard_by_all().await;
-            for session in self.edge.sessions() {
+            for session in self.registry.sessions() {
                 session.quiet().await;
             }
             self.busy.idle().await;
@@ -100,7 +100,7 @@ impl Core {
         let others = || known.members().map(|member| &member.info.id).filter(|id| !self.owns(id));
         self.progress.set_unheard(others().cloned());
         let fences = others().map(|id| async {
-            let heard = self.ask(id, self.limits.stop_timeout, |seq| Message::Fence { seq }).await;
+            let heard = self.ask(id, self.limits.stop_timeout, |seq| Message::Barrier { seq }).await;
             self.progress.heard(id);
             heard
         });
@@ -111,7 +111,7 @@ impl Core {
     /// Lets all clients go after what they are still to be sent, without a kick, so that they connect again, and waits until
     /// what runs for them has ended and the last of it has left, but no longer than `stop_timeout`.
     pub(crate) async fn dismiss_clients(self: &Arc<Self>, reason: &str) {
-        let sessions = self.edge.sessions();
+        let sessions = self.registry.sessions();
         for session in &sessions {
             session.close(CloseMode::Drain, reason);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
-use super::Core;
+use super::Server;
 use crate::metrics::MissingLink;
 use crate::value::{ServerId, ServerInfo};
 
@@ -55,13 +55,13 @@ impl Links {
     }
 }
 
-impl Core {
+impl Server {
     /// The servers that are expected and can be reached, and to which there is no link now, sorted.
     pub(crate) fn missing_links(&self) -> Vec<MissingLink> {
-        let (Some(outlet), expected) = (self.outlet.get(), self.view.known().all_expected()) else {
+        let (Some(link_sender), expected) = (self.link_sender.get(), self.view.known().all_expected()) else {
             return vec![];
         };
-        let wanted = |info: &&std::sync::Arc<ServerInfo>| !self.owns(&info.id) && outlet.can_reach(info);
+        let wanted = |info: &&std::sync::Arc<ServerInfo>| !self.owns(&info.id) && link_sender.can_reach(info);
         let mut missing: Vec<_> = {
             let links = self.membership.links();
             let since = |info: &std::sync::Arc<ServerInfo>| Some((info.id.clone(), links.missing(&info.id)?));
@@ -71,7 +71,7 @@ impl Core {
         let ever = self.tallies.uptime();
         let link = |(server, since): (ServerId, Option<Instant>)| MissingLink {
             for_ms: millis(since.map_or(ever, |since| since.elapsed())),
-            why: outlet.trouble(&server),
+            why: link_sender.trouble(&server),
             server,
         };
         missing.into_iter().map(link).collect()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Core;
+use super::Server;
 use crate::cluster::pair::Batch;
 use crate::frontend::{ClientSession, CloseMode};
 use crate::runtime::boundary::Site;
@@ -38,16 +38,16 @@ pub struct LostSessions {
 
 /// Puts users back, for the application.
 pub(crate) type LostHook =
-    Arc<dyn Fn(&Arc<Core>, LostSessions) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+    Arc<dyn Fn(&Arc<Server>, LostSessions) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 /// Hands the sessions of which `server` has dropped something to the application, or closes them.
-pub(crate) fn lose(core: &Arc<Core>, server: &ServerId, dropped: &Batch) {
-    let sessions = core.edge.named(dropped);
+pub(crate) fn lose(core: &Arc<Server>, server: &ServerId, dropped: &Batch) {
+    let sessions = core.registry.named(dropped);
     if sessions.is_empty() {
         return;
     }
     tracing::warn!(server = %core.info.id, by = %server, sessions = sessions.len(), "sessions are lost");
-    if core.edge.sessions_lost.is_none() {
+    if core.registry.sessions_lost.is_none() {
         // Before anything else that they ask for is handled.
         mark(&sessions);
     }
@@ -68,11 +68,11 @@ pub(crate) fn lose(core: &Arc<Core>, server: &ServerId, dropped: &Batch) {
 
 /// Lets the application put the users back; an error without a reason is that it doesn't want to.
 async fn put_back(
-    core: &Arc<Core>,
+    core: &Arc<Server>,
     server: ServerId,
     sessions: &[Arc<ClientSession>],
 ) -> Result<(), Option<Error>> {
-    let Some(hook) = &core.edge.sessions_lost else { return Err(None) };
+    let Some(hook) = &core.registry.sessions_lost else { return Err(None) };
     let sessions = sessions.iter().map(|session| Session::new(core, session.snapshot())).collect();
     let lost = LostSessions { server, sessions };
     let limit = core.limits.request_timeout;

@@ -10,19 +10,19 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::links::Links;
-use super::{Core, inbox};
+use super::{Server, receiver};
 use crate::cluster::pair::{Batch, Pairs};
 use crate::cluster::{Joined, Member, Registration, Superseded};
 use crate::event::Event;
 use crate::metrics::Dropped;
 use crate::session::ClosedSession;
-use crate::value::{Error, ErrorKind, Incarnation, Life, ServerId, ServerInfo};
+use crate::value::{Error, ErrorKind, Incarnation, OwnIncarnation, ServerId, ServerInfo};
 use crate::wire::envelope::Message;
 
 /// A server's own place in the cluster.
 pub(crate) struct Membership {
     /// Which process of the server this is.
-    pub(crate) life: Life,
+    pub(crate) life: OwnIncarnation,
     pub(crate) registration: OnceLock<Arc<dyn Registration>>,
     /// Another server is up, or gone, or another one is expected.
     pub(crate) changed: Notify,
@@ -60,7 +60,7 @@ pub(crate) struct Occupied {
 impl Membership {
     pub(crate) fn new(incarnation: Incarnation) -> Self {
         Self {
-            life: Life::new(incarnation),
+            life: OwnIncarnation::new(incarnation),
             registration: OnceLock::new(),
             changed: Notify::new(),
             asked_to_stop: Notify::new(),
@@ -101,7 +101,7 @@ impl Membership {
     }
 }
 
-impl Core {
+impl Server {
     /// Which process of the server this is.
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.membership.life.now()
@@ -119,8 +119,8 @@ impl Core {
         if let Some(registration) = self.membership.registration.get() {
             registration.update(member.clone());
         }
-        if let Some(outlet) = self.outlet.get() {
-            outlet.announce(member);
+        if let Some(link_sender) = self.link_sender.get() {
+            link_sender.announce(member);
         }
     }
 
@@ -128,8 +128,8 @@ impl Core {
     pub(crate) fn change_for_peers(&self, change: impl FnOnce(&mut Member)) {
         let _telling = self.membership.telling();
         let Some(member) = self.view.change_own(&self.info.id, change) else { return };
-        if let Some(outlet) = self.outlet.get() {
-            outlet.announce(member);
+        if let Some(link_sender) = self.link_sender.get() {
+            link_sender.announce(member);
         }
     }
 
@@ -190,7 +190,7 @@ impl Core {
             tracing::warn!(server = %self.info.id, %peer, lost, "the link broke");
         }
         self.membership.links().broke(peer);
-        self.edge.stop_fetching(peer);
+        self.registry.stop_fetching(peer);
         self.fail_pending(peer, format_args!("the link to {peer} broke"));
     }
 
@@ -228,7 +228,7 @@ impl Core {
         self.fail_pending(peer, format_args!("{peer} is gone"));
         let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(peer));
         self.counters.add_many(Dropped::LinkBroke, waiting);
-        let groups = self.edge.tables().groups_of(peer, incarnation);
+        let groups = self.registry.tables().groups_of(peer, incarnation);
         for key in groups {
             crate::frontend::drop_group(self, &key);
         }
@@ -290,15 +290,15 @@ impl Core {
     }
 
     fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
-        self.edge.waits.abandon_all(peer);
+        self.registry.waits.abandon_all(peer);
         for (seq, waiter) in self.pending.remove_server(peer) {
-            inbox::settle(self, seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
+            receiver::settle(self, seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
         }
     }
 
     /// After how long without a link a server counts as gone.
     pub(crate) fn gone_after(&self) -> Duration {
-        self.outlet.get().map_or(Duration::from_secs(5), |outlet| outlet.gone_after())
+        self.link_sender.get().map_or(Duration::from_secs(5), |link_sender| link_sender.gone_after())
     }
 
     /// Waits until every server that is expected is up.
@@ -308,7 +308,8 @@ impl Core {
 
     /// Waits until there is a link to every server that is expected and that there can be one to.
     pub(crate) async fn all_linked(&self) {
-        self.until_up(|info| self.outlet.get().is_none_or(|outlet| outlet.can_reach(info))).await;
+        self.until_up(|info| self.link_sender.get().is_none_or(|link_sender| link_sender.can_reach(info)))
+            .await;
     }
 
     async fn until_up(&self, counts: impl Fn(&ServerInfo) -> bool) {
@@ -327,8 +328,8 @@ impl Core {
         let (ids, is_up) = (servers.iter().map(|info| &info.id), |id: &ServerId| known.member(id).is_some());
         self.membership.links().expect(ids, is_up);
         self.membership.pairs().retain(|id| known.member(id).is_some() || known.expects(id).is_some());
-        if let Some(outlet) = self.outlet.get() {
-            outlet.expect(servers);
+        if let Some(link_sender) = self.link_sender.get() {
+            link_sender.expect(servers);
         }
         self.membership.changed.notify_waiters();
         if !changes.added.is_empty() || !changes.removed.is_empty() {

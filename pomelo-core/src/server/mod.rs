@@ -1,22 +1,22 @@
 //! A server, without the type of its app.
 
 mod events;
-pub(crate) mod inbox;
 mod leaving;
 mod links;
 mod lost;
 mod membership;
 mod place;
+pub(crate) mod receiver;
 pub(crate) mod relief;
 mod report;
 mod settling;
 mod watcher;
 
-pub(crate) use self::inbox::{CoreInbox, take_in_directly};
 pub(crate) use self::lost::LostHook;
 pub use self::lost::LostSessions;
 pub(crate) use self::membership::Membership;
-pub(crate) use self::watcher::CoreWatcher;
+pub(crate) use self::receiver::{LinkReceiver, take_in_directly};
+pub(crate) use self::watcher::Watching;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,10 +32,10 @@ use tokio::runtime::Handle;
 
 use crate::args::{pack, unpack};
 use crate::channel::{Channels, Table as ChannelTable};
-use crate::cluster::{Inbox, Outlet, Unsent, View};
+use crate::cluster::{LinkEvents, LinkSender, Unsent, View};
 use crate::dispatch::{Lanes, Node, SessionQueues};
 use crate::filter::{AnyFilter, ErrorHandler};
-use crate::frontend::{Detours, Edge, Frontend, SessionService};
+use crate::frontend::{Detours, Frontend, Registry, SessionService};
 use crate::metrics::{Counters, Tallies};
 use crate::peers::{Busy, Owed, Pending};
 use crate::router::{RouteBy, Router, Routing, Unbound};
@@ -45,14 +45,14 @@ use crate::runtime::{Progress, Supervisor, Underway, boundary};
 use crate::session::{BackendSessionService, Hooks};
 use crate::value::config::Config;
 use crate::value::{
-    Error, ErrorKind, Limits, Result, Route, RouteError, ServerId, ServerInfo, Servers, State,
+    Error, ErrorKind, Limits, Result, Route, RouteError, ServerId, ServerInfo, ServerList, State,
 };
 use crate::wire::Codecs;
 use crate::wire::envelope::{Envelope, Message};
 use events::Events;
 
 /// One server of the application.
-pub struct Core {
+pub struct Server {
     pub(crate) info: Arc<ServerInfo>,
     pub(crate) config: Arc<Config>,
     pub(crate) view: View,
@@ -85,7 +85,7 @@ pub struct Core {
     pub(crate) routes: Arc<Vec<String>>,
     pub(crate) known_routes: HashMap<String, Route, RandomState>,
     pub(crate) settings: RwLock<HashMap<String, Arc<Value>>>,
-    pub(crate) edge: Edge,
+    pub(crate) registry: Registry,
     pub(crate) channels: ChannelTable,
     /// At a frontend with a broadcast filter.
     pub(crate) detours: Option<Detours>,
@@ -94,7 +94,7 @@ pub struct Core {
     pub(crate) pending: Pending,
     pub(crate) owed: Owed,
     pub(crate) lanes: OnceLock<Lanes>,
-    pub(crate) outlet: OnceLock<Arc<dyn Outlet>>,
+    pub(crate) link_sender: OnceLock<Arc<dyn LinkSender>>,
     pub(crate) node: RwLock<Option<Arc<dyn Node>>>,
     /// Whether the node has a method that may run beside others of its session; nearly none has.
     pub(crate) has_concurrent: AtomicBool,
@@ -104,7 +104,7 @@ pub struct Core {
     pub(crate) progress: Progress,
 }
 
-impl Core {
+impl Server {
     /// This server's id.
     pub fn server_id(&self) -> &ServerId {
         &self.info.id
@@ -136,7 +136,7 @@ impl Core {
     }
 
     /// The servers of a type that are up, sorted by id.
-    pub fn servers(&self, server_type: &str) -> Servers {
+    pub fn servers(&self, server_type: &str) -> ServerList {
         self.view.known().live(server_type)
     }
 
@@ -285,18 +285,18 @@ impl Core {
     /// Queues a message for a server; one for this server itself is taken in at once.
     pub(crate) fn send(self: &Arc<Self>, server: &ServerId, message: Message) -> Result<(), Unsent> {
         if self.owns(server) {
-            CoreInbox(Arc::downgrade(self)).receive(server, Envelope(message));
+            LinkReceiver(Arc::downgrade(self)).receive(server, Envelope(message));
             return Ok(());
         }
-        let outlet = self.outlet.get().ok_or(Unsent::NoLink)?;
-        outlet.send(server, Envelope(message))
+        let link_sender = self.link_sender.get().ok_or(Unsent::NoLink)?;
+        link_sender.send(server, Envelope(message))
     }
 }
 
 /// A router's decision; small where it is made at once, as nearly always.
 type Decision<'a> = Either<Ready<Result<ServerId>>, BoxFuture<'a, Result<ServerId>>>;
 
-fn decide<'a>(router: &dyn Router, by: RouteBy, servers: Servers, site: Site<'a>) -> Decision<'a> {
+fn decide<'a>(router: &dyn Router, by: RouteBy, servers: ServerList, site: Site<'a>) -> Decision<'a> {
     match boundary::call(&site, || router.route(by, servers)) {
         Ok(Routing::Now(server)) => Either::Left(ready(server)),
         Ok(Routing::Later(server)) => {
@@ -308,8 +308,8 @@ fn decide<'a>(router: &dyn Router, by: RouteBy, servers: Servers, site: Site<'a>
     }
 }
 
-impl std::fmt::Debug for Core {
+impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Core").field("server", &self.info.id).finish_non_exhaustive()
+        f.debug_struct("Server").field("server", &self.info.id).finish_non_exhaustive()
     }
 }

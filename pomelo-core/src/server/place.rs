@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use super::Core;
+use super::Server;
 use super::membership::Occupied;
 use crate::cluster::{Member, Refused};
 use crate::frontend::CloseMode;
 use crate::value::{Error, ErrorKind, Incarnation, ServerId};
 
-impl Core {
+impl Server {
     /// A peer, or the discovery, doesn't take this server; says what it is now, to try again with, unless it gives up.
     pub(crate) fn refused(self: &Arc<Self>, by: &ServerId, why: Refused) -> Option<Member> {
         match why {
@@ -71,14 +71,14 @@ impl Core {
     fn end_for(self: &Arc<Self>, error: Error) {
         let reason = error.to_string();
         self.tasks.fail(error);
-        for session in self.edge.sessions() {
+        for session in self.registry.sessions() {
             session.close(CloseMode::Drain, &reason);
         }
     }
 
     /// Whether it holds something by now: a server that only starts may still give way.
     fn has_started(&self) -> bool {
-        self.membership.started.load(Ordering::Acquire) || self.edge.session_count() > 0
+        self.membership.started.load(Ordering::Acquire) || self.registry.session_count() > 0
     }
 
     /// It takes clients and calls now.

@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::Core;
+use super::Server;
 use crate::metrics::Dropped;
 
 /// How often all blocked outboxes are looked at.
@@ -13,8 +13,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const BREATHER: Duration = Duration::from_millis(50);
 
 /// Looks every second, and as soon as outboxes hold more than is comfortable, until the server is gone.
-pub(crate) async fn run(core: Weak<Core>) {
-    let Some(flusher) = core.upgrade().map(|core| core.edge.flusher.clone()) else { return };
+pub(crate) async fn run(core: Weak<Server>) {
+    let Some(flusher) = core.upgrade().map(|core| core.registry.flusher.clone()) else { return };
     loop {
         // Either is a reason to look.
         let _ = tokio::time::timeout(INTERVAL, flusher.pressed()).await;
@@ -25,10 +25,10 @@ pub(crate) async fn run(core: Weak<Core>) {
     }
 }
 
-impl Core {
+impl Server {
     fn kick_too_slow(&self) {
-        for outbox in self.edge.flusher.too_slow() {
-            match outbox.session().map(|id| self.edge.session(id)) {
+        for outbox in self.registry.flusher.too_slow() {
+            match outbox.session().map(|id| self.registry.session(id)) {
                 Some(Some(session)) => session.overflowed(),
                 // It closes already.
                 Some(None) => {}

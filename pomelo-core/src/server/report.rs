@@ -1,16 +1,16 @@
 //! The report of a server at this moment.
 
-use super::Core;
+use super::Server;
 use crate::metrics::Report;
 
-impl Core {
+impl Server {
     /// What there is to say of this server now: its clients, its channels, what it handled and what it dropped.
     ///
     /// It looks at every session and every channel, so ask once in a second rather than for every request.
     pub fn report(&self) -> Report {
-        let sessions = self.edge.sessions();
+        let sessions = self.registry.sessions();
         let (channels, channel_members) = self.channels.count();
-        let (users, channel_copies) = self.edge.tables().count();
+        let (users, channel_copies) = self.registry.tables().count();
         let known = self.view.known();
         let mut peers: Vec<_> = known.members().map(|member| member.info.id.clone()).collect();
         peers.retain(|peer| !self.owns(peer));
@@ -26,7 +26,7 @@ impl Core {
             channel_members: channel_members as u64,
             channel_copies: channel_copies as u64,
             outbox_bytes: sessions.iter().map(|session| session.outbox().queued_bytes() as u64).sum(),
-            link_bytes: self.outlet.get().map_or(0, |outlet| outlet.queued_bytes() as u64),
+            link_bytes: self.link_sender.get().map_or(0, |link_sender| link_sender.queued_bytes() as u64),
             pending_calls: self.pending.len() as u64,
             dropped: self.counters.iter().map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
             panics: self.counters.panics(),

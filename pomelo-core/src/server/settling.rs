@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Core, lost};
+use super::{Server, lost};
 use crate::cluster::Member;
 use crate::cluster::pair::{Batch, Greeted, Greeting, Settled};
 use crate::metrics::Dropped;
@@ -10,7 +10,7 @@ use crate::session::resubscribe;
 use crate::value::{Incarnation, ServerId, Uid};
 use crate::wire::envelope::{Envelope, Message};
 
-impl Core {
+impl Server {
     /// What goes first on a new link to a peer.
     pub(crate) fn greeting(&self, peer: &Member) -> Envelope {
         let _turn = self.membership.turn();
@@ -43,7 +43,7 @@ impl Core {
         let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(from));
         self.counters.add_many(Dropped::Outdated, waiting);
         if let Some(incarnation) = self.view.known().member(from).map(|member| member.incarnation) {
-            let groups = self.edge.tables().groups_of(from, incarnation);
+            let groups = self.registry.tables().groups_of(from, incarnation);
             groups.iter().for_each(|key| crate::frontend::drop_group(self, key));
         }
         lost::lose(self, from, news);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use super::Core;
+use super::Server;
 use crate::cluster::{Member, Refused, Superseded, Watcher};
 use crate::metrics::{MissingLink, Report};
 use crate::value::{Error, Incarnation, ServerId, ServerInfo};
@@ -12,9 +12,9 @@ use crate::value::{Error, Incarnation, ServerId, ServerInfo};
 const DISCOVERY: &str = "its discovery";
 
 /// A server, as its discovery knows it.
-pub(crate) struct CoreWatcher(pub(crate) Weak<Core>);
+pub(crate) struct Watching(pub(crate) Weak<Server>);
 
-impl Watcher for CoreWatcher {
+impl Watcher for Watching {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
         let Some(core) = self.0.upgrade() else { return };
         core.membership.was_told.store(true, Ordering::Release);
@@ -32,7 +32,7 @@ impl Watcher for CoreWatcher {
             }
             return;
         }
-        if core.outlet.get().is_some_and(|outlet| outlet.can_reach(&server.info)) {
+        if core.link_sender.get().is_some_and(|link_sender| link_sender.can_reach(&server.info)) {
             return;
         }
         if let Err(Superseded(later)) = core.joined(server) {
@@ -45,8 +45,8 @@ impl Watcher for CoreWatcher {
         if core.owns(server) {
             return;
         }
-        if let Some(outlet) = core.outlet.get() {
-            outlet.cut(server, incarnation);
+        if let Some(link_sender) = core.link_sender.get() {
+            link_sender.cut(server, incarnation);
         }
         core.left(server, incarnation);
     }

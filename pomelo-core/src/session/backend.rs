@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Result, ServerId, SessionId, Uid};
 use crate::wire::envelope::{Answer, SessionOp};
 
@@ -12,11 +12,11 @@ use crate::wire::envelope::{Answer, SessionOp};
 /// Every method fails as any call does if that frontend can't be reached.
 #[derive(Clone)]
 pub struct BackendSessionService {
-    core: Arc<Core>,
+    core: Arc<Server>,
 }
 
 impl BackendSessionService {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Arc<Server>) -> Self {
         Self { core }
     }
 

@@ -16,7 +16,7 @@ use crate::cluster::Unsent;
 use crate::metrics::Dropped;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Origin, Within, Work, boundary};
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Incarnation, Result, ServerId, SessionId};
 use crate::wire::envelope::{Answer, Message, SessionOp, Snapshot};
 
@@ -207,12 +207,12 @@ impl Hooks {
 
 /// The link to a frontend is there again: has it tell this server of the closing of these sessions, as before, and closes
 /// those here that have closed meanwhile.
-pub(crate) async fn resubscribe(core: Arc<Core>, sessions: Vec<Snapshot>) {
+pub(crate) async fn resubscribe(core: Arc<Server>, sessions: Vec<Snapshot>) {
     let sessions = futures::stream::iter(sessions);
     sessions.for_each_concurrent(RESUBSCRIPTIONS, |session| resubscribe_to(&core, session)).await;
 }
 
-async fn resubscribe_to(core: &Arc<Core>, session: Snapshot) {
+async fn resubscribe_to(core: &Arc<Server>, session: Snapshot) {
     loop {
         let asked = core.ask_session(&session.frontend, SessionOp::Subscribe { id: session.id }).await;
         match asked.map_err(|error| error.kind()) {
@@ -229,7 +229,7 @@ async fn resubscribe_to(core: &Arc<Core>, session: Snapshot) {
 
 /// Tells servers that a session is closed, and waits until its hooks there have run, but no longer than that.
 pub(crate) async fn tell_closed(
-    core: &Arc<Core>,
+    core: &Arc<Server>,
     servers: impl Iterator<Item = ServerId>,
     closed: &ClosedSession,
     by: Instant,
@@ -237,7 +237,7 @@ pub(crate) async fn tell_closed(
     join_all(servers.map(|server| tell_one(core, server, closed, by))).await;
 }
 
-async fn tell_one(core: &Arc<Core>, server: ServerId, closed: &ClosedSession, by: Instant) {
+async fn tell_one(core: &Arc<Server>, server: ServerId, closed: &ClosedSession, by: Instant) {
     let question = core.pending.add_closing(&server);
     match core.send(&server, closed.message(question.seq())) {
         Ok(()) => {}
@@ -258,7 +258,7 @@ async fn tell_one(core: &Arc<Core>, server: ServerId, closed: &ClosedSession, by
 }
 
 /// Sends what must not be lost, as soon as the link has room for it.
-pub(crate) async fn send_in_time(core: Arc<Core>, server: ServerId, message: impl Fn() -> Message) {
+pub(crate) async fn send_in_time(core: Arc<Server>, server: ServerId, message: impl Fn() -> Message) {
     while core.send(&server, message()) == Err(Unsent::Full) {
         sleep(BREATHER).await;
     }
@@ -266,7 +266,7 @@ pub(crate) async fn send_in_time(core: Arc<Core>, server: ServerId, message: imp
 
 /// Runs a closed session's hooks, those included that are registered meanwhile, and answers who waits for that. One that fails
 /// or panics is logged.
-pub(crate) async fn run(core: Arc<Core>, closed: ClosedSession) {
+pub(crate) async fn run(core: Arc<Server>, closed: ClosedSession) {
     let id = closed.session.id;
     loop {
         let hooks = core.hooks.take(id, closed.hooks_below);

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Settings, Uid};
 use crate::wire::envelope::{Answer, SessionOp, Snapshot};
 use hooks::Hook;
@@ -30,7 +30,7 @@ use hooks::Hook;
 pub struct Session(Arc<Inner>);
 
 struct Inner {
-    core: Arc<Core>,
+    core: Arc<Server>,
     id: SessionId,
     frontend: ServerId,
     view: Mutex<View>,
@@ -48,16 +48,16 @@ struct View {
 }
 
 impl Session {
-    pub(crate) fn new(core: &Arc<Core>, snapshot: Snapshot) -> Self {
+    pub(crate) fn new(core: &Arc<Server>, snapshot: Snapshot) -> Self {
         Self::with(core, snapshot, None)
     }
 
     /// The session that hooks on its closing get.
-    pub(crate) fn closed(core: &Arc<Core>, closed: ClosedSession) -> Self {
+    pub(crate) fn closed(core: &Arc<Server>, closed: ClosedSession) -> Self {
         Self::with(core, closed.session, Some(closed.reason))
     }
 
-    fn with(core: &Arc<Core>, snapshot: Snapshot, close_reason: Option<Arc<str>>) -> Self {
+    fn with(core: &Arc<Server>, snapshot: Snapshot, close_reason: Option<Arc<str>>) -> Self {
         let Snapshot { id, frontend, uid, settings, version } = snapshot;
         let view = Mutex::new(View { uid, settings, version, changed: Vec::new() });
         Self(Arc::new(Inner { core: core.clone(), id, frontend, view, close_reason }))
@@ -264,7 +264,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Server> {
         &self.0.core
     }
 

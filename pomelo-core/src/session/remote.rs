@@ -7,18 +7,18 @@ use super::hooks;
 use crate::cluster::Unsent;
 use crate::frontend::later;
 use crate::runtime::Origin;
-use crate::server::Core;
+use crate::server::Server;
 use crate::value::{Result, ServerId};
 use crate::wire::envelope::{Answer, Message, SessionOp};
 
-impl Core {
+impl Server {
     /// Asks the frontend that owns a session.
     ///
     /// # Cancel safety
     /// A bind that waits there for sessions to close ends when this is dropped or fails.
     pub(crate) async fn ask_session(self: &Arc<Self>, frontend: &ServerId, op: SessionOp) -> Result<Answer> {
         if self.owns(frontend) {
-            return self.edge.act(self, frontend, op).await;
+            return self.registry.act(self, frontend, op).await;
         }
         let binds = matches!(op, SessionOp::Bind { .. });
         let waits = binds || matches!(op, SessionOp::Kick { .. } | SessionOp::KickUid { .. });
@@ -37,7 +37,7 @@ impl Core {
 
 /// A question that its frontend must not go on with when nobody waits for the answer any more.
 struct Asking<'a> {
-    core: &'a Arc<Core>,
+    core: &'a Arc<Server>,
     frontend: &'a ServerId,
     seq: u64,
     is_over: bool,

@@ -173,9 +173,9 @@ static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// The incarnation that a server has now: it takes another one when others have declared it gone.
 #[derive(Debug)]
-pub(crate) struct Life(AtomicU64);
+pub(crate) struct OwnIncarnation(AtomicU64);
 
-impl Life {
+impl OwnIncarnation {
     pub(crate) fn new(incarnation: Incarnation) -> Self {
         Self(AtomicU64::new(incarnation.0))
     }

@@ -14,10 +14,10 @@ mod state;
 #[doc(hidden)]
 pub use self::error::{DerivedCode, OfDisplay, OfError};
 pub use self::error::{Error, ErrorCode, ErrorKind, Fault, OrErr, Result, StdError};
-pub(crate) use self::ids::Life;
+pub(crate) use self::ids::OwnIncarnation;
 pub use self::ids::{Incarnation, ParseSessionIdError, SessionId, Uid};
 pub use self::limits::Limits;
 pub use self::route::{Route, RouteError};
-pub use self::server::{ServerId, ServerInfo, Servers};
+pub use self::server::{ServerId, ServerInfo, ServerList};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::state::State;

@@ -1,4 +1,4 @@
-//! Servers: their names, what servers.json says of them, and lists of them in a stable order.
+//! ServerList: their names, what servers.json says of them, and lists of them in a stable order.
 
 use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;
@@ -229,16 +229,16 @@ impl<'de> Deserialize<'de> for ServerInfo {
 const FIELDS: [&str; 7] = ["id", "serverType", "host", "port", "clientHost", "clientPort", "frontend"];
 /// A list of servers of one type, sorted by id. Cheap to clone; a slice of [`ServerInfo`].
 #[derive(Debug, Clone, Default)]
-pub struct Servers(Arc<[Arc<ServerInfo>]>);
+pub struct ServerList(Arc<[Arc<ServerInfo>]>);
 
-impl Servers {
+impl ServerList {
     /// The server of that id, if it is in the list.
     pub fn by_id(&self, id: &str) -> Option<&Arc<ServerInfo>> {
         self.0.iter().find(|server| server.id == id)
     }
 }
 
-impl Deref for Servers {
+impl Deref for ServerList {
     type Target = [Arc<ServerInfo>];
 
     fn deref(&self) -> &Self::Target {
@@ -246,13 +246,13 @@ impl Deref for Servers {
     }
 }
 
-impl AsRef<[Arc<ServerInfo>]> for Servers {
+impl AsRef<[Arc<ServerInfo>]> for ServerList {
     fn as_ref(&self) -> &[Arc<ServerInfo>] {
         &self.0
     }
 }
 
-impl FromIterator<Arc<ServerInfo>> for Servers {
+impl FromIterator<Arc<ServerInfo>> for ServerList {
     fn from_iter<I: IntoIterator<Item = Arc<ServerInfo>>>(servers: I) -> Self {
         let mut servers: Vec<_> = servers.into_iter().collect();
         servers.sort_by(|a, b| a.id.cmp(&b.id));

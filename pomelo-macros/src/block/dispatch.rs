@@ -13,13 +13,13 @@ impl Block {
         let p = self.private();
         let rows = self.methods.iter().map(|method| {
             let (id, wire, concurrent, cfgs) = (method.id, &method.wire, method.concurrent, method.cfgs());
-            let lends = method.params.iter().filter_map(|param| match param {
-                Param::Lent(ty) => Some(quote!(#p::Lend::of::<#ty>())),
+            let injects = method.params.iter().filter_map(|param| match param {
+                Param::Injected(ty) => Some(quote!(#p::Injected::of::<#ty>())),
                 Param::Wire(_) => None,
             });
             quote! {
                 #(#cfgs)*
-                #p::Method { id: #id, name: #wire, concurrent: #concurrent, lends: &[#(#lends),*] }
+                #p::Method { id: #id, name: #wire, concurrent: #concurrent, injects: &[#(#injects),*] }
             }
         });
         quote!(&[#(#rows),*])
@@ -58,7 +58,7 @@ impl Block {
         quote_spanned! { Span::mixed_site()=>
             fn #name<'a, #generics>(
                 &'a self,
-                cx: #p::Cx<'a, __App, #p::#message>,
+                cx: #p::Context<'a, __App, #p::#message>,
                 method: u16,
             ) -> #p::BoxFuture<'a, #p::Result<#p::#answer>> #bounds {
                 #body
@@ -71,7 +71,7 @@ impl Block {
         let ours = Span::mixed_site();
         let receiver = method.takes_self.then(|| quote_spanned!(ours=> self));
         let args = method.params.iter().enumerate().map(|(index, param)| match param {
-            Param::Lent(ty) => quote_spanned!(ours=> cx.lend::<#ty>()?),
+            Param::Injected(ty) => quote_spanned!(ours=> cx.inject::<#ty>()?),
             Param::Wire(_) => local(index).into_token_stream(),
         });
         let args = receiver.into_iter().chain(args);

@@ -74,7 +74,7 @@ impl Method {
 
 pub(crate) enum Param {
     /// The `T` of `&T`.
-    Lent(Type),
+    Injected(Type),
     Wire(Wire),
 }
 
@@ -82,7 +82,7 @@ impl Param {
     pub(crate) fn wire(&self) -> Option<&Wire> {
         match self {
             Self::Wire(wire) => Some(wire),
-            Self::Lent(_) => None,
+            Self::Injected(_) => None,
         }
     }
 }

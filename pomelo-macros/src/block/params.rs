@@ -31,7 +31,7 @@ fn check_one(kind: Kind, index: usize, param: &PatType, default: bool, errors: &
     match plain(&param.ty) {
         Type::Reference(lent) => {
             check_lent(kind, lent, errors);
-            Param::Lent((*lent.elem).clone())
+            Param::Injected((*lent.elem).clone())
         }
         ty => {
             check_wire(ty, errors);
@@ -150,7 +150,7 @@ fn check_defaults(function: &Function, params: &mut [Param], errors: &mut Errors
     let mut required: Option<Ident> = None;
     for (param, default) in params.iter_mut().rev().zip(function.defaults.iter().rev()) {
         match (param, &required) {
-            (Param::Lent(_), _) => {
+            (Param::Injected(_), _) => {
                 if let Some(default) = default {
                     errors.at(default, "`default` is for what comes off the wire, and this is lent");
                 }

@@ -4,11 +4,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Ident;
 
-use super::model::{Listed, ServerType, Servers};
+use super::model::{Listed, ServerList, ServerType};
 use crate::block::{Kind, ident};
 use crate::checked::checked;
 
-pub(super) fn expand(servers: &Servers) -> TokenStream {
+pub(super) fn expand(servers: &ServerList) -> TokenStream {
     let krate = &servers.krate;
     let p = quote!(#krate::__private);
     let aliases = servers.types.iter().map(|server| aliases(&p, server));
@@ -60,7 +60,7 @@ fn rpc(p: &TokenStream, server: &ServerType) -> TokenStream {
     }
 }
 
-fn cluster(p: &TokenStream, servers: &Servers) -> TokenStream {
+fn cluster(p: &TokenStream, servers: &ServerList) -> TokenStream {
     let types = &servers.types;
     let tables = types.iter().map(|server| tables(p, server));
     let binds = servers.called().map(|server| bind(p, server));
@@ -71,7 +71,7 @@ fn cluster(p: &TokenStream, servers: &Servers) -> TokenStream {
         #[allow(clippy::all, clippy::pedantic)]
         impl #p::Cluster for Rpc {
             const SERVERS: &'static [#p::ServerType] = &[#(#tables),*];
-            fn bind(core: &::std::sync::Arc<#p::Core>) -> Self {
+            fn bind(core: &::std::sync::Arc<#p::Server>) -> Self {
                 Rpc { #(#binds),* }
             }
             fn mount(app: &App, mount: &mut #p::Mount<Self>) {

@@ -9,7 +9,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::parse::{ParseStream, Parser};
 
-use self::model::Servers;
+use self::model::ServerList;
 use self::parse::Input;
 use crate::errors::Errors;
 
@@ -25,7 +25,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     }
     let input = (|input: ParseStream| Ok(Input::parse(input, &mut errors))).parse2(input);
     let input = errors.ok(input).unwrap_or_default();
-    let servers = Servers::new(input, &mut errors);
+    let servers = ServerList::new(input, &mut errors);
     let expansion = expand::expand(&servers);
     quote!(#expansion #errors)
 }

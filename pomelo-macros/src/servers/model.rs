@@ -11,7 +11,7 @@ use crate::attributes;
 use crate::errors::Errors;
 use crate::names;
 
-pub(super) struct Servers {
+pub(super) struct ServerList {
     /// `::pomelo`, or what `crate = …` says.
     pub(super) krate: Path,
     pub(super) types: Vec<ServerType>,
@@ -42,7 +42,7 @@ pub(super) struct Listed {
     pub(super) mounted: bool,
 }
 
-impl Servers {
+impl ServerList {
     /// Checks the input; mistakes go to `errors`, and what is right stays.
     pub(super) fn new(input: Input, errors: &mut Errors) -> Self {
         let mut types: Vec<ServerType> = Vec::new();

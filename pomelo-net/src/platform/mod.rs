@@ -23,7 +23,7 @@ use crate::transport::{Memory, Tcp, TcpOptions};
 /// The environment variable that has the cluster's secret, where cluster.json should not.
 const SECRET: &str = "POMELO_CLUSTER_SECRET";
 
-/// Servers of one process, or by tcp and master; pomelo-protobuf by the configuration's schemas; and a stop on Ctrl-C or
+/// ServerList of one process, or by tcp and master; pomelo-protobuf by the configuration's schemas; and a stop on Ctrl-C or
 /// SIGTERM. Meanwhile the first process of a container also looks after orphans.
 pub fn platform() -> Platform {
     Platform { transport, discovery, check, codecs, command: command::parse, master, stop_signal }

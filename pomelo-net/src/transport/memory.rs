@@ -1,11 +1,11 @@
-//! Servers of one process.
+//! ServerList of one process.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, ready};
-use pomelo_core::cluster::{Inbox, Member, Outlet, Transport, Unsent};
+use pomelo_core::cluster::{LinkEvents, LinkSender, Member, Transport, Unsent};
 use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use pomelo_core::wire::envelope::Envelope;
 
@@ -31,7 +31,7 @@ struct Links {
 #[derive(Clone)]
 struct Bound {
     member: Member,
-    inbox: Arc<dyn Inbox>,
+    link_events: Arc<dyn LinkEvents>,
 }
 
 impl Bound {
@@ -42,7 +42,7 @@ impl Bound {
 
 /// What becomes of an envelope.
 enum Passage {
-    Open(Arc<dyn Inbox>),
+    Open(Arc<dyn LinkEvents>),
     Opening,
     None,
 }
@@ -63,7 +63,7 @@ impl Links {
                 return Passage::None;
             }
         }
-        self.bound.get(to).map_or(Passage::None, |bound| Passage::Open(bound.inbox.clone()))
+        self.bound.get(to).map_or(Passage::None, |bound| Passage::Open(bound.link_events.clone()))
     }
 }
 
@@ -95,7 +95,7 @@ impl Memory {
         self.cut(a.clone(), b.clone());
         for (one, other) in [(&a, &b), (&b, &a)] {
             if let Some(bound) = self.bound(one) {
-                bound.inbox.unlinked(other, 0);
+                bound.link_events.unlinked(other, 0);
             }
         }
     }
@@ -104,7 +104,7 @@ impl Memory {
     pub fn give_up(&self, server: impl Into<ServerId>, gone: impl Into<ServerId>) {
         let (server, gone) = (self.bound(&server.into()), self.bound(&gone.into()));
         if let (Some(server), Some(gone)) = (server, gone) {
-            server.inbox.left(gone.id(), gone.member.incarnation);
+            server.link_events.left(gone.id(), gone.member.incarnation);
         }
     }
 
@@ -125,12 +125,12 @@ impl Memory {
             links.opening.entry((from.id().clone(), to.id().clone())).or_default();
         }
         drop(links);
-        let greetings = ways.map(|(from, to)| from.inbox.greeting(&to.member));
+        let greetings = ways.map(|(from, to)| from.link_events.greeting(&to.member));
         // Nobody is refused here: a server that is bound again takes the place of the one before.
-        let joined = ways.map(|(from, to)| from.inbox.joined(to.member.clone()).is_ok());
+        let joined = ways.map(|(from, to)| from.link_events.joined(to.member.clone()).is_ok());
         for ((from, to), greeting) in ways.into_iter().zip(greetings) {
             if joined == [true; 2] {
-                to.inbox.receive(from.id(), greeting);
+                to.link_events.receive(from.id(), greeting);
             }
         }
         ways.into_iter().for_each(|(from, to)| self.flush(from, to));
@@ -147,7 +147,7 @@ impl Memory {
                 return;
             }
             drop(links);
-            waiting.into_iter().for_each(|envelope| to.inbox.receive(from.id(), envelope));
+            waiting.into_iter().for_each(|envelope| to.link_events.receive(from.id(), envelope));
         }
     }
 
@@ -168,16 +168,17 @@ impl Transport for Memory {
     fn bind(
         &self,
         server: Member,
-        inbox: Arc<dyn Inbox>,
-    ) -> BoxFuture<'_, pomelo_core::value::Result<Arc<dyn Outlet>>> {
-        let own = Bound { member: server, inbox };
+        link_events: Arc<dyn LinkEvents>,
+    ) -> BoxFuture<'_, pomelo_core::value::Result<Arc<dyn LinkSender>>> {
+        let own = Bound { member: server, link_events };
         let mut links = self.write();
         let others = links.others(own.id());
         links.bound.insert(own.id().clone(), own.clone());
         drop(links);
         others.iter().for_each(|other| self.open(&own, other));
-        let outlet: Arc<dyn Outlet> = Arc::new(MemoryOutlet { id: own.id().clone(), memory: self.clone() });
-        Box::pin(ready(Ok(outlet)))
+        let link_sender: Arc<dyn LinkSender> =
+            Arc::new(MemoryOutlet { id: own.id().clone(), memory: self.clone() });
+        Box::pin(ready(Ok(link_sender)))
     }
 }
 
@@ -186,11 +187,11 @@ struct MemoryOutlet {
     memory: Memory,
 }
 
-impl Outlet for MemoryOutlet {
+impl LinkSender for MemoryOutlet {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         let passage = self.memory.read().passage(&self.id, to);
         match passage {
-            Passage::Open(inbox) => inbox.receive(&self.id, envelope),
+            Passage::Open(link_events) => link_events.receive(&self.id, envelope),
             Passage::None => return Err(Unsent::NoLink),
             Passage::Opening => {
                 let mut links = self.memory.write();
@@ -221,7 +222,7 @@ impl Outlet for MemoryOutlet {
             if is_another {
                 self.memory.open(&own, &other);
             } else {
-                other.inbox.changed(server.clone());
+                other.link_events.changed(server.clone());
             }
         }
     }
@@ -240,7 +241,7 @@ impl Outlet for MemoryOutlet {
         let others = links.others(&self.id);
         drop(links);
         for (own, other) in own.iter().flat_map(|own| others.iter().map(move |other| (own, other))) {
-            other.inbox.left(&self.id, own.member.incarnation);
+            other.link_events.left(&self.id, own.member.incarnation);
         }
         Box::pin(ready(()))
     }

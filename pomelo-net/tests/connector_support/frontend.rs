@@ -16,10 +16,10 @@ use futures::future::BoxFuture;
 use pomelo_core::app::{Cluster, Mount, Platform, Running, ServerType, Table};
 use pomelo_core::channel::Recipient;
 use pomelo_core::frontend::{Connector, Frontend, Listening};
-use pomelo_core::method::inject::{Cx, Lend};
+use pomelo_core::method::inject::{Context, Injected};
 use pomelo_core::method::{Handler, HandlerContract, Method};
 use pomelo_core::request::{IntoResponse, Request};
-use pomelo_core::server::Core;
+use pomelo_core::server::Server;
 use pomelo_core::session::Session;
 use pomelo_core::value::config::Config;
 use pomelo_core::value::{Error, ErrorKind, Result};
@@ -37,7 +37,7 @@ impl Cluster for Tests {
     const SERVERS: &'static [ServerType] =
         &[ServerType { name: "connector", handlers: &[Table::handler::<EntryHandler>()], remotes: &[] }];
 
-    fn bind(_: &Arc<Core>) -> Self {
+    fn bind(_: &Arc<Server>) -> Self {
         Self
     }
 
@@ -109,16 +109,16 @@ impl HandlerContract for EntryHandler {
         &[method(0, "echo"), method(1, "slow"), method(2, "push"), method(3, "flood"), method(4, "kick")];
 }
 
-const LENDS: &[Lend] = &[Lend::of::<App>(), Lend::of::<Session>()];
+const LENDS: &[Injected] = &[Injected::of::<App>(), Injected::of::<Session>()];
 
 const fn method(id: u16, name: &'static str) -> Method {
-    Method { id, name, concurrent: false, lends: LENDS }
+    Method { id, name, concurrent: false, injects: LENDS }
 }
 
 impl Handler<App> for EntryHandler {
-    fn call<'a>(&'a self, cx: Cx<'a, App, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
+    fn call<'a>(&'a self, cx: Context<'a, App, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
         Box::pin(async move {
-            let (app, session, request) = (cx.lend::<App>()?, cx.lend::<Session>()?, cx.message());
+            let (app, session, request) = (cx.inject::<App>()?, cx.inject::<Session>()?, cx.message());
             let body: Value = request.decode()?;
             let number = |key: &str| body[key].as_u64().ok_or_else(|| missing(key));
             let text = |key: &str| body[key].as_str().ok_or_else(|| missing(key));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use pomelo::core::cluster::{Inbox, Member, Outlet, Superseded, Transport, Unsent};
+use pomelo::core::cluster::{LinkEvents, Member, LinkSender, Superseded, Transport, Unsent};
 use pomelo::core::wire::envelope::{Envelope, EnvelopeError};
 use pomelo::core::value::{Incarnation, ServerId, ServerInfo};
 use tokio::sync::oneshot;
@@ -20,7 +20,7 @@ pub struct Bus(Arc<Mutex<HashMap<ServerId, Stop>>>);
 #[derive(Clone)]
 struct Stop {
     member: Member,
-    inbox: Arc<dyn Inbox>,
+    link_events: Arc<dyn LinkEvents>,
     /// What comes for it, from each of the others.
     arrivals: HashMap<ServerId, Post>,
 }
@@ -35,8 +35,8 @@ impl Bus {
         for (to, from) in [(new, other), (other, new)] {
             let Some(sender) = stops.get(from).cloned() else { continue };
             let Some(stop) = stops.get_mut(to) else { continue };
-            let post = Post::start(from.clone(), stop.inbox.clone());
-            let greeting = sender.inbox.greeting(&stop.member);
+            let post = Post::start(from.clone(), stop.link_events.clone());
+            let greeting = sender.link_events.greeting(&stop.member);
             post.put(Item::Joined(sender.member));
             // Before anything that is sent, since nobody can send before the queue is in its place.
             post.put(Item::Envelope(encode(&greeting).expect("a greeting of servers that are new is short")));
@@ -46,17 +46,17 @@ impl Bus {
 }
 
 impl Transport for Bus {
-    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, pomelo::Result<Arc<dyn Outlet>>> {
+    fn bind(&self, server: Member, link_events: Arc<dyn LinkEvents>) -> BoxFuture<'_, pomelo::Result<Arc<dyn LinkSender>>> {
         let id = server.info.id.clone();
         let mut stops = self.stops();
         let others: Vec<_> = stops.keys().filter(|other| **other != id).cloned().collect();
-        stops.insert(id.clone(), Stop { member: server, inbox, arrivals: HashMap::new() });
+        stops.insert(id.clone(), Stop { member: server, link_events, arrivals: HashMap::new() });
         for other in others {
             Self::link(&mut stops, &id, &other);
         }
         drop(stops);
-        let outlet: Arc<dyn Outlet> = Arc::new(BusOutlet { id, bus: self.clone() });
-        Box::pin(async { Ok(outlet) })
+        let link_sender: Arc<dyn LinkSender> = Arc::new(BusOutlet { id, bus: self.clone() });
+        Box::pin(async { Ok(link_sender) })
     }
 }
 
@@ -73,7 +73,7 @@ impl BusOutlet {
     }
 }
 
-impl Outlet for BusOutlet {
+impl LinkSender for BusOutlet {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         let post = {
             let stops = self.bus.stops();
@@ -133,20 +133,20 @@ fn encode(envelope: &Envelope) -> Result<Bytes, EnvelopeError> {
 }
 
 /// Hands one item over to a server.
-pub(crate) fn deliver(inbox: &dyn Inbox, from: &ServerId, item: Item) {
+pub(crate) fn deliver(link_events: &dyn LinkEvents, from: &ServerId, item: Item) {
     match item {
         Item::Envelope(bytes) => {
-            inbox.receive(from, Envelope::decode(bytes).expect("it was encoded by the same library"));
+            link_events.receive(from, Envelope::decode(bytes).expect("it was encoded by the same library"));
         }
         Item::Joined(member) => {
-            if let Err(Superseded(later)) = inbox.joined(member) {
+            if let Err(Superseded(later)) = link_events.joined(member) {
                 // On this bus a server that is bound again takes the place of the one before.
                 panic!("{from} is there in a later incarnation, {later}");
             }
         }
-        Item::Changed(member) => inbox.changed(member),
+        Item::Changed(member) => link_events.changed(member),
         Item::Left(life, told) => {
-            inbox.left(from, life);
+            link_events.left(from, life);
             // Who left may not wait.
             let _ = told.send(());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use pomelo::core::cluster::{Inbox, Member};
+use pomelo::core::cluster::{LinkEvents, Member};
 use pomelo::core::value::{Incarnation, ServerId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -31,8 +31,8 @@ pub(crate) struct Post {
 }
 
 impl Post {
-    /// A queue from a server to an inbox. Its task ends when it is dropped.
-    pub(crate) fn start(from: ServerId, inbox: Arc<dyn Inbox>) -> Self {
+    /// A queue from a server to a receiver. Its task ends when it is dropped.
+    pub(crate) fn start(from: ServerId, link_events: Arc<dyn LinkEvents>) -> Self {
         let (items, mut arriving) = mpsc::unbounded_channel();
         let bytes = Arc::<AtomicUsize>::default();
         let queued = bytes.clone();
@@ -41,7 +41,7 @@ impl Post {
                 if let Item::Envelope(bytes) = &item {
                     queued.fetch_sub(bytes.len(), Ordering::AcqRel);
                 }
-                crate::bus::deliver(&*inbox, &from, item);
+                crate::bus::deliver(&*link_events, &from, item);
             }
         });
         Self { items, bytes }

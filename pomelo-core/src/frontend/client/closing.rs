@@ -48,7 +48,7 @@ impl ClientSession {
     /// The session is closed, and its user may bind again.
     pub(super) fn let_go(&self) {
         self.lock().phase = Phase::Closed;
-        self.core.edge.forget(self);
+        self.core.registry.forget(self);
         self.changed.notify_waiters();
     }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::ends::Ends;
 use crate::metrics::Dropped;
 use crate::outbox::Outbox;
-use crate::server::{Core, inbox};
+use crate::server::{Server, receiver};
 use crate::value::{Error, ErrorKind, Route, ServerId, SessionId, Settings, Uid};
 use crate::wire::envelope::Snapshot;
 use crate::wire::{Body, Format};
@@ -51,7 +51,7 @@ const TOO_SLOW: &str = "too slow";
 
 /// A connected client, as its connector knows it.
 pub struct ClientSession {
-    core: Arc<Core>,
+    core: Arc<Server>,
     id: SessionId,
     peer: Option<SocketAddr>,
     outbox: Arc<Outbox>,
@@ -116,8 +116,8 @@ struct Incoming {
 }
 
 impl ClientSession {
-    pub(crate) fn open(core: &Arc<Core>, outbox: &Arc<Outbox>, peer: Option<SocketAddr>) -> Arc<Self> {
-        let id = SessionId { incarnation: core.incarnation(), serial: core.edge.next_serial() };
+    pub(crate) fn open(core: &Arc<Server>, outbox: &Arc<Outbox>, peer: Option<SocketAddr>) -> Arc<Self> {
+        let id = SessionId { incarnation: core.incarnation(), serial: core.registry.next_serial() };
         outbox.set_session(id);
         let session = Arc::new(Self {
             core: core.clone(),
@@ -127,7 +127,7 @@ impl ClientSession {
             state: Mutex::default(),
             changed: Notify::new(),
         });
-        core.edge.insert(session.clone());
+        core.registry.insert(session.clone());
         session
     }
 
@@ -142,7 +142,7 @@ impl ClientSession {
     }
 
     fn format(&self) -> Option<&Arc<dyn Format>> {
-        self.core.edge.formats.get(self.outbox.format())
+        self.core.registry.formats.get(self.outbox.format())
     }
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
@@ -259,8 +259,8 @@ impl ClientSession {
         state.waiting.clear();
         let out = std::mem::take(&mut state.out);
         drop(state);
-        self.core.edge.begin_closing(self);
-        let asked = inbox::abandon(&self.core, self.id, &out);
+        self.core.registry.begin_closing(self);
+        let asked = receiver::abandon(&self.core, self.id, &out);
         // Only now may a worker finish: what it takes out of the tables has to be there, and servers that handle a message of
         // the session are waited for as those that have hooks on it are. Such a handler may register one.
         let mut state = self.lock();

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::{ClientSession, Incoming, Phase};
 use crate::dispatch::pipeline;
-use crate::dispatch::pipeline::{Answerer, Placed};
+use crate::dispatch::pipeline::{Placed, ReplyTo};
 use crate::metrics::Dropped;
 use crate::peers::Unqueued;
 use crate::request::Request;
@@ -84,16 +84,16 @@ impl ClientSession {
         let place = Origin::Handler(self.id).scope(place).within(Within::request(&self.core, &request));
         let handled = boundary::survive(&self.core, "message", place).await;
         if let Err(error) = handled {
-            Answerer::Client(self.clone()).answer(&self.core, &request, &Err(error));
+            ReplyTo::Client(self.clone()).answer(&self.core, &request, &Err(error));
         }
     }
 
     /// Finds out where a message is handled, and has it handled there.
     pub(super) async fn place(self: &Arc<Self>, request: &Request) {
         let unanswered = Unanswered(self);
-        let (core, answerer) = (&self.core, || Answerer::Client(self.clone()));
+        let (core, reply_to) = (&self.core, || ReplyTo::Client(self.clone()));
         match pipeline::place(core, request).await {
-            Ok(Placed::Here { concurrent: false }) => pipeline::serve(core, request, &answerer()).await,
+            Ok(Placed::Here { concurrent: false }) => pipeline::serve(core, request, &reply_to()).await,
             Ok(Placed::Here { concurrent: true }) => {
                 unanswered.by_another();
                 self.core.executor.spawn(self.clone().serve(request.clone()));
@@ -103,22 +103,22 @@ impl ClientSession {
                 let again = || Box::pin(pipeline::place_again(core, request));
                 match send_routed(server, forward, again).await {
                     Ok(_) => unanswered.by_another(),
-                    Err(error) => Box::pin(pipeline::refuse(core, request, error, &answerer())).await,
+                    Err(error) => Box::pin(pipeline::refuse(core, request, error, &reply_to())).await,
                 }
             }
-            Ok(Placed::Answered(body)) => Box::pin(pipeline::answer(core, request, body, &answerer())).await,
-            Err(error) => Box::pin(pipeline::refuse(core, request, error, &answerer())).await,
+            Ok(Placed::Answered(body)) => Box::pin(pipeline::answer(core, request, body, &reply_to())).await,
+            Err(error) => Box::pin(pipeline::refuse(core, request, error, &reply_to())).await,
         }
     }
 
     /// Handles a message beside others.
     pub(super) async fn serve(self: Arc<Self>, request: Request) {
         let _unanswered = Unanswered(&self);
-        let answerer = Answerer::Client(self.clone());
-        let serve = pin!(pipeline::serve(&self.core, &request, &answerer));
+        let reply_to = ReplyTo::Client(self.clone());
+        let serve = pin!(pipeline::serve(&self.core, &request, &reply_to));
         let serve = Origin::Handler(self.id).scope(serve).within(Within::request(&self.core, &request));
         if let Err(error) = boundary::survive(&self.core, "message", serve).await {
-            answerer.answer(&self.core, &request, &Err(error));
+            reply_to.answer(&self.core, &request, &Err(error));
         }
     }
 

@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use super::server::ServerInfo;
 use file::File;
-use servers::ServerList;
+use servers::ServersFile;
 
 /// What the configuration directory says, for one environment.
 ///
@@ -137,7 +137,7 @@ impl Config {
     }
 
     fn of_servers(section: Section, env: &str) -> Result<Self, ConfigError> {
-        let ServerList { servers, warnings } = servers::read(&section, env)?;
+        let ServersFile { servers, warnings } = servers::read(&section, env)?;
         let environments = match section.is_of_environment() {
             true => section.environments().to_vec(),
             false => vec![],

@@ -16,18 +16,18 @@ use crate::value::server::{ServerId, ServerInfo};
 const CLUSTER: u64 = 10_000;
 
 /// What servers.json says for an environment.
-pub(super) struct ServerList {
+pub(super) struct ServersFile {
     pub(super) servers: Vec<Arc<ServerInfo>>,
     pub(super) warnings: Vec<String>,
 }
 
 /// Reads `{type: [entry]}`, the part of an environment or a bare file.
-pub(super) fn read(section: &Section, env: &str) -> Result<ServerList, ConfigError> {
+pub(super) fn read(section: &Section, env: &str) -> Result<ServersFile, ConfigError> {
     let types = section.entry()?;
     if !section.is_of_environment() && !is_bare(types.object()) && !section.environments().is_empty() {
         return Err(section.no_environment(env));
     }
-    let mut list = ServerList { servers: vec![], warnings: vec![] };
+    let mut list = ServersFile { servers: vec![], warnings: vec![] };
     let mut seen = HashMap::new();
     for (server_type, entries) in types.object() {
         if is_comment(server_type) {
@@ -79,7 +79,7 @@ fn no_servers(section: &Section, env: &str) -> ConfigError {
 /// What is wrong with an application without servers.
 pub(crate) const NO_SERVER: &str = "found no server, expected at least one";
 
-impl ServerList {
+impl ServersFile {
     fn add(
         &mut self,
         entry: &Entry<'_>,

@@ -21,7 +21,7 @@ pub struct Envelope(pub(crate) Message);
 
 impl Envelope {
     /// What a process that has nothing to settle with another says first on a link: see
-    /// [`Inbox::greeting`](crate::cluster::Inbox::greeting).
+    /// [`LinkEvents::greeting`](crate::cluster::LinkEvents::greeting).
     pub fn greeting() -> Self {
         Self(Message::Greeting(Greeting::default()))
     }
@@ -98,7 +98,7 @@ pub(crate) enum Message {
     /// A push to all clients of a frontend.
     Broadcast { push: Push, bound_only: bool, filter: Option<Value> },
     /// Wants an answer, once all that was sent before it is taken in.
-    Fence { seq: u64 },
+    Barrier { seq: u64 },
     /// A session whose messages the receiver was sent is closed: those that it has not begun need not be handled.
     SessionGone { id: SessionId },
     /// The first of every link: how often the sender declared the receiver gone, and what it dropped of it.

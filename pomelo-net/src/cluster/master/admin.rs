@@ -135,7 +135,7 @@ impl Admin {
     /// If the master doesn't answer.
     pub async fn list(&self) -> Result<Vec<ServerStatus>, AdminError> {
         match self.ask(Request::List).await? {
-            Answer::Servers(servers) => Ok(servers),
+            Answer::ServerList(servers) => Ok(servers),
             _ => Err(self.misunderstood()),
         }
     }

@@ -75,7 +75,7 @@ impl Master {
         self.address
     }
 
-    /// Closes its port and all connections, and returns when they are closed. Servers go on without it.
+    /// Closes its port and all connections, and returns when they are closed. ServerList go on without it.
     pub async fn close(mut self) {
         self.end();
         self.port.wait().await;

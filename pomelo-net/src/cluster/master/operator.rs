@@ -92,7 +92,7 @@ impl Drop for Ending {
 /// Does what an operator wants, whose level was checked.
 async fn perform(hub: Arc<Hub>, request: Request) -> Result<Answer, Refusal> {
     Ok(match request {
-        Request::List => Answer::Servers(hub.list().await),
+        Request::List => Answer::ServerList(hub.list().await),
         Request::Started => Answer::Outcomes(hub.started().await),
         Request::Report { id } => report(&hub, &id).await?,
         Request::Log { id, lines } => log(&hub, &id, lines).await?,

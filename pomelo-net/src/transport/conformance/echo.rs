@@ -6,10 +6,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use pomelo_core::app::{App, Mount, Platform, ServerType, Table};
 use pomelo_core::args::ArgReader;
-use pomelo_core::method::inject::{Cx, Lend};
+use pomelo_core::method::inject::{Context, Injected};
 use pomelo_core::method::{Contract, Inbound, IntoReply, Method, Proxy, Remote};
 use pomelo_core::rpc::RpcClient;
-use pomelo_core::server::Core;
+use pomelo_core::server::Server;
 use pomelo_core::value::{Error, Result};
 use tokio::sync::Semaphore;
 
@@ -45,7 +45,7 @@ impl pomelo_core::app::Cluster for Cluster {
         ServerType { name: "callee", handlers: &[], remotes: &[Table::remote::<Echo>()] },
     ];
 
-    fn bind(_: &Arc<Core>) -> Self {
+    fn bind(_: &Arc<Server>) -> Self {
         Self
     }
 
@@ -72,10 +72,10 @@ impl Proxy for Untyped {
     }
 }
 
-const LENDS: &[Lend] = &[Lend::of::<Gate>()];
+const LENDS: &[Injected] = &[Injected::of::<Gate>()];
 
 const fn method(id: u16, name: &'static str) -> Method {
-    Method { id, name, concurrent: false, lends: LENDS }
+    Method { id, name, concurrent: false, injects: LENDS }
 }
 
 impl Contract for Echo {
@@ -86,9 +86,9 @@ impl Contract for Echo {
 }
 
 impl<A: Send + Sync + 'static> Remote<A> for Echo {
-    fn call<'a>(&'a self, cx: Cx<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>> {
+    fn call<'a>(&'a self, cx: Context<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>> {
         Box::pin(async move {
-            let (mut args, gate) = (ArgReader::new(cx.message().args())?, cx.lend::<Gate>()?);
+            let (mut args, gate) = (ArgReader::new(cx.message().args())?, cx.inject::<Gate>()?);
             if method == 0 {
                 return Ok::<_, Error>(args.next::<serde_bytes::ByteBuf>("body")?).into_reply();
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use futures::future::{BoxFuture, join_all};
-use pomelo_core::cluster::{Inbox, Member, Outlet, Unsent};
+use pomelo_core::cluster::{LinkEvents, LinkSender, Member, Unsent};
 use pomelo_core::runtime::Supervisor;
 use pomelo_core::runtime::throttle::Throttle;
 use pomelo_core::value::{Error, Incarnation, ServerId, ServerInfo};
@@ -26,7 +26,7 @@ use crate::port::PortClosed;
 /// A bound server, as its links know it.
 pub(super) struct Hub {
     pub(super) options: Arc<TcpOptions>,
-    pub(super) inbox: Arc<dyn Inbox>,
+    pub(super) link_events: Arc<dyn LinkEvents>,
     pub(super) runtime: Handle,
     id: ServerId,
     own: RwLock<Member>,
@@ -41,12 +41,12 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(options: Arc<TcpOptions>, own: Member, inbox: Arc<dyn Inbox>) -> Arc<Self> {
-        let (runtime, id, failing) = (Handle::current(), own.info.id.clone(), inbox.clone());
+    pub(super) fn new(options: Arc<TcpOptions>, own: Member, link_events: Arc<dyn LinkEvents>) -> Arc<Self> {
+        let (runtime, id, failing) = (Handle::current(), own.info.id.clone(), link_events.clone());
         let report = move |error: &Error| failing.failed(error.clone());
         Arc::new(Self {
             options,
-            inbox,
+            link_events,
             tasks: Supervisor::new(runtime.clone(), &id, report),
             runtime,
             id,
@@ -117,7 +117,7 @@ impl Hub {
             && peer.gone_at() == gone_at
             && let Some(incarnation) = peer.end()
         {
-            self.inbox.left(&peer.id, incarnation);
+            self.link_events.left(&peer.id, incarnation);
         }
     }
 
@@ -151,7 +151,7 @@ impl TcpOutlet {
     }
 }
 
-impl Outlet for TcpOutlet {
+impl LinkSender for TcpOutlet {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         let peer = self.0.peer(to).ok_or(Unsent::NoLink)?;
         match peer.queue() {

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pomelo_core::cluster::Inbox;
+use pomelo_core::cluster::LinkEvents;
 use pomelo_core::outbox::turn;
 use pomelo_core::value::Incarnation;
 use pomelo_core::wire::envelope::Envelope;
@@ -44,7 +44,7 @@ pub(super) enum End {
 
 /// Serves a link until it ends; returns how, and how many envelopes were queued and not sent.
 pub(super) async fn run(
-    inbox: Arc<dyn Inbox>,
+    link_events: Arc<dyn LinkEvents>,
     peer: Arc<Peer>,
     queue: Arc<Queue>,
     connection: Connection,
@@ -54,7 +54,7 @@ pub(super) async fn run(
     let (mut read, write) = stream.into_split();
     let writer = tokio::spawn(write_to_end(queue.clone(), write, options.clone()));
     let _writing = AbortOnDrop(writer.abort_handle());
-    let reader = Reader { inbox, peer, queue: queue.clone(), options };
+    let reader = Reader { link_events, peer, queue: queue.clone(), options };
     let end = reader.run(&mut read, input).await;
     queue.close();
     let ended = async {
@@ -100,7 +100,7 @@ async fn heard_out(read: &mut OwnedReadHalf) {
 }
 
 struct Reader {
-    inbox: Arc<dyn Inbox>,
+    link_events: Arc<dyn LinkEvents>,
     peer: Arc<Peer>,
     queue: Arc<Queue>,
     options: Arc<TcpOptions>,
@@ -137,7 +137,7 @@ impl Reader {
                 Ok(None) => return None,
                 Ok(Some(Frame::Envelope(bytes))) => match Envelope::decode(bytes) {
                     Ok(envelope) => {
-                        self.inbox.receive(&self.peer.id, envelope);
+                        self.link_events.receive(&self.peer.id, envelope);
                         if turn::is_over() {
                             yield_now().await;
                         }
@@ -166,14 +166,14 @@ impl Reader {
                 None
             }
             Control::Changed { member } => {
-                self.inbox.changed(member);
+                self.link_events.changed(member);
                 None
             }
             Control::Goodbye { incarnation } => Some(End::Goodbye(incarnation)),
             Control::Refused(refusal) => {
                 tracing::warn!(peer = %self.peer.id, "the link is refused: {refusal}");
                 if let Some(refused) = refusal.for_server() {
-                    self.inbox.refused(&self.peer.id, refused);
+                    self.link_events.refused(&self.peer.id, refused);
                 }
                 Some(End::Broken)
             }
@@ -440,7 +440,7 @@ mod reader_tests {
     #[derive(Default)]
     struct Count(Mutex<usize>);
 
-    impl Inbox for Count {
+    impl LinkEvents for Count {
         fn receive(&self, _: &ServerId, _: Envelope) {}
 
         fn greeting(&self, _: &Member) -> Envelope {
@@ -464,7 +464,7 @@ mod reader_tests {
     struct Link {
         running: JoinHandle<(End, usize)>,
         queue: Arc<Queue>,
-        inbox: Arc<Count>,
+        link_events: Arc<Count>,
         far: std::net::TcpStream,
     }
 
@@ -473,11 +473,11 @@ mod reader_tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (stream, _) = listener.accept().await.unwrap();
-            let (inbox, queue) = (Arc::new(Count::default()), Arc::new(Queue::new(1 << 20, 1 << 20)));
+            let (link_events, queue) = (Arc::new(Count::default()), Arc::new(Queue::new(1 << 20, 1 << 20)));
             let peer = Arc::new(Peer::new(member().info, true));
             let connection = Connection::new(stream);
-            let running = run(inbox.clone(), peer, queue.clone(), connection, Arc::default());
-            Self { running: tokio::spawn(running), queue, inbox, far }
+            let running = run(link_events.clone(), peer, queue.clone(), connection, Arc::default());
+            Self { running: tokio::spawn(running), queue, link_events, far }
         }
     }
 
@@ -530,18 +530,18 @@ mod reader_tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_waited_while_the_process_was_suspended_is_not_handed_over() {
-        let Link { running, inbox, mut far, .. } = Link::start().await;
+        let Link { running, link_events, mut far, .. } = Link::start().await;
         let mut frame = BytesMut::new();
         wire::put_control(&mut frame, &Control::Changed { member: member() });
 
         far.write_all(&frame).unwrap();
-        while *inbox.0.lock().unwrap() == 0 {
+        while *link_events.0.lock().unwrap() == 0 {
             tokio::task::yield_now().await;
         }
         // As after a suspension, the data and the time are there at once.
         far.write_all(&frame).unwrap();
         tokio::time::advance(TcpOptions::default().dead_after * 2).await;
         let (end, _) = running.await.unwrap();
-        assert_eq!((end, *inbox.0.lock().unwrap()), (End::Broken, 1));
+        assert_eq!((end, *link_events.0.lock().unwrap()), (End::Broken, 1));
     }
 }

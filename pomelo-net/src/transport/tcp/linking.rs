@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use pomelo_core::cluster::{Inbox, Member, Superseded};
+use pomelo_core::cluster::{LinkEvents, Member, Superseded};
 use tokio::time::Instant;
 
 use super::admission::{Made, admit};
@@ -69,14 +69,14 @@ impl Hub {
             member
         });
         // It is the first that the other side gets of this link, and is queued while nobody else can send.
-        if let Err(error) = queue.send(&self.inbox.greeting(member)) {
+        if let Err(error) = queue.send(&self.link_events.greeting(member)) {
             tracing::error!(server = %self.id(), peer = %peer.id, ?error, "the greeting of a link can't be sent");
             return Err(Refusal::Greeting);
         }
         // Whoever hears that it joined may send to it at once.
         peer.link(queue.clone(), process(connection, member, *pid));
         let linked = Linked { peer: peer.clone(), queue: queue.clone(), gone_after: self.options.gone_after };
-        if let Err(Superseded(later)) = self.inbox.joined(member.clone()) {
+        if let Err(Superseded(later)) = self.link_events.joined(member.clone()) {
             peer.end();
             return Err(Refusal::Superseded(later));
         }
@@ -100,8 +100,13 @@ impl Hub {
 
     async fn serve(self: Arc<Self>, mut linked: Linked, connection: Connection) {
         let (peer, queue) = (linked.peer.clone(), linked.queue.clone());
-        let running =
-            link::run(self.inbox.clone(), peer.clone(), queue.clone(), connection, self.options.clone());
+        let running = link::run(
+            self.link_events.clone(),
+            peer.clone(),
+            queue.clone(),
+            connection,
+            self.options.clone(),
+        );
         let ended = AssertUnwindSafe(running).catch_unwind().await;
         let (end, lost) = ended.unwrap_or_else(|panic| {
             self.complain(&peer, "a link's reader", &*panic);
@@ -116,16 +121,16 @@ impl Hub {
         if let End::Goodbye(_) = end {
             peer.end();
         }
-        self.tell(&peer, |inbox| inbox.unlinked(&peer.id, lost));
+        self.tell(&peer, |link_events| link_events.unlinked(&peer.id, lost));
         if let End::Goodbye(incarnation) = end {
-            self.tell(&peer, |inbox| inbox.left(&peer.id, incarnation));
+            self.tell(&peer, |link_events| link_events.left(&peer.id, incarnation));
         }
         drop(linked);
     }
 
-    /// Tells the inbox something; that it panics must not keep it from the rest.
-    pub(super) fn tell(&self, peer: &Peer, what: impl FnOnce(&dyn Inbox)) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| what(&*self.inbox))) {
+    /// Tells the receiver something; that it panics must not keep it from the rest.
+    pub(super) fn tell(&self, peer: &Peer, what: impl FnOnce(&dyn LinkEvents)) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| what(&*self.link_events))) {
             self.complain(peer, "who was told of a link", &*panic);
         }
     }

@@ -1,4 +1,4 @@
-//! Servers of several processes, on one machine or many: one tcp link per pair of servers.
+//! ServerList of several processes, on one machine or many: one tcp link per pair of servers.
 //!
 //! | file | noun |
 //! |---|---|
@@ -40,7 +40,7 @@ mod wire;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use pomelo_core::cluster::{Inbox, Member, Outlet, Transport};
+use pomelo_core::cluster::{LinkEvents, LinkSender, Member, Transport};
 use pomelo_core::value::Result;
 
 pub use options::TcpOptions;
@@ -73,11 +73,15 @@ impl Tcp {
 }
 
 impl Transport for Tcp {
-    fn bind(&self, server: Member, inbox: Arc<dyn Inbox>) -> BoxFuture<'_, Result<Arc<dyn Outlet>>> {
+    fn bind(
+        &self,
+        server: Member,
+        link_events: Arc<dyn LinkEvents>,
+    ) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>> {
         Box::pin(async move {
-            let hub = Hub::new(self.options.clone(), server, inbox);
+            let hub = Hub::new(self.options.clone(), server, link_events);
             listen::start(&hub).await?;
-            Ok(Arc::new(TcpOutlet(hub)) as Arc<dyn Outlet>)
+            Ok(Arc::new(TcpOutlet(hub)) as Arc<dyn LinkSender>)
         })
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Process {
 /// A server that this one is linked with, or should be.
 pub(super) struct Peer {
     pub(super) id: ServerId,
-    /// Held while a link begins or ends, so that the inbox hears of one thing after the other.
+    /// Held while a link begins or ends, so that the receiver hears of one thing after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// It asked to be dialed.
     pub(super) nudged: Notify,

@@ -86,7 +86,7 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
             if let GreetError::RefusedByPeer(refusal) = &error
                 && let Some(refused) = refusal.for_server()
             {
-                hub.tell(peer, |inbox| inbox.refused(&peer.id, refused));
+                hub.tell(peer, |link_events| link_events.refused(&peer.id, refused));
             }
             let text = format!("{error} ({})", host::with_port(&info.host, port));
             if peer.is_news(&text) {

@@ -30,7 +30,7 @@ impl Quiet {
     }
 }
 
-impl Inbox for Quiet {
+impl LinkEvents for Quiet {
     fn receive(&self, _: &ServerId, _: Envelope) {}
 
     fn greeting(&self, _: &Member) -> Envelope {
@@ -54,12 +54,12 @@ impl Inbox for Quiet {
     }
 }
 
-async fn bind(id: &str, port: Option<u16>, inbox: Arc<Quiet>) -> TcpOutlet {
+async fn bind(id: &str, port: Option<u16>, link_events: Arc<Quiet>) -> TcpOutlet {
     let info = serde_json::json!({ "id": id, "serverType": "chat", "port": port });
     let member = serde_json::json!({
         "info": info, "incarnation": Incarnation::begin(id), "methods": {}, "encodings": []
     });
-    let hub = Hub::new(Arc::default(), serde_json::from_value(member).unwrap(), inbox);
+    let hub = Hub::new(Arc::default(), serde_json::from_value(member).unwrap(), link_events);
     listen::start(&hub).await.unwrap();
     TcpOutlet(hub)
 }
@@ -117,9 +117,9 @@ async fn what_changes_of_a_server_while_a_link_is_made_is_told_by_either_side() 
         let inboxes = [Arc::<Quiet>::default(), Arc::default()];
         let (one, two) = pair_with(inboxes.clone()).await;
         let (one, two) = (Arc::new(one), Arc::new(two));
-        let outlet = [&one, &two][changes].clone();
-        let id = outlet.0.id().clone();
-        let change = move || outlet.announce(Member { leaving: true, ..outlet.0.own() });
+        let link_sender = [&one, &two][changes].clone();
+        let id = link_sender.0.id().clone();
+        let change = move || link_sender.announce(Member { leaving: true, ..link_sender.0.own() });
         *inboxes[changes].meanwhile.lock().unwrap() = Some(Box::new(change));
         one.expect(&[two.0.own().info]);
         let changed = format!("{id} changed, leaving: true");
@@ -133,11 +133,11 @@ async fn a_server_that_takes_a_later_life_while_a_link_is_made_has_it_end() {
         let inboxes = [Arc::<Quiet>::default(), Arc::default()];
         let (one, two) = pair_with(inboxes.clone()).await;
         let (one, two) = (Arc::new(one), Arc::new(two));
-        let outlet = [&one, &two][changes].clone();
-        let id = outlet.0.id().clone();
+        let link_sender = [&one, &two][changes].clone();
+        let id = link_sender.0.id().clone();
         let begin_anew = move || {
-            let incarnation = Incarnation::begin(outlet.0.id());
-            outlet.announce(Member { incarnation, ..outlet.0.own() });
+            let incarnation = Incarnation::begin(link_sender.0.id());
+            link_sender.announce(Member { incarnation, ..link_sender.0.own() });
         };
         *inboxes[changes].meanwhile.lock().unwrap() = Some(Box::new(begin_anew));
         one.expect(&[two.0.own().info]);

@@ -4,7 +4,7 @@
 
 use pomelo::core::wire::Body;
 use pomelo::filter::{Done, Filter, FilterFactory, GoOn, Verdict};
-use pomelo::core::server::Core;
+use pomelo::core::server::Server;
 use pomelo::{Request, Result};
 
 pomelo::servers! {
@@ -46,7 +46,7 @@ impl Filter for Made {}
 struct Each;
 
 impl FilterFactory for Each {
-    fn build(&self, _: &Core) -> impl Filter {
+    fn build(&self, _: &Server) -> impl Filter {
         Made
     }
 }

@@ -14,7 +14,7 @@ const TAIL: u64 = 1024 * 1024;
 
 /// The directory of the logs: `<id>.log` for each server, and one older one beside it.
 ///
-/// Servers write to their log themselves, so a log that is too long can't be renamed while its server runs: it is copied
+/// ServerList write to their log themselves, so a log that is too long can't be renamed while its server runs: it is copied
 /// to `<id>.log.1` and emptied. What is written in between is lost; it is as much as fits into the time of a copy.
 #[derive(Debug, Clone)]
 pub(in crate::cluster::master) struct Logs {

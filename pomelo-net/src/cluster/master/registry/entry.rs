@@ -22,7 +22,7 @@ pub(in crate::cluster::master) struct Entry {
     pub(super) was_expected: bool,
     /// Whether it should be running.
     pub(super) keep: bool,
-    pub(super) life: Option<Life>,
+    pub(super) life: Option<OwnIncarnation>,
     /// Its process on this host.
     pub(super) process: Option<Process>,
     /// The process that this master started for it, and whose end it waits for; mostly the same.
@@ -40,7 +40,7 @@ pub(in crate::cluster::master) struct Entry {
 
 /// A life of a server that has registered and is not over.
 #[derive(Debug)]
-pub(super) struct Life {
+pub(super) struct OwnIncarnation {
     pub(super) member: Member,
     pub(super) incarnation: Incarnation,
     pub(super) pid: u32,
@@ -55,7 +55,7 @@ pub(super) struct Life {
     pub(super) was_up: bool,
 }
 
-impl Life {
+impl OwnIncarnation {
     pub(super) fn occupant(&self) -> Occupant {
         Occupant { host: self.member.info.host.clone(), pid: self.pid, incarnation: self.incarnation }
     }

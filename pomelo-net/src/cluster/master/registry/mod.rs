@@ -31,7 +31,7 @@ pub(super) use newcomer::{Denial, Newcomer};
 
 use super::process::Process;
 use super::wire::server::Refusal;
-use entry::Life;
+use entry::OwnIncarnation;
 use gaps::Gaps;
 use standing::Standing;
 
@@ -47,12 +47,12 @@ pub(super) struct Registry {
     servers: BTreeMap<ServerId, Entry>,
     /// What servers.json says.
     configured: BTreeMap<ServerId, Arc<ServerInfo>>,
-    /// Servers that were taken out.
+    /// ServerList that were taken out.
     former: BTreeSet<ServerId>,
     gaps: Gaps,
-    /// Servers that are there and were not up yet.
+    /// ServerList that are there and were not up yet.
     rising: BTreeSet<ServerId>,
-    /// Servers that are up for the first time in their life, and of which nobody was told.
+    /// ServerList that are up for the first time in their life, and of which nobody was told.
     risen: VecDeque<(ServerId, u32)>,
     /// All are to end, and none is started any more.
     is_closing: bool,
@@ -265,7 +265,8 @@ impl Registry {
             self.events.push_back(Event::Expected);
         }
         let (member, link, lost) = (member.clone(), Some(link), now);
-        let life = Life { member, incarnation, pid, link, since: now, lost, has_said_links, was_up };
+        let life =
+            OwnIncarnation { member, incarnation, pid, link, since: now, lost, has_said_links, was_up };
         entry.life = Some(life);
         entry.process = process.or_else(|| entry.process.take());
         (entry.trouble, entry.refused) = (None, None);

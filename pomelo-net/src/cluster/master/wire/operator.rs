@@ -37,7 +37,7 @@ pub(in crate::cluster::master) enum Request {
     KillThese {
         ids: Vec<String>,
     },
-    /// Servers as somebody's servers.json has them, of that environment.
+    /// ServerList as somebody's servers.json has them, of that environment.
     Start {
         env: String,
         servers: Vec<Arc<ServerInfo>>,
@@ -84,7 +84,7 @@ pub(in crate::cluster::master) enum ToOperator {
 /// The answer to a request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::cluster::master) enum Answer {
-    Servers(Vec<ServerStatus>),
+    ServerList(Vec<ServerStatus>),
     Report(Box<Report>),
     Lines(Vec<String>),
     Outcomes(Vec<Outcome>),

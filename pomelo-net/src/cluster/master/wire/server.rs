@@ -14,7 +14,7 @@ pub(in crate::cluster::master) enum FromServer {
     Register {
         member: Member,
         pid: u32,
-        /// Servers that an earlier master told it to expect and servers.json doesn't name, or has otherwise: a master that is new would
+        /// ServerList that an earlier master told it to expect and servers.json doesn't name, or has otherwise: a master that is new would
         /// not know them before they have registered too.
         added: Vec<Arc<ServerInfo>>,
         /// All that the last master told it to expect, if one did.

@@ -1,4 +1,4 @@
-//! The inbox of a server: takes in the envelopes that arrive.
+//! The receiver of a server: takes in the envelopes that arrive on its links.
 
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
@@ -6,8 +6,8 @@ use std::task::{Context, Waker};
 
 use smallvec::SmallVec;
 
-use super::Core;
-use crate::cluster::{Inbox, Member, Refused, Superseded};
+use super::Server;
+use crate::cluster::{LinkEvents, Member, Refused, Superseded};
 use crate::dispatch::{Forwarded, Job, pipeline};
 use crate::frontend;
 use crate::frontend::Waits;
@@ -22,9 +22,9 @@ use crate::wire::envelope::{Answer, Envelope, Message, SessionOp};
 
 /// The receiving side of a server. It runs no code of the application, and takes no channel's lock: the sender may
 /// hold one, and may be in this very thread.
-pub(crate) struct CoreInbox(pub(crate) Weak<Core>);
+pub(crate) struct LinkReceiver(pub(crate) Weak<Server>);
 
-impl Inbox for CoreInbox {
+impl LinkEvents for LinkReceiver {
     fn receive(&self, from: &ServerId, envelope: Envelope) {
         let Some(core) = self.0.upgrade() else { return };
         if core.view.lacks(from) {
@@ -73,7 +73,7 @@ impl Inbox for CoreInbox {
     }
 }
 
-fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
+fn take_in(core: &Arc<Server>, from: &ServerId, message: Message) {
     match &core.detours {
         Some(detours) => detours.receive(core, from, message),
         None => take_in_directly(core, from, message),
@@ -81,7 +81,7 @@ fn take_in(core: &Arc<Core>, from: &ServerId, message: Message) {
 }
 
 /// Takes a message in whose turn it is: if there is a broadcast filter, it has decided on all before.
-pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Message) {
+pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Message) {
     match message {
         Message::Call { seq, method, lane, origin, args } => {
             let job = Job::Call { from: from.clone(), seq, method, origin, args, task: core.busy.begin() };
@@ -96,7 +96,7 @@ pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Messa
         }
         Message::Reply { seq, result } => complete(core, seq, result),
         Message::Session { seq, origin, op } => act(core, from, seq, origin, op),
-        Message::Abandon { seq } => core.edge.waits.abandon(from, seq),
+        Message::Abandon { seq } => core.registry.waits.abandon(from, seq),
         Message::SessionGone { id } => core.queues.drop_waiting(core, id),
         Message::SessionClosed { seq, session, reason } => {
             tracing::debug!(session = %session.id, reason = &*reason, "a session closed");
@@ -104,7 +104,7 @@ pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Messa
         }
         Message::Group { key, version, op } => frontend::deliver(core, from, key, version, op),
         Message::Groups { incarnation, alive } => {
-            let groups = core.edge.tables().groups_of(from, incarnation);
+            let groups = core.registry.tables().groups_of(from, incarnation);
             for key in groups.into_iter().filter(|key| !alive.contains(&key.group)) {
                 frontend::drop_group(core, &key);
             }
@@ -115,7 +115,7 @@ pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Messa
         }
         Message::PushUids { seq, push, uids } => frontend::deliver_to_uids(core, from, seq, &push, uids),
         Message::Broadcast { push, bound_only, .. } => frontend::broadcast(core, &push, bound_only),
-        Message::Fence { seq } => core.reply(from, seq, Ok(Answer::Done(0))),
+        Message::Barrier { seq } => core.reply(from, seq, Ok(Answer::Done(0))),
         Message::Greeting(greeting) => core.greeted(from, greeting),
         Message::Settled(settled) => core.settled(from, settled),
     }
@@ -123,7 +123,7 @@ pub(crate) fn take_in_directly(core: &Arc<Core>, from: &ServerId, message: Messa
 
 /// A lane is full; who wants no answer can't be told.
 #[cold]
-fn refuse_call(core: &Arc<Core>, from: &ServerId, seq: u64) {
+fn refuse_call(core: &Arc<Server>, from: &ServerId, seq: u64) {
     if seq == 0 {
         return core.counters.add(Dropped::LaneFull);
     }
@@ -132,10 +132,10 @@ fn refuse_call(core: &Arc<Core>, from: &ServerId, seq: u64) {
 }
 
 /// Does what another server wants of a session.
-fn act(core: &Arc<Core>, from: &ServerId, seq: u64, origin: Origin, op: SessionOp) {
+fn act(core: &Arc<Server>, from: &ServerId, seq: u64, origin: Origin, op: SessionOp) {
     let (owner, asker) = (core.clone(), from.clone());
     let mut act = origin.scope(Box::pin(async move {
-        let result = owner.edge.act(&owner, &asker, op).await;
+        let result = owner.registry.act(&owner, &asker, op).await;
         owner.reply(&asker, seq, result);
     }));
     // Nearly every operation is ready at once.
@@ -146,7 +146,7 @@ fn act(core: &Arc<Core>, from: &ServerId, seq: u64, origin: Origin, op: SessionO
 }
 
 /// Hands an answer to who waits for it.
-pub(crate) fn complete(core: &Arc<Core>, seq: u64, result: Result<Answer>) {
+pub(crate) fn complete(core: &Arc<Server>, seq: u64, result: Result<Answer>) {
     match core.pending.remove(seq) {
         Some(waiter) => settle(core, seq, waiter, result),
         None => core.counters.add(Dropped::LateReply),
@@ -154,7 +154,7 @@ pub(crate) fn complete(core: &Arc<Core>, seq: u64, result: Result<Answer>) {
 }
 
 /// Ends an entry that was taken out of the table.
-pub(crate) fn settle(core: &Arc<Core>, seq: u64, waiter: Waiter, result: Result<Answer>) {
+pub(crate) fn settle(core: &Arc<Server>, seq: u64, waiter: Waiter, result: Result<Answer>) {
     match waiter {
         Waiter::Task(task) | Waiter::Closing(task) => {
             if task.send(result).is_err() {
@@ -177,7 +177,7 @@ pub(crate) fn settle(core: &Arc<Core>, seq: u64, waiter: Waiter, result: Result<
 
 /// The error of a message that was out, which is logged and counted here unless the other server has done that.
 #[cold]
-fn not_handled(core: &Core, request: &Request, mut error: Error) -> Error {
+fn not_handled(core: &Server, request: &Request, mut error: Error) -> Error {
     if !error.was_logged() {
         pipeline::not_handled(core, request, &mut error);
     }
@@ -186,7 +186,7 @@ fn not_handled(core: &Core, request: &Request, mut error: Error) -> Error {
 
 /// Ends the entries of a session that has closed: nobody is answered, and the servers that were asked, which are given back,
 /// stop what they have not begun.
-pub(crate) fn abandon(core: &Arc<Core>, session: SessionId, seqs: &[u64]) -> SmallVec<[ServerId; 1]> {
+pub(crate) fn abandon(core: &Arc<Server>, session: SessionId, seqs: &[u64]) -> SmallVec<[ServerId; 1]> {
     let mut asked = SmallVec::<[ServerId; 1]>::new();
     if seqs.is_empty() {
         return asked;
@@ -208,7 +208,7 @@ pub(crate) fn abandon(core: &Arc<Core>, session: SessionId, seqs: &[u64]) -> Sma
 }
 
 /// Runs the global after filters, if there are any.
-fn after_global(core: &Arc<Core>, request: Request, outcome: Result<Body>) {
+fn after_global(core: &Arc<Server>, request: Request, outcome: Result<Body>) {
     if !core.global_filters.is_empty() {
         let core = core.clone();
         core.executor.clone().spawn(async move {
