@@ -21,16 +21,20 @@ use super::watchdog::end_process;
 use super::{App, checks, variables};
 use crate::channel::Table as ChannelTable;
 use crate::cluster::{Discovery, MethodTable, Transport, View};
+use crate::context::ServerContext;
 use crate::dispatch::{Installed, Mounted};
 use crate::frontend::Registry;
 use crate::metrics::Counters;
-use crate::peers::{Busy, Pending};
+use crate::peers::{Busy, Peers, Pending};
 use crate::router::{RouteBy, Router, Routing};
-use crate::runtime::{Supervisor, boundary};
-use crate::server::{Membership, Server};
+use crate::runtime::{Runtime, Supervisor, boundary};
+use crate::server::{LinkReceiver, Membership, Server};
 use crate::value::config::Config;
 use crate::value::spelling::did_you_mean;
-use crate::value::{Error, ErrorKind, Incarnation, Result, Route, ServerId, ServerInfo, ServerList, State};
+use crate::value::{
+    Error, ErrorKind, Incarnation, OwnIncarnation, Result, RouteTable, ServerId, ServerInfo, ServerList,
+    State,
+};
 use crate::wire::Codecs;
 
 /// The environment that servers run in if nothing names another.
@@ -374,42 +378,53 @@ impl<R: Cluster> Builder<R> {
         } else {
             (Handle::current(), None, None)
         };
-        let mut core = Server {
-            info: info.clone(),
+        let peers = Arc::new(Peers {
+            runtime: Runtime {
+                info: info.clone(),
+                limits: setup.limits.clone(),
+                counters: Counters::default(),
+                executor,
+                tasks,
+                thread,
+                lines: Default::default(),
+                underway: Default::default(),
+                routes: RouteTable::new(&shared.routes),
+                method_names: Default::default(),
+            },
             config: shared.config.clone(),
             view: View::expecting(&shared.config.servers),
-            membership: Membership::new(Incarnation::begin(&info.id)),
-            busy: Busy::default(),
-            underway: Default::default(),
-            progress: Default::default(),
-            state: setup.state,
+            own_incarnation: OwnIncarnation::new(Incarnation::begin(&info.id)),
             codecs: shared.codecs.clone(),
-            routers: setup.routers,
+            unreadable: Default::default(),
+            pending: Pending::new(setup.limits.pending_calls),
+            owed: Default::default(),
+            busy: Busy::default(),
+            link_sender: OnceLock::new(),
+            local: OnceLock::new(),
+            leaving: AtomicBool::new(false),
+        });
+        let settings = setup.settings.into_iter().map(|(key, value)| (key, Arc::new(value)));
+        let context = Arc::new(ServerContext {
+            peers: peers.clone(),
+            state: setup.state,
+            settings: RwLock::new(settings.collect()),
             unbound: Default::default(),
-            filters: vec![],
-            global_filters: vec![],
+        });
+        let server = Arc::new(Server {
+            filters: setup.filters.iter().map(|make| make(&context)).collect(),
+            global_filters: setup.global_filters.iter().map(|make| make(&context)).collect(),
+            peers,
+            context,
+            membership: Membership::new(),
+            progress: Default::default(),
+            routers: setup.routers,
             error_handler: setup.error_handler,
             global_error_handler: setup.global_error_handler,
             detailed_errors: setup.detailed_errors,
-            counters: Counters::default(),
-            unreadable: Default::default(),
             tallies: Default::default(),
-            lines: Default::default(),
-            executor,
-            tasks,
-            thread,
             listens: !setup.listeners.is_empty(),
             events: Default::default(),
             detours: setup.broadcast_filter.is_some().then(Default::default),
-            routes: shared.routes.clone(),
-            known_routes: shared
-                .routes
-                .iter()
-                .filter_map(|r| Some((r.clone(), Route::parse(r).ok()?)))
-                .collect(),
-            settings: RwLock::new(
-                setup.settings.into_iter().map(|(key, value)| (key, Arc::new(value))).collect(),
-            ),
             registry: Registry::new(
                 setup.single_session,
                 setup.broadcast_filter,
@@ -419,18 +434,14 @@ impl<R: Cluster> Builder<R> {
             channels: ChannelTable::default(),
             queues: Default::default(),
             hooks: Default::default(),
-            pending: Pending::new(setup.limits.pending_calls),
-            owed: Default::default(),
-            limits: setup.limits,
             lanes: OnceLock::new(),
-            link_sender: OnceLock::new(),
             node: RwLock::default(),
             has_concurrent: AtomicBool::new(false),
             reloading: Default::default(),
-        };
-        core.filters = setup.filters.iter().map(|make| make(&core)).collect();
-        core.global_filters = setup.global_filters.iter().map(|make| make(&core)).collect();
-        let app = App::<R>::new(Arc::new(core));
+        });
+        // It is set once: the server is new.
+        let _ = server.peers.local.set(Arc::new(LinkReceiver(Arc::downgrade(&server))));
+        let app = App::<R>::new(server);
         let mut mount = Mount::new();
         R::mount(&app, &mut mount);
         for (_, step) in self.mounts.iter().filter(|(server_type, _)| **server_type == *info.server_type) {

@@ -8,14 +8,15 @@ use futures::future::BoxFuture;
 use super::App;
 use super::cluster::Cluster;
 use crate::runtime::boundary::Site;
-use crate::runtime::{Step as StopStep, Within, boundary};
+use crate::runtime::{Within, boundary};
+use crate::server::Step as StopStep;
 use crate::value::{Error, ErrorKind, Result};
 
 /// A part of a server that starts and stops with it, such as a database pool, a clock or a game world; `A` is the
 /// application's `App`. [`Configure::component`](super::configure::Configure::component) loads it.
 ///
 /// ```
-/// use pomelo_core::Result;
+/// use pomelo_core::value::Result;
 /// use pomelo_core::app::{App, Cluster, Component};
 ///
 /// struct World;

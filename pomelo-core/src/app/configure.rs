@@ -174,7 +174,7 @@ impl<R: Cluster> Configure<R> {
     /// back.
     ///
     /// ```
-    /// # fn example<R: pomelo_core::Cluster>(app: &mut pomelo_core::app::Configure<R>) {
+    /// # fn example<R: pomelo_core::app::Cluster>(app: &mut pomelo_core::app::Configure<R>) {
     /// app.on_sessions_lost(|app, lost| async move {
     ///     for session in lost.sessions {
     ///         println!("{} has to put {:?} back at {}", app.server_id(), session.uid(), lost.server);

@@ -17,8 +17,9 @@ use super::configure::{Lifecycle, LifecycleHooks};
 use crate::dispatch::Installed;
 use crate::frontend::Listening;
 use crate::runtime::boundary::Site;
-use crate::runtime::{Step, Supervisor, Within, boundary};
+use crate::runtime::{Supervisor, Within, boundary};
 use crate::server::Server;
+use crate::server::Step;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 
 /// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that

@@ -74,9 +74,6 @@ pub(crate) trait Node: Send + Sync {
     /// Runs the remote's method of that number.
     fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
 
-    /// What the remote's method of that number is called.
-    fn method_name(&self, method: u32) -> Option<String>;
-
     /// What it handles, by name.
     fn names(&self) -> Names;
 
@@ -215,10 +212,6 @@ impl<R: Cluster> Node for Mounted<R> {
                 Box::pin(std::future::ready(Err(error)))
             }
         }
-    }
-
-    fn method_name(&self, method: u32) -> Option<String> {
-        self.remotes.get(method as usize)?.as_ref().map(|(_, _, name)| name.clone())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -150,7 +150,7 @@ async fn find_place(core: &Arc<Server>, request: &Request) -> Result<Placed> {
 /// Asks the router for the server that handles a message.
 async fn route(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
     let by = RouteBy {
-        core: core.clone(),
+        context: core.context.clone(),
         subject: Subject::Session(request.session().clone()),
         message: RoutedMessage::Client { route: request.route().clone(), body: request.body().clone() },
     };
@@ -162,7 +162,7 @@ async fn route(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
 #[cold]
 fn not_routed(site: &Site<'_>, request: &Request, error: Error) -> Error {
     // A route that no server ever had is one that a client has made up.
-    let is_made_up = error.kind() == ErrorKind::NoServer && !site.core().knows(request.route());
+    let is_made_up = error.kind() == ErrorKind::NoServer && !site.runtime().routes.knows(request.route());
     let mut error = if is_made_up { error.with_fault(Fault::Client) } else { error };
     site.failed(&mut error);
     error
@@ -197,7 +197,7 @@ pub(crate) async fn refuse(core: &Arc<Server>, request: &Request, mut error: Err
 pub(crate) fn not_handled(core: &Server, request: &Request, error: &mut Error) {
     Site::new(core, "forwarding").on(request).failed(error);
     let route = request.route();
-    core.tallies.failed(Some(route.as_str()).filter(|_| core.knows(route)), error);
+    core.tallies.failed(Some(route.as_str()).filter(|_| core.routes.knows(route)), error);
 }
 
 /// Handles a message here: filters, handler, error handler, answer, filters.

@@ -9,8 +9,8 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::{Done, Filter, FilterFactory, GoOn, Verdict};
+use crate::context::ServerContext;
 use crate::request::Request;
-use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, SessionId};
 use crate::wire::Body;
 
@@ -71,7 +71,7 @@ impl Default for Serial {
 }
 
 impl FilterFactory for Serial {
-    fn build(&self, _: &Server) -> impl Filter {
+    fn build(&self, _: &ServerContext) -> impl Filter {
         SerialTurns { patience: self.0, turns: Mutex::default(), held: Mutex::default() }
     }
 }
@@ -140,7 +140,7 @@ impl Default for TooBusy {
 }
 
 impl FilterFactory for TooBusy {
-    fn build(&self, app: &Server) -> impl Filter {
+    fn build(&self, app: &ServerContext) -> impl Filter {
         let lag_us = Arc::new(AtomicU64::new(0));
         let measured = Arc::downgrade(&lag_us);
         app.tasks.spawn_on(&app.executor, "lag", move || measure(measured.clone()));

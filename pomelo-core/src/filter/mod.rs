@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::context::ServerContext;
 use crate::request::Request;
-use crate::server::Server;
 use crate::value::{Error, Result};
 use crate::wire::Body;
 
@@ -34,8 +34,8 @@ pub enum Verdict {
 ///
 /// ```
 /// use pomelo_core::filter::{Filter, Verdict};
-/// use pomelo_core::message::Request;
-/// use pomelo_core::{Error, Result};
+/// use pomelo_core::request::Request;
+/// use pomelo_core::value::{Error, Result};
 ///
 /// /// Lets users in only.
 /// #[derive(Clone)]
@@ -126,21 +126,21 @@ impl Future for Done {
 )]
 pub trait FilterFactory: Send + Sync + 'static {
     /// Makes it.
-    fn build(&self, app: &Server) -> impl Filter;
+    fn build(&self, app: &ServerContext) -> impl Filter;
 }
 
 impl<F: Filter + Clone> FilterFactory for F {
-    fn build(&self, _: &Server) -> impl Filter {
+    fn build(&self, _: &ServerContext) -> impl Filter {
         self.clone()
     }
 }
 
 /// [`FilterFactory`] as what it can be behind a pointer.
-pub(crate) type Factory = Arc<dyn Fn(&Server) -> Arc<dyn AnyFilter> + Send + Sync>;
+pub(crate) type Factory = Arc<dyn Fn(&ServerContext) -> Arc<dyn AnyFilter> + Send + Sync>;
 
 /// Hides the type of a factory.
 pub(crate) fn factory(factory: impl FilterFactory) -> Factory {
-    Arc::new(move |core| Arc::new(factory.build(core)))
+    Arc::new(move |app| Arc::new(factory.build(app)))
 }
 
 /// The application's handler of errors: gets the error, the message with its session, and the response so far, and

@@ -27,6 +27,7 @@ use crate::metrics::Counters;
 use crate::outbox::{Flusher, Outbox};
 use crate::runtime::Supervisor;
 use crate::runtime::boundary::Site;
+use crate::runtime::{Within, boundary};
 use crate::server::Server;
 use crate::value::config::Config;
 use crate::value::{Error, Result, ServerInfo};
@@ -54,7 +55,7 @@ impl Frontend {
 
     /// The routes of all handlers of all types in servers.json, in no particular order.
     pub fn routes(&self) -> &[String] {
-        &self.core.routes
+        self.core.routes.all()
     }
 
     /// Makes a kind of connection known, so that pushes are framed for it.
@@ -98,7 +99,12 @@ impl Frontend {
         what: &'static str,
         hook: impl FnOnce() -> BoxFuture<'static, T> + Send + 'static,
     ) -> Result<T> {
-        self.core.host(what, hook).await
+        let core = self.core.clone();
+        let run = async move {
+            let site = Site::new(&core, what);
+            Within::hook(&core, what).poll(boundary::run(site, hook, |hook| hook())).await
+        };
+        self.core.at_home(run).await.flatten()
     }
 
     /// Logs what a hook that [ran](Self::run) has failed with, by whose [`Fault`](crate::value::Fault) it is, and held to a rate;

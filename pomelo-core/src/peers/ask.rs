@@ -8,13 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::Peers;
 use super::pending::Question;
 use crate::cluster::{Known, Member, Unsent};
 use crate::metrics::Dropped;
 use crate::runtime::Origin;
-use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId};
-use crate::wire::Body;
 use crate::wire::envelope::{Answer, Message};
 
 /// A message that was not queued for its server: nothing of it is there, nor will be.
@@ -43,7 +42,7 @@ impl From<Unqueued> for Error {
     }
 }
 
-impl Server {
+impl Peers {
     /// The number of a method at a server that is up.
     pub(crate) fn method(&self, server: &ServerId, service: &str, method: &str) -> Result<u32, Unqueued> {
         let known = self.view.known();
@@ -194,20 +193,8 @@ impl Server {
 
     /// Replies from a task of its own, where the caller may be inside the asker's locks.
     pub(crate) fn reply_later(self: &Arc<Self>, server: ServerId, seq: u64, result: Result<Answer>) {
-        let core = self.clone();
-        self.executor.spawn(async move { core.reply(&server, seq, result) });
-    }
-
-    /// What a client is answered where something failed.
-    pub(crate) fn error_body(&self, error: &Error) -> Body {
-        Body::json(error.response(self.detailed_errors).to_string())
-    }
-
-    /// Sends what must not be lost and found a full link.
-    pub(crate) fn send_again(self: &Arc<Self>) {
-        self.owed.pay(|server, message| self.send(server, message));
-        self.channels.tell_untold(self);
-        crate::frontend::fetch_again(self);
+        let peers = self.clone();
+        self.executor.spawn(async move { peers.reply(&server, seq, result) });
     }
 }
 

@@ -9,3 +9,72 @@ pub(crate) use self::ask::{Unqueued, returned};
 pub(crate) use self::busy::{Busy, Task};
 pub(crate) use self::owed::Owed;
 pub(crate) use self::pending::{Pending, Question, Waiter};
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::cluster::{LinkEvents, LinkSender, Unsent, View};
+use crate::runtime::Runtime;
+use crate::runtime::throttle::Throttle;
+use crate::value::config::Config;
+use crate::value::{Incarnation, OwnIncarnation, ServerId};
+use crate::wire::Codecs;
+use crate::wire::envelope::{Envelope, Message};
+
+/// One server's way to the others, and back to itself: what every part of it stands on.
+pub struct Peers {
+    pub(crate) runtime: Runtime,
+    pub(crate) config: Arc<Config>,
+    pub(crate) view: View,
+    /// Which process of the server this is.
+    pub(crate) own_incarnation: OwnIncarnation,
+    pub(crate) codecs: Arc<Codecs>,
+    /// Of log lines on bodies that are no JSON, by route.
+    pub(crate) unreadable: Throttle<String>,
+    pub(crate) pending: Pending,
+    pub(crate) owed: Owed,
+    pub(crate) busy: Busy,
+    pub(crate) link_sender: OnceLock<Arc<dyn LinkSender>>,
+    /// The receiving side of this very server: it is its own peer.
+    pub(crate) local: OnceLock<Arc<dyn LinkEvents>>,
+    /// The server is about to stop.
+    pub(crate) leaving: AtomicBool,
+}
+
+impl Peers {
+    /// Which process of the server this is.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.own_incarnation.now()
+    }
+
+    /// Whether the server is about to stop, and takes nothing new.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    /// Whether that is this server.
+    pub(crate) fn owns(&self, server: &ServerId) -> bool {
+        *server == self.info.id
+    }
+
+    /// Queues a message for a server; one for this server itself is taken in at once.
+    pub(crate) fn send(&self, server: &ServerId, message: Message) -> Result<(), Unsent> {
+        if self.owns(server) {
+            if let Some(local) = self.local.get() {
+                local.receive(server, Envelope(message));
+            }
+            return Ok(());
+        }
+        let link_sender = self.link_sender.get().ok_or(Unsent::NoLink)?;
+        link_sender.send(server, Envelope(message))
+    }
+}
+
+impl Deref for Peers {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        &self.runtime
+    }
+}

@@ -11,13 +11,12 @@ mod unbound;
 
 pub use self::dispatch::{crc32, pick};
 pub use self::types::{ConsistentHash, RoundRobin, WeightedRoundRobin};
-pub(crate) use self::unbound::Unbound;
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::server::Server;
+use crate::context::ServerContext;
 use crate::session::Session;
 use crate::value::{Error, ErrorKind, Fault, Result, Route, ServerId, ServerList, Uid};
 use crate::wire::Body;
@@ -25,7 +24,7 @@ use crate::wire::Body;
 /// What a router decides by: the first argument of a call, or the session of a client's message, and what is sent.
 #[derive(Clone)]
 pub struct RouteBy {
-    pub(crate) core: Arc<Server>,
+    pub(crate) context: Arc<ServerContext>,
     pub(crate) subject: Subject,
     pub(crate) message: RoutedMessage,
 }
@@ -103,8 +102,8 @@ impl RouteBy {
     }
 
     /// The server that sends it.
-    pub fn app(&self) -> &Server {
-        &self.core
+    pub fn app(&self) -> &ServerContext {
+        &self.context
     }
 }
 

@@ -137,7 +137,7 @@ impl Outgoing {
 
     fn route_by(&self, subject: Subject, args: Bytes) -> RouteBy {
         let message = RoutedMessage::Call { service: self.service, method: self.method, args };
-        RouteBy { core: self.core.clone(), subject, message }
+        RouteBy { context: self.core.context.clone(), subject, message }
     }
 
     /// The server that the router picks.

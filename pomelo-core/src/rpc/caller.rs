@@ -21,8 +21,8 @@ use crate::wire::envelope::{Answer, Envelope, Message};
 /// masters. It needs no `App`.
 ///
 /// ```no_run
-/// # async fn example(transport: &dyn pomelo_core::transport::Transport) -> pomelo_core::Result<()> {
-/// use pomelo_core::config::Config;
+/// # async fn example(transport: &dyn pomelo_core::cluster::Transport) -> pomelo_core::value::Result<()> {
+/// use pomelo_core::value::config::Config;
 /// use pomelo_core::rpc::Caller;
 ///
 /// let config = Config::read("config", "production")?;

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use super::Runtime;
 use super::failure::{Shortened, beginning, line, quietly};
 use super::panics;
 use crate::request::Request;
-use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Uid};
 use crate::wire::envelope::Snapshot;
 
@@ -45,7 +45,7 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 /// Which code of the application runs, for logs and errors. Nothing is formatted before something goes wrong.
 #[derive(Clone, Copy)]
 pub(crate) struct Site<'a> {
-    core: &'a Server,
+    runtime: &'a Runtime,
     what: &'static str,
     subject: Subject<'a>,
 }
@@ -63,8 +63,8 @@ enum Subject<'a> {
 
 impl<'a> Site<'a> {
     /// A kind of code, such as `router`, at a server.
-    pub(crate) fn new(core: &'a Server, what: &'static str) -> Self {
-        Self { core, what, subject: Subject::None }
+    pub(crate) fn new(runtime: &'a Runtime, what: &'static str) -> Self {
+        Self { runtime, what, subject: Subject::None }
     }
 
     /// One of several of its kind.
@@ -97,12 +97,12 @@ impl<'a> Site<'a> {
         Self { subject: Subject::Delivery { route, session }, ..self }
     }
 
-    pub(crate) fn core(&self) -> &'a Server {
-        self.core
+    pub(crate) fn runtime(&self) -> &'a Runtime {
+        self.runtime
     }
 
     pub(crate) fn server(&self) -> &'a ServerId {
-        &self.core.info.id
+        &self.runtime.info.id
     }
 
     pub(crate) fn what(&self) -> &'static str {
@@ -116,7 +116,7 @@ impl<'a> Site<'a> {
 
     /// Whether a client has made its name up.
     pub(crate) fn is_made_up(&self) -> bool {
-        matches!(self.subject, Subject::Request(request) if !self.core.knows(request.route()))
+        matches!(self.subject, Subject::Request(request) if !self.runtime.routes.knows(request.route()))
     }
 
     pub(crate) fn name(&self) -> Option<String> {
@@ -126,7 +126,7 @@ impl<'a> Site<'a> {
             Subject::Request(request) => Some(request.route().to_string()),
             Subject::Delivery { route, .. } => Some(route.to_owned()),
             Subject::Call { service, method } => Some(format!("{service}.{method}")),
-            Subject::Remote(method) => self.core.node()?.method_name(method),
+            Subject::Remote(method) => self.runtime.method_name(method),
         }
     }
 
@@ -154,7 +154,7 @@ impl<'a> Site<'a> {
         let text = text(&*panic);
         let place = panics::place(text);
         quietly(|| self.log_panic(text, place.as_deref()));
-        self.core.counters.add_panic();
+        self.runtime.counters.add_panic();
         let said = beginning(text, MAX_SAID);
         let mut error = match &place {
             Some(place) => Error::of(ErrorKind::Panic, format_args!("{self} panicked at {place}: {said}")),
@@ -301,17 +301,17 @@ impl<A, T> Drop for Run<'_, A, T> {
 /// [`ErrorKind::Panic`], if it panics, which is logged and counted.
 #[inline]
 pub(crate) fn survive<'a, F: Future + Unpin>(
-    core: &'a Server,
+    runtime: &'a Runtime,
     what: &'static str,
     step: F,
 ) -> Survive<'a, F> {
-    Survive { core, what, step }
+    Survive { runtime, what, step }
 }
 
 /// See [`survive`].
 #[must_use = "it does nothing unless it is awaited"]
 pub(crate) struct Survive<'a, F> {
-    core: &'a Server,
+    runtime: &'a Runtime,
     what: &'static str,
     step: F,
 }
@@ -321,10 +321,10 @@ impl<F: Future + Unpin> Future for Survive<'_, F> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { core, what, step } = &mut *self;
+        let Self { runtime, what, step } = &mut *self;
         match catch_unwind(AssertUnwindSafe(|| Pin::new(step).poll(cx))) {
             Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(Site::new(core, what).panicked(panic))),
+            Err(panic) => Poll::Ready(Err(Site::new(runtime, what).panicked(panic))),
         }
     }
 }

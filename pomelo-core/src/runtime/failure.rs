@@ -3,8 +3,8 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::Runtime;
 use super::boundary::{Site, discard};
-use crate::server::Server;
 use crate::value::{Error, Fault, ServerId};
 
 /// The target of all lines that are about the application's own code, so that they can be chosen by themselves.
@@ -68,14 +68,14 @@ impl Site<'_> {
         let name = self.name().unwrap_or_default();
         // Clients make routes up; they must not make lines.
         let name = if self.is_made_up() { "" } else { &name };
-        self.core().admit(format_args!("{} {name} {event}", self.what()))
+        self.runtime().admit(format_args!("{} {name} {event}", self.what()))
     }
 }
 
 /// How many lines were left out before this one; a field that isn't there if none were.
 pub(crate) type LeftOut = Option<u64>;
 
-impl Server {
+impl Runtime {
     /// Whether to write a line about that now.
     pub(crate) fn admit(&self, about: fmt::Arguments<'_>) -> Option<LeftOut> {
         let left_out = self.lines.admit(&*about.to_string())?;

@@ -1,19 +1,15 @@
 //! The home of a server's code: anywhere, or, with `one_thread`, on the thread that it has for itself.
 
 use std::pin::pin;
-use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 
-use super::boundary;
-use super::boundary::Site;
+use super::Runtime;
 use super::origin::Origin;
 use super::span::Within;
-use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result};
 
-impl Server {
+impl Runtime {
     /// Whether the application's code must not run in this thread.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.thread.is_some_and(|thread| thread != std::thread::current().id())
@@ -34,20 +30,6 @@ impl Server {
         let mut task =
             Guest(self.executor.spawn(async move { origin.scope(pin!(work)).within(within).await }));
         (&mut task.0).await.map_err(|_| Error::of(ErrorKind::Closed, "the server is stopping"))
-    }
-
-    /// Runs the application's code for something that isn't the server's own, such as a connector.
-    pub(crate) async fn host<T: Send + 'static>(
-        self: &Arc<Self>,
-        what: &'static str,
-        make: impl FnOnce() -> BoxFuture<'static, T> + Send + 'static,
-    ) -> Result<T> {
-        let core = self.clone();
-        let run = async move {
-            let site = Site::new(&core, what);
-            Within::hook(&core, what).poll(boundary::run(site, make, |make| make())).await
-        };
-        self.at_home(run).await.flatten()
     }
 }
 

@@ -6,16 +6,62 @@ pub(crate) mod failure;
 mod home;
 mod origin;
 mod panics;
-mod progress;
 mod span;
 mod supervisor;
 pub mod throttle;
 mod underway;
+mod warned;
 
 pub(crate) use self::backlog::{Added, Backlog};
 pub(crate) use self::failure::beginning;
 pub(crate) use self::origin::Origin;
-pub(crate) use self::progress::{Progress, Step};
 pub(crate) use self::span::Within;
 pub use self::supervisor::{Supervised, Supervisor};
 pub(crate) use self::underway::{Underway, Work};
+pub(crate) use self::warned::Warned;
+
+use std::sync::{Arc, RwLock};
+use std::thread::ThreadId;
+
+use tokio::runtime::Handle;
+
+use crate::metrics::Counters;
+use crate::value::{Limits, RouteTable, ServerInfo};
+use throttle::Throttle;
+
+/// What runs a server's tasks and its application's code, and what it needs to say of them in logs.
+pub struct Runtime {
+    pub(crate) info: Arc<ServerInfo>,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+    /// Runs the application's code.
+    pub(crate) executor: Handle,
+    /// Runs what must live as long as the server.
+    pub(crate) tasks: Supervisor,
+    /// The one thread on which the application's code runs, if there is one.
+    pub(crate) thread: Option<ThreadId>,
+    /// Holds log lines to a rate.
+    pub(crate) lines: Throttle<String>,
+    /// What had to wait for something, by name.
+    pub(crate) underway: Underway,
+    /// The routes that the application has handlers for: whatever else clients send, they have made up.
+    pub(crate) routes: RouteTable,
+    /// What the remote methods of this server are called, by number.
+    pub(crate) method_names: RwLock<Arc<[String]>>,
+}
+
+impl Runtime {
+    /// What the remote method of that number is called.
+    pub(crate) fn method_name(&self, method: u32) -> Option<String> {
+        self.method_names().get(method as usize).cloned()
+    }
+
+    /// What the remote methods of this server are called, by number.
+    pub(crate) fn method_names(&self) -> Arc<[String]> {
+        self.method_names.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    pub(crate) fn set_method_names(&self, names: Vec<String>) {
+        *self.method_names.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = names.into();
+    }
+}

@@ -11,9 +11,9 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::Entered;
 use tracing::{Level, Span, info_span};
 
+use super::Runtime;
 use super::origin::Origin;
 use crate::request::Request;
-use crate::server::Server;
 use crate::session::Session;
 use crate::value::ServerId;
 
@@ -24,13 +24,13 @@ pub(crate) struct Within(Option<Box<Span>>);
 impl Within {
     /// For a client's message, with the user that its session has when its handling begins.
     #[inline]
-    pub(crate) fn request(core: &Server, request: &Request) -> Self {
+    pub(crate) fn request(runtime: &Runtime, request: &Request) -> Self {
         Self::wanted(|| {
             let (session, route) = (request.session(), request.route().as_str());
             info_span!(
                 target: "pomelo",
                 "request",
-                server = %core.info.id,
+                server = %runtime.info.id,
                 route,
                 session = %session.id(),
                 uid = session.uid().as_deref(),
@@ -40,14 +40,14 @@ impl Within {
 
     /// For a call of a remote, with the session in whose handler the caller is. Whose that is, a call doesn't say.
     #[inline]
-    pub(crate) fn call(core: &Server, from: &ServerId, method: u32, origin: Origin) -> Self {
+    pub(crate) fn call(runtime: &Runtime, from: &ServerId, method: u32, origin: Origin) -> Self {
         Self::wanted(|| {
             // All fields are found in there, where a subscriber wants the span.
             info_span!(
                 target: "pomelo",
                 "call",
-                server = %core.info.id,
-                method = core.node().and_then(|node| node.method_name(method)).as_deref(),
+                server = %runtime.info.id,
+                method = runtime.method_name(method).as_deref(),
                 %from,
                 session = origin.session().map(tracing::field::display),
             )
@@ -55,17 +55,17 @@ impl Within {
     }
 
     /// For a hook, listener or step of a component.
-    pub(crate) fn hook(core: &Server, what: &str) -> Self {
-        Self::wanted(|| info_span!(target: "pomelo", "hook", server = %core.info.id, what))
+    pub(crate) fn hook(runtime: &Runtime, what: &str) -> Self {
+        Self::wanted(|| info_span!(target: "pomelo", "hook", server = %runtime.info.id, what))
     }
 
     /// For a hook that runs for a session.
-    pub(crate) fn hook_of(core: &Server, what: &str, session: &Session) -> Self {
+    pub(crate) fn hook_of(runtime: &Runtime, what: &str, session: &Session) -> Self {
         Self::wanted(|| {
             info_span!(
                 target: "pomelo",
                 "hook",
-                server = %core.info.id,
+                server = %runtime.info.id,
                 what,
                 session = %session.id(),
                 uid = session.uid().as_deref(),

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// It decides and does nothing else. Time is tokio's, so that a test can pause it.
 ///
 /// ```
-/// use pomelo_core::throttle::Throttle;
+/// use pomelo_core::runtime::throttle::Throttle;
 ///
 /// let refused = Throttle::<String>::default();
 /// # let written = std::cell::Cell::new(0);

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::request::Request;
-use crate::server::Server;
 use crate::value::{ServerId, SessionId};
 
 /// Workers of a runtime mostly find a table of their own.
@@ -58,12 +57,12 @@ impl Underway {
     }
 
     /// What is under way, each kind with how often: `handler chat.roomHandler.send (2)`.
-    pub(crate) fn names(&self, core: &Server) -> Vec<String> {
+    pub(crate) fn names(&self, methods: &[String]) -> Vec<String> {
         let mut kinds = BTreeMap::<String, usize>::new();
         for shard in &self.0 {
             let works: Vec<Work> = lock(shard).works.iter().flatten().cloned().collect();
             for work in works {
-                *kinds.entry(Named { work: &work, core }.to_string()).or_default() += 1;
+                *kinds.entry(Named { work: &work, methods }.to_string()).or_default() += 1;
             }
         }
         let rest = kinds.len().saturating_sub(NAMED);
@@ -92,7 +91,7 @@ fn lock(shard: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
 
 struct Named<'a> {
     work: &'a Work,
-    core: &'a Server,
+    methods: &'a [String],
 }
 
 impl fmt::Display for Named<'_> {
@@ -101,13 +100,10 @@ impl fmt::Display for Named<'_> {
             Work::Message(request) => {
                 write!(f, "message {} of session {}", request.route(), request.session().id())
             }
-            Work::Call { method, from } => {
-                let names = self.core.node().map(|node| node.names().remotes).unwrap_or_default();
-                match names.get(*method as usize) {
-                    Some(name) => write!(f, "call {name} from {from}"),
-                    None => write!(f, "call {method} from {from}"),
-                }
-            }
+            Work::Call { method, from } => match self.methods.get(*method as usize) {
+                Some(name) => write!(f, "call {name} from {from}"),
+                None => write!(f, "call {method} from {from}"),
+            },
             Work::Hooks(session) => write!(f, "on_closed of session {session}"),
         }
     }

@@ -8,9 +8,9 @@ use futures::future::join_all;
 use tokio::time::sleep;
 
 use super::Server;
+use super::progress::Step;
 use crate::cluster::Member;
 use crate::frontend::CloseMode;
-use crate::runtime::Step;
 use crate::value::ServerId;
 use crate::wire::envelope::Message;
 
@@ -18,21 +18,16 @@ use crate::wire::envelope::Message;
 const LAST_WORDS: Duration = Duration::from_millis(5);
 
 impl Server {
-    /// Whether it is about to stop, and takes nothing new.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.membership.leaving.load(Ordering::Acquire)
-    }
-
     /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
     pub(crate) fn begin_leaving(&self) {
-        if !self.membership.leaving.swap(true, Ordering::AcqRel) {
+        if !self.leaving.swap(true, Ordering::AcqRel) {
             self.change_member(|member| member.leaving = true);
         }
     }
 
     /// Takes nothing new from now on, though nobody was told.
     pub(crate) fn stop_taking(&self) {
-        self.membership.leaving.store(true, Ordering::Release);
+        self.leaving.store(true, Ordering::Release);
     }
 
     /// Whether frontends of other processes may be told to stop at the same moment as this server, as by a system that ends

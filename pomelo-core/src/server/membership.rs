@@ -16,20 +16,16 @@ use crate::cluster::{Joined, Member, Registration, Superseded};
 use crate::event::Event;
 use crate::metrics::Dropped;
 use crate::session::ClosedSession;
-use crate::value::{Error, ErrorKind, Incarnation, OwnIncarnation, ServerId, ServerInfo};
+use crate::value::{Error, ErrorKind, Incarnation, ServerId, ServerInfo};
 use crate::wire::envelope::Message;
 
 /// A server's own place in the cluster.
 pub(crate) struct Membership {
-    /// Which process of the server this is.
-    pub(crate) life: OwnIncarnation,
     pub(crate) registration: OnceLock<Arc<dyn Registration>>,
     /// Another server is up, or gone, or another one is expected.
     pub(crate) changed: Notify,
     /// The cluster wants this server to stop.
     pub(crate) asked_to_stop: Notify,
-    /// It is about to stop.
-    pub(crate) leaving: AtomicBool,
     /// It takes clients and calls; until then it holds nothing.
     pub(crate) started: AtomicBool,
     /// Held while a peer comes or goes, so that what is to be settled with it is complete. No channel's lock is held then.
@@ -58,13 +54,11 @@ pub(crate) struct Occupied {
 }
 
 impl Membership {
-    pub(crate) fn new(incarnation: Incarnation) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            life: OwnIncarnation::new(incarnation),
             registration: OnceLock::new(),
             changed: Notify::new(),
             asked_to_stop: Notify::new(),
-            leaving: AtomicBool::new(false),
             started: AtomicBool::new(false),
             turn: Mutex::default(),
             pairs: Mutex::default(),
@@ -102,11 +96,6 @@ impl Membership {
 }
 
 impl Server {
-    /// Which process of the server this is.
-    pub(crate) fn incarnation(&self) -> Incarnation {
-        self.membership.life.now()
-    }
-
     /// This server as others need to know it; none before it is up.
     pub(crate) fn member(&self) -> Option<Member> {
         self.view.known().member(&self.info.id).cloned()

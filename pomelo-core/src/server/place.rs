@@ -36,7 +36,7 @@ impl Server {
         }
         let incarnation = Incarnation::begin_after(&self.info.id, later);
         tracing::warn!(server = %self.info.id, %by, "an earlier process of this server began later, by its clock");
-        self.membership.life.set(incarnation);
+        self.own_incarnation.set(incarnation);
         self.change_member(|member| member.incarnation = incarnation);
         true
     }

@@ -4,7 +4,7 @@
 //! gets its brackets back where a port follows.
 //!
 //! ```
-//! use pomelo_core::host;
+//! use pomelo_core::value::host;
 //!
 //! assert_eq!(host::bare("[::1]"), Ok("::1"));
 //! assert_eq!(host::with_port("::1", 3005), "[::1]:3005");

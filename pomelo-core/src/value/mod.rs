@@ -17,6 +17,7 @@ pub use self::error::{Error, ErrorCode, ErrorKind, Fault, OrErr, Result, StdErro
 pub(crate) use self::ids::OwnIncarnation;
 pub use self::ids::{Incarnation, ParseSessionIdError, SessionId, Uid};
 pub use self::limits::Limits;
+pub(crate) use self::route::RouteTable;
 pub use self::route::{Route, RouteError};
 pub use self::server::{ServerId, ServerInfo, ServerList};
 pub(crate) use self::settings::Settings;

@@ -1,9 +1,11 @@
 //! The address of a handler's method: `serverType.handler.method`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A parsed route, such as `chat.chatHandler.send`. Cheap to clone.
@@ -84,6 +86,41 @@ impl<'de> Deserialize<'de> for Route {
 #[error("`{route}` is not a route: serverType.handler.method")]
 pub struct RouteError {
     route: String,
+}
+
+/// The routes that the application's servers have handlers for, parsed once.
+#[derive(Debug, Default)]
+pub(crate) struct RouteTable {
+    all: Arc<Vec<String>>,
+    parsed: HashMap<String, Route, RandomState>,
+}
+
+impl RouteTable {
+    pub(crate) fn new(all: &Arc<Vec<String>>) -> Self {
+        let parsed = all.iter().filter_map(|route| Some((route.clone(), Route::parse(route).ok()?)));
+        Self { all: all.clone(), parsed: parsed.collect() }
+    }
+
+    /// All of them, in no particular order.
+    pub(crate) fn all(&self) -> &[String] {
+        &self.all
+    }
+
+    /// Parses a route; one that is known costs a look-up.
+    ///
+    /// # Errors
+    /// If it isn't of the form `serverType.handler.method`.
+    pub(crate) fn parse(&self, route: &str) -> Result<Route, RouteError> {
+        match self.parsed.get(route) {
+            Some(route) => Ok(route.clone()),
+            None => Route::parse(route),
+        }
+    }
+
+    /// Whether some server has a handler for that route, as far as the application says.
+    pub(crate) fn knows(&self, route: &Route) -> bool {
+        self.parsed.contains_key(route.as_str())
+    }
 }
 
 #[cfg(test)]

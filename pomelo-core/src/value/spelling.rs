@@ -8,7 +8,7 @@
 /// stands.
 ///
 /// ```
-/// use pomelo_core::spelling::nearest;
+/// use pomelo_core::value::spelling::nearest;
 ///
 /// let known = ["id", "port", "clientPort", "auto-restart"];
 /// assert_eq!(nearest("autoRestart", known), Some("auto-restart"));

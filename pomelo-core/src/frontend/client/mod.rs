@@ -151,7 +151,7 @@ impl ClientSession {
 
     /// Takes a client's message in. A route that isn't one is answered `{"code":500}` if it has a dot, else dropped.
     pub fn receive(self: &Arc<Self>, id: Option<u64>, route: &str, body: Body) -> Flow {
-        let route = match self.core.parse_route(route) {
+        let route = match self.core.routes.parse(route) {
             Ok(route) => route,
             Err(error) => {
                 self.core.counters.add(Dropped::BadRoute);

@@ -100,11 +100,11 @@ impl Config {
     /// Reads a configuration directory.
     ///
     /// ```no_run
-    /// let config = pomelo_core::config::Config::read("config", "production")?;
+    /// let config = pomelo_core::value::config::Config::read("config", "production")?;
     /// for server in &config.servers {
     ///     println!("{} runs on {}", server.id, server.host);
     /// }
-    /// # Ok::<(), pomelo_core::config::ConfigError>(())
+    /// # Ok::<(), pomelo_core::value::config::ConfigError>(())
     /// ```
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl Config {
     /// As [`load`](Self::load), with what an error about its content needs: which file it is, and where in the file.
     ///
     /// ```no_run
-    /// # fn example(config: &pomelo_core::config::Config) -> Result<(), pomelo_core::config::ConfigError> {
+    /// # fn example(config: &pomelo_core::value::config::Config) -> Result<(), pomelo_core::value::config::ConfigError> {
     /// // {"development": {"port": "6379"}}
     /// if let Some(redis) = config.section("redis.json")? {
     ///     let port = redis.entry()?.port("port")?.unwrap_or(6379);

@@ -59,7 +59,7 @@ pub enum ErrorKind {
 /// its own; else the code is 500 and the kind [`ErrorKind::Application`].
 ///
 /// ```
-/// # use pomelo_core::{Error, Result};
+/// # use pomelo_core::value::{Error, Result};
 /// fn level(text: &str) -> Result<u32> {
 ///     Ok(text.parse()?)
 /// }
@@ -86,7 +86,7 @@ pub enum ErrorKind {
 /// made it an `anyhow::Error`, context was added, and it comes back to a handler.
 ///
 /// ```
-/// # use pomelo_core::{Error, Result};
+/// # use pomelo_core::value::{Error, Result};
 /// #[derive(Debug, thiserror::Error)]
 /// enum JoinError {
 ///     #[error("the room is full")]

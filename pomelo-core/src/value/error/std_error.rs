@@ -17,7 +17,7 @@ impl Error {
     /// The same error as a [`std::error::Error`].
     ///
     /// ```
-    /// # use pomelo_core::Error;
+    /// # use pomelo_core::value::Error;
     /// fn is_std(_: &impl std::error::Error) {}
     ///
     /// let error = Error::new(404, "no room").into_std();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::server::Server;
+use super::Server;
 use crate::value::{Error, ErrorKind, ServerId};
 
 /// So many of a kind are named; the rest is counted.
@@ -108,7 +108,7 @@ impl Server {
         let sessions = self.registry.sessions();
         let sessions = sessions.iter().filter_map(|session| session.unfinished());
         let frontends = self.leaving_frontends().into_iter().map(|id| format!("frontend {id}, which stops"));
-        let mut all: Vec<String> = links.chain(self.underway.names(self)).collect();
+        let mut all: Vec<String> = links.chain(self.underway.names(&self.method_names())).collect();
         all.extend(frontends);
         all.extend(listed(sessions));
         if all.is_empty() {
@@ -119,7 +119,7 @@ impl Server {
     }
 
     fn sessions_that_close(&self) -> String {
-        let mut all = self.underway.names(self);
+        let mut all = self.underway.names(&self.method_names());
         let sessions = self.registry.sessions_that_close();
         all.extend(listed(sessions.iter().filter_map(|session| session.unfinished())));
         if all.is_empty() { "the last frames of clients to leave".to_owned() } else { all.join(", ") }
