@@ -6,8 +6,7 @@ use rmp_serde::decode::ReadRefReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::value::Result;
-use crate::wire::bad_message;
+use crate::value::{Result, bad_message};
 
 /// MessagePack with structs as maps, so that they can grow.
 pub(crate) fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Bytes> {

@@ -18,8 +18,7 @@ use crate::dispatch::Installed;
 use crate::frontend::Listening;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Supervisor, Within, boundary};
-use crate::server::Server;
-use crate::server::Step;
+use crate::server::{Server, Step};
 use crate::value::{Error, ErrorKind, Result, ServerId};
 
 /// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that

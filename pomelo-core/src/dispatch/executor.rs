@@ -16,10 +16,10 @@ use crate::method::Inbound;
 use crate::outbox::turn;
 use crate::peers::Task;
 use crate::runtime::boundary::Site;
-use crate::runtime::{Origin, Within, Work, boundary};
+use crate::runtime::{Within, Work, boundary};
 use crate::server::Server;
 use crate::value::{Error, ErrorKind, ServerId};
-use crate::wire::envelope::Answer;
+use crate::wire::envelope::{Answer, Origin};
 
 /// After so many jobs at once a lane lets others have their turn: those that are ready at once cost a microsecond each.
 const JOBS_PER_TURN: usize = 64;

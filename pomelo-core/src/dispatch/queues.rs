@@ -14,11 +14,11 @@ use super::pipeline::ReplyTo;
 use crate::metrics::Dropped;
 use crate::peers::Task;
 use crate::request::Request;
-use crate::runtime::{Origin, Within, boundary};
+use crate::runtime::{Within, boundary};
 use crate::server::Server;
 use crate::session::{ClosedSession, Session, hooks};
 use crate::value::{Error, ErrorKind, Incarnation, Route, ServerId, SessionId, Settings, Uid};
-use crate::wire::envelope::Snapshot;
+use crate::wire::envelope::{Origin, Snapshot};
 use crate::wire::{Body, Encoding};
 
 const SHARDS: usize = 16;

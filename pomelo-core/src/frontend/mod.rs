@@ -25,9 +25,8 @@ use futures::future::BoxFuture;
 
 use crate::metrics::Counters;
 use crate::outbox::{Flusher, Outbox};
-use crate::runtime::Supervisor;
 use crate::runtime::boundary::Site;
-use crate::runtime::{Within, boundary};
+use crate::runtime::{Supervisor, Within, boundary};
 use crate::server::Server;
 use crate::value::config::Config;
 use crate::value::{Error, Result, ServerInfo};

@@ -13,13 +13,12 @@ use super::ends::Ends;
 use super::formats::Formats;
 use super::group::Group;
 use super::waits::{Closing, Waits, close_by};
-use crate::cluster::pair::Batch;
 use crate::event::Event;
 use crate::outbox::Flusher;
 use crate::server::{LostHook, Server};
 use crate::session::{Session, no_session};
 use crate::value::{Error, ErrorKind, Incarnation, Result, ServerId, SessionId, Uid};
-use crate::wire::envelope::{Answer, GroupKey, SessionOp};
+use crate::wire::envelope::{Answer, Batch, GroupKey, SessionOp};
 
 /// What a client is told that is kicked without a reason; pomelo says the same.
 const KICKED: &str = "kick";

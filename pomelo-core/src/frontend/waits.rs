@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use super::client::ClientSession;
 use crate::metrics::Dropped;
-use crate::runtime::Origin;
 use crate::server::Server;
 use crate::value::{ServerId, SessionId};
+use crate::wire::envelope::Origin;
 
 /// A wait that is longer than a clock can tell.
 const ENDLESS: Duration = Duration::from_secs(365 * 24 * 3_600);

@@ -12,9 +12,8 @@ use super::Peers;
 use super::pending::Question;
 use crate::cluster::{Known, Member, Unsent};
 use crate::metrics::Dropped;
-use crate::runtime::Origin;
 use crate::value::{Error, ErrorKind, Result, ServerId};
-use crate::wire::envelope::{Answer, Message};
+use crate::wire::envelope::{Answer, Message, Origin};
 
 /// A message that was not queued for its server: nothing of it is there, nor will be.
 pub(crate) struct Unqueued {

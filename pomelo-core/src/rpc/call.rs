@@ -19,11 +19,10 @@ use crate::args::{ArgWriter, unpack};
 use crate::metrics::Dropped;
 use crate::peers::{Question, Unqueued, returned};
 use crate::router::{RouteBy, RoutedMessage, Subject};
-use crate::runtime::Origin;
 use crate::runtime::boundary::Site;
 use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId};
-use crate::wire::envelope::Message;
+use crate::wire::envelope::{Message, Origin};
 
 /// What carries the calls of a typed proxy: one type of server, seen from one server.
 #[derive(Clone)]

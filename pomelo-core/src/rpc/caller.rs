@@ -13,9 +13,8 @@ use tokio::sync::Notify;
 use crate::args::{pack, unpack};
 use crate::cluster::{LinkEvents, LinkSender, Member, Superseded, Transport, Unsent};
 use crate::peers::{Pending, Waiter};
-use crate::runtime::Origin;
 use crate::value::{Error, ErrorKind, Incarnation, Limits, Result, ServerId, ServerInfo};
-use crate::wire::envelope::{Answer, Envelope, Message};
+use crate::wire::envelope::{Answer, Envelope, Message, Origin};
 
 /// Calls the remotes of a cluster's servers from a process that is none of them, such as a login web or a tool for game
 /// masters. It needs no `App`.

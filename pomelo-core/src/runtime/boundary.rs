@@ -16,9 +16,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::Runtime;
 use super::failure::{Shortened, beginning, line, quietly};
-use super::panics;
+use super::{Runtime, panics};
 use crate::request::Request;
 use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Uid};
 use crate::wire::envelope::Snapshot;

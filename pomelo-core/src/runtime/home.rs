@@ -5,9 +5,9 @@ use std::pin::pin;
 use tokio::task::JoinHandle;
 
 use super::Runtime;
-use super::origin::Origin;
 use super::span::Within;
 use crate::value::{Error, ErrorKind, Result};
+use crate::wire::envelope::Origin;
 
 impl Runtime {
     /// Whether the application's code must not run in this thread.

@@ -14,7 +14,6 @@ mod warned;
 
 pub(crate) use self::backlog::{Added, Backlog};
 pub(crate) use self::failure::beginning;
-pub(crate) use self::origin::Origin;
 pub(crate) use self::span::Within;
 pub use self::supervisor::{Supervised, Supervisor};
 pub(crate) use self::underway::{Underway, Work};

@@ -7,25 +7,11 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use serde::{Deserialize, Serialize};
-
 use super::span::Within;
-use crate::value::SessionId;
+use crate::wire::envelope::Origin;
 
 thread_local! {
     static CURRENT: Cell<Origin> = const { Cell::new(Origin::Outside) };
-}
-
-/// On whose behalf code runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Origin {
-    /// No session's: a component, a listener, a task that the application has started.
-    #[default]
-    Outside,
-    /// A message of that session is being handled, and its closing waits for that.
-    Handler(SessionId),
-    /// The hooks on a session's closing run, and its closing waits for them.
-    Hook,
 }
 
 impl Origin {
@@ -37,14 +23,6 @@ impl Origin {
     /// Polls a future on behalf of this origin. A future that is pinned where it is needs no memory of its own for it.
     pub(crate) fn scope<F: Future + Unpin>(self, future: F) -> Scoped<F> {
         Scoped { origin: self, within: Within::default(), future }
-    }
-
-    /// The session that it names.
-    pub(crate) fn session(self) -> Option<SessionId> {
-        match self {
-            Self::Handler(session) => Some(session),
-            Self::Outside | Self::Hook => None,
-        }
     }
 }
 
@@ -93,7 +71,7 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::value::Incarnation;
+    use crate::value::{Incarnation, SessionId};
 
     fn handler(serial: u64) -> Origin {
         Origin::Handler(SessionId { incarnation: Incarnation::from_bits(1), serial })

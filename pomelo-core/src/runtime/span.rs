@@ -12,10 +12,10 @@ use tracing::span::Entered;
 use tracing::{Level, Span, info_span};
 
 use super::Runtime;
-use super::origin::Origin;
 use crate::request::Request;
 use crate::session::Session;
 use crate::value::ServerId;
+use crate::wire::envelope::Origin;
 
 /// A span, or none where no subscriber wants it. Each future that handles a message has one, so it is no larger than a pointer.
 #[derive(Default)]

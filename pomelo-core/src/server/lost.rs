@@ -7,12 +7,12 @@ use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Server;
-use crate::cluster::pair::Batch;
 use crate::frontend::{ClientSession, CloseMode};
 use crate::runtime::boundary::Site;
 use crate::runtime::{Within, boundary};
 use crate::session::Session;
 use crate::value::{Error, ErrorKind, Result, ServerId};
+use crate::wire::envelope::Batch;
 
 /// Lost sessions close within this time, evenly: their clients come back, and shall not come all at once.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);

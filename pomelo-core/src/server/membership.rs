@@ -11,13 +11,13 @@ use tokio::time::Instant;
 
 use super::links::Links;
 use super::{Server, receiver};
-use crate::cluster::pair::{Batch, Pairs};
+use crate::cluster::pair::Pairs;
 use crate::cluster::{Joined, Member, Registration, Superseded};
 use crate::event::Event;
 use crate::metrics::Dropped;
 use crate::session::ClosedSession;
 use crate::value::{Error, ErrorKind, Incarnation, ServerId, ServerInfo};
-use crate::wire::envelope::Message;
+use crate::wire::envelope::{Batch, Message};
 
 /// A server's own place in the cluster.
 pub(crate) struct Membership {

@@ -14,11 +14,11 @@ use crate::frontend::Waits;
 use crate::metrics::Dropped;
 use crate::peers::Waiter;
 use crate::request::Request;
-use crate::runtime::{Origin, Within};
+use crate::runtime::Within;
 use crate::session::ClosedSession;
 use crate::value::{Error, ErrorKind, Incarnation, Result, ServerId, SessionId};
 use crate::wire::Body;
-use crate::wire::envelope::{Answer, Envelope, Message, SessionOp};
+use crate::wire::envelope::{Answer, Envelope, Message, Origin, SessionOp};
 
 /// The receiving side of a server. It runs no code of the application, and takes no channel's lock: the sender may
 /// hold one, and may be in this very thread.

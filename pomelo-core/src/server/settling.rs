@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{Server, lost};
 use crate::cluster::Member;
-use crate::cluster::pair::{Batch, Greeted, Greeting, Settled};
+use crate::cluster::pair::Greeted;
 use crate::metrics::Dropped;
 use crate::session::resubscribe;
 use crate::value::{Incarnation, ServerId, Uid};
-use crate::wire::envelope::{Envelope, Message};
+use crate::wire::envelope::{Batch, Envelope, Greeting, Message, Settled};
 
 impl Server {
     /// What goes first on a new link to a peer.

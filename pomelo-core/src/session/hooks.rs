@@ -15,10 +15,10 @@ use super::Session;
 use crate::cluster::Unsent;
 use crate::metrics::Dropped;
 use crate::runtime::boundary::Site;
-use crate::runtime::{Origin, Within, Work, boundary};
+use crate::runtime::{Within, Work, boundary};
 use crate::server::Server;
 use crate::value::{Error, ErrorKind, Incarnation, Result, ServerId, SessionId};
-use crate::wire::envelope::{Answer, Message, SessionOp, Snapshot};
+use crate::wire::envelope::{Answer, Message, Origin, SessionOp, Snapshot};
 
 /// How many sessions of a frontend are asked for at once when the link to it is there again; far fewer than the calls that
 /// may be out.

@@ -6,10 +6,9 @@ use std::time::Duration;
 use super::hooks;
 use crate::cluster::Unsent;
 use crate::frontend::later;
-use crate::runtime::Origin;
 use crate::server::Server;
 use crate::value::{Result, ServerId};
-use crate::wire::envelope::{Answer, Message, SessionOp};
+use crate::wire::envelope::{Answer, Message, Origin, SessionOp};
 
 impl Server {
     /// Asks the frontend that owns a session.

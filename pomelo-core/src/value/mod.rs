@@ -11,6 +11,7 @@ mod settings;
 pub mod spelling;
 mod state;
 
+pub(crate) use self::error::bad_message;
 #[doc(hidden)]
 pub use self::error::{DerivedCode, OfDisplay, OfError};
 pub use self::error::{Error, ErrorCode, ErrorKind, Fault, OrErr, Result, StdError};

@@ -5,8 +5,6 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::value::{Error, ErrorKind};
-
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -41,9 +39,4 @@ impl fmt::Debug for Body {
             Encoding::Protobuf => write!(f, "{:?} as protobuf", self.bytes),
         }
     }
-}
-
-/// An error for a body that can't be read.
-pub(crate) fn bad_message(why: impl fmt::Display) -> Error {
-    Error::of(ErrorKind::BadMessage, why)
 }

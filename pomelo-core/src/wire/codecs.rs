@@ -10,8 +10,8 @@ use erased_serde::{Deserializer, Serialize};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::body::{Body, Encoding, bad_message};
-use crate::value::Result;
+use super::body::{Body, Encoding};
+use crate::value::{Result, bad_message};
 
 /// A schema-driven encoding of bodies, chosen by route.
 pub trait SchemaCodec: Send + Sync + 'static {

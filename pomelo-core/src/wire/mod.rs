@@ -5,7 +5,6 @@ mod codecs;
 pub mod envelope;
 mod format;
 
-pub(crate) use self::body::bad_message;
 pub use self::body::{Body, Encoding};
 pub use self::codecs::{Codecs, SchemaCodec};
 pub use self::format::{Format, FormatId};

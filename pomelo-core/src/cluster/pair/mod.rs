@@ -16,21 +16,17 @@
 //! | file | noun |
 //! |---|---|
 //! | `mod` | [`Pair`], one side of the settlement |
-//! | `batch` | [`Batch`], what was dropped by one declaration |
 //! | `pairs` | [`Pairs`], all of a server |
 
-mod batch;
 mod pairs;
 
-pub(crate) use self::batch::Batch;
 pub(crate) use self::pairs::Pairs;
 
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
-
 use crate::value::Incarnation;
+use crate::wire::envelope::{Batch, Greeting, Settled};
 
 /// So many bytes of users and sessions a server keeps by name, of all peers, until these have acknowledged them; then what it
 /// dropped of the peer that was declared gone first counts as everything. 4 MiB, some 100,000 names: peers that never come back
@@ -40,26 +36,6 @@ pub(crate) const MAX_NAMED: usize = 4 << 20;
 /// So many pairs a server keeps: far more servers than can be linked with each other, and an end to those that were there once,
 /// under ever new ids.
 pub(crate) const MAX_PAIRS: usize = 4_096;
-
-/// What one side of a pair says first on every link.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Greeting {
-    /// The process of the receiver that this is about.
-    pub(crate) of: Option<Incarnation>,
-    /// The number of the sender's last declaration that this process is gone; 0 if it made none.
-    pub(crate) declared: u64,
-    /// What it dropped by that, as far as it is not acknowledged.
-    pub(crate) batches: Vec<Batch>,
-}
-
-/// Acknowledges a [`Greeting`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Settled {
-    /// The process of the sender that the greeting was about.
-    pub(crate) of: Incarnation,
-    /// The number of the last declaration that is settled.
-    pub(crate) declared: u64,
-}
 
 /// What a greeting leads to.
 #[derive(Debug, Default, PartialEq, Eq)]

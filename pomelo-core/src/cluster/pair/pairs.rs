@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::batch::Batch;
 use super::{Greeted, Greeting, MAX_NAMED, MAX_PAIRS, Pair, Settled};
 use crate::value::{Incarnation, ServerId};
+use crate::wire::envelope::Batch;
 
 /// What a server has to settle with others, by their ids.
 #[derive(Debug, Default)]

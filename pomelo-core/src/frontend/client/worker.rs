@@ -13,10 +13,10 @@ use crate::metrics::Dropped;
 use crate::peers::Unqueued;
 use crate::request::Request;
 use crate::rpc::send_routed;
-use crate::runtime::{Origin, Within, boundary};
+use crate::runtime::{Within, boundary};
 use crate::session::{Session, no_session};
 use crate::value::{Result, ServerId};
-use crate::wire::envelope::Message;
+use crate::wire::envelope::{Message, Origin};
 
 /// A message that is being handled here: unanswered until this is dropped, also by a panic.
 struct Unanswered<'a>(&'a ClientSession);

@@ -247,6 +247,11 @@ impl<T> OrErr<T> for Option<T> {
     }
 }
 
+/// An error for bytes that can't be read as what they should be.
+pub(crate) fn bad_message(why: impl fmt::Display) -> Error {
+    Error::of(ErrorKind::BadMessage, why)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

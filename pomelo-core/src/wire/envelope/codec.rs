@@ -5,8 +5,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::{Answer, Envelope, GroupKey, GroupOp, Message, Payload, Push, Snapshot};
-use crate::runtime::Origin;
+use super::{Answer, Envelope, GroupKey, GroupOp, Message, Origin, Payload, Push, Snapshot};
 use crate::value::{Incarnation, Route, ServerId, SessionId, Uid};
 use crate::wire::body::{Body, Encoding};
 

@@ -1,8 +1,12 @@
 //! Envelopes: the messages that servers send each other.
 
 mod codec;
+mod origin;
+mod settlement;
 
 pub use self::codec::EnvelopeError;
+pub(crate) use self::origin::Origin;
+pub(crate) use self::settlement::{Batch, Greeting, Settled};
 
 use std::sync::Arc;
 
@@ -11,8 +15,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::body::{Body, Encoding};
-use crate::cluster::pair::{Greeting, Settled};
-use crate::runtime::Origin;
 use crate::value::{Error, Incarnation, Route, ServerId, SessionId, Settings, Uid};
 
 /// A message from one server to another. To a [`Transport`](crate::cluster::Transport) it is opaque.

@@ -1,8 +1,28 @@
-//! A batch: what a server dropped of a peer when it declared that gone.
+//! Settlement: what two servers that lost each other say to each other. The rules are [`Pair`](crate::cluster::pair)'s.
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::{SessionId, Uid};
+use crate::value::{Incarnation, SessionId, Uid};
+
+/// What one side of a pair says first on every link.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Greeting {
+    /// The process of the receiver that this is about.
+    pub(crate) of: Option<Incarnation>,
+    /// The number of the sender's last declaration that this process is gone; 0 if it made none.
+    pub(crate) declared: u64,
+    /// What it dropped by that, as far as it is not acknowledged.
+    pub(crate) batches: Vec<Batch>,
+}
+
+/// Acknowledges a [`Greeting`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settled {
+    /// The process of the sender that the greeting was about.
+    pub(crate) of: Incarnation,
+    /// The number of the last declaration that is settled.
+    pub(crate) declared: u64,
+}
 
 /// What a name takes besides its text.
 const NAME: usize = 24;
@@ -22,12 +42,12 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Something of each user and session of the peer was dropped.
-    pub(super) fn everything(number: u64) -> Self {
+    pub(crate) fn everything(number: u64) -> Self {
         Self { number, everything: true, ..Self::default() }
     }
 
     /// How many bytes the names take, about.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let uids: usize = self.uids.iter().map(|uid| uid.len() + NAME).sum();
         uids + self.sessions.len() * NAME * 2
     }
@@ -37,7 +57,7 @@ impl Batch {
         !self.everything && self.uids.is_empty() && self.sessions.is_empty()
     }
 
-    pub(super) fn extend(&mut self, other: Self) {
+    pub(crate) fn extend(&mut self, other: Self) {
         self.uids.extend(other.uids);
         self.sessions.extend(other.sessions);
         self.everything |= other.everything;
