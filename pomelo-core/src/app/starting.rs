@@ -18,7 +18,7 @@ use crate::dispatch::Installed;
 use crate::event::Event;
 use crate::frontend::{Connector, Frontend};
 use crate::runtime::Supervisor;
-use crate::server::{LinkReceiver, Server, Watching, receiver, relief};
+use crate::server::{LinkReceiver, Server, Watching, relief};
 use crate::value::{Error, ErrorKind, Result};
 use crate::wire::Encoding;
 
@@ -238,7 +238,7 @@ async fn sweep(core: Weak<Server>) {
         let limit = core.limits.request_timeout + Duration::from_secs(2);
         for (seq, waiter) in core.pending.remove_overdue(limit) {
             let error = Error::of(ErrorKind::Deadline, "no answer came");
-            receiver::settle(&core, seq, waiter, Err(error));
+            core.settle(seq, waiter, Err(error));
         }
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Peers;
-use super::pending::Question;
+use super::pending::{Question, Waiter};
 use crate::cluster::{Known, Member, Unsent};
 use crate::metrics::Dropped;
 use crate::value::{Error, ErrorKind, Result, ServerId};
@@ -187,6 +187,26 @@ impl Peers {
         let message = Message::Reply { seq, result: Err(error.clone()) };
         if self.send(server, message) == Err(Unsent::Full) {
             self.owed.add(server, seq, error);
+        }
+    }
+
+    /// Hands an answer to who waits for it.
+    pub(crate) fn complete(&self, seq: u64, result: Result<Answer>) {
+        match self.pending.remove(seq) {
+            Some(waiter) => self.settle(seq, waiter, result),
+            None => self.counters.add(Dropped::LateReply),
+        }
+    }
+
+    /// Ends an entry that was taken out of the table.
+    pub(crate) fn settle(&self, seq: u64, waiter: Waiter, result: Result<Answer>) {
+        match waiter {
+            Waiter::Task(task) | Waiter::Closing(task) => {
+                if task.send(result).is_err() {
+                    self.counters.add(Dropped::LateReply);
+                }
+            }
+            Waiter::Client { session, .. } => session.replied(seq, result),
         }
     }
 

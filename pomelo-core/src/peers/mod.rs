@@ -8,7 +8,7 @@ mod pending;
 pub(crate) use self::ask::{Unqueued, returned};
 pub(crate) use self::busy::{Busy, Task};
 pub(crate) use self::owed::Owed;
-pub(crate) use self::pending::{Pending, Question, Waiter};
+pub(crate) use self::pending::{AwaitsReply, Pending, Question, Waiter};
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -12,8 +12,6 @@ use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::frontend::ClientSession;
-use crate::request::Request;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::envelope::Answer;
 
@@ -44,8 +42,14 @@ pub(crate) enum Waiter {
     /// A session that closes, for the hooks there. It takes no place: sessions that close together, each of which was let in,
     /// must not keep others from calling.
     Closing(oneshot::Sender<Result<Answer>>),
-    /// A client, for the response to a request that was forwarded.
-    Client { session: Arc<ClientSession>, request: Request },
+    /// A client, for the response to a request that was forwarded and had arrived then.
+    Client { session: Arc<dyn AwaitsReply>, arrived: Instant },
+}
+
+/// A session whose requests are out. It knows by their numbers which.
+pub(crate) trait AwaitsReply: Send + Sync {
+    /// The question of that number has ended so. Whoever took its entry out of the table says it, so it is said once.
+    fn replied(self: Arc<Self>, seq: u64, result: Result<Answer>);
 }
 
 /// A task's place in the table, and where its answer arrives. A task that stops waiting drops it, which makes room.
@@ -144,10 +148,10 @@ impl Pending {
     pub(crate) fn add_client(
         &self,
         server: &ServerId,
-        session: Arc<ClientSession>,
-        request: Request,
+        session: Arc<dyn AwaitsReply>,
+        arrived: Instant,
     ) -> Result<Entry<'_>> {
-        let seq = self.add(server, Waiter::Client { session, request })?;
+        let seq = self.add(server, Waiter::Client { session, arrived })?;
         Ok(Entry { pending: self, seq })
     }
 
@@ -177,11 +181,11 @@ impl Pending {
         self.lock().waiting.len()
     }
 
-    /// Those of these entries that are still there, each with the server that was asked.
-    pub(crate) fn remove_all(&self, seqs: &[u64]) -> Vec<(ServerId, Waiter)> {
+    /// Takes out those of these entries that are still there; each with what it was given with, and the server that was asked.
+    pub(crate) fn remove_all<T>(&self, entries: impl IntoIterator<Item = (u64, T)>) -> Vec<(ServerId, T)> {
         let mut table = self.lock();
-        let removed = seqs.iter().filter_map(|seq| table.remove(*seq));
-        removed.map(|waiting| (waiting.server, waiting.waiter)).collect()
+        let removed = entries.into_iter().map(|(seq, of)| Some((table.remove(seq)?.server, of)));
+        removed.flatten().collect()
     }
 
     /// All that wait for a server that is gone, each with its number.
@@ -193,7 +197,7 @@ impl Pending {
     pub(crate) fn remove_overdue(&self, limit: Duration) -> Vec<(u64, Waiter)> {
         let now = Instant::now();
         self.lock().remove_where(|waiting| match &waiting.waiter {
-            Waiter::Client { request, .. } => now.duration_since(request.arrived()) > limit,
+            Waiter::Client { arrived, .. } => now.duration_since(*arrived) > limit,
             Waiter::Task(_) | Waiter::Closing(_) => false,
         })
     }
@@ -312,7 +316,7 @@ mod tests {
             std::thread::scope(|threads| {
                 threads.spawn(|| end(&|| seqs.iter().filter_map(|seq| pending.remove(*seq)).count()));
                 threads.spawn(|| end(&|| pending.remove_server(&one).len()));
-                threads.spawn(|| end(&|| pending.remove_all(&seqs).len()));
+                threads.spawn(|| end(&|| pending.remove_all(seqs.iter().map(|seq| (*seq, ()))).len()));
                 threads.spawn(|| end(&|| entries().map(Entry::withdraw).filter(|is_mine| *is_mine).count()));
             });
             assert_eq!((ended.into_inner(), pending.len()), (20, 0));

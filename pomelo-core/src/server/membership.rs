@@ -9,8 +9,8 @@ use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::Server;
 use super::links::Links;
-use super::{Server, receiver};
 use crate::cluster::pair::Pairs;
 use crate::cluster::{Joined, Member, Registration, Superseded};
 use crate::event::Event;
@@ -281,7 +281,7 @@ impl Server {
     fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
         self.registry.waits.abandon_all(peer);
         for (seq, waiter) in self.pending.remove_server(peer) {
-            receiver::settle(self, seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
+            self.settle(seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
         }
     }
 

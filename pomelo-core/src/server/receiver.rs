@@ -12,7 +12,6 @@ use crate::dispatch::{Forwarded, Job, pipeline};
 use crate::frontend;
 use crate::frontend::Waits;
 use crate::metrics::Dropped;
-use crate::peers::Waiter;
 use crate::request::Request;
 use crate::runtime::Within;
 use crate::session::ClosedSession;
@@ -94,7 +93,7 @@ pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Mes
             let message = Forwarded { from: from.clone(), seq, session, route, id, body, accept, task };
             core.queues.add(core, message);
         }
-        Message::Reply { seq, result } => complete(core, seq, result),
+        Message::Reply { seq, result } => core.complete(seq, result),
         Message::Session { seq, origin, op } => act(core, from, seq, origin, op),
         Message::Abandon { seq } => core.registry.waits.abandon(from, seq),
         Message::SessionGone { id } => core.queues.drop_waiting(core, id),
@@ -145,33 +144,12 @@ fn act(core: &Arc<Server>, from: &ServerId, seq: u64, origin: Origin, op: Sessio
     }
 }
 
-/// Hands an answer to who waits for it.
-pub(crate) fn complete(core: &Arc<Server>, seq: u64, result: Result<Answer>) {
-    match core.pending.remove(seq) {
-        Some(waiter) => settle(core, seq, waiter, result),
-        None => core.counters.add(Dropped::LateReply),
-    }
-}
-
-/// Ends an entry that was taken out of the table.
-pub(crate) fn settle(core: &Arc<Server>, seq: u64, waiter: Waiter, result: Result<Answer>) {
-    match waiter {
-        Waiter::Task(task) | Waiter::Closing(task) => {
-            if task.send(result).is_err() {
-                core.counters.add(Dropped::LateReply);
-            }
-        }
-        Waiter::Client { session, request } => {
-            let outcome = match result {
-                Ok(Answer::Response(Some(body))) => Ok(body),
-                Ok(_) => Ok(Body::json(&b"{}"[..])),
-                Err(error) => Err(not_handled(core, &request, error)),
-            };
-            let route = request.route().as_str();
-            session.respond(request.id(), route, outcome.as_ref().map(Some));
-            session.ended(seq);
-            after_global(core, request, outcome);
-        }
+/// The outcome of a message that was out, from what its server answered.
+pub(crate) fn outcome(core: &Server, request: &Request, result: Result<Answer>) -> Result<Body> {
+    match result {
+        Ok(Answer::Response(Some(body))) => Ok(body),
+        Ok(_) => Ok(Body::json(&b"{}"[..])),
+        Err(error) => Err(not_handled(core, request, error)),
     }
 }
 
@@ -186,19 +164,21 @@ fn not_handled(core: &Server, request: &Request, mut error: Error) -> Error {
 
 /// Ends the entries of a session that has closed: nobody is answered, and the servers that were asked, which are given back,
 /// stop what they have not begun.
-pub(crate) fn abandon(core: &Arc<Server>, session: SessionId, seqs: &[u64]) -> SmallVec<[ServerId; 1]> {
+pub(crate) fn abandon(
+    core: &Arc<Server>,
+    session: SessionId,
+    out: SmallVec<[(u64, Request); 1]>,
+) -> SmallVec<[ServerId; 1]> {
     let mut asked = SmallVec::<[ServerId; 1]>::new();
-    if seqs.is_empty() {
+    if out.is_empty() {
         return asked;
     }
-    for (server, waiter) in core.pending.remove_all(seqs) {
+    for (server, request) in core.pending.remove_all(out) {
         if !asked.contains(&server) {
             asked.push(server);
         }
-        if let Waiter::Client { request, .. } = waiter {
-            let why = format_args!("session {session} is closed");
-            after_global(core, request, Err(Error::of(ErrorKind::Closed, why)));
-        }
+        let why = format_args!("session {session} is closed");
+        after_global(core, request, Err(Error::of(ErrorKind::Closed, why)));
     }
     for server in &asked {
         // One that can't be told does work that nobody waits for, and no harm.
@@ -208,7 +188,7 @@ pub(crate) fn abandon(core: &Arc<Server>, session: SessionId, seqs: &[u64]) -> S
 }
 
 /// Runs the global after filters, if there are any.
-fn after_global(core: &Arc<Server>, request: Request, outcome: Result<Body>) {
+pub(crate) fn after_global(core: &Arc<Server>, request: Request, outcome: Result<Body>) {
     if !core.global_filters.is_empty() {
         let core = core.clone();
         core.executor.clone().spawn(async move {

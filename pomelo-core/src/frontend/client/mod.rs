@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::ends::Ends;
 use crate::metrics::Dropped;
 use crate::outbox::Outbox;
+use crate::request::Request;
 use crate::server::{Server, receiver};
 use crate::value::{Error, ErrorKind, Route, ServerId, SessionId, Settings, Uid};
 use crate::wire::envelope::Snapshot;
@@ -70,8 +71,8 @@ struct State {
     working: bool,
     /// Messages that are waiting, being handled here or out at a backend.
     unanswered: usize,
-    /// The numbers of those that are out.
-    out: SmallVec<[u64; 2]>,
+    /// Those that are out, by their numbers.
+    out: SmallVec<[(u64, Request); 1]>,
     subscribers: SmallVec<[ServerId; 1]>,
     /// A server has dropped what it had of the session: it closes when the client asks for something.
     is_lost: bool,
@@ -98,14 +99,14 @@ impl State {
     }
 
     /// A message is out no more.
-    fn forget(&mut self, seq: u64) {
-        if let Some(at) = self.out.iter().position(|out| *out == seq) {
-            self.out.swap_remove(at);
-        }
+    fn forget(&mut self, seq: u64) -> Option<Request> {
+        let at = self.out.iter().position(|(out, _)| *out == seq)?;
+        let (_, request) = self.out.swap_remove(at);
         if self.out.is_empty() && self.out.spilled() {
             // An idle session keeps no memory for messages.
             self.out = SmallVec::new();
         }
+        Some(request)
     }
 }
 
@@ -260,7 +261,7 @@ impl ClientSession {
         let out = std::mem::take(&mut state.out);
         drop(state);
         self.core.registry.begin_closing(self);
-        let asked = receiver::abandon(&self.core, self.id, &out);
+        let asked = receiver::abandon(&self.core, self.id, out);
         // Only now may a worker finish: what it takes out of the tables has to be there, and servers that handle a message of
         // the session are waited for as those that have hooks on it are. Such a handler may register one.
         let mut state = self.lock();

@@ -6,8 +6,11 @@ use bytes::Bytes;
 
 use super::{ClientSession, State};
 use crate::metrics::Dropped;
+use crate::peers::AwaitsReply;
+use crate::server::receiver;
 use crate::value::{Error, ErrorKind, Result};
 use crate::wire::Body;
+use crate::wire::envelope::Answer;
 
 impl ClientSession {
     /// Sends the answer to a request; a notify gets none.
@@ -73,13 +76,6 @@ impl ClientSession {
         }
     }
 
-    /// One message less is unanswered: it was out, under that number.
-    pub(crate) fn ended(&self, seq: u64) {
-        let mut state = self.lock();
-        state.forget(seq);
-        self.count_off(state);
-    }
-
     /// One message less is unanswered.
     pub(crate) fn answered(&self) {
         self.count_off(self.lock());
@@ -92,5 +88,16 @@ impl ClientSession {
         if room || quiet && self.core.is_leaving() {
             self.changed.notify_waiters();
         }
+    }
+}
+
+impl AwaitsReply for ClientSession {
+    fn replied(self: Arc<Self>, seq: u64, result: Result<Answer>) {
+        // It left the list with its session, and who took it has ended it.
+        let Some(request) = self.lock().forget(seq) else { return };
+        let outcome = receiver::outcome(&self.core, &request, result);
+        self.respond(request.id(), request.route().as_str(), outcome.as_ref().map(Some));
+        self.answered();
+        receiver::after_global(&self.core, request, outcome);
     }
 }

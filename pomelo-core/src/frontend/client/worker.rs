@@ -135,9 +135,9 @@ impl ClientSession {
             self.core.counters.add(Dropped::SessionClosed);
             return Err(no_session(self.id).into());
         }
-        let entry = self.core.pending.add_client(server, self.clone(), request.clone())?;
+        let entry = self.core.pending.add_client(server, self.clone(), request.arrived())?;
         let seq = entry.seq();
-        state.out.push(seq);
+        state.out.push((seq, request.clone()));
         let message = Message::Forward {
             seq,
             session: self.snapshot_of(&state),
@@ -149,7 +149,8 @@ impl ClientSession {
         match self.core.send(server, message) {
             Ok(()) => entry.keep(),
             Err(reason) if entry.withdraw() => {
-                state.forget(seq);
+                // It is withdrawn.
+                drop(state.forget(seq));
                 drop(state);
                 return Err(self.core.unsent(server, reason));
             }
