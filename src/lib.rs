@@ -10,6 +10,7 @@
 //! | [`App`] | what handlers and remotes are lent; [`App::builder`] starts |
 //! | [`Session`], [`session`] | who is connected |
 //! | [`channel`] | who gets a push |
+//! | [`master`] | the processes of a cluster: starting, watching and stopping them |
 //! | [`Hybrid`], [`net`] | connectors, transports, and the protocol by itself |
 //! | [`core`](mod@core) | everything else, by its module |
 
@@ -24,6 +25,7 @@ pub use pomelo_core::rpc::{ALL, key, to};
 pub use pomelo_core::session::Session;
 pub use pomelo_core::value::{Error, ErrorCode, ErrorKind, OrErr, Result};
 pub use pomelo_core::{channel, filter, router};
+pub use pomelo_master as master;
 pub use pomelo_net as net;
 pub use pomelo_net::connector::Hybrid;
 
@@ -60,6 +62,6 @@ pub mod __private {
         DerivedCode, Error, ErrorCode, ErrorKind, Fault, OfDisplay, OfError, Result,
     };
     pub use pomelo_core::wire::Body;
-    pub use pomelo_net::platform;
+    pub use pomelo_master::platform;
     pub use serde;
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pomelo::core::app::Running;
 use pomelo::core::value::config::Config;
-use pomelo::net::cluster::master::{Master, MasterSetup, Monitor};
+use pomelo::master::{Master, MasterSetup, Monitor};
 use pomelo::net::cluster::secret::Secret;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use serde_json::{Value, json};

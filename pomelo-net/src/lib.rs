@@ -6,7 +6,7 @@
 pub mod protocol;
 
 #[cfg(feature = "server")]
-mod address;
+pub mod address;
 #[cfg(feature = "server")]
 pub mod cluster;
 #[cfg(feature = "server")]
@@ -14,13 +14,10 @@ pub mod codec;
 #[cfg(feature = "server")]
 pub mod connector;
 #[cfg(feature = "server")]
-mod lobby;
+pub mod defaults;
 #[cfg(feature = "server")]
-mod platform;
+pub mod lobby;
 #[cfg(feature = "server")]
-mod port;
+pub mod port;
 #[cfg(feature = "server")]
 pub mod transport;
-
-#[cfg(feature = "server")]
-pub use platform::platform;

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 
-use crate::connector::origin::Origin;
+use crate::address::Origin;
 
 /// The strangers at a port.
 #[derive(Debug)]
-pub(crate) struct Lobby {
+pub struct Lobby {
     seats: usize,
     seats_per_address: usize,
     state: Mutex<State>,
@@ -37,7 +37,7 @@ struct Stranger {
 
 /// A stranger's seat, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub struct Seat {
     lobby: Arc<Lobby>,
     number: u64,
     ousted: oneshot::Receiver<()>,
@@ -45,14 +45,14 @@ pub(crate) struct Seat {
 
 /// What tells a lobby that a stranger has said something.
 #[derive(Debug)]
-pub(crate) struct Voice {
+pub struct Voice {
     lobby: Arc<Lobby>,
     number: u64,
 }
 
 impl Lobby {
     /// A lobby with so many seats, at least one.
-    pub(crate) fn new(seats: usize, seats_per_address: usize) -> Arc<Self> {
+    pub fn new(seats: usize, seats_per_address: usize) -> Arc<Self> {
         Arc::new(Self {
             seats: seats.max(1),
             seats_per_address: seats_per_address.max(1),
@@ -61,7 +61,7 @@ impl Lobby {
     }
 
     /// A seat for who comes from there.
-    pub(crate) fn seat(self: &Arc<Self>, ip: IpAddr) -> Seat {
+    pub fn seat(self: &Arc<Self>, ip: IpAddr) -> Seat {
         let origin = Origin::from(ip);
         let (staying, ousted) = oneshot::channel();
         let mut state = self.lock();
@@ -78,12 +78,12 @@ impl Lobby {
     }
 
     /// Whether the next who comes may cost somebody the seat. Whoever lets them in gives those who are here a turn first.
-    pub(crate) fn is_crowded(&self) -> bool {
+    pub fn is_crowded(&self) -> bool {
         self.lock().strangers.len() >= self.seats.min(self.seats_per_address) / 2
     }
 
     /// Frees the seat of the one that would give way first, as when the system has no room for another connection.
-    pub(crate) fn make_room(&self) {
+    pub fn make_room(&self) {
         self.lock().oust(|_| true);
     }
 
@@ -105,7 +105,7 @@ impl State {
 
 impl Seat {
     /// What tells that it has said something.
-    pub(crate) fn voice(&self) -> Voice {
+    pub fn voice(&self) -> Voice {
         Voice { lobby: self.lobby.clone(), number: self.number }
     }
 
@@ -113,7 +113,7 @@ impl Seat {
     ///
     /// # Cancel safety
     /// The seat is free when it is dropped.
-    pub(crate) async fn hold<T>(mut self, stay: impl Future<Output = T>) -> Option<T> {
+    pub async fn hold<T>(mut self, stay: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             // Who is done when it must give way is done.
             biased;
@@ -131,7 +131,7 @@ impl Drop for Seat {
 
 impl Voice {
     /// It has said what was due first.
-    pub(crate) fn speak(&self) {
+    pub fn speak(&self) {
         if let Some(stranger) = self.lobby.lock().strangers.get_mut(&self.number) {
             stranger.has_spoken = true;
         }

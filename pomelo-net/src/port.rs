@@ -1,4 +1,4 @@
-//! A listening port: it is accepted on by one task after another, and says when it is closed.
+//! A listening port, which one task after another accepts on, and whose end can be waited for.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,28 +10,40 @@ use tokio::sync::oneshot;
 use crate::address::Listener;
 
 /// A port that is listened on as long as somebody holds this.
-pub(crate) struct Port {
+pub struct Port {
     listener: Listener,
     /// Dropped after the listener.
     _closing: oneshot::Sender<()>,
 }
 
 /// Resolves when a [`Port`] is closed, and so free.
-pub(crate) struct PortClosed(oneshot::Receiver<()>);
+pub struct PortClosed(oneshot::Receiver<()>);
 
 impl Port {
-    pub(crate) fn new(listener: Listener) -> (Arc<Self>, PortClosed) {
+    /// The port of a listener, and what tells when it is closed.
+    pub fn new(listener: Listener) -> (Arc<Self>, PortClosed) {
         let (closing, closed) = oneshot::channel();
         (Arc::new(Self { listener, _closing: closing }), PortClosed(closed))
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    /// The next who comes; see [`Listener::accept`].
+    ///
+    /// # Errors
+    /// As the system says.
+    ///
+    /// # Cancel safety
+    /// Nobody is lost who has not been returned. Only one task may wait here at a time.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         self.listener.accept().await
     }
 }
 
 impl PortClosed {
-    pub(crate) async fn wait(&mut self) {
+    /// Waits until the port is closed.
+    ///
+    /// # Cancel safety
+    /// It can be waited for again.
+    pub async fn wait(&mut self) {
         // Nothing is sent: the end of the sender is what is waited for.
         let _ = (&mut self.0).await;
     }

@@ -3,11 +3,11 @@
 //! | module | noun |
 //! |---|---|
 //! | `fixed` | [`Static`]: servers.json, and nothing that changes |
-//! | [`master`] | pomelo's master, the [`Monitor`](master::Monitor) of its servers, the [`Admin`](master::Admin) of its operators |
 //! | [`secret`] | a shared [`Secret`](secret::Secret), and proofs that both sides know it |
+//!
+//! The discovery of servers that have a master is `pomelo-master`'s.
 
 mod fixed;
-pub mod master;
 pub mod secret;
 
 pub use fixed::Static;

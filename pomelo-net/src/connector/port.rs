@@ -16,8 +16,9 @@ use super::error::OptionError;
 use super::format::DeflateFormat;
 use super::format::PomeloFormat;
 use super::options::{Options, Patience};
-use super::origin::{Origin, Origins};
+use super::origin::Origins;
 use super::wheel::Wheel;
+use crate::address::Origin;
 use crate::protocol::connection::{Connection, Settings};
 use crate::protocol::outgoing::Framing;
 

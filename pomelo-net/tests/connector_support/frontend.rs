@@ -46,7 +46,7 @@ impl Cluster for Tests {
     }
 
     fn platform() -> Platform {
-        pomelo_net::platform()
+        pomelo_net::defaults::embedded()
     }
 }
 

@@ -1,5 +1,3 @@
 //! The connection to a master, and what it says.
 
-pub use pomelo::net::cluster::master::{
-    Admin, AdminError, Outcome, ServerState, ServerStatus, Which, troubles,
-};
+pub use pomelo::master::{Admin, AdminError, Outcome, ServerState, ServerStatus, Which, troubles};

@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use pomelo::core::value::config::{Config, ConfigError};
 use pomelo::core::value::host;
-use pomelo::net::cluster::master::MasterConfig;
+use pomelo::master::MasterConfig;
 
 use crate::failure::Failure;
 

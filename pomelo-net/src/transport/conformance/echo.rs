@@ -56,7 +56,7 @@ impl pomelo_core::app::Cluster for Cluster {
     }
 
     fn platform() -> Platform {
-        crate::platform()
+        crate::defaults::embedded()
     }
 }
 

@@ -1,0 +1,279 @@
+//! An operator's connection.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pomelo_core::metrics::Report;
+use pomelo_core::value::{ServerId, ServerInfo};
+use serde_json::{Map, Value};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+
+use crate::status::{Outcome, ServerState, ServerStatus, Which};
+use crate::wire::login::{LoginError, Who, enter};
+use crate::wire::operator::{Answer, Asked, Refusal, Request, ToOperator};
+use crate::wire::{Wire, WireError};
+use pomelo_net::address::connect_to;
+use pomelo_net::cluster::secret::Secret;
+
+/// A master that can't be connected to by then is not there.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A connection of an operator to a master. Every method is one request; they are answered one after the other.
+///
+/// An order that was sent is carried out, also if nobody waits for its outcome.
+pub struct Admin {
+    address: String,
+    line: Mutex<Line>,
+}
+
+struct Line {
+    wire: Wire<TcpStream>,
+    asks: u64,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// Nobody listens there.
+    #[error("cannot reach a master on {address}: {source}")]
+    Unreachable {
+        /// Where, `host:port`.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What listens there is no master, or not the master of this application.
+    #[error("what listens on {address} does not answer as a master: {problem}")]
+    NoMaster {
+        /// Where, `host:port`.
+        address: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The user or the password is wrong.
+    #[error("the master on {address} refused the user `{user}`: {reason}")]
+    Refused {
+        /// Where, `host:port`.
+        address: String,
+        /// Who.
+        user: String,
+        /// What the master says.
+        reason: String,
+    },
+    /// The user may not do that.
+    #[error("permission denied: that needs a user of level {needed}")]
+    Denied {
+        /// The level that it needs.
+        needed: u8,
+    },
+    /// There is no server of that id.
+    #[error("there is no server `{0}`")]
+    UnknownServer(ServerId),
+    /// The server can't be asked now.
+    #[error("{id} is {state}")]
+    NotUp {
+        /// Which.
+        id: ServerId,
+        /// What it is.
+        state: ServerState,
+    },
+    /// The request itself is wrong, or what it asks for is not there.
+    #[error("{0}")]
+    Invalid(String),
+    /// No answer came in time: from the master, or from the server that it asked.
+    #[error("{0} does not answer")]
+    Timeout(String),
+    /// The connection broke, or the master has ended.
+    #[error("the connection to the master on {address} broke: {problem}")]
+    Closed {
+        /// Where, `host:port`.
+        address: String,
+        /// What happened.
+        problem: String,
+    },
+}
+
+impl Admin {
+    /// Connects to the master on `address`, which is `host:port`, an IPv6 address in brackets. The password is proved and not sent.
+    ///
+    /// # Errors
+    /// If there is no master, or it refuses the user.
+    pub async fn connect(address: &str, user: &str, password: &str) -> Result<Self, AdminError> {
+        let secret = Secret::new(password).map_err(|_| AdminError::Refused {
+            address: address.to_owned(),
+            user: user.to_owned(),
+            reason: "the password is empty".into(),
+        })?;
+        Self::enter(address, user, &secret).await
+    }
+
+    pub(crate) async fn enter(address: &str, user: &str, secret: &Secret) -> Result<Self, AdminError> {
+        let unreachable = |source| AdminError::Unreachable { address: address.to_owned(), source };
+        let no_master = |problem: String| AdminError::NoMaster { address: address.to_owned(), problem };
+        let refused = |reason: String| AdminError::Refused {
+            address: address.to_owned(),
+            user: user.to_owned(),
+            reason,
+        };
+        let stream = connect_to(address, CONNECT).await.map_err(unreachable)?;
+        let mut wire = Wire::new(stream);
+        match enter(&mut wire, Who::Operator { user: user.to_owned() }, Some(secret)).await {
+            Ok(()) => {}
+            Err(LoginError::Refused(reason)) => return Err(refused(reason)),
+            Err(error) => return Err(no_master(error.to_string())),
+        }
+        Ok(Self { address: address.to_owned(), line: Mutex::new(Line { wire, asks: 0 }) })
+    }
+
+    /// All servers, and the master: sorted by type and id, the master first.
+    ///
+    /// # Errors
+    /// If the master doesn't answer.
+    pub async fn list(&self) -> Result<Vec<ServerStatus>, AdminError> {
+        match self.ask(Request::List).await? {
+            Answer::ServerList(servers) => Ok(servers),
+            _ => Err(self.misunderstood()),
+        }
+    }
+
+    /// What became of each server when the master started, as soon as that is over: none, if it was a master alone.
+    ///
+    /// # Errors
+    /// If the master doesn't answer.
+    pub async fn started(&self) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::Started).await
+    }
+
+    /// What there is to say of a server now.
+    ///
+    /// # Errors
+    /// If there is no such server, or it isn't up, or doesn't answer.
+    pub async fn report(&self, id: &str) -> Result<Report, AdminError> {
+        match self.ask(Request::Report { id: id.to_owned() }).await? {
+            Answer::Report(report) => Ok(*report),
+            _ => Err(self.misunderstood()),
+        }
+    }
+
+    /// The last lines of a server's log; of the master's, if it runs in the background. At most 10,000 lines and the
+    /// last MiB.
+    ///
+    /// # Errors
+    /// If there is no such server, or its log can't be read.
+    pub async fn log(&self, id: &str, lines: usize) -> Result<Vec<String>, AdminError> {
+        match self.ask(Request::Log { id: id.to_owned(), lines }).await? {
+            Answer::Lines(lines) => Ok(lines),
+            _ => Err(self.misunderstood()),
+        }
+    }
+
+    /// Stops servers for good and returns when they are down. Others no longer expect them, they leave the list, and their ids
+    /// are free. Without ids it is the whole application, the master last.
+    ///
+    /// A server that takes longer than [`drain`](crate::MasterLimits::drain) is killed.
+    ///
+    /// # Errors
+    /// If the user may not, or one of the servers doesn't exist; then none is stopped.
+    pub async fn stop(&self, ids: &[String]) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::Stop { ids: ids.to_vec() }).await
+    }
+
+    /// Ends the whole application: a server that hasn't stopped after 2 s is killed.
+    ///
+    /// # Errors
+    /// If the user may not.
+    pub async fn kill(&self) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::Kill).await
+    }
+
+    /// Ends servers for good: as [`stop`](Self::stop), but one that hasn't stopped after 2 s is killed.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub async fn kill_these(&self, ids: &[String]) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::KillThese { ids: ids.to_vec() }).await
+    }
+
+    /// Starts servers as a servers.json has them, and returns when they are up; those that are up already stay as they are.
+    /// One that the master doesn't know is added.
+    ///
+    /// # Errors
+    /// If the user may not, or the master is of another environment than `env`; then none is started.
+    pub async fn start(&self, env: &str, servers: Vec<Arc<ServerInfo>>) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::Start { env: env.to_owned(), servers }).await
+    }
+
+    /// Restarts servers, one after the other: each must be up before the next is stopped, and after one that fails the
+    /// others are left as they are. A server that was stopped is started.
+    ///
+    /// # Errors
+    /// If the user may not, or a server or the type doesn't exist; then none is stopped.
+    pub async fn restart(&self, which: Which) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::Restart { which }).await
+    }
+
+    /// Adds a server, starts it and returns when it is up: an entry as in servers.json, with its `serverType`. One with
+    /// `clusterCount` is several servers.
+    ///
+    /// Others expect it once it is up, which is that those who must have a link to it do. Of one that can't be up nothing is
+    /// left, and its id is free; of a `clusterCount` those that are up stay. A server that is down and never was up is replaced.
+    ///
+    /// # Errors
+    /// If the user may not, or the entry is wrong: what of it; then none is started.
+    pub async fn add(&self, entry: Map<String, Value>) -> Result<Vec<Outcome>, AdminError> {
+        self.order(Request::Add { entry }).await
+    }
+
+    async fn order(&self, request: Request) -> Result<Vec<Outcome>, AdminError> {
+        match self.ask(request).await? {
+            Answer::Outcomes(outcomes) => Ok(outcomes),
+            _ => Err(self.misunderstood()),
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answer, AdminError> {
+        let mut line = self.line.lock().await;
+        line.asks += 1;
+        let ask = line.asks;
+        line.wire.send(&Asked { ask, request }).await.map_err(|error| self.broken(error))?;
+        loop {
+            match line.wire.receive_soon().await.map_err(|error| self.broken(error))? {
+                ToOperator::Answer { ask: of, answer } if of == ask => {
+                    return answer.map_err(AdminError::from);
+                }
+                // The answer to an earlier request that nobody waited for.
+                ToOperator::Answer { .. } | ToOperator::Working => {}
+            }
+        }
+    }
+
+    fn broken(&self, error: WireError) -> AdminError {
+        match error {
+            WireError::Silent(_) | WireError::Stuck => {
+                AdminError::Timeout(format!("the master on {}", self.address))
+            }
+            other => AdminError::Closed { address: self.address.clone(), problem: other.to_string() },
+        }
+    }
+
+    fn misunderstood(&self) -> AdminError {
+        let problem = "it answers something else than was asked".to_owned();
+        AdminError::NoMaster { address: self.address.clone(), problem }
+    }
+}
+
+impl From<Refusal> for AdminError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied { needed } => Self::Denied { needed },
+            Refusal::UnknownServer(id) => Self::UnknownServer(id),
+            Refusal::NotUp { id, state } => Self::NotUp { id, state },
+            Refusal::NoAnswer(id) => Self::Timeout(id.to_string()),
+            Refusal::Invalid(why) => Self::Invalid(why),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The discovery of a server that has a master.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `mod` | [`Monitor`], and a server's registration |
+//! | `line` | one connection to the master: logging in, registering, listening |
+//! | `watch` | the task that holds such a connection, and makes it again |
+
+mod line;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use pomelo_core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo_core::runtime::Supervisor;
+use pomelo_core::value::config::Config;
+use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+use super::config::{MasterConfig, Tokens};
+use super::token;
+use line::{Line, LineError};
+use pomelo_net::cluster::secret::Secret;
+use watch::Watch;
+
+/// A server doesn't wait for a master longer than this before it starts without one.
+const FIRST: Duration = Duration::from_secs(5);
+/// How soon a server that starts asks again after it was refused.
+const REFUSED: Duration = Duration::from_millis(250);
+/// What a server wants to tell its master and couldn't yet. Updates are few.
+const UPDATES: usize = 16;
+/// A goodbye that has not been heard by then is not waited for.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// The [`Discovery`] of a server that has a master: it registers there and hears whom to expect, who is gone, and when to
+/// stop.
+///
+/// Without a master it goes on: it expects the servers of servers.json, or those that it was told of last, and tries to
+/// reach the master for ever, every few seconds.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    address: String,
+    tokens: Tokens,
+    servers: Vec<Arc<ServerInfo>>,
+}
+
+impl Monitor {
+    /// A monitor for a master on `address`, which is `host:port`; `servers` are whom to expect while there is none.
+    pub fn new(address: impl Into<String>, servers: impl IntoIterator<Item = Arc<ServerInfo>>) -> Self {
+        Self { address: address.into(), tokens: Tokens::none(), servers: servers.into_iter().collect() }
+    }
+
+    /// Sets what servers of a type prove to the master, and it to them; the type `*` is all others.
+    #[must_use]
+    pub fn token(mut self, server_type: &str, token: Secret) -> Self {
+        self.tokens.insert(server_type, token);
+        self
+    }
+
+    /// A monitor for the servers of an application, by master.json, adminServer.json and servers.json. Without adminServer.json
+    /// a server proves that its master started it, by what it was given.
+    ///
+    /// # Errors
+    /// Names the file and the entry that is wrong.
+    pub fn from_config(config: &Config) -> Result<Self> {
+        let master = MasterConfig::read(config)?;
+        let servers = config.servers.clone();
+        let mut tokens = Tokens::read(config)?;
+        if tokens.is_open()
+            && let Ok(token) = std::env::var(token::VARIABLE)
+        {
+            let wrong = |error| Error::of(ErrorKind::Config, format_args!("{}: {error}", token::VARIABLE));
+            tokens.insert(Tokens::ANY, Secret::new(token).map_err(wrong)?);
+        }
+        Ok(Self { address: master.address(), tokens, servers })
+    }
+
+    async fn begin(self, member: Member, watcher: Arc<dyn Watcher>) -> Result<(Watch, Option<Line>)> {
+        let expected: Vec<_> = match self.servers.iter().any(|info| info.id == member.info.id) {
+            true => self.servers.clone(),
+            false => self.servers.iter().cloned().chain([member.info.clone()]).collect(),
+        };
+        let mut watch = Watch {
+            monitor: self,
+            member,
+            watcher,
+            expected,
+            was_told: false,
+            was_reached: true,
+            refused: None,
+        };
+        loop {
+            match timeout(FIRST, watch.connect()).await.unwrap_or(Err(LineError::Slow)) {
+                Ok(line) => return Ok((watch, Some(line))),
+                Err(LineError::Refused(refusal)) => {
+                    watch.complain(&LineError::Refused(refusal.clone()));
+                    if !watch.is_another_try_wanted(&refusal) {
+                        return Err(watch.refused_by_master(&refusal));
+                    }
+                    sleep(REFUSED).await;
+                }
+                Err(error) => {
+                    watch.complain(&error);
+                    watch.watcher.expect(watch.expected.clone());
+                    return Ok((watch, None));
+                }
+            }
+        }
+    }
+}
+
+impl Discovery for Monitor {
+    fn register(
+        &self,
+        member: Member,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+        Box::pin(async {
+            let (id, failing) = (member.info.id.clone(), watcher.clone());
+            let (watch, line) = self.clone().begin(member, watcher).await?;
+            let (tell, told) = mpsc::channel(UPDATES);
+            // Outside of the task, which finds it again when it had to begin again.
+            let held = Arc::new(Mutex::new((watch, line, told)));
+            let tasks = Supervisor::new(Handle::current(), id, move |error| failing.failed(error.clone()));
+            tasks.spawn("master", move || {
+                let held = held.clone();
+                async move {
+                    let (watch, line, told) = &mut *held.lock().await;
+                    watch.run(line, told).await;
+                }
+            });
+            Ok(Arc::new(Place { tell, _tasks: tasks }) as Arc<dyn Registration>)
+        })
+    }
+}
+
+/// What a server wants to tell.
+enum Tell {
+    Update(Box<Member>),
+    Goodbye(oneshot::Sender<()>),
+}
+
+/// A server's place at its master. When it is dropped, the connection is closed.
+struct Place {
+    tell: mpsc::Sender<Tell>,
+    _tasks: Supervisor,
+}
+
+impl Registration for Place {
+    fn update(&self, member: Member) {
+        if self.tell.try_send(Tell::Update(Box::new(member))).is_err() {
+            tracing::warn!("the master is not told of a change: too many wait, or the server has left");
+        }
+    }
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let (said, heard) = oneshot::channel();
+            // Both fail when it has left before.
+            let _ = timeout(GOODBYE, async {
+                let _ = self.tell.send(Tell::Goodbye(said)).await;
+                let _ = heard.await;
+            })
+            .await;
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! What an operator asks, and what the master answers.
+
+use std::sync::Arc;
+
+use pomelo_core::metrics::Report;
+use pomelo_core::value::{ServerId, ServerInfo};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::Level;
+use crate::status::{Outcome, ServerState, ServerStatus, Which};
+
+/// A request with the number that its answer carries.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) ask: u64,
+    pub(crate) request: Request,
+}
+
+/// What an operator wants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Request {
+    List,
+    /// What became of the start of the servers; it is answered when that is over.
+    Started,
+    Report {
+        id: String,
+    },
+    Log {
+        id: String,
+        lines: usize,
+    },
+    Stop {
+        ids: Vec<String>,
+    },
+    Kill,
+    KillThese {
+        ids: Vec<String>,
+    },
+    /// ServerList as somebody's servers.json has them, of that environment.
+    Start {
+        env: String,
+        servers: Vec<Arc<ServerInfo>>,
+    },
+    Restart {
+        which: Which,
+    },
+    Add {
+        entry: Map<String, Value>,
+    },
+}
+
+impl Request {
+    /// The level that it needs. There is no other check, and none is answered without this one.
+    pub(crate) fn level(&self) -> Level {
+        match self {
+            Self::List | Self::Started | Self::Report { .. } | Self::Log { .. } => Level::Look,
+            Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Kill
+            | Self::KillThese { .. }
+            | Self::Restart { .. }
+            | Self::Add { .. } => Level::Everything,
+        }
+    }
+
+    /// Whether the master is to end when it is carried out.
+    pub(crate) fn ends_master(&self) -> bool {
+        matches!(self, Self::Kill) || matches!(self, Self::Stop { ids } if ids.is_empty())
+    }
+}
+
+/// The master speaks.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToOperator {
+    /// The request is being worked on. It comes every second, so that its absence means something.
+    Working,
+    Answer {
+        ask: u64,
+        answer: Result<Answer, Refusal>,
+    },
+}
+
+/// The answer to a request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    ServerList(Vec<ServerStatus>),
+    Report(Box<Report>),
+    Lines(Vec<String>),
+    Outcomes(Vec<Outcome>),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Refusal {
+    Denied {
+        needed: u8,
+    },
+    UnknownServer(ServerId),
+    NotUp {
+        id: ServerId,
+        state: ServerState,
+    },
+    NoAnswer(ServerId),
+    /// The request itself is wrong: why.
+    Invalid(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_looks_needs_no_level_1() {
+        let id = || "chat-1".to_owned();
+        for request in [
+            Request::List,
+            Request::Started,
+            Request::Report { id: id() },
+            Request::Log { id: id(), lines: 1 },
+        ] {
+            assert_eq!(request.level(), Level::Look, "{request:?}");
+        }
+        for request in [
+            Request::Stop { ids: vec![] },
+            Request::Kill,
+            Request::KillThese { ids: vec![id()] },
+            Request::Start { env: "development".into(), servers: vec![] },
+            Request::Restart { which: Which::Type("chat".into()) },
+            Request::Add { entry: Map::new() },
+        ] {
+            assert_eq!(request.level(), Level::Everything, "{request:?}");
+        }
+    }
+}
