@@ -45,19 +45,19 @@ pub mod __private {
 
     pub use bytes::Bytes;
     pub use futures::future::BoxFuture;
-    pub use pomelo_core::app::{App, Cluster, Mount, Platform, ServerType, Table};
+    pub use pomelo_core::app::{App, Cluster, Mount, Platform, ServerType};
     pub use pomelo_core::args::{ArgReader, ArgWriter};
-    pub use pomelo_core::method::inject::{Context, Injected};
+    pub use pomelo_core::inject::{Context, Injected};
     pub use pomelo_core::method::parameter::{
         FromArgument, FromField, FromOwnArgument, FromOwnMessage, FromSharedArgument, FromSharedMessage,
         NoFields, SizeOf, ToArgument, ToOwnArgument, ToSharedArgument,
     };
     pub use pomelo_core::method::{
-        Contract, FromApp, Handler, HandlerContract, Inbound, IntoReply, Method, Proxy, Remote,
+        Contract, FromApp, Handler, HandlerContract, Inbound, IntoReply, Method, Proxy, Remote, Table,
     };
     pub use pomelo_core::request::{FromMessage, IntoResponse, Request};
+    pub use pomelo_core::router::Routers;
     pub use pomelo_core::rpc::{Call, RpcClient, Target};
-    pub use pomelo_core::server::Server;
     pub use pomelo_core::value::{
         DerivedCode, Error, ErrorCode, ErrorKind, Fault, OfDisplay, OfError, Result,
     };

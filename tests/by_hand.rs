@@ -9,7 +9,7 @@ use client::{Client, Memory};
 use pomelo::__private::{
     ArgReader, ArgWriter, Body, BoxFuture, Bytes, Call, Cluster, Context, Contract, FromApp, FromMessage,
     Handler, HandlerContract, Injected, IntoReply, IntoResponse, Method, Mount, Platform, Proxy, Remote,
-    RpcClient, Server, ServerType, Table, Target, platform,
+    Routers, RpcClient, ServerType, Table, Target, platform,
 };
 use pomelo::core::app::Running;
 use pomelo::core::method::Inbound;
@@ -200,8 +200,8 @@ impl Cluster for Rpc {
         remotes: &[Table::remote::<ChatRemote>(), Table::remote::<by_macro::ChatRemote>()],
     }];
 
-    fn bind(core: &Arc<Server>) -> Self {
-        let client = || RpcClient::new(core, "chat");
+    fn bind(routers: &Arc<Routers>) -> Self {
+        let client = || RpcClient::new(routers, "chat");
         Self {
             chat: ChatRpc {
                 by_hand: Proxy::bind(client()),

@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::inject::State;
 use crate::metrics::Counters;
 use crate::peers::Peers;
 use crate::runtime::Warned;
 use crate::value::config::Config;
-use crate::value::{ServerId, ServerInfo, ServerList, State};
+use crate::value::{ServerId, ServerInfo, ServerList};
 
 /// One server, as its routers and filters know it.
 pub struct ServerContext {

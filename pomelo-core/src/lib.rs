@@ -18,7 +18,8 @@
 //! | who is in the cluster; what a connection still has to send | [`cluster`], [`outbox`] |
 //! | what runs tasks and the application's code | [`runtime`] |
 //! | bytes; what there is to say of a server | [`wire`], [`metrics`] |
-//! | values; arguments of calls | [`value`], [`args`] |
+//! | arguments of calls, and of methods by reference | [`args`], [`inject`] |
+//! | values | [`value`] |
 #![warn(unreachable_pub)]
 
 pub mod app;
@@ -30,6 +31,7 @@ pub mod dispatch;
 pub mod event;
 pub mod filter;
 pub mod frontend;
+pub mod inject;
 pub mod method;
 pub mod metrics;
 pub mod outbox;

@@ -1,5 +1,6 @@
 //! Requests: the messages of clients, as handlers are lent them.
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,10 +11,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::inject::Provider;
 use crate::metrics::Dropped;
-use crate::server::Server;
+use crate::peers::Peers;
+use crate::runtime::boundary::ClientMessage;
 use crate::session::Session;
-use crate::value::{Fault, Result, Route};
+use crate::value::{Fault, Result, Route, SessionId, Uid};
 use crate::wire::{Body, Encoding};
 
 /// A client's message on its way through filters and handler. Cheap to clone.
@@ -82,7 +85,7 @@ impl Request {
     /// # Errors
     /// [`ErrorKind::BadMessage`] naming the route and the field if `T` can't be read from the body.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
-        let codecs = &self.core().codecs;
+        let codecs = &self.peers().codecs;
         let decoded =
             codecs.decode_or(self.0.route.as_str(), &self.0.body, |error| self.note_unreadable(error));
         decoded.map_err(|error| error.context(self.route()).with_fault(Fault::Client))
@@ -94,9 +97,9 @@ impl Request {
         if self.0.unreadable.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (core, route) = (self.core(), self.route());
-        core.counters.add(Dropped::Unreadable);
-        if let Some(left_out) = core.unreadable.admit(route.as_str()) {
+        let (peers, route) = (self.peers(), self.route());
+        peers.counters.add(Dropped::Unreadable);
+        if let Some(left_out) = peers.unreadable.admit(route.as_str()) {
             let (session, uid) = (self.0.session.id(), self.0.session.uid());
             tracing::warn!(
                 %route, %session, uid = uid.as_ref().map(tracing::field::display), %error, left_out,
@@ -122,8 +125,8 @@ impl Request {
         !self.0.answered.swap(true, Ordering::AcqRel)
     }
 
-    pub(crate) fn core(&self) -> &Arc<Server> {
-        self.0.session.core()
+    pub(crate) fn peers(&self) -> &Arc<Peers> {
+        self.0.session.peers()
     }
 
     pub(crate) fn accept(&self) -> Encoding {
@@ -132,7 +135,37 @@ impl Request {
 
     /// Encodes a response in what the client's connector takes.
     pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Body> {
-        self.core().codecs.encode(self.0.accept, self.0.route.as_str(), &value)
+        self.peers().codecs.encode(self.0.accept, self.0.route.as_str(), &value)
+    }
+}
+
+impl Provider for Request {
+    fn part(&self, id: TypeId) -> Option<&dyn Any> {
+        if id == TypeId::of::<Session>() {
+            Some(self.session())
+        } else if id == TypeId::of::<Self>() {
+            Some(self)
+        } else {
+            None
+        }
+    }
+
+    fn has(id: TypeId) -> bool {
+        id == TypeId::of::<Session>() || id == TypeId::of::<Self>()
+    }
+}
+
+impl ClientMessage for Request {
+    fn route(&self) -> &Route {
+        self.route()
+    }
+
+    fn session_id(&self) -> SessionId {
+        self.session().id()
+    }
+
+    fn uid(&self) -> Option<Uid> {
+        self.session().uid()
     }
 }
 

@@ -254,8 +254,8 @@ pub fn remote(args: TokenStream, item: TokenStream) -> TokenStream {
 ///         // …
 ///     ];
 ///
-///     fn bind(core: &Arc<Server>) -> Self {
-///         Rpc { chat: ChatRpc { chat_remote: Proxy::bind(RpcClient::new(core, "chat")) } }
+///     fn bind(routers: &Arc<Routers>) -> Self {
+///         Rpc { chat: ChatRpc { chat_remote: Proxy::bind(RpcClient::new(routers, "chat")) } }
 ///     }
 ///
 ///     fn mount(app: &App, mount: &mut Mount<Self>) {

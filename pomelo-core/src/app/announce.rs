@@ -25,20 +25,20 @@ impl Server {
             Some(port) => (Some(&*info.host), Some(port)),
             None => (None, None),
         };
-        let took = rounded(self.tallies.uptime());
+        let took = rounded(self.stats.uptime());
         tracing::info!(server = %info.id, clients = listed(clients), host, port, ?took, "up");
     }
 
     /// Says that all servers that are expected are up, which is known here since now.
     pub(super) fn say_all_up(&self) {
         let servers = self.view.known().all_expected().len();
-        let took = rounded(self.tallies.uptime());
+        let took = rounded(self.stats.uptime());
         tracing::info!(servers, ?took, "all servers are up");
     }
 
     /// Says that the server has stopped.
     pub(super) fn say_stopped(&self) {
-        let ran = Duration::from_secs(self.tallies.uptime().as_secs());
+        let ran = Duration::from_secs(self.stats.uptime().as_secs());
         tracing::info!(server = %self.info.id, ?ran, "stopped");
     }
 }

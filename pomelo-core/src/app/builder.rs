@@ -20,20 +20,20 @@ use super::starting::Assembled;
 use super::watchdog::end_process;
 use super::{App, checks, variables};
 use crate::channel::Table as ChannelTable;
-use crate::cluster::{Discovery, MethodTable, Transport, View};
+use crate::cluster::{Discovery, Transport, View};
 use crate::context::ServerContext;
-use crate::dispatch::{Installed, Mounted};
+use crate::dispatch::{Dispatch, Installed, MountedEndpoints};
 use crate::frontend::Registry;
+use crate::inject::State;
 use crate::metrics::Counters;
 use crate::peers::{Busy, Peers, Pending};
-use crate::router::{RouteBy, Router, Routing};
+use crate::router::{RouteBy, Router, Routers, Routing};
 use crate::runtime::{Runtime, Supervisor, boundary};
 use crate::server::{LinkReceiver, Membership, Server};
 use crate::value::config::Config;
 use crate::value::spelling::did_you_mean;
 use crate::value::{
     Error, ErrorKind, Incarnation, OwnIncarnation, Result, RouteTable, ServerId, ServerInfo, ServerList,
-    State,
 };
 use crate::wire::Codecs;
 
@@ -383,6 +383,7 @@ impl<R: Cluster> Builder<R> {
                 info: info.clone(),
                 limits: setup.limits.clone(),
                 counters: Counters::default(),
+                stats: Default::default(),
                 executor,
                 tasks,
                 thread,
@@ -410,18 +411,25 @@ impl<R: Cluster> Builder<R> {
             settings: RwLock::new(settings.collect()),
             unbound: Default::default(),
         });
-        let server = Arc::new(Server {
+        let dispatch = Arc::new(Dispatch {
+            peers: peers.clone(),
+            routers: Arc::new(Routers::new(context.clone(), setup.routers)),
             filters: setup.filters.iter().map(|make| make(&context)).collect(),
             global_filters: setup.global_filters.iter().map(|make| make(&context)).collect(),
-            peers,
-            context,
-            membership: Membership::new(),
-            progress: Default::default(),
-            routers: setup.routers,
             error_handler: setup.error_handler,
             global_error_handler: setup.global_error_handler,
+            queues: Default::default(),
+            executor: OnceLock::new(),
+            endpoints: RwLock::default(),
+            has_concurrent: AtomicBool::new(false),
+        });
+        let server = Arc::new(Server {
+            peers,
+            context,
+            dispatch,
+            membership: Membership::new(),
+            progress: Default::default(),
             detailed_errors: setup.detailed_errors,
-            tallies: Default::default(),
             listens: !setup.listeners.is_empty(),
             events: Default::default(),
             detours: setup.broadcast_filter.is_some().then(Default::default),
@@ -432,11 +440,7 @@ impl<R: Cluster> Builder<R> {
                 setup.sessions_lost,
             ),
             channels: ChannelTable::default(),
-            queues: Default::default(),
             hooks: Default::default(),
-            lanes: OnceLock::new(),
-            node: RwLock::default(),
-            has_concurrent: AtomicBool::new(false),
             reloading: Default::default(),
         });
         // It is set once: the server is new.
@@ -448,12 +452,13 @@ impl<R: Cluster> Builder<R> {
             step(&app, &mut mount);
         }
         checks::check_mounted::<R>(&app, &mount)?;
-        let mounted = Mounted::new(app.clone(), mount.parts, setup.listeners, MethodTable::default())?;
+        let (context, parts) = (app.context.clone(), mount.parts);
+        let mounted = MountedEndpoints::new(app.clone(), context, parts, setup.listeners)?;
         let methods = Arc::new(mounted.methods());
-        let node = Installed::new(Arc::new(mounted), &app);
+        let endpoints = Installed::new(Arc::new(mounted), &app.dispatch);
         Ok(Assembled {
             app,
-            node,
+            endpoints,
             methods,
             connectors: setup.connectors,
             hooks: setup.hooks,

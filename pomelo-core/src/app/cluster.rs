@@ -9,8 +9,8 @@ use super::App;
 use super::command::{Command, Files, Reach};
 use crate::cluster::{Discovery, Transport};
 use crate::dispatch::Parts;
-use crate::method::{Contract, Handler, HandlerContract, Method, Remote};
-use crate::server::Server;
+use crate::method::{Handler, Remote, Table};
+use crate::router::Routers;
 use crate::value::Result;
 use crate::value::config::Config;
 use crate::wire::Codecs;
@@ -21,7 +21,7 @@ pub trait Cluster: Sized + Send + Sync + 'static {
     const SERVERS: &'static [ServerType];
 
     /// Makes the proxies for calls from one server.
-    fn bind(core: &Arc<Server>) -> Self;
+    fn bind(routers: &Arc<Routers>) -> Self;
 
     /// Makes the handlers and remotes of `app`'s type of server.
     fn mount(app: &App<Self>, mount: &mut Mount<Self>);
@@ -41,30 +41,9 @@ pub struct ServerType {
     pub remotes: &'static [Table],
 }
 
-/// The methods of one handler or remote.
-#[derive(Clone, Copy)]
-pub struct Table {
-    /// Its name on the wire.
-    pub name: &'static str,
-    /// Its methods.
-    pub methods: &'static [Method],
-}
-
-impl Table {
-    /// The table of a handler, or of a handler's trait.
-    pub const fn handler<H: HandlerContract + ?Sized>() -> Self {
-        Self { name: H::NAME, methods: H::METHODS }
-    }
-
-    /// The table of a remote, or of a remote's trait.
-    pub const fn remote<T: Contract + ?Sized>() -> Self {
-        Self { name: T::NAME, methods: T::METHODS }
-    }
-}
-
 /// Takes the handlers and remotes of a server.
 pub struct Mount<R> {
-    pub(super) parts: Parts<R>,
+    pub(super) parts: Parts<App<R>>,
 }
 
 impl<R: Cluster> Mount<R> {

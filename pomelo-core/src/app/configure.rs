@@ -17,11 +17,12 @@ use crate::event::Event;
 use crate::filter;
 use crate::filter::{ErrorHandler, FilterFactory};
 use crate::frontend::{BroadcastFilter, Connector};
+use crate::inject::State;
 use crate::request::Request;
 use crate::router::{RouteBy, Router};
 use crate::server::{LostHook, LostSessions};
 use crate::session::Session;
-use crate::value::{Error, Limits, Result, ServerId, ServerInfo, ServerList, State};
+use crate::value::{Error, Limits, Result, ServerId, ServerInfo, ServerList};
 
 /// A lifecycle hook.
 pub(super) type Lifecycle<R> = Arc<dyn Fn(App<R>) -> BoxFuture<'static, Result<()>> + Send + Sync>;
@@ -43,7 +44,7 @@ pub struct Configure<R> {
     pub(super) broadcast_filter: Option<BroadcastFilter>,
     pub(super) sessions_lost: Option<LostHook>,
     pub(super) one_thread: bool,
-    pub(super) listeners: Vec<Listener<R>>,
+    pub(super) listeners: Vec<Listener<App<R>>>,
     pub(super) hooks: LifecycleHooks<R>,
     pub(super) components: Components<R>,
 }

@@ -15,7 +15,7 @@ mod variables;
 mod watchdog;
 
 pub use self::builder::Builder;
-pub use self::cluster::{Cluster, Mount, Platform, ServerType, Table};
+pub use self::cluster::{Cluster, Mount, Platform, ServerType};
 pub use self::command::{CHECKED, Command, Files, Network, Reach};
 pub use self::component::Component;
 pub use self::configure::Configure;
@@ -25,6 +25,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::inject::{Container, State};
 use crate::server::Server;
 
 /// The application on one server: what handlers and remotes are lent. Cheap to clone.
@@ -43,7 +44,13 @@ impl<R: Cluster> App<R> {
     }
 
     pub(crate) fn new(core: Arc<Server>) -> Self {
-        Self { rpc: Arc::new(R::bind(&core)), core }
+        Self { rpc: Arc::new(R::bind(&core.dispatch.routers)), core }
+    }
+}
+
+impl<R: 'static> Container for App<R> {
+    fn state(&self) -> &State {
+        &self.core.context.state
     }
 }
 

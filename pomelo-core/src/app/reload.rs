@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::App;
 use super::cluster::{Cluster, Mount};
-use crate::dispatch::{Mounted, Node};
+use crate::dispatch::MountedEndpoints;
 use crate::value::{Error, ErrorKind, Result};
 
 impl<R: Cluster> App<R> {
@@ -23,14 +23,11 @@ impl<R: Cluster> App<R> {
         mount(self, &mut parts);
         // One at a time: two that number the same methods would tell others different numbers.
         let _turn = self.reloading.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let before = self.node().ok_or_else(stopped)?;
-        let mounted = before.as_any().downcast_ref::<Mounted<R>>().ok_or_else(stopped)?;
-        let after =
-            Arc::new(Mounted::new(self.clone(), parts.parts, mounted.listeners(), mounted.numbers())?);
+        let before = self.dispatch.endpoints().ok_or_else(stopped)?;
+        let mounted = before.as_any().downcast_ref::<MountedEndpoints<Self>>().ok_or_else(stopped)?;
+        let after = mounted.replaced_by(parts.parts)?;
         let methods = Arc::new(after.methods());
-        let after: Arc<dyn Node> = after;
-        self.tallies.renew(after.names());
-        self.set_node(Some(after));
+        self.dispatch.set_endpoints(Some(Arc::new(after)));
         self.change_member(|member| member.methods = methods);
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::wire::Encoding;
 /// A server that is put together.
 pub(super) struct Assembled<R> {
     pub(super) app: App<R>,
-    pub(super) node: Installed,
+    pub(super) endpoints: Installed,
     pub(super) methods: Arc<MethodTable>,
     pub(super) connectors: Vec<Arc<dyn Connector>>,
     pub(super) hooks: LifecycleHooks<R>,
@@ -80,8 +80,8 @@ async fn one_fails(tasks: &[Supervisor]) -> Error {
 
 impl<R> Assembled<R> {
     fn split(self) -> (Live<R>, Public) {
-        let Self { app, node, methods, connectors, hooks, components, thread } = self;
-        (Live::new(app, node, hooks, components, thread), Public { methods, connectors })
+        let Self { app, endpoints, methods, connectors, hooks, components, thread } = self;
+        (Live::new(app, endpoints, hooks, components, thread), Public { methods, connectors })
     }
 }
 

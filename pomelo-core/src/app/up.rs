@@ -32,7 +32,7 @@ pub(super) type Thread = Option<oneshot::Sender<()>>;
 /// connections closed and its tasks gone, and others learn that it left.
 pub(super) struct Live<R> {
     pub(super) app: App<R>,
-    _node: Installed,
+    _endpoints: Installed,
     /// In a mutex only so that what refers to a server may move between threads.
     listening: Mutex<Vec<Listening>>,
     pub(super) hooks: LifecycleHooks<R>,
@@ -59,7 +59,7 @@ impl<R> Live<R> {
     /// A server that begins.
     pub(super) fn new(
         app: App<R>,
-        node: Installed,
+        endpoints: Installed,
         hooks: LifecycleHooks<R>,
         components: Components<R>,
         thread: Thread,
@@ -67,7 +67,7 @@ impl<R> Live<R> {
         let listening = Mutex::default();
         Self {
             app,
-            _node: node,
+            _endpoints: endpoints,
             listening,
             hooks,
             components,

@@ -48,7 +48,7 @@ impl Channel {
         tracing::warn!(server = %core.info.id, channel = &*self.0.name, "the application keeps a channel to itself");
         core.executor.clone().spawn(async move {
             // None: the server has stopped, and its channels are no more.
-            while core.node().is_some() {
+            while !core.tasks.is_ended() {
                 sleep(GLANCE).await;
                 let done = channel.try_guard(Duration::ZERO);
                 if let Ok(mut guard) = done {

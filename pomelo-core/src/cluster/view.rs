@@ -46,24 +46,6 @@ impl MethodTable {
         self.0.entry(service.to_owned()).or_default().insert(method.to_owned(), number);
     }
 
-    /// How many methods there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.values().map(HashMap::len).sum()
-    }
-
-    /// What they are called, `serverType.service.method`, by number.
-    pub(crate) fn names(&self, server_type: &str) -> Vec<String> {
-        let mut names = vec![String::new(); self.len()];
-        for (service, methods) in &self.0 {
-            for (method, number) in methods {
-                if let Some(name) = names.get_mut(*number as usize) {
-                    *name = format!("{server_type}.{service}.{method}");
-                }
-            }
-        }
-        names
-    }
-
     /// Those methods whose number `wanted` picks.
     pub(crate) fn only(&self, wanted: impl Fn(u32) -> bool) -> Self {
         let mut table = self.clone();

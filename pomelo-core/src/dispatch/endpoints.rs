@@ -1,4 +1,4 @@
-//! A server's handlers and remotes, with the app that they are lent.
+//! Endpoints: the methods of a server's handlers and remotes, found by route and by number, each with its statistics.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -8,228 +8,298 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use futures::future::BoxFuture;
 
-use crate::app::{App, Cluster, Table};
+use super::Dispatch;
 use crate::cluster::MethodTable;
+use crate::context::ServerContext;
 use crate::event::Event;
-use crate::method::inject::Context;
-use crate::method::{Handler, Inbound, Remote, inject};
+use crate::inject;
+use crate::inject::{Container, Context, Injected, Provider};
+use crate::method::{Handler, Inbound, Remote, Table};
+use crate::metrics::{MethodStats, RouteReport};
 use crate::request::Request;
 use crate::runtime::boundary;
 use crate::runtime::boundary::Site;
-use crate::server::Server;
-use crate::value::{Error, ErrorKind, Fault, Result, Route, State};
+use crate::value::{Result, Route};
 use crate::wire::Body;
 
 /// What was mounted on a server.
-pub(crate) struct Parts<R> {
-    pub(crate) handlers: Vec<(Table, Arc<dyn MountedHandler<R>>)>,
-    pub(crate) remotes: Vec<(Table, Arc<dyn MountedRemote<R>>)>,
+pub(crate) struct Parts<A> {
+    pub(crate) handlers: Vec<(Table, Arc<dyn AnyHandler<A>>)>,
+    pub(crate) remotes: Vec<(Table, Arc<dyn AnyRemote<A>>)>,
 }
 
-impl<R> Default for Parts<R> {
+impl<A> Default for Parts<A> {
     fn default() -> Self {
         Self { handlers: Vec::new(), remotes: Vec::new() }
     }
 }
 
 /// [`Handler`] without its constants, so that it can be behind a pointer.
-pub(crate) trait MountedHandler<R>: Send + Sync {
-    fn call<'a>(&'a self, app: &'a App<R>, request: &'a Request, method: u16) -> BoxFuture<'a, Result<Body>>;
+pub(crate) trait AnyHandler<A>: Send + Sync {
+    fn call<'a>(&'a self, cx: Context<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>>;
 }
 
-impl<R: Cluster, H: Handler<App<R>>> MountedHandler<R> for H {
-    fn call<'a>(&'a self, app: &'a App<R>, request: &'a Request, method: u16) -> BoxFuture<'a, Result<Body>> {
-        Handler::call(self, Context::new(app, request), method)
+impl<A, H: Handler<A>> AnyHandler<A> for H {
+    fn call<'a>(&'a self, cx: Context<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>> {
+        Handler::call(self, cx, method)
     }
 }
 
 /// [`Remote`] without its constants.
-pub(crate) trait MountedRemote<R>: Send + Sync {
-    fn call<'a>(&'a self, app: &'a App<R>, inbound: &'a Inbound, method: u16)
-    -> BoxFuture<'a, Result<Bytes>>;
+pub(crate) trait AnyRemote<A>: Send + Sync {
+    fn call<'a>(&'a self, cx: Context<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>>;
 }
 
-impl<R: Cluster, T: Remote<App<R>>> MountedRemote<R> for T {
-    fn call<'a>(
-        &'a self,
-        app: &'a App<R>,
-        inbound: &'a Inbound,
-        method: u16,
-    ) -> BoxFuture<'a, Result<Bytes>> {
-        Remote::call(self, Context::new(app, inbound), method)
+impl<A, T: Remote<A>> AnyRemote<A> for T {
+    fn call<'a>(&'a self, cx: Context<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>> {
+        Remote::call(self, cx, method)
     }
 }
 
-/// What a server runs, without the type of its app.
-pub(crate) trait Node: Send + Sync {
-    /// Runs the handler's method that a request is for.
-    fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Body>>;
+/// A server's handlers and remotes, without the type of its app.
+pub(crate) trait Endpoints: Send + Sync {
+    /// The handler's method of that route.
+    fn handler(&self, route: &Route) -> Option<&dyn HandlerEndpoint>;
 
-    /// Whether any method may run beside others of its session.
+    /// The remote's method of that number.
+    fn remote(&self, method: u32) -> Option<&dyn RemoteEndpoint>;
+
+    /// Whether any handler may run beside others of its session.
     fn has_concurrent(&self) -> bool;
 
-    /// Whether a method may run beside others of its session.
-    fn is_concurrent(&self, route: &Route) -> bool;
+    /// What the remote methods are called, by number: those, too, that are no more.
+    fn method_names(&self) -> Vec<String>;
 
-    /// Runs the remote's method of that number.
-    fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
-
-    /// What it handles, by name.
-    fn names(&self) -> Names;
+    /// What was counted of each method.
+    fn reports(&self) -> Vec<RouteReport>;
 
     /// Tells the application.
     fn emit(&self, event: &Event);
 
-    /// The node with its type.
+    /// The endpoints with their type.
     fn as_any(&self) -> &dyn Any;
 }
 
-/// A node in its server. They hold each other, until this is dropped.
-pub(crate) struct Installed(Arc<Server>);
+/// A method of a handler.
+pub(crate) trait HandlerEndpoint: Send + Sync {
+    fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Body>>;
+
+    /// Whether it may run beside others of its session.
+    fn is_concurrent(&self) -> bool;
+
+    fn stats(&self) -> &MethodStats;
+}
+
+/// A method of a remote.
+pub(crate) trait RemoteEndpoint: Send + Sync {
+    fn answer<'a>(&'a self, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
+
+    fn stats(&self) -> &MethodStats;
+}
+
+/// Endpoints in their server. They hold each other, until this is dropped.
+pub(crate) struct Installed(Arc<Dispatch>);
 
 impl Installed {
-    pub(crate) fn new(node: Arc<dyn Node>, core: &Arc<Server>) -> Self {
-        core.set_node(Some(node));
-        Self(core.clone())
+    pub(crate) fn new(endpoints: Arc<dyn Endpoints>, dispatch: &Arc<Dispatch>) -> Self {
+        dispatch.set_endpoints(Some(endpoints));
+        Self(dispatch.clone())
     }
 }
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        self.0.set_node(None);
+        self.0.set_endpoints(None);
     }
 }
 
-/// What a server's handlers and remotes are called: `serverType.handler.method`.
-pub(crate) struct Names {
-    pub(crate) handlers: Vec<String>,
-    /// By number.
-    pub(crate) remotes: Vec<String>,
+/// A listener for events.
+pub(crate) type Listener<A> = Arc<dyn Fn(&A, &Event) + Send + Sync>;
+
+/// What a method's parameters are found in, besides its message.
+struct Surroundings<A> {
+    app: A,
+    context: Arc<ServerContext>,
 }
 
-/// A listener for events.
-pub(crate) type Listener<R> = Arc<dyn Fn(&App<R>, &Event) + Send + Sync>;
+/// A method of a mounted handler.
+struct HandlerMethod<A> {
+    around: Arc<Surroundings<A>>,
+    handler: Arc<dyn AnyHandler<A>>,
+    /// Its id in the handler.
+    method: u16,
+    concurrent: bool,
+    stats: Arc<MethodStats>,
+}
 
-/// A handler's method: the handler, the method's id in it, and whether it is concurrent.
-type Entry<R> = (Arc<dyn MountedHandler<R>>, u16, bool);
+impl<A: Container + Send + Sync> HandlerEndpoint for HandlerMethod<A> {
+    fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Body>> {
+        self.handler.call(Context::new(&self.around.app, request), self.method)
+    }
 
-/// A remote's method: the remote, the method's id in it, and its name.
-type RemoteEntry<R> = (Arc<dyn MountedRemote<R>>, u16, String);
+    fn is_concurrent(&self) -> bool {
+        self.concurrent
+    }
 
-pub(crate) struct Mounted<R> {
-    app: App<R>,
-    handlers: HashMap<String, Entry<R>, RandomState>,
-    /// By number; none where a method is no more.
-    remotes: Vec<Option<RemoteEntry<R>>>,
+    fn stats(&self) -> &MethodStats {
+        &self.stats
+    }
+}
+
+/// A method of a mounted remote.
+struct RemoteMethod<A> {
+    around: Arc<Surroundings<A>>,
+    remote: Arc<dyn AnyRemote<A>>,
+    /// Its id in the remote.
+    method: u16,
+    stats: Arc<MethodStats>,
+}
+
+impl<A: Container + Send + Sync> RemoteEndpoint for RemoteMethod<A> {
+    fn answer<'a>(&'a self, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>> {
+        self.remote.call(Context::new(&self.around.app, inbound), self.method)
+    }
+
+    fn stats(&self) -> &MethodStats {
+        &self.stats
+    }
+}
+
+/// What has a number that others call it by. It keeps that for good, also when the method is no more.
+struct Numbered<A> {
+    name: String,
+    stats: Arc<MethodStats>,
+    method: Option<RemoteMethod<A>>,
+}
+
+/// The endpoints of a server whose app is an `A`.
+pub(crate) struct MountedEndpoints<A> {
+    around: Arc<Surroundings<A>>,
+    handlers: HashMap<String, HandlerMethod<A>, RandomState>,
+    /// By number.
+    remotes: Vec<Numbered<A>>,
     /// The numbers of all methods that there ever were.
     numbers: MethodTable,
-    listeners: Vec<Listener<R>>,
+    listeners: Vec<Listener<A>>,
 }
 
-impl<R: Cluster> Mounted<R> {
-    /// Lays out what was mounted, after checking that all it wants to be lent exists. Methods that have a number in
-    /// `numbers` keep it.
+impl<A: Container + Send + Sync> MountedEndpoints<A> {
+    /// Lays out what was mounted.
+    ///
+    /// # Errors
+    /// If a method wants something injected that was not inserted: which method and type.
     pub(crate) fn new(
-        app: App<R>,
-        parts: Parts<R>,
-        listeners: Vec<Listener<R>>,
-        mut numbers: MethodTable,
+        app: A,
+        context: Arc<ServerContext>,
+        parts: Parts<A>,
+        listeners: Vec<Listener<A>>,
     ) -> Result<Self> {
-        let mut handlers = HashMap::default();
-        let mut remotes: Vec<_> = (0..numbers.len()).map(|_| None).collect();
-        let server_type = app.server_type().to_owned();
+        let around = Arc::new(Surroundings { app, context });
+        let (handlers, remotes) = (HashMap::default(), Vec::new());
+        Self { around, handlers, remotes, numbers: MethodTable::default(), listeners }.with(parts)
+    }
+
+    /// The same server with other methods. Remote methods keep their numbers, and all their statistics.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn replaced_by(&self, parts: Parts<A>) -> Result<Self> {
+        let gone = |remote: &Numbered<A>| Numbered {
+            name: remote.name.clone(),
+            stats: remote.stats.clone(),
+            method: None,
+        };
+        let mut after = Self {
+            around: self.around.clone(),
+            handlers: HashMap::default(),
+            remotes: self.remotes.iter().map(gone).collect(),
+            numbers: self.numbers.clone(),
+            listeners: self.listeners.clone(),
+        }
+        .with(parts)?;
+        for (route, method) in &mut after.handlers {
+            if let Some(before) = self.handlers.get(route) {
+                method.stats = before.stats.clone();
+            }
+        }
+        Ok(after)
+    }
+
+    fn with(mut self, parts: Parts<A>) -> Result<Self> {
+        let around = self.around.clone();
+        let server_type = around.context.server_type();
         for (table, handler) in parts.handlers {
             for method in table.methods {
                 let route = format!("{server_type}.{}.{}", table.name, method.name);
-                check::<R, Request>(&app.state, &route, method.injects)?;
-                handlers.insert(route, (handler.clone(), method.id, method.concurrent));
+                self.check::<Request>(&route, method.injects)?;
+                let (around, handler) = (around.clone(), handler.clone());
+                let (method, concurrent) = (method.id, method.concurrent);
+                let stats = Arc::default();
+                self.handlers.insert(route, HandlerMethod { around, handler, method, concurrent, stats });
             }
         }
         for (table, remote) in parts.remotes {
             for method in table.methods {
                 let name = format!("{server_type}.{}.{}", table.name, method.name);
-                check::<R, Inbound>(&app.state, &name, method.injects)?;
-                let entry = Some((remote.clone(), method.id, name));
-                match numbers.number(table.name, method.name).and_then(|n| remotes.get_mut(n as usize)) {
-                    Some(place) => *place = entry,
-                    None => {
-                        numbers.add(table.name, method.name, remotes.len() as u32);
-                        remotes.push(entry);
-                    }
+                self.check::<Inbound>(&name, method.injects)?;
+                let number = self.numbers.number(table.name, method.name).unwrap_or_else(|| {
+                    let number = self.remotes.len() as u32;
+                    self.numbers.add(table.name, method.name, number);
+                    self.remotes.push(Numbered { name, stats: Arc::default(), method: None });
+                    number
+                });
+                if let Some(place) = self.remotes.get_mut(number as usize) {
+                    let (around, remote, stats) = (around.clone(), remote.clone(), place.stats.clone());
+                    place.method = Some(RemoteMethod { around, remote, method: method.id, stats });
                 }
             }
         }
-        Ok(Self { app, handlers, remotes, numbers, listeners })
+        Ok(self)
+    }
+
+    fn check<M: Provider>(&self, method: &str, injects: &[Injected]) -> Result<()> {
+        inject::check::<A, M>(&self.around.context.state, method, injects)
     }
 
     /// The methods that others can call.
     pub(crate) fn methods(&self) -> MethodTable {
-        self.numbers.only(|number| self.remotes.get(number as usize).is_some_and(Option::is_some))
-    }
-
-    pub(crate) fn numbers(&self) -> MethodTable {
-        self.numbers.clone()
-    }
-
-    pub(crate) fn listeners(&self) -> Vec<Listener<R>> {
-        self.listeners.clone()
+        let is_there = |remote: &Numbered<A>| remote.method.is_some();
+        self.numbers.only(|number| self.remotes.get(number as usize).is_some_and(is_there))
     }
 }
 
-fn check<R: Cluster, M: inject::Provider>(
-    state: &State,
-    method: &str,
-    injects: &[inject::Injected],
-) -> Result<()> {
-    inject::check::<App<R>, M>(state, method, injects)
-}
+impl<A: Container + Send + Sync> Endpoints for MountedEndpoints<A> {
+    fn handler(&self, route: &Route) -> Option<&dyn HandlerEndpoint> {
+        self.handlers.get(route.as_str()).map(|method| method as &dyn HandlerEndpoint)
+    }
 
-impl<R: Cluster> Node for Mounted<R> {
-    fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Body>> {
-        match self.handlers.get(request.route().as_str()) {
-            Some((handler, method, _)) => handler.call(&self.app, request, *method),
-            None => {
-                let why = format_args!("no handler for {}", request.route());
-                let error = Error::of(ErrorKind::NoSuchMethod, why).with_fault(Fault::Client);
-                Box::pin(std::future::ready(Err(error)))
-            }
-        }
+    fn remote(&self, method: u32) -> Option<&dyn RemoteEndpoint> {
+        self.remotes.get(method as usize)?.method.as_ref().map(|method| method as &dyn RemoteEndpoint)
     }
 
     fn has_concurrent(&self) -> bool {
-        self.handlers.values().any(|(_, _, concurrent)| *concurrent)
+        self.handlers.values().any(|method| method.concurrent)
     }
 
-    fn is_concurrent(&self, route: &Route) -> bool {
-        self.handlers.get(route.as_str()).is_some_and(|(_, _, concurrent)| *concurrent)
+    fn method_names(&self) -> Vec<String> {
+        self.remotes.iter().map(|remote| remote.name.clone()).collect()
     }
 
-    fn answer<'a>(&'a self, method: u32, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>> {
-        match self.remotes.get(method as usize).and_then(Option::as_ref) {
-            Some((remote, method, _)) => remote.call(&self.app, inbound, *method),
-            None => {
-                let error = Error::of(ErrorKind::NoSuchMethod, format_args!("no method of number {method}"));
-                Box::pin(std::future::ready(Err(error)))
-            }
+    fn reports(&self) -> Vec<RouteReport> {
+        let handlers = self.handlers.iter().filter_map(|(route, method)| method.stats.report(route));
+        handlers.chain(self.remotes.iter().filter_map(|remote| remote.stats.report(&remote.name))).collect()
+    }
+
+    fn emit(&self, event: &Event) {
+        let Surroundings { app, context } = &*self.around;
+        let site = Site::new(&context.peers, "listener").named(event.name());
+        for listener in &self.listeners {
+            // The boundary has logged a panic, and the others are told all the same.
+            let _ = boundary::call(&site, || listener(app, event));
         }
     }
 
     fn as_any(&self) -> &dyn Any {
         self
-    }
-
-    fn names(&self) -> Names {
-        Names {
-            handlers: self.handlers.keys().cloned().collect(),
-            remotes: self.numbers.names(self.app.server_type()),
-        }
-    }
-
-    fn emit(&self, event: &Event) {
-        let site = Site::new(&self.app, "listener").named(event.name());
-        for listener in &self.listeners {
-            // The boundary has logged a panic, and the others are told all the same.
-            let _ = boundary::call(&site, || listener(&self.app, event));
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Lanes: queues that start calls and messages in the order in which they arrived.
+//! The executor: lanes, queues that start calls and messages in the order in which they arrived.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::task::{coop, yield_now};
 use tokio::time::Instant;
 
 use super::jobs::{Queue, Taker};
-use super::pipeline::at_once;
+use super::pipeline::{at_once, stopping};
 use super::queues::Forwarded;
 use crate::method::Inbound;
 use crate::outbox::turn;
@@ -28,17 +28,17 @@ const JOBS_PER_TURN: usize = 64;
 pub(crate) enum Job {
     /// A call of a remote.
     Call { from: ServerId, seq: u64, method: u32, origin: Origin, args: Bytes, task: Task },
-    /// A client's message; with it those of its session that follow, unless it runs alone.
-    Turn { message: Forwarded, alone: bool },
+    /// A client's message; with it those of its session that follow, unless it is concurrent.
+    Turn { message: Forwarded, concurrent: bool },
 }
 
 /// Queues by first argument. A lane polls each job once, in the order of arrival, and spawns it only if it is still
 /// pending: short jobs never cost a task, long ones never hold up the lane.
 ///
 /// What waits in a lane is not the task's: one that is begun again after a panic goes on with it.
-pub(crate) struct Lanes(Vec<Arc<Queue<Job>>>);
+pub(crate) struct Executor(Vec<Arc<Queue<Job>>>);
 
-impl Lanes {
+impl Executor {
     pub(crate) fn start(core: &Arc<Server>) -> Self {
         let lanes = (0..core.limits.lanes.max(1)).map(|_| {
             let (queue, taker) = Queue::new(core.limits.lane_queue.max(1));
@@ -79,32 +79,32 @@ fn poll_job(core: &Arc<Server>, jobs: &Taker<Job>, cx: &mut Context<'_>) -> Poll
 fn begin(core: &Arc<Server>, job: Job) -> BoxFuture<'static, ()> {
     match job {
         Job::Call { from, seq, method, origin, args, task } => {
-            let inbound = Inbound { core: core.clone(), from, args };
-            Box::pin(serve(inbound, seq, method, origin, task))
+            let inbound = Inbound { from, args };
+            Box::pin(serve(core.clone(), inbound, seq, method, origin, task))
         }
-        Job::Turn { message, alone } => Box::pin(super::queues::turn(core, message, alone)),
+        Job::Turn { message, concurrent } => Box::pin(super::queues::turn(core, message, concurrent)),
     }
 }
 
 /// Runs a call of a remote and answers it; whatever happens meanwhile, the lane goes on.
-async fn serve(inbound: Inbound, seq: u64, method: u32, origin: Origin, task: Task) {
-    let core = &inbound.core;
-    let answer = pin!(answer(&inbound, seq, method));
-    let answer = origin.scope(answer).within(Within::call(core, &inbound.from, method, origin));
-    if let (Err(error), 1..) = (boundary::survive(core, "call", answer).await, seq) {
+async fn serve(core: Arc<Server>, inbound: Inbound, seq: u64, method: u32, origin: Origin, task: Task) {
+    let answer = pin!(answer(&core, &inbound, seq, method));
+    let answer = origin.scope(answer).within(Within::call(&core, &inbound.from, method, origin));
+    if let (Err(error), 1..) = (boundary::survive(&core, "call", answer).await, seq) {
         core.reply(&inbound.from, seq, Err(error));
     }
     drop(task);
 }
 
-async fn answer(inbound: &Inbound, seq: u64, method: u32) {
-    let (core, from) = (&inbound.core, &inbound.from);
-    let began = Instant::now();
-    let mut result = match core.node() {
-        Some(node) => {
+async fn answer(core: &Arc<Server>, inbound: &Inbound, seq: u64, method: u32) {
+    let (from, began) = (&inbound.from, Instant::now());
+    let endpoints = core.dispatch.endpoints();
+    let endpoint = endpoints.as_ref().and_then(|endpoints| endpoints.remote(method));
+    let mut result = match endpoint {
+        Some(endpoint) => {
             let site = Site::new(core, "remote").method(method);
-            let args = (&node, method, inbound);
-            let answer = boundary::run(site, args, |(node, method, inbound)| node.answer(method, inbound));
+            let answer =
+                boundary::run(site, (endpoint, inbound), |(endpoint, inbound)| endpoint.answer(inbound));
             let mut run = pin!(answer);
             let ended = match at_once(run.as_mut()).await {
                 Poll::Ready(ended) => ended,
@@ -115,9 +115,11 @@ async fn answer(inbound: &Inbound, seq: u64, method: u32) {
             };
             ended.flatten()
         }
-        None => Err(Error::of(ErrorKind::Closed, "the server is stopping")),
+        None if endpoints.is_none() => Err(stopping()),
+        None => Err(Error::of(ErrorKind::NoSuchMethod, format_args!("no method of number {method}"))),
     };
-    core.tallies.called(core, method, result.as_ref().err(), began.elapsed());
+    let stats = endpoint.map_or_else(|| core.stats.unknown(), |endpoint| endpoint.stats());
+    stats.add(result.as_ref().err(), began.elapsed());
     if let Err(error) = &mut result {
         Site::new(core, "remote").method(method).failed_for(Some(from), error);
     }

@@ -7,6 +7,7 @@ use std::task::Poll;
 use futures::future::poll_fn;
 use tokio::time::{Instant, timeout_at};
 
+use super::endpoints::HandlerEndpoint;
 use crate::filter::{AnyFilter, ErrorHandler, Verdict};
 use crate::frontend::ClientSession;
 use crate::metrics::Dropped;
@@ -28,7 +29,7 @@ pub(crate) enum ReplyTo {
 }
 
 /// Where a message is handled.
-pub(crate) enum Placed {
+pub(crate) enum Routed {
     Here {
         concurrent: bool,
     },
@@ -94,7 +95,9 @@ async fn wait<T>(
     until: Instant,
     work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    let _entered = core.underway.enter(Work::Message(request.clone()));
+    let _entered = core
+        .underway
+        .enter(Work::Message { route: request.route().clone(), session: request.session().id() });
     timeout_at(until, work).await.ok()
 }
 
@@ -113,13 +116,13 @@ fn late(request: &Request) -> Error {
 }
 
 /// On a frontend: the filters that are global, then the router, until the deadline.
-pub(crate) async fn place(core: &Arc<Server>, request: &Request) -> Result<Placed> {
-    in_time(core, request, pin!(find_place(core, request))).await
+pub(crate) async fn route(core: &Arc<Server>, request: &Request) -> Result<Routed> {
+    in_time(core, request, pin!(find_route(core, request))).await
 }
 
 /// Asks the router again for a message that could not be sent where it said, until the same deadline.
-pub(crate) async fn place_again(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
-    in_time(core, request, pin!(route(core, request))).await
+pub(crate) async fn route_again(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
+    in_time(core, request, pin!(ask_router(core, request))).await
 }
 
 async fn in_time<T>(
@@ -128,7 +131,7 @@ async fn in_time<T>(
     mut work: Pin<&mut impl Future<Output = Result<T>>>,
 ) -> Result<T> {
     match at_once(work.as_mut()).await {
-        Poll::Ready(placed) => placed,
+        Poll::Ready(routed) => routed,
         Poll::Pending => {
             let waiting = Box::pin(wait(core, request, deadline(core, request), work));
             waiting.await.unwrap_or_else(|| Err(late(request)))
@@ -136,26 +139,26 @@ async fn in_time<T>(
     }
 }
 
-async fn find_place(core: &Arc<Server>, request: &Request) -> Result<Placed> {
-    if let Verdict::Answer(body) = run_before(core, &core.global_filters, request).await? {
-        return Ok(Placed::Answered(body));
+async fn find_route(core: &Arc<Server>, request: &Request) -> Result<Routed> {
+    if let Verdict::Answer(body) = run_before(core, &core.dispatch.global_filters, request).await? {
+        return Ok(Routed::Answered(body));
     }
     let server_type = request.route().server_type();
     if server_type == &*core.info.server_type {
-        return Ok(Placed::Here { concurrent: core.is_concurrent(request.route()) });
+        return Ok(Routed::Here { concurrent: core.dispatch.is_concurrent(request.route()) });
     }
-    route(core, request).await.map(Placed::At)
+    ask_router(core, request).await.map(Routed::At)
 }
 
 /// Asks the router for the server that handles a message.
-async fn route(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
+async fn ask_router(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
     let by = RouteBy {
         context: core.context.clone(),
         subject: Subject::Session(request.session().clone()),
         message: RoutedMessage::Client { route: request.route().clone(), body: request.body().clone() },
     };
     let site = Site::new(core, "router").on(request);
-    let decision = core.route(request.route().server_type(), by, site).await;
+    let decision = core.dispatch.routers.route(request.route().server_type(), by, site).await;
     decision.map_err(|error| not_routed(&site, request, error))
 }
 
@@ -181,15 +184,16 @@ pub(crate) async fn answer(
 }
 
 /// Answers a message that reached no handler.
-pub(crate) async fn refuse(core: &Arc<Server>, request: &Request, mut error: Error, reply_to: &ReplyTo) {
+pub(crate) async fn reject(core: &Arc<Server>, request: &Request, mut error: Error, reply_to: &ReplyTo) {
     not_handled(core, request, &mut error);
     if request.id().is_none() && error.kind() != ErrorKind::Closed {
         core.counters.add(Dropped::Undelivered);
     }
     let mut budget = Budget::after(core, request);
-    let outcome = mend(core, core.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
+    let outcome =
+        map_error(core, core.dispatch.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
     reply_to.answer(core, request, &outcome);
-    run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
+    run_after(core, &core.dispatch.global_filters, request, &outcome, &mut budget).await;
 }
 
 /// Logs and counts a message for another server that failed on its way.
@@ -197,34 +201,42 @@ pub(crate) async fn refuse(core: &Arc<Server>, request: &Request, mut error: Err
 pub(crate) fn not_handled(core: &Server, request: &Request, error: &mut Error) {
     Site::new(core, "forwarding").on(request).failed(error);
     let route = request.route();
-    core.tallies.failed(Some(route.as_str()).filter(|_| core.routes.knows(route)), error);
+    core.stats.failed(Some(route.as_str()).filter(|_| core.routes.knows(route)), error);
 }
 
 /// Handles a message here: filters, handler, error handler, answer, filters.
 pub(crate) async fn serve(core: &Arc<Server>, request: &Request, reply_to: &ReplyTo) {
-    let outcome = within(core, request, reply_to).await;
-    core.tallies.handled(core, request.route(), outcome.as_ref().err(), request.arrived().elapsed());
+    let endpoints = core.dispatch.endpoints();
+    let endpoint = endpoints.as_ref().map(|endpoints| endpoints.handler(request.route()));
+    let outcome = within(core, request, endpoint, reply_to).await;
+    let stats = endpoint.flatten().map_or_else(|| core.stats.unknown(), |endpoint| endpoint.stats());
+    stats.add(outcome.as_ref().err(), request.arrived().elapsed());
     let mut budget = Budget::after(core, request);
-    let outcome = mend(core, core.error_handler.as_ref(), request, outcome, &mut budget).await;
-    if let (ReplyTo::Frontend { server, seq }, true) = (reply_to, core.filters.is_empty()) {
+    let outcome = map_error(core, core.dispatch.error_handler.as_ref(), request, outcome, &mut budget).await;
+    if let (ReplyTo::Frontend { server, seq }, true) = (reply_to, core.dispatch.filters.is_empty()) {
         // Nobody else wants to see the answer, so it needs no copy.
         return forward(core, request, server, *seq, outcome);
     }
     reply_to.answer(core, request, &outcome);
-    run_after(core, &core.filters, request, &outcome, &mut budget).await;
+    run_after(core, &core.dispatch.filters, request, &outcome, &mut budget).await;
     if let ReplyTo::Client(_) = reply_to {
-        run_after(core, &core.global_filters, request, &outcome, &mut budget).await;
+        run_after(core, &core.dispatch.global_filters, request, &outcome, &mut budget).await;
     }
 }
 
 /// Runs the global after filters; the response is queued already.
 pub(crate) async fn after_global(core: &Arc<Server>, request: &Request, outcome: &Result<Body>) {
-    run_after(core, &core.global_filters, request, outcome, &mut Budget::after(core, request)).await;
+    run_after(core, &core.dispatch.global_filters, request, outcome, &mut Budget::after(core, request)).await;
 }
 
 /// Runs filters and handler until the deadline; no timer is made for one that is ready at once.
-async fn within(core: &Arc<Server>, request: &Request, reply_to: &ReplyTo) -> Result<Body> {
-    let mut work = pin!(run(core, request));
+async fn within(
+    core: &Arc<Server>,
+    request: &Request,
+    endpoint: Option<Option<&dyn HandlerEndpoint>>,
+    reply_to: &ReplyTo,
+) -> Result<Body> {
+    let mut work = pin!(run(core, request, endpoint));
     if let Poll::Ready(outcome) = at_once(work.as_mut()).await {
         return outcome;
     }
@@ -246,15 +258,36 @@ fn given_up(core: &Server, request: &Request) -> Error {
     error
 }
 
-async fn run(core: &Arc<Server>, request: &Request) -> Result<Body> {
-    if let Verdict::Answer(body) = run_before(core, &core.filters, request).await? {
+/// Runs the before filters and the handler. There is no endpoint where no handler has that route, and none of the two where the
+/// server has ended.
+async fn run(
+    core: &Arc<Server>,
+    request: &Request,
+    endpoint: Option<Option<&dyn HandlerEndpoint>>,
+) -> Result<Body> {
+    if let Verdict::Answer(body) = run_before(core, &core.dispatch.filters, request).await? {
         return encode(Site::new(core, "before filter").on(request), request, &body);
     }
-    let stopping = || Error::of(ErrorKind::Closed, "the server is stopping");
-    let node = core.node().ok_or_else(stopping)?;
     let site = Site::new(core, "handler").on(request);
-    let handled = boundary::run(site, (&node, request), |(node, request)| node.handle(request)).await;
+    let handled = match endpoint.ok_or_else(stopping)? {
+        Some(endpoint) => {
+            boundary::run(site, (endpoint, request), |(endpoint, request)| endpoint.handle(request)).await
+        }
+        None => Err(no_handler(request)),
+    };
     handled.flatten().map_err(|error| logged(&site, error))
+}
+
+#[cold]
+fn no_handler(request: &Request) -> Error {
+    let why = format_args!("no handler for {}", request.route());
+    Error::of(ErrorKind::NoSuchMethod, why).with_fault(Fault::Client)
+}
+
+/// The error of what comes to a server that has ended.
+#[cold]
+pub(crate) fn stopping() -> Error {
+    Error::of(ErrorKind::Closed, "the server is stopping")
 }
 
 /// The error, which is logged.
@@ -302,7 +335,7 @@ async fn run_after(
 }
 
 /// Lets the application's error handler replace what a failed request is answered.
-async fn mend(
+async fn map_error(
     core: &Server,
     handler: Option<&ErrorHandler>,
     request: &Request,
@@ -312,11 +345,11 @@ async fn mend(
     let (Err(error), Some(handler)) = (&outcome, handler) else { return outcome };
     let site = Site::new(core, "error handler").on(request);
     let args = (handler, error, request);
-    let mending = boundary::run(site, args, |(handler, error, request)| {
+    let mapping = boundary::run(site, args, |(handler, error, request)| {
         handler(error.clone(), request.clone(), error.body().cloned())
     });
-    let mended = budget.spend(&mut { mending }).await;
-    match mended {
+    let mapped = budget.spend(&mut { mapping }).await;
+    match mapped {
         Some(Ok(Some(body))) => encode(site, request, &body),
         // The boundary has logged a panic.
         Some(Ok(None) | Err(_)) => outcome,

@@ -1,4 +1,4 @@
-//! On the server that handles them: a session's messages, one at a time, in order.
+//! Backend request queues: run the forwarded messages of one session one at a time, in order of arrival.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -93,8 +93,8 @@ impl SessionQueues {
     /// Takes a message in: it runs now if its session is idle here, or when those before it have ended.
     pub(crate) fn add(&self, core: &Arc<Server>, message: Forwarded) {
         let id = message.session.id;
-        if core.is_concurrent(&message.route) {
-            let refused = core.lanes().push(id.serial, Job::Turn { message, alone: true });
+        if core.dispatch.is_concurrent(&message.route) {
+            let refused = core.executor().push(id.serial, Job::Turn { message, concurrent: true });
             return refused.into_iter().for_each(|job| refuse(core, job));
         }
         // The lock is held until the lane has taken the message or not: what closes the session meanwhile finds either a queue
@@ -104,7 +104,7 @@ impl SessionQueues {
             Entry::Occupied(queue) => return queue.into_mut().waiting.push_back(message),
             Entry::Vacant(vacant) => vacant,
         };
-        match core.lanes().push(id.serial, Job::Turn { message, alone: false }) {
+        match core.executor().push(id.serial, Job::Turn { message, concurrent: false }) {
             None => drop(vacant.insert(Queue::default())),
             Some(job) => {
                 drop(shard);
@@ -212,25 +212,25 @@ impl Opened {
     }
 }
 
-/// Handles `first` and, unless it runs `alone`, all messages of its session that come meanwhile.
+/// Handles `first` and, unless it is `concurrent`, all messages of its session that come meanwhile.
 pub(crate) fn turn(
     core: &Arc<Server>,
     first: Forwarded,
-    alone: bool,
+    concurrent: bool,
 ) -> impl Future<Output = ()> + Send + 'static {
     // Opened at once: the future has room for whatever it is given.
-    handle_all(core.clone(), Opened::new(core, first), alone)
+    handle_all(core.clone(), Opened::new(core, first), concurrent)
 }
 
-async fn handle_all(core: Arc<Server>, first: Opened, alone: bool) {
+async fn handle_all(core: Arc<Server>, first: Opened, concurrent: bool) {
     let id = first.request.session().id();
     let mut message = first;
     loop {
         handle(&core, message).await;
-        if alone {
+        if concurrent {
             return;
         }
-        match core.queues.next(&core, id) {
+        match core.dispatch.queues.next(&core, id) {
             Next::Message(next) => message = next,
             Next::Idle => return,
             Next::Closed(closed) => return hooks::run(core, *closed).await,

@@ -97,9 +97,9 @@ impl Filter for SerialTurns {
         if let Ok(guard) = tokio::time::timeout(self.patience, turn.lock_owned()).await {
             lock(&self.held).insert(Self::key(request), guard);
         } else {
-            let (core, session, route) = (request.core(), request.session().id(), request.route());
-            if let Some(left_out) = core.admit(format_args!("serial {route}")) {
-                let server = &core.info.id;
+            let (peers, session, route) = (request.peers(), request.session().id(), request.route());
+            if let Some(left_out) = peers.admit(format_args!("serial {route}")) {
+                let server = &peers.info.id;
                 tracing::warn!(%server, %route, %session, left_out, "the message before took too long");
             }
         }

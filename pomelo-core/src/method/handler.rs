@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::inject::{Context, Injected};
+use crate::inject::{Context, Injected};
 use crate::request::Request;
 use crate::value::Result;
 use crate::wire::Body;

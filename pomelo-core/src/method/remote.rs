@@ -1,16 +1,15 @@
 //! Remotes: what other servers can call. `#[remote]` writes the implementations.
 
-use std::sync::Arc;
+use std::any::{Any, TypeId};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::Serialize;
 
 use super::handler::Method;
-use super::inject::Context;
 use crate::args::pack;
+use crate::inject::{Context, Provider};
 use crate::rpc::RpcClient;
-use crate::server::Server;
 use crate::value::{ErrorCode, Result, ServerId};
 
 /// The name, the methods and the typed proxy of a remote; also of a remote's trait, as `dyn Trait`.
@@ -42,7 +41,6 @@ pub trait Remote<A>: Contract + Send + Sync + 'static {
 /// A call that arrived, as a remote's method may borrow it.
 #[derive(Clone)]
 pub struct Inbound {
-    pub(crate) core: Arc<Server>,
     pub(crate) from: ServerId,
     pub(crate) args: Bytes,
 }
@@ -57,9 +55,15 @@ impl Inbound {
     pub fn args(&self) -> &Bytes {
         &self.args
     }
+}
 
-    pub(crate) fn core(&self) -> &Server {
-        &self.core
+impl Provider for Inbound {
+    fn part(&self, id: TypeId) -> Option<&dyn Any> {
+        (id == TypeId::of::<Self>()).then_some(self)
+    }
+
+    fn has(id: TypeId) -> bool {
+        id == TypeId::of::<Self>()
     }
 }
 

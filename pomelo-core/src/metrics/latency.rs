@@ -1,18 +1,14 @@
-//! The tally of a method: what became of the messages and calls that a server handled, and how long they took.
+//! Latency histograms and error counts for each route and remote method.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use foldhash::fast::RandomState;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use super::snapshot::{LastError, RouteReport};
-use crate::dispatch::Names;
-use crate::runtime::beginning;
-use crate::server::Server;
-use crate::value::{Error, Fault, Route};
+use crate::value::{Error, Fault, beginning};
 
 /// Longer than this counts as this; no handler may take so long.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -26,26 +22,18 @@ const UNKNOWN: &str = "unknown";
 /// So much of the last error's text is kept, in bytes. A report of a thousand routes has room for that.
 const MAX_TEXT: usize = 500;
 
-/// One tally for each method of a handler or remote that is mounted, and one for all that isn't.
-pub(crate) struct Tallies {
+/// What a server counted that is no method of its own: what nobody handles, hooks, messages for other servers.
+pub(crate) struct ServerStats {
     started: Instant,
-    /// From the first that is counted.
-    known: RwLock<Option<Arc<Known>>>,
-    unknown: Tally,
-    /// What failed here and is no method of this server: hooks, and messages for other servers. By names that the application has.
+    unknown: MethodStats,
+    /// By names that the application has.
     elsewhere: Mutex<BTreeMap<String, Failed>>,
 }
 
-struct Known {
-    handlers: HashMap<String, Arc<Tally>, RandomState>,
-    /// By number.
-    remotes: Vec<(String, Arc<Tally>)>,
-}
-
-/// Empty until it is used: a histogram takes 26 KB. Adding to it takes 6 ns, and reading the clock before and after
+/// The statistics of one method. Empty until it is used: a histogram takes 26 KB. Adding to it takes 6 ns, and reading the clock before and after
 /// 54 ns, so a lock for each is enough.
 #[derive(Default)]
-struct Tally(OnceLock<Mutex<Counts>>);
+pub(crate) struct MethodStats(OnceLock<Mutex<Counts>>);
 
 struct Counts {
     failed: Failed,
@@ -68,30 +56,16 @@ struct Last {
     at: Instant,
 }
 
-impl Default for Tallies {
+impl Default for ServerStats {
     fn default() -> Self {
-        Self {
-            started: Instant::now(),
-            known: RwLock::default(),
-            unknown: Tally::default(),
-            elsewhere: Mutex::default(),
-        }
+        Self { started: Instant::now(), unknown: MethodStats::default(), elsewhere: Mutex::default() }
     }
 }
 
-impl Tallies {
-    /// Counts a message that was handled.
-    pub(crate) fn handled(&self, core: &Server, route: &Route, error: Option<&Error>, took: Duration) {
-        let known = self.known(core);
-        let tally = known.as_ref().and_then(|known| known.handlers.get(route.as_str()));
-        tally.map_or(&self.unknown, |tally| tally).add(error, took);
-    }
-
-    /// Counts a call of the remote method of that number.
-    pub(crate) fn called(&self, core: &Server, method: u32, error: Option<&Error>, took: Duration) {
-        let known = self.known(core);
-        let remote = known.as_ref().and_then(|known| known.remotes.get(method as usize));
-        remote.map_or(&self.unknown, |(_, tally)| tally).add(error, took);
+impl ServerStats {
+    /// Of all that nobody handles, together: clients make up routes.
+    pub(crate) fn unknown(&self) -> &MethodStats {
+        &self.unknown
     }
 
     /// Counts what failed and is no method of this server. `name` is one that the application has, or none.
@@ -106,55 +80,18 @@ impl Tallies {
         self.started.elapsed()
     }
 
-    /// All that was counted, sorted by name.
+    /// All that was counted.
     pub(crate) fn reports(&self) -> Vec<RouteReport> {
         let mut reports: Vec<_> = self.unknown.report(UNKNOWN).into_iter().collect();
         let elsewhere = self.elsewhere.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         reports.extend(elsewhere.iter().map(|(name, failed)| failed.report(name)));
-        drop(elsewhere);
-        if let Some(Known { handlers, remotes }) = self.read().as_deref() {
-            reports.extend(handlers.iter().filter_map(|(name, tally)| tally.report(name)));
-            reports.extend(remotes.iter().filter_map(|(name, tally)| tally.report(name)));
-        }
-        reports.sort_by(|a, b| a.route.cmp(&b.route));
         reports
-    }
-
-    /// The server has other methods now; those that it had before go on being counted.
-    pub(crate) fn renew(&self, Names { handlers, remotes }: Names) {
-        let mut known = self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let before = known.take();
-        let handler = |name: &String| before.as_ref()?.handlers.get(name).cloned();
-        let remote =
-            |name: &String| before.as_ref()?.remotes.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
-        *known = Some(Arc::new(Known {
-            handlers: handlers
-                .into_iter()
-                .map(|name| (name.clone(), handler(&name).unwrap_or_default()))
-                .collect(),
-            remotes: remotes
-                .into_iter()
-                .map(|name| (name.clone(), remote(&name).unwrap_or_default()))
-                .collect(),
-        }));
-    }
-
-    fn known(&self, core: &Server) -> Option<Arc<Known>> {
-        if let Some(known) = self.read() {
-            return Some(known);
-        }
-        // None while the server stops: its handlers are gone.
-        self.renew(core.node()?.names());
-        self.read()
-    }
-
-    fn read(&self) -> Option<Arc<Known>> {
-        self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 }
 
-impl Tally {
-    fn add(&self, error: Option<&Error>, took: Duration) {
+impl MethodStats {
+    /// Counts a message or a call that has ended.
+    pub(crate) fn add(&self, error: Option<&Error>, took: Duration) {
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut counts = lock(self.0.get_or_init(Counts::empty));
         counts.took_us.saturating_record(took_us);
@@ -163,7 +100,8 @@ impl Tally {
         }
     }
 
-    fn report(&self, route: &str) -> Option<RouteReport> {
+    /// What was counted; none if nothing was.
+    pub(crate) fn report(&self, route: &str) -> Option<RouteReport> {
         let Counts { failed, took_us } = &*lock(self.0.get()?);
         Some(RouteReport {
             requests: took_us.len(),
@@ -234,14 +172,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tally_tells_half_nearly_all_and_the_longest() {
-        let tally = Tally::default();
-        assert_eq!(tally.report("r"), None);
+    fn stats_tell_half_nearly_all_and_the_longest() {
+        let stats = MethodStats::default();
+        assert_eq!(stats.report("r"), None);
         for n in 1..=100 {
             let error = (n % 10 == 0).then(|| Error::new(500, "no"));
-            tally.add(error.as_ref(), Duration::from_micros(n * 100));
+            stats.add(error.as_ref(), Duration::from_micros(n * 100));
         }
-        let report = tally.report("r").unwrap();
+        let report = stats.report("r").unwrap();
         assert_eq!((report.requests, report.errors), (100, 10));
         let close = |value: u64, to: u64| value.abs_diff(to) * 100 <= to;
         assert!(close(report.p50_us, 5_000), "{report:?}");
@@ -250,14 +188,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_error_is_the_servers_and_refusals_are_counted_apart() {
-        let tally = Tally::default();
+        let stats = MethodStats::default();
         for error in
             [Error::new(500, "first"), Error::new(503, "é".repeat(MAX_TEXT)), Error::new(404, "no room")]
         {
-            tally.add(Some(&error), Duration::ZERO);
+            stats.add(Some(&error), Duration::ZERO);
             tokio::time::advance(Duration::from_secs(2)).await;
         }
-        let report = tally.report("r").unwrap();
+        let report = stats.report("r").unwrap();
         assert_eq!((report.errors, report.refusals), (3, 1));
         let last = report.last_error.unwrap();
         assert_eq!((last.code, last.ago_ms, last.text), (503, 4000, "é".repeat(MAX_TEXT / 2)));
@@ -265,10 +203,10 @@ mod tests {
 
     #[test]
     fn what_takes_for_ever_counts_as_the_longest() {
-        let tally = Tally::default();
-        tally.add(None, Duration::MAX);
-        tally.add(None, Duration::ZERO);
-        let report = tally.report("r").unwrap();
+        let stats = MethodStats::default();
+        stats.add(None, Duration::MAX);
+        stats.add(None, Duration::ZERO);
+        let report = stats.report("r").unwrap();
         assert_eq!((report.requests, report.p50_us), (2, 0));
         assert!(report.max_us >= LONGEST.as_micros() as u64, "{report:?}");
     }

@@ -5,5 +5,5 @@ mod latency;
 mod snapshot;
 
 pub use self::drops::{Counters, Dropped};
-pub(crate) use self::latency::Tallies;
+pub(crate) use self::latency::{MethodStats, ServerStats};
 pub use self::snapshot::{LastError, MissingLink, Report, RouteReport};

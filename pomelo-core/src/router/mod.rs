@@ -6,10 +6,12 @@
 //! stay where it is, use [`ConsistentHash`]: a server that is added takes about 1/(N + 1) of the keys, and all others stay.
 
 mod dispatch;
+mod routers;
 mod types;
 mod unbound;
 
 pub use self::dispatch::{crc32, pick};
+pub use self::routers::Routers;
 pub use self::types::{ConsistentHash, RoundRobin, WeightedRoundRobin};
 
 use std::sync::Arc;

@@ -17,24 +17,23 @@ use super::reroute::send_routed;
 use super::target::{Destination, Mode, Target};
 use crate::args::{ArgWriter, unpack};
 use crate::metrics::Dropped;
-use crate::peers::{Question, Unqueued, returned};
-use crate::router::{RouteBy, RoutedMessage, Subject};
+use crate::peers::{Peers, Question, Unqueued, returned};
+use crate::router::{RouteBy, RoutedMessage, Routers, Subject};
 use crate::runtime::boundary::Site;
-use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::envelope::{Message, Origin};
 
 /// What carries the calls of a typed proxy: one type of server, seen from one server.
 #[derive(Clone)]
 pub struct RpcClient {
-    core: Arc<Server>,
+    routers: Arc<Routers>,
     server_type: &'static str,
 }
 
 impl RpcClient {
-    /// Calls from the server `core` to servers of a type.
-    pub fn new(core: &Arc<Server>, server_type: &'static str) -> Self {
-        Self { core: core.clone(), server_type }
+    /// Calls from the server whose routers these are to servers of a type.
+    pub fn new(routers: &Arc<Routers>, server_type: &'static str) -> Self {
+        Self { routers: routers.clone(), server_type }
     }
 
     /// Prepares a call: takes what it needs of `target` and encodes the arguments at once.
@@ -49,7 +48,7 @@ impl RpcClient {
         let mut args = ArgWriter::new(arg_count);
         let args = write(&mut args).map(|()| args.into_bytes());
         let outgoing = Outgoing {
-            core: self.core.clone(),
+            routers: self.routers.clone(),
             server_type: self.server_type,
             service,
             method,
@@ -107,7 +106,7 @@ impl<O: DeserializeOwned + Send + 'static, M: Mode> IntoFuture for Call<O, M> {
 /// A call without the types of its answer.
 #[doc(hidden)]
 pub struct Outgoing {
-    core: Arc<Server>,
+    routers: Arc<Routers>,
     server_type: &'static str,
     service: &'static str,
     method: &'static str,
@@ -117,6 +116,10 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
+    fn peers(&self) -> &Arc<Peers> {
+        self.routers.peers()
+    }
+
     /// The lane at the callee: calls with the same first argument start there in order.
     fn lane(&self) -> u64 {
         match &self.destination {
@@ -136,15 +139,15 @@ impl Outgoing {
 
     fn route_by(&self, subject: Subject, args: Bytes) -> RouteBy {
         let message = RoutedMessage::Call { service: self.service, method: self.method, args };
-        RouteBy { context: self.core.context.clone(), subject, message }
+        RouteBy { context: self.routers.context().clone(), subject, message }
     }
 
     /// The server that the router picks.
     async fn server(&self) -> Result<ServerId> {
         let no_subject = || Error::of(ErrorKind::NoServer, "a call to all servers has no single one");
         let by = self.route_by(self.subject().ok_or_else(no_subject)?, self.args()?);
-        let site = Site::new(&self.core, "router").calling(self.service, self.method);
-        self.core.route(self.server_type, by, site).await
+        let site = Site::new(self.peers(), "router").calling(self.service, self.method);
+        self.routers.route(self.server_type, by, site).await
     }
 
     pub(super) async fn one<O: DeserializeOwned>(self) -> Result<O> {
@@ -156,7 +159,7 @@ impl Outgoing {
     pub(super) async fn each<O: DeserializeOwned>(self) -> Result<Vec<(ServerId, Result<O>)>> {
         self.args()?;
         let deadline = Instant::now() + self.timeout();
-        let servers = self.core.servers(self.server_type);
+        let servers = self.routers.context().servers(self.server_type);
         let calls = servers.iter().map(|server| async {
             let answer = match self.question(&server.id) {
                 Ok(question) => self.answer(&server.id, question, deadline).await,
@@ -182,7 +185,7 @@ impl Outgoing {
         });
         match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
             Poll::Ready(sent) => sent,
-            Poll::Pending => self.core.tasks.by(deadline, sending).await.unwrap_or_else(|_| {
+            Poll::Pending => self.peers().tasks.by(deadline, sending).await.unwrap_or_else(|_| {
                 let why = format_args!("{}.{} was not routed in time", self.service, self.method);
                 Err(Error::of(ErrorKind::Deadline, why))
             }),
@@ -195,14 +198,14 @@ impl Outgoing {
     }
 
     fn timeout(&self) -> Duration {
-        self.timeout.unwrap_or(self.core.limits.rpc_timeout)
+        self.timeout.unwrap_or(self.peers().limits.rpc_timeout)
     }
 
     fn question(&self, server: &ServerId) -> Result<Question<'_>, Unqueued> {
         let args = self.args()?;
-        let method = self.core.method(server, self.service, self.method)?;
+        let method = self.peers().method(server, self.service, self.method)?;
         let (lane, origin) = (self.lane(), Origin::current());
-        let sent = self.core.question(server, |seq| Message::Call { seq, method, lane, origin, args });
+        let sent = self.peers().question(server, |seq| Message::Call { seq, method, lane, origin, args });
         sent.map_err(|Unqueued { error, may_move }| Unqueued { error: self.at(server, error), may_move })
     }
 
@@ -212,7 +215,7 @@ impl Outgoing {
         question: Question<'_>,
         deadline: Instant,
     ) -> Result<O> {
-        let answer = self.core.answer(server, question, deadline).await;
+        let answer = self.peers().answer(server, question, deadline).await;
         let bytes = answer.and_then(returned).map_err(|error| match error.kind() {
             ErrorKind::Application => error,
             _ => self.at(server, error),
@@ -229,17 +232,17 @@ impl Outgoing {
         if let Destination::All = self.destination {
             return self.tell_all();
         }
-        let (core, deadline) = (self.core.clone(), Instant::now() + self.timeout());
+        let (peers, deadline) = (self.peers().clone(), Instant::now() + self.timeout());
         let (service, method) = (self.service, self.method);
         let mut sending =
             Box::pin(async move { self.sent(deadline, |server| self.tell(server)).await.map(drop) });
         if let Some(sent) = (&mut sending).now_or_never() {
             return sent;
         }
-        core.executor.clone().spawn(async move {
+        peers.executor.clone().spawn(async move {
             if let Err(mut error) = sending.await {
-                core.counters.add(Dropped::Undelivered);
-                Site::new(&core, "notify").calling(service, method).failed(&mut error);
+                peers.counters.add(Dropped::Undelivered);
+                Site::new(&peers, "notify").calling(service, method).failed(&mut error);
             }
         });
         Ok(())
@@ -251,7 +254,7 @@ impl Outgoing {
     /// Who could not be, if anybody.
     fn tell_all(&self) -> Result<()> {
         self.args()?;
-        let servers = self.core.servers(self.server_type);
+        let servers = self.routers.context().servers(self.server_type);
         let errors = servers.iter().filter_map(|server| self.tell(&server.id).err());
         let errors: Vec<Error> = errors.map(Error::from).collect();
         let Some(first) = errors.first() else { return Ok(()) };
@@ -262,8 +265,8 @@ impl Outgoing {
 
     fn tell(&self, server: &ServerId) -> Result<(), Unqueued> {
         let args = self.args()?;
-        let method = self.core.method(server, self.service, self.method)?;
+        let method = self.peers().method(server, self.service, self.method)?;
         let call = Message::Call { seq: 0, method, lane: self.lane(), origin: Origin::Outside, args };
-        self.core.send(server, call).map_err(|reason| self.core.unsent(server, reason))
+        self.peers().send(server, call).map_err(|reason| self.peers().unsent(server, reason))
     }
 }

@@ -16,10 +16,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::failure::{Shortened, beginning, line, quietly};
+use super::failure::{Shortened, line, quietly};
 use super::{Runtime, panics};
-use crate::request::Request;
-use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Uid};
+use crate::value::{Error, ErrorKind, Result, Route, ServerId, SessionId, Uid, beginning};
 use crate::wire::envelope::Snapshot;
 
 /// Synchronous code that takes longer is logged. Far longer than any step of a game should be, and than a busy machine makes of
@@ -49,11 +48,23 @@ pub(crate) struct Site<'a> {
     subject: Subject<'a>,
 }
 
+/// A client's message, as far as logs name it.
+pub(crate) trait ClientMessage: Send + Sync {
+    /// Where the client sent it.
+    fn route(&self) -> &Route;
+
+    /// The session that sent it.
+    fn session_id(&self) -> SessionId;
+
+    /// The user of that session now.
+    fn uid(&self) -> Option<Uid>;
+}
+
 #[derive(Clone, Copy)]
 enum Subject<'a> {
     None,
     Named(&'a str),
-    Request(&'a Request),
+    Message(&'a dyn ClientMessage),
     Remote(u32),
     Call { service: &'a str, method: &'a str },
     Session(&'a Snapshot),
@@ -72,8 +83,8 @@ impl<'a> Site<'a> {
     }
 
     /// What runs for a client's message.
-    pub(crate) fn on(self, request: &'a Request) -> Self {
-        Self { subject: Subject::Request(request), ..self }
+    pub(crate) fn on(self, message: &'a dyn ClientMessage) -> Self {
+        Self { subject: Subject::Message(message), ..self }
     }
 
     /// The remote's method of that number.
@@ -115,14 +126,14 @@ impl<'a> Site<'a> {
 
     /// Whether a client has made its name up.
     pub(crate) fn is_made_up(&self) -> bool {
-        matches!(self.subject, Subject::Request(request) if !self.runtime.routes.knows(request.route()))
+        matches!(self.subject, Subject::Message(message) if !self.runtime.routes.knows(message.route()))
     }
 
     pub(crate) fn name(&self) -> Option<String> {
         match self.subject {
             Subject::None | Subject::Session(_) => None,
             Subject::Named(name) => Some(name.to_owned()),
-            Subject::Request(request) => Some(request.route().to_string()),
+            Subject::Message(message) => Some(message.route().to_string()),
             Subject::Delivery { route, .. } => Some(route.to_owned()),
             Subject::Call { service, method } => Some(format!("{service}.{method}")),
             Subject::Remote(method) => self.runtime.method_name(method),
@@ -132,7 +143,7 @@ impl<'a> Site<'a> {
     /// The user of its session.
     pub(crate) fn uid(&self) -> Option<Uid> {
         match self.subject {
-            Subject::Request(request) => request.session().uid(),
+            Subject::Message(message) => message.uid(),
             Subject::Session(session) => session.uid.clone(),
             _ => None,
         }
@@ -140,7 +151,7 @@ impl<'a> Site<'a> {
 
     pub(crate) fn session(&self) -> Option<SessionId> {
         match self.subject {
-            Subject::Request(request) => Some(request.session().id()),
+            Subject::Message(message) => Some(message.session_id()),
             Subject::Session(session) => Some(session.id),
             Subject::Delivery { session, .. } => Some(session),
             Subject::None | Subject::Named(_) | Subject::Remote(_) | Subject::Call { .. } => None,

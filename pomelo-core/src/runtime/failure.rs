@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Runtime;
 use super::boundary::{Site, discard};
-use crate::value::{Error, Fault, ServerId};
+use crate::value::{Error, Fault, ServerId, beginning};
 
 /// The target of all lines that are about the application's own code, so that they can be chosen by themselves.
 pub(crate) const TARGET: &str = "pomelo::errors";
@@ -107,11 +107,6 @@ impl fmt::Display for Shortened<'_> {
             rest => write!(f, "… ({rest} bytes more)"),
         }
     }
-}
-
-/// The beginning of a text, no longer than that many bytes.
-pub(crate) fn beginning(text: &str, length: usize) -> &str {
-    &text[..text.floor_char_boundary(length)]
 }
 
 #[cfg(test)]

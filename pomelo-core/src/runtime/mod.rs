@@ -13,7 +13,6 @@ mod underway;
 mod warned;
 
 pub(crate) use self::backlog::{Added, Backlog};
-pub(crate) use self::failure::beginning;
 pub(crate) use self::span::Within;
 pub use self::supervisor::{Supervised, Supervisor};
 pub(crate) use self::underway::{Underway, Work};
@@ -24,7 +23,7 @@ use std::thread::ThreadId;
 
 use tokio::runtime::Handle;
 
-use crate::metrics::Counters;
+use crate::metrics::{Counters, ServerStats};
 use crate::value::{Limits, RouteTable, ServerInfo};
 use throttle::Throttle;
 
@@ -33,6 +32,7 @@ pub struct Runtime {
     pub(crate) info: Arc<ServerInfo>,
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
+    pub(crate) stats: ServerStats,
     /// Runs the application's code.
     pub(crate) executor: Handle,
     /// Runs what must live as long as the server.

@@ -12,10 +12,9 @@ use tracing::span::Entered;
 use tracing::{Level, Span, info_span};
 
 use super::Runtime;
-use crate::request::Request;
-use crate::session::Session;
+use super::boundary::ClientMessage;
 use crate::value::ServerId;
-use crate::wire::envelope::Origin;
+use crate::wire::envelope::{Origin, Snapshot};
 
 /// A span, or none where no subscriber wants it. Each future that handles a message has one, so it is no larger than a pointer.
 #[derive(Default)]
@@ -24,16 +23,15 @@ pub(crate) struct Within(Option<Box<Span>>);
 impl Within {
     /// For a client's message, with the user that its session has when its handling begins.
     #[inline]
-    pub(crate) fn request(runtime: &Runtime, request: &Request) -> Self {
+    pub(crate) fn request(runtime: &Runtime, message: &impl ClientMessage) -> Self {
         Self::wanted(|| {
-            let (session, route) = (request.session(), request.route().as_str());
             info_span!(
                 target: "pomelo",
                 "request",
                 server = %runtime.info.id,
-                route,
-                session = %session.id(),
-                uid = session.uid().as_deref(),
+                route = message.route().as_str(),
+                session = %message.session_id(),
+                uid = message.uid().as_deref(),
             )
         })
     }
@@ -60,15 +58,15 @@ impl Within {
     }
 
     /// For a hook that runs for a session.
-    pub(crate) fn hook_of(runtime: &Runtime, what: &str, session: &Session) -> Self {
+    pub(crate) fn hook_of(runtime: &Runtime, what: &str, session: &Snapshot) -> Self {
         Self::wanted(|| {
             info_span!(
                 target: "pomelo",
                 "hook",
                 server = %runtime.info.id,
                 what,
-                session = %session.id(),
-                uid = session.uid().as_deref(),
+                session = %session.id,
+                uid = session.uid.as_deref(),
             )
         })
     }

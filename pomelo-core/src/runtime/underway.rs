@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::request::Request;
-use crate::value::{ServerId, SessionId};
+use crate::value::{Route, ServerId, SessionId};
 
 /// Workers of a runtime mostly find a table of their own.
 const SHARDS: usize = 8;
@@ -30,7 +29,7 @@ struct Slots {
 #[derive(Clone)]
 pub(crate) enum Work {
     /// A client's message: its filters, router, handler or error handler.
-    Message(Request),
+    Message { route: Route, session: SessionId },
     /// A call of the remote method of that number.
     Call { method: u32, from: ServerId },
     /// What was to run when that session closed.
@@ -97,9 +96,7 @@ struct Named<'a> {
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.work {
-            Work::Message(request) => {
-                write!(f, "message {} of session {}", request.route(), request.session().id())
-            }
+            Work::Message { route, session } => write!(f, "message {route} of session {session}"),
             Work::Call { method, from } => match self.methods.get(*method as usize) {
                 Some(name) => write!(f, "call {name} from {from}"),
                 None => write!(f, "call {method} from {from}"),

@@ -64,7 +64,8 @@ async fn tell(core: Arc<Server>) {
     while let Some(item) = core.events.next() {
         match item {
             Item::Event(event) => {
-                let telling = pin!(async { core.node().map(|node| node.emit(&event)) });
+                let telling =
+                    pin!(async { core.dispatch.endpoints().map(|endpoints| endpoints.emit(&event)) });
                 let telling = Within::hook(&core, event.name()).poll(telling);
                 // Each listener has a boundary of its own; this is for what nobody foresaw.
                 let _ = boundary::survive(&core, "event", telling).await;

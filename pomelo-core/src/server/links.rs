@@ -68,7 +68,7 @@ impl Server {
             expected.iter().filter(wanted).filter_map(since).collect()
         };
         missing.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let ever = self.tallies.uptime();
+        let ever = self.stats.uptime();
         let link = |(server, since): (ServerId, Option<Instant>)| MissingLink {
             for_ms: millis(since.map_or(ever, |since| since.elapsed())),
             why: link_sender.trouble(&server),

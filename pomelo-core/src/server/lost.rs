@@ -58,7 +58,7 @@ pub(crate) fn lose(core: &Arc<Server>, server: &ServerId, dropped: &Batch) {
             Err(error) => {
                 if let Some(mut error) = error {
                     Site::new(&core, HOOK).failed(&mut error);
-                    core.tallies.failed(Some(HOOK), &error);
+                    core.stats.failed(Some(HOOK), &error);
                 }
                 close(sessions).await;
             }

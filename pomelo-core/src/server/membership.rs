@@ -230,12 +230,12 @@ impl Server {
             }
         };
         let mut dropped = Batch { uids: self.channels.lose(self, peer, late), ..Batch::default() };
-        self.queues.lose(self, incarnation);
+        self.dispatch.queues.lose(self, incarnation);
         let (sessions, hooks_below) = self.hooks.lose(incarnation);
         for session in sessions {
             dropped.sessions.push(session.id);
             let reason = format!("its frontend {peer} is gone");
-            self.queues.close(self, ClosedSession::lost(session, reason, hooks_below));
+            self.dispatch.queues.close(self, ClosedSession::lost(session, reason, hooks_below));
         }
         dropped
     }

@@ -84,22 +84,22 @@ pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Mes
     match message {
         Message::Call { seq, method, lane, origin, args } => {
             let job = Job::Call { from: from.clone(), seq, method, origin, args, task: core.busy.begin() };
-            if core.lanes().push(lane, job).is_some() {
+            if core.executor().push(lane, job).is_some() {
                 refuse_call(core, from, seq);
             }
         }
         Message::Forward { seq, session, route, id, body, accept } => {
             let task = core.busy.begin();
             let message = Forwarded { from: from.clone(), seq, session, route, id, body, accept, task };
-            core.queues.add(core, message);
+            core.dispatch.queues.add(core, message);
         }
         Message::Reply { seq, result } => core.complete(seq, result),
         Message::Session { seq, origin, op } => act(core, from, seq, origin, op),
         Message::Abandon { seq } => core.registry.waits.abandon(from, seq),
-        Message::SessionGone { id } => core.queues.drop_waiting(core, id),
+        Message::SessionGone { id } => core.dispatch.queues.drop_waiting(core, id),
         Message::SessionClosed { seq, session, reason } => {
             tracing::debug!(session = %session.id, reason = &*reason, "a session closed");
-            core.queues.close(core, ClosedSession::new(session, reason).asked_by(from, seq));
+            core.dispatch.queues.close(core, ClosedSession::new(session, reason).asked_by(from, seq));
         }
         Message::Group { key, version, op } => frontend::deliver(core, from, key, version, op),
         Message::Groups { incarnation, alive } => {
@@ -189,7 +189,7 @@ pub(crate) fn abandon(
 
 /// Runs the global after filters, if there are any.
 pub(crate) fn after_global(core: &Arc<Server>, request: Request, outcome: Result<Body>) {
-    if !core.global_filters.is_empty() {
+    if !core.dispatch.global_filters.is_empty() {
         let core = core.clone();
         core.executor.clone().spawn(async move {
             let after = pin!(pipeline::after_global(&core, &request, &outcome));

@@ -18,7 +18,7 @@ impl Server {
         Report {
             id: self.info.id.clone(),
             incarnation: self.incarnation(),
-            uptime_ms: u64::try_from(self.tallies.uptime().as_millis()).unwrap_or(u64::MAX),
+            uptime_ms: u64::try_from(self.stats.uptime().as_millis()).unwrap_or(u64::MAX),
             sessions: sessions.len() as u64,
             bound_sessions: sessions.iter().filter(|session| session.uid().is_some()).count() as u64,
             users: users as u64,
@@ -30,7 +30,7 @@ impl Server {
             pending_calls: self.pending.len() as u64,
             dropped: self.counters.iter().map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
             panics: self.counters.panics(),
-            routes: self.tallies.reports(),
+            routes: self.dispatch.reports(),
             peers,
             missing_links: self.missing_links(),
         }

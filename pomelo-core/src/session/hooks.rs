@@ -218,7 +218,7 @@ async fn resubscribe_to(core: &Arc<Server>, session: Snapshot) {
         match asked.map_err(|error| error.kind()) {
             Err(ErrorKind::Closed) => {
                 let reason = format!("closed while the link to {} was down", session.frontend);
-                return core.queues.close(core, ClosedSession::new(session, reason));
+                return core.dispatch.queues.close(core, ClosedSession::new(session, reason));
             }
             Err(ErrorKind::Overloaded | ErrorKind::Deadline) => sleep(BREATHER).await,
             // If the link broke again, the same happens when it is there again.
@@ -277,14 +277,14 @@ pub(crate) async fn run(core: Arc<Server>, closed: ClosedSession) {
         for (_, hook) in hooks {
             let session = Session::closed(&core, closed.clone());
             let site = Site::new(&core, "on_closed").of(&closed.session);
-            let within = Within::hook_of(&core, "on_closed", &session);
+            let within = Within::hook_of(&core, "on_closed", &closed.session);
             let run = boundary::run(site, (hook, session), |(hook, session)| hook(session));
             let deadline = Instant::now() + core.limits.request_timeout;
             let ended = core.tasks.by(deadline, Origin::Hook.scope(run).within(within)).await;
             let late = |_| Err(Error::of(ErrorKind::Deadline, "on_closed took too long and was dropped"));
             if let Err(mut error) = ended.unwrap_or_else(late).flatten() {
                 site.failed(&mut error);
-                core.tallies.failed(Some("on_closed"), &error);
+                core.stats.failed(Some("on_closed"), &error);
             }
         }
     }

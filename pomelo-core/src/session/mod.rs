@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::peers::Peers;
 use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Settings, Uid};
 use crate::wire::envelope::{Answer, SessionOp, Snapshot};
@@ -154,7 +155,7 @@ impl Session {
         let mut view = self.view();
         (view.uid, view.version) = (Some(uid.clone()), version);
         drop(view);
-        self.0.core.queues.note(self.0.id, |overlay| overlay.set_uid(Some(uid), version));
+        self.0.core.dispatch.queues.note(self.0.id, |overlay| overlay.set_uid(Some(uid), version));
         Ok(())
     }
 
@@ -167,7 +168,7 @@ impl Session {
         let mut view = self.view();
         (view.uid, view.version) = (None, version);
         drop(view);
-        self.0.core.queues.note(self.0.id, |overlay| overlay.set_uid(None, version));
+        self.0.core.dispatch.queues.note(self.0.id, |overlay| overlay.set_uid(None, version));
         Ok(())
     }
 
@@ -202,7 +203,7 @@ impl Session {
         view.version = version;
         view.pushed(&changes);
         drop(view);
-        self.0.core.queues.note(self.0.id, |overlay| overlay.set(changes, version));
+        self.0.core.dispatch.queues.note(self.0.id, |overlay| overlay.set(changes, version));
         Ok(())
     }
 
@@ -262,6 +263,10 @@ impl Session {
             settings: view.settings.clone(),
             version: view.version,
         }
+    }
+
+    pub(crate) fn peers(&self) -> &Arc<Peers> {
+        &self.0.core.peers
     }
 
     pub(crate) fn core(&self) -> &Arc<Server> {

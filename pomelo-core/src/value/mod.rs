@@ -9,7 +9,7 @@ mod route;
 mod server;
 mod settings;
 pub mod spelling;
-mod state;
+mod text;
 
 pub(crate) use self::error::bad_message;
 #[doc(hidden)]
@@ -22,4 +22,4 @@ pub(crate) use self::route::RouteTable;
 pub use self::route::{Route, RouteError};
 pub use self::server::{ServerId, ServerInfo, ServerList};
 pub(crate) use self::settings::Settings;
-pub(crate) use self::state::State;
+pub(crate) use self::text::beginning;

@@ -71,7 +71,7 @@ fn cluster(p: &TokenStream, servers: &ServerList) -> TokenStream {
         #[allow(clippy::all, clippy::pedantic)]
         impl #p::Cluster for Rpc {
             const SERVERS: &'static [#p::ServerType] = &[#(#tables),*];
-            fn bind(core: &::std::sync::Arc<#p::Server>) -> Self {
+            fn bind(routers: &::std::sync::Arc<#p::Routers>) -> Self {
                 Rpc { #(#binds),* }
             }
             fn mount(app: &App, mount: &mut #p::Mount<Self>) {
@@ -106,11 +106,11 @@ fn tables(p: &TokenStream, server: &ServerType) -> TokenStream {
 /// A field of `Rpc`.
 fn bind(p: &TokenStream, server: &ServerType) -> TokenStream {
     let (ServerType { ident, name, cfgs, .. }, rpc) = (server, server.rpc());
-    let core = Ident::new("core", Span::mixed_site());
+    let routers = Ident::new("routers", Span::mixed_site());
     let fields = server
         .remotes
         .iter()
-        .map(|Listed { field, .. }| quote!(#field: #p::Proxy::bind(#p::RpcClient::new(#core, #name))));
+        .map(|Listed { field, .. }| quote!(#field: #p::Proxy::bind(#p::RpcClient::new(#routers, #name))));
     quote!(#(#cfgs)* #ident: #rpc { #(#fields),* })
 }
 

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
-use pomelo_core::app::{Cluster, Mount, Platform, Running, ServerType, Table};
+use pomelo_core::app::{Cluster, Mount, Platform, Running, ServerType};
 use pomelo_core::channel::Recipient;
 use pomelo_core::frontend::{Connector, Frontend, Listening};
-use pomelo_core::method::inject::{Context, Injected};
-use pomelo_core::method::{Handler, HandlerContract, Method};
+use pomelo_core::inject::{Context, Injected};
+use pomelo_core::method::{Handler, HandlerContract, Method, Table};
 use pomelo_core::request::{IntoResponse, Request};
-use pomelo_core::server::Server;
+use pomelo_core::router::Routers;
 use pomelo_core::session::Session;
 use pomelo_core::value::config::Config;
 use pomelo_core::value::{Error, ErrorKind, Result};
@@ -37,7 +37,7 @@ impl Cluster for Tests {
     const SERVERS: &'static [ServerType] =
         &[ServerType { name: "connector", handlers: &[Table::handler::<EntryHandler>()], remotes: &[] }];
 
-    fn bind(_: &Arc<Server>) -> Self {
+    fn bind(_: &Arc<Routers>) -> Self {
         Self
     }
 

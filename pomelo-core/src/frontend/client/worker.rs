@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::{ClientSession, Incoming, Phase};
 use crate::dispatch::pipeline;
-use crate::dispatch::pipeline::{Placed, ReplyTo};
+use crate::dispatch::pipeline::{ReplyTo, Routed};
 use crate::metrics::Dropped;
 use crate::peers::Unqueued;
 use crate::request::Request;
@@ -92,22 +92,22 @@ impl ClientSession {
     pub(super) async fn place(self: &Arc<Self>, request: &Request) {
         let unanswered = Unanswered(self);
         let (core, reply_to) = (&self.core, || ReplyTo::Client(self.clone()));
-        match pipeline::place(core, request).await {
-            Ok(Placed::Here { concurrent: false }) => pipeline::serve(core, request, &reply_to()).await,
-            Ok(Placed::Here { concurrent: true }) => {
+        match pipeline::route(core, request).await {
+            Ok(Routed::Here { concurrent: false }) => pipeline::serve(core, request, &reply_to()).await,
+            Ok(Routed::Here { concurrent: true }) => {
                 unanswered.by_another();
                 self.core.executor.spawn(self.clone().serve(request.clone()));
             }
-            Ok(Placed::At(server)) => {
+            Ok(Routed::At(server)) => {
                 let forward = |server: &ServerId| self.forward(request, server);
-                let again = || Box::pin(pipeline::place_again(core, request));
+                let again = || Box::pin(pipeline::route_again(core, request));
                 match send_routed(server, forward, again).await {
                     Ok(_) => unanswered.by_another(),
-                    Err(error) => Box::pin(pipeline::refuse(core, request, error, &reply_to())).await,
+                    Err(error) => Box::pin(pipeline::reject(core, request, error, &reply_to())).await,
                 }
             }
-            Ok(Placed::Answered(body)) => Box::pin(pipeline::answer(core, request, body, &reply_to())).await,
-            Err(error) => Box::pin(pipeline::refuse(core, request, error, &reply_to())).await,
+            Ok(Routed::Answered(body)) => Box::pin(pipeline::answer(core, request, body, &reply_to())).await,
+            Err(error) => Box::pin(pipeline::reject(core, request, error, &reply_to())).await,
         }
     }
 

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use pomelo_core::app::{App, Mount, Platform, ServerType, Table};
+use pomelo_core::app::{App, Mount, Platform, ServerType};
 use pomelo_core::args::ArgReader;
-use pomelo_core::method::inject::{Context, Injected};
-use pomelo_core::method::{Contract, Inbound, IntoReply, Method, Proxy, Remote};
+use pomelo_core::inject::{Context, Injected};
+use pomelo_core::method::{Contract, Inbound, IntoReply, Method, Proxy, Remote, Table};
+use pomelo_core::router::Routers;
 use pomelo_core::rpc::RpcClient;
-use pomelo_core::server::Server;
 use pomelo_core::value::{Error, Result};
 use tokio::sync::Semaphore;
 
@@ -45,7 +45,7 @@ impl pomelo_core::app::Cluster for Cluster {
         ServerType { name: "callee", handlers: &[], remotes: &[Table::remote::<Echo>()] },
     ];
 
-    fn bind(_: &Arc<Server>) -> Self {
+    fn bind(_: &Arc<Routers>) -> Self {
         Self
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// What the application inserted, by type.
 #[derive(Clone, Default)]
-pub(crate) struct State(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub struct State(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 
 impl State {
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {

@@ -1,11 +1,13 @@
-//! What the framework lends a method: every parameter that is a reference.
+//! Dependency injection: resolves the `&T` parameters of handlers and remotes.
+
+mod state;
+
+#[doc(hidden)]
+pub use self::state::State;
 
 use std::any::{Any, TypeId, type_name};
 
-use super::remote::Inbound;
-use crate::request::Request;
-use crate::session::Session;
-use crate::value::{Error, ErrorKind, Result, State};
+use crate::value::{Error, ErrorKind, Result};
 
 /// A `&T` parameter of a method, so that a type that nobody inserted is found when the server starts.
 #[derive(Clone, Copy)]
@@ -28,50 +30,19 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Whether [`part`](Self::part) has something of that type.
     fn has(id: TypeId) -> bool;
+}
 
-    /// The application's inserted state.
+/// What holds all that the application inserted: its app.
+pub trait Container: 'static {
     #[doc(hidden)]
-    fn core(&self) -> &crate::server::Server;
-}
-
-impl Provider for Request {
-    fn part(&self, id: TypeId) -> Option<&dyn Any> {
-        if id == TypeId::of::<Session>() {
-            Some(self.session())
-        } else if id == TypeId::of::<Self>() {
-            Some(self)
-        } else {
-            None
-        }
-    }
-
-    fn has(id: TypeId) -> bool {
-        id == TypeId::of::<Session>() || id == TypeId::of::<Self>()
-    }
-
-    fn core(&self) -> &crate::server::Server {
-        Self::core(self)
-    }
-}
-
-impl Provider for Inbound {
-    fn part(&self, id: TypeId) -> Option<&dyn Any> {
-        (id == TypeId::of::<Self>()).then_some(self)
-    }
-
-    fn has(id: TypeId) -> bool {
-        id == TypeId::of::<Self>()
-    }
-
-    fn core(&self) -> &crate::server::Server {
-        Self::core(self)
-    }
+    fn state(&self) -> &State;
 }
 
 /// A method's surroundings: the app, and the message with what comes with it.
 pub struct Context<'a, A, M> {
     app: &'a A,
     message: &'a M,
+    state: &'a State,
 }
 
 impl<A, M> Clone for Context<'_, A, M> {
@@ -82,12 +53,14 @@ impl<A, M> Clone for Context<'_, A, M> {
 
 impl<A, M> Copy for Context<'_, A, M> {}
 
-impl<'a, A: 'static, M: Provider> Context<'a, A, M> {
+impl<'a, A: Container, M> Context<'a, A, M> {
     /// The surroundings of one call.
     pub fn new(app: &'a A, message: &'a M) -> Self {
-        Self { app, message }
+        Self { app, message, state: app.state() }
     }
+}
 
+impl<'a, A: 'static, M: Provider> Context<'a, A, M> {
     /// The message.
     pub fn message(&self) -> &'a M {
         self.message
@@ -102,7 +75,7 @@ impl<'a, A: 'static, M: Provider> Context<'a, A, M> {
             return Ok(app);
         }
         let part = self.message.part(TypeId::of::<T>()).and_then(|part| part.downcast_ref());
-        part.or_else(|| self.message.core().state.find()).ok_or_else(|| missing(type_name::<T>()))
+        part.or_else(|| self.state.find()).ok_or_else(|| missing(type_name::<T>()))
     }
 }
 
