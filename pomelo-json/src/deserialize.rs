@@ -121,21 +121,6 @@ impl<'de> Deserializer<'de> for Tree {
     }
 }
 
-impl Tree {
-    fn unexpected(&self) -> Unexpected<'_> {
-        match self {
-            Self::Null => Unexpected::Unit,
-            Self::Bool(truth) => Unexpected::Bool(*truth),
-            Self::Number(Number::Unsigned(number)) => Unexpected::Unsigned(*number),
-            Self::Number(Number::Signed(number)) => Unexpected::Signed(*number),
-            Self::Number(Number::Float(number)) => Unexpected::Float(*number),
-            Self::String(text) => Unexpected::Str(text),
-            Self::Array(_) => Unexpected::Seq,
-            Self::Object(_) => Unexpected::Map,
-        }
-    }
-}
-
 fn visit_array<'de, V: Visitor<'de>>(elements: Vec<Tree>, visitor: V) -> Result<V::Value, DataError> {
     let length = elements.len();
     let mut elements = Elements { elements: elements.into_iter(), index: 0 };

@@ -29,6 +29,7 @@
 //! # Ok::<(), pomelo_json::Error>(())
 //! ```
 
+mod cursor;
 mod deserialize;
 mod error;
 mod parse;
@@ -38,8 +39,7 @@ mod tree;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use error::{DataError, Error, SyntaxError};
-pub use parse::MAX_DEPTH;
+pub use error::{DataError, Error, MAX_DEPTH, SyntaxError};
 
 use parse::parse;
 use tree::Tree;

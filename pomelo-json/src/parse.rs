@@ -2,19 +2,14 @@
 
 use indexmap::IndexMap;
 
-use crate::error::SyntaxError;
+use crate::cursor::Cursor;
+use crate::error::{MAX_DEPTH, SyntaxError};
 use crate::text;
 use crate::tree::{Number, Tree};
 
-/// How deep arrays and objects may lie within each other: four times as deep as for `serde_json`, and far above what anybody means.
-///
-/// `JSON.parse` has no limit, but a type is read, written and dropped on the stack. A thread of tokio has 2 MiB of it, and of those a
-/// value of this depth takes 1.2 MiB where nothing is optimized.
-pub const MAX_DEPTH: usize = 512;
-
 /// Reads a text that is one JSON value.
 pub(crate) fn parse(text: &str) -> Result<Tree, SyntaxError> {
-    Parser { cursor: Cursor { text, at: 0 }, open: Vec::new() }.parse()
+    Parser { cursor: Cursor::new(text), open: Vec::new() }.parse()
 }
 
 struct Parser<'a> {
@@ -57,7 +52,7 @@ impl Parser<'_> {
                 if self.cursor.skip(b'}') {
                     return Ok(Some(Tree::Object(Box::default())));
                 }
-                Open::Object(Box::default(), self.cursor.key()?)
+                Open::Object(Box::default(), self.key()?)
             }
             Some(b'[') => {
                 self.cursor.skip_space();
@@ -66,7 +61,7 @@ impl Parser<'_> {
                 }
                 Open::Array(Vec::new())
             }
-            Some(first) => return self.cursor.scalar(first).map(Some),
+            Some(first) => return self.scalar(first).map(Some),
             None => return Err(self.cursor.unexpected()),
         };
         self.open.push(open);
@@ -93,7 +88,7 @@ impl Parser<'_> {
                 match self.cursor.next() {
                     Some(b'}') => return Ok(Placed::Closed(Tree::Object(entries))),
                     Some(b',') => {
-                        let key = self.cursor.key()?;
+                        let key = self.key()?;
                         self.open.push(Open::Object(entries, key));
                     }
                     _ => return Err(self.cursor.unexpected_last()),
@@ -101,6 +96,33 @@ impl Parser<'_> {
                 Ok(Placed::Next)
             }
         }
+    }
+
+    /// A key with its colon.
+    fn key(&mut self) -> Result<String, SyntaxError> {
+        self.cursor.skip_space();
+        if !self.cursor.skip(b'"') {
+            return Err(self.cursor.unexpected());
+        }
+        let key = text::read(&mut self.cursor)?;
+        self.cursor.skip_space();
+        if self.cursor.skip(b':') { Ok(key) } else { Err(self.cursor.unexpected()) }
+    }
+
+    /// A text, a number or a word, of which the first byte is taken.
+    fn scalar(&mut self, first: u8) -> Result<Tree, SyntaxError> {
+        match first {
+            b'"' => text::read(&mut self.cursor).map(Tree::String),
+            b't' => self.word("rue", Tree::Bool(true)),
+            b'f' => self.word("alse", Tree::Bool(false)),
+            b'n' => self.word("ull", Tree::Null),
+            b'-' | b'0'..=b'9' => self.cursor.number().map(|number| Tree::Number(Number::read(number))),
+            _ => Err(self.cursor.unexpected_last()),
+        }
+    }
+
+    fn word(&mut self, rest: &str, value: Tree) -> Result<Tree, SyntaxError> {
+        if self.cursor.skip_word(rest) { Ok(value) } else { Err(self.cursor.unexpected_last()) }
     }
 }
 
@@ -112,113 +134,4 @@ enum Placed {
     Closed(Tree),
     /// It was all.
     Root(Tree),
-}
-
-/// A place in a text.
-#[derive(Clone, Copy)]
-pub(crate) struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
-    }
-
-    fn is_at_end(&self) -> bool {
-        self.rest().is_empty()
-    }
-
-    pub(crate) fn next(&mut self) -> Option<u8> {
-        let byte = self.rest().first().copied();
-        self.at += usize::from(byte.is_some());
-        byte
-    }
-
-    /// Takes this byte, if it is the next.
-    pub(crate) fn skip(&mut self, byte: u8) -> bool {
-        let is_next = self.rest().first() == Some(&byte);
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    /// Takes bytes, which end before an ASCII character or at the end.
-    pub(crate) fn take_while(&mut self, is_taken: impl Fn(u8) -> bool) -> &'a str {
-        let rest = self.rest();
-        let length = rest.iter().position(|byte| !is_taken(*byte)).unwrap_or(rest.len());
-        let taken = self.text.get(self.at..self.at + length).unwrap_or_default();
-        self.at += length;
-        taken
-    }
-
-    fn skip_space(&mut self) {
-        self.take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-    }
-
-    /// The next byte is wrong.
-    fn unexpected(&self) -> SyntaxError {
-        SyntaxError::Unexpected { at: self.at }
-    }
-
-    /// The byte before is wrong; at the end, there is one missing.
-    pub(crate) fn unexpected_last(&self) -> SyntaxError {
-        SyntaxError::Unexpected { at: self.at.saturating_sub(usize::from(!self.is_at_end())) }
-    }
-
-    /// A key with its colon.
-    fn key(&mut self) -> Result<String, SyntaxError> {
-        self.skip_space();
-        if !self.skip(b'"') {
-            return Err(self.unexpected());
-        }
-        let key = text::read(self)?;
-        self.skip_space();
-        if self.skip(b':') { Ok(key) } else { Err(self.unexpected()) }
-    }
-
-    /// A text, a number or a word, of which the first byte is taken.
-    fn scalar(&mut self, first: u8) -> Result<Tree, SyntaxError> {
-        let word = |cursor: &mut Self, rest: &str, value| match cursor.rest().starts_with(rest.as_bytes()) {
-            true => {
-                cursor.at += rest.len();
-                Ok(value)
-            }
-            false => Err(cursor.unexpected_last()),
-        };
-        match first {
-            b'"' => text::read(self).map(Tree::String),
-            b't' => word(self, "rue", Tree::Bool(true)),
-            b'f' => word(self, "alse", Tree::Bool(false)),
-            b'n' => word(self, "ull", Tree::Null),
-            b'-' | b'0'..=b'9' => {
-                self.at = self.at.saturating_sub(1);
-                self.number()
-            }
-            _ => Err(self.unexpected_last()),
-        }
-    }
-
-    fn number(&mut self) -> Result<Tree, SyntaxError> {
-        let start = self.at;
-        self.skip(b'-');
-        if !self.skip(b'0') {
-            self.digits()?;
-        }
-        if self.skip(b'.') {
-            self.digits()?;
-        }
-        if self.skip(b'e') || self.skip(b'E') {
-            let _ = self.skip(b'+') || self.skip(b'-');
-            self.digits()?;
-        }
-        Ok(Tree::Number(Number::read(self.text.get(start..self.at).unwrap_or_default())))
-    }
-
-    fn digits(&mut self) -> Result<(), SyntaxError> {
-        match self.take_while(|byte| byte.is_ascii_digit()) {
-            "" => Err(self.unexpected()),
-            _ => Ok(()),
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Texts between quotes.
 
+use crate::cursor::Cursor;
 use crate::error::SyntaxError;
-use crate::parse::Cursor;
 
 /// Reads a text from after its opening quote to behind its closing one.
 pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<String, SyntaxError> {

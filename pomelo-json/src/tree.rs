@@ -1,6 +1,7 @@
 //! The tree of a JSON text: what [`serde_json::Value`] is, but with the numbers of JavaScript.
 
 use indexmap::IndexMap;
+use serde::de::Unexpected;
 use serde_json::Value;
 
 /// A JSON value.
@@ -52,6 +53,22 @@ impl Number {
                 }
             }
             other => other,
+        }
+    }
+}
+
+impl Tree {
+    /// What it is, for the error that it isn't what was wanted.
+    pub(crate) fn unexpected(&self) -> Unexpected<'_> {
+        match self {
+            Self::Null => Unexpected::Unit,
+            Self::Bool(truth) => Unexpected::Bool(*truth),
+            Self::Number(Number::Unsigned(number)) => Unexpected::Unsigned(*number),
+            Self::Number(Number::Signed(number)) => Unexpected::Signed(*number),
+            Self::Number(Number::Float(number)) => Unexpected::Float(*number),
+            Self::String(text) => Unexpected::Str(text),
+            Self::Array(_) => Unexpected::Seq,
+            Self::Object(_) => Unexpected::Map,
         }
     }
 }
