@@ -22,9 +22,7 @@ mod block;
 mod checked;
 mod error_code;
 mod errors;
-mod handler;
 mod names;
-mod remote;
 mod servers;
 
 use proc_macro::TokenStream;

@@ -3,9 +3,8 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
-use super::Kind;
 use super::model::{Block, Method, Param};
-use crate::{handler, remote};
+use super::{Kind, handler, remote};
 
 impl Block {
     /// `METHODS`: what can be called, and what must exist for it to be.

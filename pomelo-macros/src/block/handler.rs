@@ -3,11 +3,11 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use crate::block::{Block, Method, Wire};
+use super::{Block, Method, Wire};
 use crate::names;
 
 /// Reads the message into its variable, or its fields into theirs.
-pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
+pub(super) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
     if block.fields {
         return read_fields(block, wires);
     }
@@ -49,7 +49,7 @@ fn read_fields<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>
 }
 
 /// Encodes what the method returned.
-pub(crate) fn answer(block: &Block, method: &Method) -> TokenStream {
+pub(super) fn answer(block: &Block, method: &Method) -> TokenStream {
     let (p, output) = (block.private(), &method.output);
     quote_spanned! { Span::mixed_site()=>
         <#output as #p::IntoResponse>::into_response(reply, cx.message())

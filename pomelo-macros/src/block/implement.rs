@@ -5,9 +5,9 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Ident;
 
 use super::model::{Block, Constructor, ConstructorCall};
+use super::remote;
 use super::{Kind, respan};
 use crate::checked::checked;
-use crate::remote;
 
 impl Block {
     /// Where the names are that an expansion may use.

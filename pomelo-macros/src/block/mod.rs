@@ -4,11 +4,13 @@ mod check;
 mod dispatch;
 mod emit;
 mod expand;
+mod handler;
 mod implement;
 mod members;
 mod model;
 mod params;
 mod parse;
+mod remote;
 mod signature;
 mod wire;
 
@@ -59,6 +61,14 @@ impl Kind {
             Self::Handler => "HandlerContract",
             Self::Remote => "Contract",
         })
+    }
+
+    /// The length of a contract's name.
+    ///
+    /// Not of its methods: they name the app that they are lent, and so the `Rpc` that is only being made.
+    pub(crate) fn name_length(self, p: &TokenStream, contract: &TokenStream) -> TokenStream {
+        let trait_ = self.contract();
+        quote!(<#contract as #p::#trait_>::NAME.len())
     }
 
     /// The function that `servers!` calls of each type, named for the warning where none does.

@@ -6,11 +6,11 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{GenericArgument, PathArguments, Type, TypePath};
 
+use super::{Block, Method, Wire, ident, is, plain, respan};
 use crate::attributes;
-use crate::block::{Block, Method, Wire, ident, is, plain, respan};
 
 /// Reads the arguments into their variables.
-pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
+pub(super) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wire)>) -> TokenStream {
     let p = block.private();
     let reads: Vec<_> = wires
         .map(|(local, wire)| {
@@ -30,7 +30,7 @@ pub(crate) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wi
 }
 
 /// Encodes what the method returned.
-pub(crate) fn answer(block: &Block, method: &Method) -> TokenStream {
+pub(super) fn answer(block: &Block, method: &Method) -> TokenStream {
     let (p, output) = (block.private(), &method.output);
     quote_spanned! { Span::mixed_site()=>
         <#output as #p::IntoReply>::into_reply(reply)
@@ -38,7 +38,7 @@ pub(crate) fn answer(block: &Block, method: &Method) -> TokenStream {
 }
 
 /// The proxy: a function for each method, with the user's name, documentation and place in the source.
-pub(crate) fn proxy(block: &Block, proxy: &Ident) -> TokenStream {
+pub(super) fn proxy(block: &Block, proxy: &Ident) -> TokenStream {
     let (p, cfgs, name) = (block.private(), &block.cfgs, &block.name);
     let doc = format!("Calls the remote `{name}` of other servers.");
     let functions = block.methods.iter().map(|method| function(block, method));
