@@ -9,7 +9,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use crate::error::DataError;
-use crate::tree::{Number, Tree};
+use crate::tree::Tree;
 
 /// Asks for an integer: a float that is one will do.
 macro_rules! whole {
@@ -21,25 +21,6 @@ macro_rules! whole {
             }
         }
     )*};
-}
-
-impl Number {
-    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
-        match self {
-            Self::Unsigned(number) => visitor.visit_u64(number),
-            Self::Signed(number) => visitor.visit_i64(number),
-            Self::Float(number) => visitor.visit_f64(number),
-        }
-    }
-
-    /// Visits what it is where nobody says what is wanted. There 5.0 is 5, as in JavaScript: what is buffered for an untagged
-    /// enum may be wanted as an integer later. But 0 has no sign.
-    fn visit_any<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
-        match self {
-            Self::Float(zero) if zero == 0.0 && zero.is_sign_negative() => visitor.visit_f64(zero),
-            other => other.whole().visit(visitor),
-        }
-    }
 }
 
 impl<'de> Deserializer<'de> for Tree {

@@ -1,7 +1,7 @@
 //! The tree of a JSON text: what [`serde_json::Value`] is, but with the numbers of JavaScript.
 
 use indexmap::IndexMap;
-use serde::de::Unexpected;
+use serde::de::{self, Unexpected, Visitor};
 use serde_json::Value;
 
 /// A JSON value.
@@ -53,6 +53,24 @@ impl Number {
                 }
             }
             other => other,
+        }
+    }
+
+    /// Hands it to a visitor as the type that it is.
+    pub(crate) fn visit<'de, V: Visitor<'de>, E: de::Error>(self, visitor: V) -> Result<V::Value, E> {
+        match self {
+            Self::Unsigned(number) => visitor.visit_u64(number),
+            Self::Signed(number) => visitor.visit_i64(number),
+            Self::Float(number) => visitor.visit_f64(number),
+        }
+    }
+
+    /// Visits what it is where nobody says what is wanted. There 5.0 is 5, as in JavaScript: what is buffered for an untagged
+    /// enum may be wanted as an integer later. But 0 has no sign.
+    pub(crate) fn visit_any<'de, V: Visitor<'de>, E: de::Error>(self, visitor: V) -> Result<V::Value, E> {
+        match self {
+            Self::Float(zero) if zero == 0.0 && zero.is_sign_negative() => visitor.visit_f64(zero),
+            other => other.whole().visit(visitor),
         }
     }
 }
