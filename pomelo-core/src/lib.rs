@@ -13,7 +13,7 @@
 //! | what an application's methods are | [`method`] |
 //! | clients at their frontend, what surrounds a handler, calls | [`frontend`], [`filter`], [`rpc`] |
 //! | what a handler gets, which server handles it, what listeners are told | [`request`], [`router`], [`event`] |
-//! //! | who is connected, who gets a push, what the application may know of its server | [`session`], [`channel`], [`context`] |
+//! | who is connected, who gets a push, what the application may know of its server | [`session`], [`channel`], [`context`] |
 //! | the way to other servers | [`peers`] |
 //! | who is in the cluster; what a connection still has to send | [`cluster`], [`outbox`] |
 //! | what runs tasks and the application's code | [`runtime`] |

@@ -1,0 +1,134 @@
+//! The tests of this workspace: its sources keep the rules.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use crate::floors::{CRATES, GUESTS, PLANS, SOURCES, STILL_THERE};
+use crate::manifest::dependencies;
+use crate::resolve::House;
+use crate::rules::{below, findings, gone};
+use crate::source::{Crate, Files};
+
+/// The folder of the workspace.
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn house() -> House {
+    House {
+        crates: SOURCES
+            .iter()
+            .map(|(name, folder, root)| Crate::read(name, folder, root, &files(name, folder)))
+            .collect(),
+    }
+}
+
+/// The sources of a crate: the facade's are not those of the tool, and the tool's not those of the project that it writes.
+fn files(name: &str, folder: &str) -> Files {
+    let folder = workspace().join(folder);
+    let inner = if name == "tool" { folder.join("init/template") } else { folder.join("bin") };
+    let files = rust_files(&folder).into_iter().filter(|file| !file.starts_with(&inner));
+    files.map(|file| (file.strip_prefix(&folder).expect("it is within").to_owned(), read(&file))).collect()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Fails with all findings, one below the other.
+fn nothing_in(findings: &[String]) {
+    assert!(findings.is_empty(), "\n\n{}\n\n{} findings\n", findings.join("\n\n"), findings.len());
+}
+
+#[test]
+fn modules_use_only_floors_below_their_own() {
+    nothing_in(&findings(&house(), CRATES, PLANS, STILL_THERE));
+}
+
+#[test]
+fn arrows_that_are_gone_are_off_the_list() {
+    let house = house();
+    let gone = gone(&house, STILL_THERE);
+    assert!(gone.is_empty(), "take these off STILL_THERE in floors.rs, they are gone: {gone:?}");
+}
+
+#[test]
+fn the_table_for_readers_of_pomelo_core_is_the_one_that_is_checked() {
+    let text = read(&workspace().join("pomelo-core/src/lib.rs"));
+    let rows = text.lines().filter_map(|line| line.strip_prefix("//! | ")).skip(1);
+    let written: Vec<BTreeSet<String>> = rows.map(modules_in).collect();
+    let plan = PLANS.iter().find(|plan| plan.krate == "pomelo_core").expect("it is planned");
+    let planned: Vec<BTreeSet<String>> =
+        plan.floors.iter().map(|floor| floor.iter().map(|name| (*name).to_owned()).collect()).collect();
+    assert_eq!(written, planned);
+}
+
+/// The links of a table's row.
+fn modules_in(row: &str) -> BTreeSet<String> {
+    row.split("[`")
+        .skip(1)
+        .filter_map(|link| link.split_once("`]"))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+#[test]
+fn crates_depend_only_on_crates_below_them() {
+    let mut findings = Vec::new();
+    for (name, folder, _) in SOURCES.iter().filter(|(name, ..)| *name != "tool") {
+        let manifest =
+            workspace().join(folder).parent().expect("sources are in a package").join("Cargo.toml");
+        let ours = dependencies(&read(&manifest));
+        for used in ours.iter().filter(|used| SOURCES.iter().any(|(name, ..)| name == used)) {
+            if !below(CRATES, name, used) {
+                findings
+                    .push(format!("{}: {name} depends on {used}, which isn't below it", manifest.display()));
+            }
+        }
+    }
+    nothing_in(&findings);
+}
+
+#[test]
+fn every_member_of_the_workspace_is_checked_or_a_guest() {
+    let manifest: toml::Table = read(&workspace().join("Cargo.toml")).parse().expect("it is TOML");
+    let members = manifest["workspace"]["members"].as_array().expect("a list");
+    for member in members.iter().filter_map(toml::Value::as_str) {
+        let checked =
+            SOURCES.iter().any(|(_, folder, _)| *folder == format!("{member}/src") || member == ".");
+        let guest = GUESTS.iter().any(|guest| member.split('/').next() == Some(guest));
+        assert!(checked || guest, "{member} is in no table of floors.rs");
+    }
+}
+
+#[test]
+#[ignore = "prints what is there: `cargo test --test architecture -- --ignored --nocapture arrows`"]
+fn arrows_of_every_crate() {
+    for ((user, used), places) in crate::arrows::Arrows::of(&house()).uses {
+        let name = |top: &Option<String>| top.clone().unwrap_or_else(|| "(root)".to_owned());
+        println!(
+            "{} {} -> {} {} ({})",
+            user.krate,
+            name(&user.module),
+            used.krate,
+            name(&used.module),
+            places.len()
+        );
+    }
+}
