@@ -235,12 +235,25 @@ impl<T: Serialize, E: crate::value::ErrorCode> IntoResponse for Result<T, E> {
     fn into_response(self, request: &Request) -> Result<Body> {
         let value = self.map_err(crate::value::ErrorCode::into_error)?;
         match request.encode(&value) {
-            Ok(body) if &*body.bytes == b"null" => Ok(empty()),
+            Ok(body) if is_null(&body, &value) => Ok(empty()),
             Ok(body) => Ok(body),
             // A schema has no `null`.
             Err(_) if serde_json::to_value(&value).is_ok_and(|value| value.is_null()) => Ok(empty()),
             Err(error) => Err(error.context(format_args!("response of {}", request.route()))),
         }
+    }
+}
+
+/// The longest `null` of an encoding that an application brings, in bytes: worth a look at the value.
+const LONGEST_NULL: usize = 4;
+
+/// Whether a body is that of `null`. A schema has none.
+fn is_null(body: &Body, value: &impl Serialize) -> bool {
+    match body.encoding {
+        Encoding::Custom(_) if body.bytes.len() <= LONGEST_NULL => {
+            serde_json::to_value(value).is_ok_and(|value| value.is_null())
+        }
+        _ => &*body.bytes == b"null",
     }
 }
 

@@ -3,20 +3,26 @@
 use bytes::Bytes;
 use pomelo_core::value::config::Config;
 use pomelo_core::value::{Error, ErrorKind, Result};
-use pomelo_core::wire::SchemaCodec;
+use pomelo_core::wire::Codec;
 use serde_json::{Map, Value};
 
 use crate::protocol::protobuf::{Protos, ProtosError};
 
 /// Encodes what servers send by serverProtos.json and decodes what clients send by clientProtos.json.
-impl SchemaCodec for Protos {
+impl Codec for Protos {
     fn encode(&self, route: &str, value: &dyn erased_serde::Serialize) -> Option<Result<Bytes>> {
         let schema = self.server().message(route)?;
         Some(schema.encode(value).map_err(|error| Error::of(ErrorKind::BadMessage, error)))
     }
 
-    fn encode_known(&self, route: &str, fields: &Map<String, Value>) -> Option<Bytes> {
-        Some(self.server().message(route)?.encode_known(fields))
+    fn encode_known(&self, route: &str, value: &Value) -> Option<Bytes> {
+        let schema = self.server().message(route)?;
+        // What is no object has no fields.
+        Some(
+            value
+                .as_object()
+                .map_or_else(|| schema.encode_known(&Map::new()), |fields| schema.encode_known(fields)),
+        )
     }
 
     fn decode(

@@ -35,7 +35,7 @@ use crate::value::spelling::did_you_mean;
 use crate::value::{
     Error, ErrorKind, Incarnation, OwnIncarnation, Result, RouteTable, ServerId, ServerInfo, ServerList,
 };
-use crate::wire::Codecs;
+use crate::wire::{Codec, Codecs, Encoding};
 
 /// The environment that servers run in if nothing names another.
 pub(super) const DEFAULT_ENV: &str = "development";
@@ -53,6 +53,7 @@ pub struct Builder<R> {
     state: State,
     transport: Option<Arc<dyn Transport>>,
     discovery: Option<Arc<dyn Discovery>>,
+    codecs: Vec<(Encoding, Arc<dyn Codec>)>,
     args: Option<Vec<OsString>>,
 }
 
@@ -90,6 +91,7 @@ impl<R: Cluster> Builder<R> {
             state: State::default(),
             transport: None,
             discovery: None,
+            codecs: vec![],
             args: None,
         }
     }
@@ -197,6 +199,14 @@ impl<R: Cluster> Builder<R> {
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
         self.discovery = Some(discovery);
+        self
+    }
+
+    /// Adds an encoding of bodies for clients that take another one than JSON, or replaces the one for pomelo-protobuf. All servers
+    /// of the cluster need it: the one that sends encodes. A connector asks for it by its [`Format`](crate::wire::Format).
+    #[must_use]
+    pub fn codec(mut self, encoding: Encoding, codec: impl Codec) -> Self {
+        self.codecs.push((encoding, Arc::new(codec)));
         self
     }
 
@@ -329,8 +339,10 @@ impl<R: Cluster> Builder<R> {
         };
         self.check(&config, scope, &wanted)?;
         let platform = R::platform();
+        let mut codecs = (platform.codecs)(&config)?;
+        self.codecs.iter().for_each(|(encoding, codec)| codecs.add(*encoding, codec.clone()));
         let shared = Shares {
-            codecs: Arc::new((platform.codecs)(&config)?),
+            codecs: Arc::new(codecs),
             routes: Arc::new(routes::<R>(&config)),
             config: Arc::new(config),
         };

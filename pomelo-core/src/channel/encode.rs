@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId};
+use crate::wire::Body;
 use crate::wire::envelope::{Payload, Push};
-use crate::wire::{Body, Encoding};
 
 /// The longest route of a push, in bytes: its length is one byte on the wire.
 const MAX_ROUTE: usize = 255;
@@ -30,21 +30,18 @@ impl Server {
     ) -> Result<Push> {
         check_route(route)?;
         let known = self.view.known();
-        let mut payload = Payload::default();
+        let (mut payload, mut encoded) = (Payload::default(), 0_u8);
         for accept in frontends.filter_map(|server| known.member(server)).flat_map(|member| &member.encodings)
         {
-            if payload.json.is_some() && (payload.protobuf.is_some() || *accept == Encoding::Json) {
-                continue;
-            }
-            if payload.protobuf.is_some() && *accept == Encoding::Protobuf {
+            let bit = 1 << accept.number();
+            if encoded & bit != 0 {
                 continue;
             }
             let body = self.codecs.encode(*accept, route, &message)?;
             check_body(route, &body)?;
-            match body.encoding {
-                Encoding::Json => payload.json = Some(body.bytes),
-                Encoding::Protobuf => payload.protobuf = Some(body.bytes),
-            }
+            // Without a schema it is JSON, which then is there, too.
+            encoded |= bit | 1 << body.encoding.number();
+            payload.add(body);
         }
         Ok(Push { route: route.into(), payload, volatile })
     }

@@ -1,9 +1,9 @@
-//! Bodies to and from serde's types: JSON here, pomelo-protobuf by whoever knows its schemas.
-
-use std::cell::Cell;
+//! Codecs: bodies to and from serde's types. JSON is here; other encodings are by a [`Codec`] each.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use erased_serde::{Deserializer, Serialize};
@@ -11,19 +11,22 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::body::{Body, Encoding};
-use crate::value::{Result, bad_message};
+use crate::value::{Error, Result, bad_message};
 
-/// A schema-driven encoding of bodies, chosen by route.
-pub trait SchemaCodec: Send + Sync + 'static {
-    /// Encodes what the server sends on `route`; none if there is no schema for it.
+/// An encoding of bodies other than JSON: pomelo-protobuf by its schemas, or [one of the application's](Encoding::Custom).
+///
+/// Every server of a cluster needs it, since the one that sends encodes. The frontends whose clients take the encoding say so by
+/// their [`Format`](super::Format).
+pub trait Codec: Send + Sync + 'static {
+    /// Encodes what the server sends on `route`; none if clients read JSON there, as where there is no schema for it.
     ///
     /// # Errors
     /// If the value doesn't fit the schema: which field, and why.
     fn encode(&self, route: &str, value: &dyn Serialize) -> Option<Result<Bytes>>;
 
-    /// Encodes of `fields` what the schema for `route` has and what fits it, and leaves out the rest; none if there is no
-    /// schema for it.
-    fn encode_known(&self, route: &str, fields: &Map<String, Value>) -> Option<Bytes>;
+    /// Encodes of `value` what clients can read on `route`, and leaves out the rest, such as fields that the schema has not; none if
+    /// clients read JSON there.
+    fn encode_known(&self, route: &str, value: &Value) -> Option<Bytes>;
 
     /// Hands `visit` a deserializer of what a client sent on `route`.
     ///
@@ -37,16 +40,38 @@ pub trait SchemaCodec: Send + Sync + 'static {
     ) -> Result<()>;
 }
 
-/// All codecs that a server has.
+/// All codecs that a server has: JSON's, and one for each other encoding.
 #[derive(Default)]
 pub struct Codecs {
-    protobuf: Option<Box<dyn SchemaCodec>>,
+    /// By the number of the encoding; that of JSON stays empty.
+    by_number: [Option<Arc<dyn Codec>>; Encoding::COUNT as usize],
 }
 
 impl Codecs {
     /// JSON and, by `protobuf`, pomelo-protobuf.
-    pub fn with_protobuf(protobuf: impl SchemaCodec) -> Self {
-        Self { protobuf: Some(Box::new(protobuf)) }
+    pub fn with_protobuf(protobuf: impl Codec) -> Self {
+        Self::default().with(Encoding::Protobuf, protobuf)
+    }
+
+    /// Adds a codec for another encoding than JSON, in place of the one that there was.
+    #[must_use]
+    pub fn with(mut self, encoding: Encoding, codec: impl Codec) -> Self {
+        self.add(encoding, Arc::new(codec));
+        self
+    }
+
+    pub(crate) fn add(&mut self, encoding: Encoding, codec: Arc<dyn Codec>) {
+        if let Some(place) = self.by_number.get_mut(usize::from(encoding.number())) {
+            *place = Some(codec);
+        }
+    }
+
+    /// The codec of an encoding; JSON has none.
+    fn codec(&self, encoding: Encoding) -> Option<&dyn Codec> {
+        if encoding == Encoding::Json {
+            return None;
+        }
+        self.by_number.get(usize::from(encoding.number()))?.as_deref()
     }
 
     /// Encodes a body in the encoding that is accepted, or in JSON where that has no schema for the route.
@@ -57,29 +82,28 @@ impl Codecs {
     where
         T: serde::Serialize + ?Sized,
     {
-        if let (Encoding::Protobuf, Some(protobuf)) = (accept, &self.protobuf)
-            && let Some(encoded) = protobuf.encode(route, &value)
+        if let Some(codec) = self.codec(accept)
+            && let Some(encoded) = codec.encode(route, &value)
         {
             let bytes = encoded.map_err(|e| e.context(route))?;
-            return Ok(Body { encoding: Encoding::Protobuf, bytes });
+            return Ok(Body { encoding: accept, bytes });
         }
         encode_json(value).map(Body::json).map_err(|e| bad_message(format_args!("{route}: {e}")))
     }
 
-    /// Makes a response readable: a client that has a schema for the route reads every response by it, an error, too.
-    /// Of JSON that was to go there, it gets the fields that the schema has.
+    /// Makes a response readable: a client that reads responses on the route in another encoding than JSON reads every response
+    /// by it, an error, too. Of JSON that was to go there, it gets what that encoding has, such as the fields of a schema.
     pub fn fit<'a>(&self, accept: Encoding, route: &str, body: &'a Body) -> Cow<'a, Body> {
-        let (Encoding::Protobuf, Encoding::Json, Some(protobuf)) = (accept, body.encoding, &self.protobuf)
-        else {
+        let (Encoding::Json, Some(codec)) = (body.encoding, self.codec(accept)) else {
             return Cow::Borrowed(body);
         };
-        let nothing = Map::new();
-        if protobuf.encode_known(route, &nothing).is_none() {
+        let nothing = Value::Object(Map::new());
+        if codec.encode_known(route, &nothing).is_none() {
             return Cow::Borrowed(body);
         }
-        let fields = serde_json::from_slice(&body.bytes).unwrap_or(nothing);
-        match protobuf.encode_known(route, &fields) {
-            Some(bytes) => Cow::Owned(Body { encoding: Encoding::Protobuf, bytes }),
+        let value = serde_json::from_slice(&body.bytes).unwrap_or(nothing);
+        match codec.encode_known(route, &value) {
+            Some(bytes) => Cow::Owned(Body { encoding: accept, bytes }),
             None => Cow::Borrowed(body),
         }
     }
@@ -99,19 +123,24 @@ impl Codecs {
         body: &Body,
         unreadable: impl FnOnce(&dyn Display),
     ) -> Result<T> {
-        match body.encoding {
-            Encoding::Json => decode_json(&body.bytes, unreadable),
-            Encoding::Protobuf => {
-                let protobuf =
-                    self.protobuf.as_ref().ok_or_else(|| bad_message("no protobuf schemas here"))?;
-                let mut value = None;
-                protobuf.decode(route, &body.bytes, &mut |deserializer| {
-                    value = Some(erased_serde::deserialize(deserializer).map_err(bad_message)?);
-                    Ok(())
-                })?;
-                value.ok_or_else(|| bad_message("nothing was decoded"))
-            }
+        if body.encoding == Encoding::Json {
+            return decode_json(&body.bytes, unreadable);
         }
+        let codec = self.codec(body.encoding).ok_or_else(|| missing(body.encoding))?;
+        let mut value = None;
+        codec.decode(route, &body.bytes, &mut |deserializer| {
+            value = Some(erased_serde::deserialize(deserializer).map_err(bad_message)?);
+            Ok(())
+        })?;
+        value.ok_or_else(|| bad_message("nothing was decoded"))
+    }
+}
+
+#[cold]
+fn missing(encoding: Encoding) -> Error {
+    match encoding {
+        Encoding::Protobuf => bad_message("no protobuf schemas here"),
+        encoding => bad_message(format_args!("no codec for {encoding} here")),
     }
 }
 

@@ -5,6 +5,9 @@ mod codecs;
 pub mod envelope;
 mod format;
 
-pub use self::body::{Body, Encoding};
-pub use self::codecs::{Codecs, SchemaCodec};
+/// The crate whose traits a [`Codec`] takes values by.
+pub use erased_serde;
+
+pub use self::body::{Body, CustomEncoding, Encoding};
+pub use self::codecs::{Codec, Codecs};
 pub use self::format::{Format, FormatId};

@@ -22,8 +22,8 @@ const HAS_ID: u8 = 1;
 const HAS_UID: u8 = 2;
 
 const VOLATILE: u8 = 1;
+/// A push has a body in JSON; in the encoding with the next number, if the next bit is set, and so on.
 const HAS_JSON: u8 = 2;
-const HAS_PROTOBUF: u8 = 4;
 
 /// Why bytes are no envelope, or an envelope can't be bytes.
 #[derive(Debug, thiserror::Error)]
@@ -77,15 +77,15 @@ impl Envelope {
             Message::Reply { seq, result: Ok(Answer::Response(Some(body))) } => {
                 out.put_u8(RESPONSE);
                 out.put_u64(*seq);
-                out.put_u8(number(body.encoding));
+                out.put_u8(body.encoding.number());
                 Ok(body.bytes.clone())
             }
             Message::Forward { seq, session, route, id, body, accept } => {
                 out.put_u8(FORWARD);
                 out.put_u64(*seq);
                 out.put_u8(id.map_or(0, |_| HAS_ID) | session.uid.as_ref().map_or(0, |_| HAS_UID));
-                out.put_u8(number(*accept));
-                out.put_u8(number(body.encoding));
+                out.put_u8(accept.number());
+                out.put_u8(body.encoding.number());
                 out.put_u64(id.unwrap_or(0));
                 put_session(out, session)?;
                 put_text(out, route.as_str(), "route")?;
@@ -158,33 +158,24 @@ fn put_session(out: &mut BytesMut, session: &Snapshot) -> Result<()> {
     Ok(())
 }
 
+/// All bodies but the last have their length in front.
 fn put_push(out: &mut BytesMut, push: &Push) -> Result<Bytes> {
-    let Payload { json, protobuf } = &push.payload;
-    let flag = |flag, is_set| if is_set { flag } else { 0 };
-    let flags = [(VOLATILE, push.volatile), (HAS_JSON, json.is_some()), (HAS_PROTOBUF, protobuf.is_some())];
-    out.put_u8(flags.into_iter().map(|(bit, is_set)| flag(bit, is_set)).sum());
+    let bodies = push.payload.bodies();
+    let flags = if push.volatile { VOLATILE } else { 0 };
+    out.put_u8(bodies.iter().fold(flags, |flags, body| flags | HAS_JSON << body.encoding.number()));
     put_text(out, &push.route, "route")?;
-    match (json, protobuf) {
-        (Some(json), Some(protobuf)) => {
-            out.put_u32(u32::try_from(json.len()).map_err(|_| EnvelopeError::TooLong("body"))?);
-            out.put_slice(json);
-            Ok(protobuf.clone())
-        }
-        (one, other) => Ok(one.as_ref().or(other.as_ref()).cloned().unwrap_or_default()),
+    let Some((last, others)) = bodies.split_last() else { return Ok(Bytes::new()) };
+    for body in others {
+        out.put_u32(u32::try_from(body.bytes.len()).map_err(|_| EnvelopeError::TooLong("body"))?);
+        out.put_slice(&body.bytes);
     }
+    Ok(last.bytes.clone())
 }
 
 fn put_text(out: &mut BytesMut, text: &str, what: &'static str) -> Result<()> {
     out.put_u16(u16::try_from(text.len()).map_err(|_| EnvelopeError::TooLong(what))?);
     out.put_slice(text.as_bytes());
     Ok(())
-}
-
-fn number(encoding: Encoding) -> u8 {
-    match encoding {
-        Encoding::Json => 0,
-        Encoding::Protobuf => 1,
-    }
 }
 
 /// What is not read yet.
@@ -211,6 +202,12 @@ impl Reader {
         if self.0.len() < length { Err(EnvelopeError::Short) } else { Ok(self.0.split_to(length)) }
     }
 
+    /// Bytes with their length in front.
+    fn sized(&mut self) -> Result<Bytes> {
+        let length = self.u32()? as usize;
+        self.bytes(length)
+    }
+
     fn rest(&mut self) -> Bytes {
         std::mem::take(&mut self.0)
     }
@@ -222,11 +219,7 @@ impl Reader {
     }
 
     fn encoding(&mut self) -> Result<Encoding> {
-        match self.u8()? {
-            0 => Ok(Encoding::Json),
-            1 => Ok(Encoding::Protobuf),
-            _ => Err(EnvelopeError::Wrong("encoding")),
-        }
+        Encoding::from_number(self.u8()?).ok_or(EnvelopeError::Wrong("encoding"))
     }
 
     fn incarnation(&mut self) -> Result<Incarnation> {
@@ -269,8 +262,7 @@ impl Reader {
         let version = self.u64()?;
         let frontend: ServerId = self.text()?;
         let uid: Option<Uid> = if has_uid { Some(self.text()?) } else { None };
-        let length = self.u32()? as usize;
-        let settings = self.bytes(length)?;
+        let settings = self.sized()?;
         let settings =
             if settings.is_empty() { Default::default() } else { rmp_serde::from_slice(&settings)? };
         Ok(Snapshot { id, frontend, uid, settings, version })
@@ -284,16 +276,14 @@ impl Reader {
 
     fn push(&mut self) -> Result<Push> {
         let (flags, route) = (self.u8()?, self.text()?);
-        let (has_json, has_protobuf) = (flags & HAS_JSON != 0, flags & HAS_PROTOBUF != 0);
-        let mut payload = Payload::default();
-        if has_json && has_protobuf {
-            let length = self.u32()? as usize;
-            payload.json = Some(self.bytes(length)?);
-        } else if has_json {
-            payload.json = Some(self.rest());
-        }
-        if has_protobuf {
-            payload.protobuf = Some(self.rest());
+        let (mut payload, mut number, mut left) = (Payload::default(), 0, flags / HAS_JSON);
+        while left != 0 {
+            if left & 1 != 0 {
+                let encoding = Encoding::from_number(number).ok_or(EnvelopeError::Wrong("encoding"))?;
+                let bytes = if left == 1 { self.rest() } else { self.sized()? };
+                payload.add(Body { encoding, bytes });
+            }
+            (number, left) = (number + 1, left >> 1);
         }
         Ok(Push { route, payload, volatile: flags & VOLATILE != 0 })
     }

@@ -2,10 +2,12 @@
 
 mod codec;
 mod origin;
+mod payload;
 mod settlement;
 
 pub use self::codec::EnvelopeError;
 pub(crate) use self::origin::Origin;
+pub(crate) use self::payload::Payload;
 pub(crate) use self::settlement::{Batch, Greeting, Settled};
 
 use std::sync::Arc;
@@ -38,24 +40,6 @@ pub(crate) struct Snapshot {
     pub(crate) settings: Arc<Settings>,
     /// Counts the changes at the frontend.
     pub(crate) version: u64,
-}
-
-/// One body in every encoding that its receivers need.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Payload {
-    pub(crate) json: Option<Bytes>,
-    pub(crate) protobuf: Option<Bytes>,
-}
-
-impl Payload {
-    /// The body for receivers that accept `encoding`.
-    pub(crate) fn body(&self, accept: Encoding) -> Option<Body> {
-        let protobuf = self.protobuf.as_ref().filter(|_| accept == Encoding::Protobuf);
-        match protobuf {
-            Some(bytes) => Some(Body { encoding: Encoding::Protobuf, bytes: bytes.clone() }),
-            None => self.json.clone().map(Body::json),
-        }
-    }
 }
 
 /// A push on its way to frontends.

@@ -28,10 +28,15 @@ fn key() -> GroupKey {
     GroupKey { backend: "chat-1".into(), incarnation: Incarnation::begin("chat-1"), group: 9 }
 }
 
-fn push(json: Option<&'static str>, protobuf: Option<&'static str>) -> Message {
-    let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
-    let payload = Payload { json: json.map(bytes), protobuf: protobuf.map(bytes) };
-    let push = Push { route: "onChat".into(), payload, volatile: json.is_some() };
+/// A push with these bodies, the first of encoding number 0.
+fn push(bodies: &[Option<&'static str>]) -> Message {
+    let mut payload = Payload::default();
+    for (number, text) in (0..).zip(bodies) {
+        let encoding = Encoding::from_number(number).unwrap();
+        text.iter()
+            .for_each(|text| payload.add(Body { encoding, bytes: Bytes::from_static(text.as_bytes()) }));
+    }
+    let push = Push { route: "onChat".into(), payload, volatile: bodies[0].is_some() };
     Message::Group { key: key(), version: 5, op: GroupOp::Push { seq: 1, push } }
 }
 
@@ -87,10 +92,12 @@ fn envelopes() -> Vec<Envelope> {
         Message::Group { key: key(), version: 1, op: GroupOp::Join("u1".into()) },
         Message::Group { key: key(), version: 2, op: GroupOp::Sync(vec!["u1".into(), "u2".into()]) },
         Message::Group { key: key(), version: 0, op: GroupOp::Drop },
-        push(Some("{}"), None),
-        push(None, Some("\u{8}")),
-        push(Some("{}"), Some("\u{8}")),
-        push(None, None),
+        push(&[Some("{}"), None]),
+        push(&[None, Some("\u{8}")]),
+        push(&[Some("{}"), Some("\u{8}")]),
+        push(&[None, None]),
+        push(&[Some("{}"), None, Some("\u{1}")]),
+        push(&[Some("0"), Some("1"), Some("2"), Some("3"), Some("4"), Some("5"), Some("6")]),
         Message::Groups { incarnation: key().incarnation, alive: vec![1, 2] },
         Message::FetchGroup { group: 3 },
     ];
@@ -124,6 +131,18 @@ fn a_route_that_is_too_long_is_an_error_to_the_sender() {
     assert!(matches!(envelope.encode(&mut BytesMut::new()), Err(EnvelopeError::TooLong("route"))));
 }
 
+#[test]
+fn a_push_in_json_and_protobuf_is_as_servers_of_before_write_and_read_it() {
+    let after_key = |bodies: &[Option<&'static str>]| {
+        let whole = bytes(&Envelope(push(bodies)));
+        let route = whole.windows(6).position(|part| part == b"onChat").unwrap();
+        whole.slice(route - 3..)
+    };
+    assert_eq!(after_key(&[Some("{}")]), &b"\x03\0\x06onChat{}"[..]);
+    assert_eq!(after_key(&[None, Some("pb")]), &b"\x04\0\x06onChatpb"[..]);
+    assert_eq!(after_key(&[Some("{}"), Some("pb")]), &b"\x07\0\x06onChat\0\0\0\x02{}pb"[..]);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_an_envelope_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
@@ -131,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_envelope_is_an_envelope_or_an_error(which in 0usize..23, at in any::<prop::sample::Index>(), to: u8) {
+    fn a_damaged_envelope_is_an_envelope_or_an_error(which in 0..envelopes().len(), at in any::<prop::sample::Index>(), to: u8) {
         let mut damaged = bytes(&envelopes()[which]).to_vec();
         let at = at.index(damaged.len());
         damaged[at] = to;
