@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use pomelo::core::app::{Builder, Running};
-use pomelo::core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo::core::cluster::{Discovery, Member, MembershipEvents, Registration};
 use pomelo::core::value::ServerInfo;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{ErrorKind, Event, Result, key, remote, to};
@@ -36,17 +36,21 @@ impl ChatRemote {
 
 /// A discovery that says what the test wants.
 #[derive(Default)]
-struct Told(Mutex<Vec<Arc<dyn Watcher>>>);
+struct Told(Mutex<Vec<Arc<dyn MembershipEvents>>>);
 
 impl Told {
     fn expect(&self, servers: &[Arc<ServerInfo>]) {
-        self.0.lock().unwrap().iter().for_each(|watcher| watcher.expect(servers.to_vec()));
+        self.0.lock().unwrap().iter().for_each(|events| events.expect(servers.to_vec()));
     }
 }
 
 impl Discovery for Told {
-    fn register(&self, _: Member, watcher: Arc<dyn Watcher>) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
-        self.0.lock().unwrap().push(watcher);
+    fn register(
+        &self,
+        _: Member,
+        events: Arc<dyn MembershipEvents>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+        self.0.lock().unwrap().push(events);
         Box::pin(async { Ok(Arc::new(Nowhere) as Arc<dyn Registration>) })
     }
 }

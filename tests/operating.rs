@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pomelo::core::app::Running;
 use pomelo::core::value::config::Config;
-use pomelo::master::{Master, MasterSetup, Monitor};
+use pomelo::master::{Master, MasterDiscovery, MasterSetup};
 use pomelo::net::cluster::secret::Secret;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use serde_json::{Value, json};
@@ -209,7 +209,8 @@ async fn serve(application: &Application, id: &str, secret: &str) -> Running<Rpc
     let mut options = TcpOptions::default();
     options.secret = Some(Secret::new(secret).unwrap());
     let config = Config::read(application.dir.path().join("config"), "development").unwrap();
-    let monitor = Monitor::new(application.master.address().to_string(), config.servers.iter().cloned());
+    let monitor =
+        MasterDiscovery::new(application.master.address().to_string(), config.servers.iter().cloned());
     let monitor = monitor.token("chat", Secret::new("a token").unwrap());
     let builder = App::builder().config_dir(application.dir.path().join("config"));
     let builder = builder.transport(Arc::new(Tcp::new(options))).discovery(Arc::new(monitor));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, ready};
 use pomelo::core::app::Running;
-use pomelo::core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo::core::cluster::{Discovery, Member, MembershipEvents, Registration};
 use pomelo::{ErrorKind, Result, remote, to};
 use serde_json::Value;
 use support::until;
@@ -153,7 +153,11 @@ mod one {
 struct Numbers(Arc<Mutex<Vec<Value>>>);
 
 impl Discovery for Numbers {
-    fn register(&self, _: Member, _: Arc<dyn Watcher>) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+    fn register(
+        &self,
+        _: Member,
+        _: Arc<dyn MembershipEvents>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
         Box::pin(ready(Ok(Arc::new(self.clone()) as Arc<dyn Registration>)))
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, ready};
 use log::Log;
 use pomelo::core::app::Running;
-use pomelo::core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo::core::cluster::{Discovery, Member, MembershipEvents, Registration};
 use pomelo::core::metrics::Dropped;
 use pomelo::net::transport::Memory;
 use pomelo::{Component, ErrorKind, Hybrid, Result, Session, handler, remote, to};
@@ -313,7 +313,11 @@ impl Notes {
 }
 
 impl Discovery for Notes {
-    fn register(&self, _: Member, _: Arc<dyn Watcher>) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+    fn register(
+        &self,
+        _: Member,
+        _: Arc<dyn MembershipEvents>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
         Box::pin(ready(Ok(Arc::new(Noted(self.clone())) as Arc<dyn Registration>)))
     }
 }

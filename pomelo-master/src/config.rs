@@ -277,7 +277,7 @@ fn secret(entry: &Entry<'_>, key: &str, text: &str) -> Result<Secret, ConfigErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::TempDir;
+    use crate::temp_dir::TempDir;
 
     fn with(name: &str, text: &str) -> (TempDir, Config) {
         let dir = TempDir::new();

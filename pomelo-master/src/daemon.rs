@@ -1,4 +1,4 @@
-//! The master in the background.
+//! The daemon: a master in the background.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep};
 use crate::admin::Admin;
 use crate::children::{Children, is_taken, last_words};
 use crate::config::{MasterConfig, Users};
-use crate::run::{failures, line, say};
+use crate::output::{failures, line, say};
 use crate::setup::{MasterSetup, Only};
 
 /// A master that doesn't answer by then will not.
-const ANSWER: Duration = Duration::from_secs(30);
+const MASTER_START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts this program again, on its own, and returns when its servers are up.
 pub(crate) async fn start(setup: &MasterSetup, wanted: &[Arc<ServerInfo>]) -> Result<()> {
@@ -38,7 +38,7 @@ pub(crate) async fn start(setup: &MasterSetup, wanted: &[Arc<ServerInfo>]) -> Re
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn()?;
-    let deadline = Instant::now() + ANSWER;
+    let deadline = Instant::now() + MASTER_START_TIMEOUT;
     while Instant::now() < deadline {
         if answers(&config).await {
             return servers_start(setup, &config).await;
@@ -49,8 +49,10 @@ pub(crate) async fn start(setup: &MasterSetup, wanted: &[Arc<ServerInfo>]) -> Re
         }
         sleep(Duration::from_millis(100)).await;
     }
-    let why =
-        format!("the master doesn't answer on {address} after {ANSWER:?}; its log is {}", file.display());
+    let why = format!(
+        "the master doesn't answer on {address} after {MASTER_START_TIMEOUT:?}; its log is {}",
+        file.display()
+    );
     Err(Error::of(ErrorKind::Deadline, why))
 }
 

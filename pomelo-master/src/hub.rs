@@ -1,4 +1,4 @@
-//! The registry, and everybody who must hear of its changes.
+//! The hub: the registry, and everybody who must hear of its changes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use pomelo_core::cluster::Member;
-use pomelo_core::runtime::Supervisor;
+use pomelo_core::runtime::{Supervised, Supervisor};
 use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -19,15 +19,15 @@ use crate::status::{Outcome, ServerState, ServerStatus};
 use crate::wire::server::{Occupant, Status};
 
 /// A server that is asked what there is to say of it answers within this, or is left out of a list.
-const STATUS: Duration = Duration::from_secs(2);
+const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 /// A process that has the place of an id answers within this, or gives it up to a later one.
-const ANSWER: Duration = Duration::from_secs(1);
+const OCCUPANT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How soon to ask again by a connection that is about to end.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+const OCCUPANT_POLL: Duration = Duration::from_millis(20);
 /// Orders that a link has not got around to. They are few, and one that waits longer than it may is given up.
-const ORDERS: usize = 64;
+const QUEUED_ORDERS: usize = 64;
 /// Comings and goings that a link has not passed on yet; one that falls behind tells all of them again.
-const MOVES: usize = 1024;
+const QUEUED_MOVES: usize = 1024;
 
 /// What the link of a server is to do.
 pub(crate) enum Order {
@@ -43,6 +43,8 @@ pub(crate) struct Hub {
     /// What runs as long as the master does; its failure is the master's.
     pub(crate) tasks: Supervisor,
     pub(crate) children: Children,
+    /// The tasks that keep servers running.
+    keepers: Mutex<HashMap<ServerId, Supervised>>,
     registry: Mutex<Registry>,
     links: Mutex<HashMap<LinkId, mpsc::Sender<Order>>>,
     next_link: AtomicU64,
@@ -64,11 +66,12 @@ impl Hub {
             tasks: Supervisor::new(Handle::current(), &config.id, |_| {}),
             config,
             children,
+            keepers: Mutex::default(),
             links: Mutex::default(),
             next_link: AtomicU64::new(1),
             changed: watch::Sender::new(()),
             expected: watch::Sender::new(Arc::new(registry.expected())),
-            moves: broadcast::Sender::new(MOVES),
+            moves: broadcast::Sender::new(QUEUED_MOVES),
             started: watch::Sender::new(None),
             ending: watch::Sender::new(false),
             began: Instant::now(),
@@ -82,6 +85,17 @@ impl Hub {
 
     fn links(&self) -> MutexGuard<'_, HashMap<LinkId, mpsc::Sender<Order>>> {
         self.links.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Has a task keep a server running; the one before is let go.
+    pub(crate) fn set_keeper(&self, id: &ServerId, keeper: Supervised) {
+        let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        drop(keepers.insert(id.clone(), keeper));
+    }
+
+    /// Lets go of all servers: their processes go on, and are not started again.
+    pub(crate) fn let_go(&self) {
+        self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
     }
 
     /// Looks at what is known now.
@@ -144,7 +158,7 @@ impl Hub {
 
     /// Makes a link known, and returns what it is ordered to do.
     pub(crate) fn link(&self) -> (LinkId, mpsc::Receiver<Order>) {
-        let (orders, ordered) = mpsc::channel(ORDERS);
+        let (orders, ordered) = mpsc::channel(QUEUED_ORDERS);
         let link = LinkId(self.next_link.fetch_add(1, Ordering::Relaxed));
         self.links().insert(link, orders);
         (link, ordered)
@@ -165,7 +179,7 @@ impl Hub {
     pub(crate) async fn ask(&self, link: LinkId) -> Option<Status> {
         let (answer, answered) = oneshot::channel();
         self.order(link, Order::Ask(answer));
-        tokio::time::timeout(STATUS, answered).await.ok()?.ok()
+        tokio::time::timeout(STATUS_TIMEOUT, answered).await.ok()?.ok()
     }
 
     /// Whether the process that has the place of an id says so. One whose connection is gone has as long to come back.
@@ -180,10 +194,10 @@ impl Hub {
                 if self.ask(link).await.is_some() {
                     return true;
                 }
-                tokio::time::sleep(ASK_AGAIN).await;
+                tokio::time::sleep(OCCUPANT_POLL).await;
             }
         };
-        tokio::time::timeout(ANSWER, asking).await.unwrap_or(false)
+        tokio::time::timeout(OCCUPANT_TIMEOUT, asking).await.unwrap_or(false)
     }
 
     /// All servers and the master, sorted by type and id, the master first.

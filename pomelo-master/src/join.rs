@@ -4,7 +4,7 @@ use pomelo_core::value::{Error, ErrorKind, Result};
 
 use crate::admin::{Admin, AdminError};
 use crate::config::{MasterConfig, Users};
-use crate::run::{failures, line, say};
+use crate::output::{failures, line, say};
 use crate::setup::{MasterSetup, Only};
 use crate::status::Outcome;
 

@@ -13,8 +13,9 @@
 //! | `token` | what a master's children prove that they are by |
 //! | `link`, `operator` | a connection of a server, of an operator |
 //! | `orders` | start, stop, kill, restart, add |
-//! | `children` | the processes of the servers: starting, watching and ending them; their logs |
-//! | `monitor` | [`Monitor`]: the discovery of a server that has a master |
+//! | `children` | the processes of the servers: starting and ending them; their logs, their ports |
+//! | `keeper` | the tasks that keep servers running |
+//! | `discovery` | [`MasterDiscovery`]: the discovery of a server that has a master |
 //! | `admin` | [`Admin`]: an operator's connection |
 //! | `wire` | frames, logins, messages |
 //!
@@ -40,16 +41,18 @@ mod admin;
 mod children;
 mod config;
 mod daemon;
+mod discovery;
 mod guesses;
 mod hub;
 mod join;
+mod keeper;
 mod link;
 mod listen;
-mod monitor;
 mod operator;
 mod orders;
 #[cfg(unix)]
 mod orphans;
+mod output;
 mod platform;
 mod process;
 mod registry;
@@ -59,6 +62,8 @@ mod signal;
 mod status;
 mod table;
 #[cfg(test)]
+mod temp_dir;
+#[cfg(test)]
 mod tests;
 mod token;
 mod troubles;
@@ -66,8 +71,8 @@ mod wire;
 
 pub use admin::{Admin, AdminError};
 pub use config::MasterConfig;
+pub use discovery::MasterDiscovery;
 pub use listen::Master;
-pub use monitor::Monitor;
 pub use platform::platform;
 pub use run::run;
 pub use setup::{MasterLimits, MasterSetup, Only};

@@ -1,4 +1,4 @@
-//! The master's port, and who comes in there.
+//! The master's port, and those who come in there: servers and operators.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -9,9 +9,10 @@ use pomelo_core::value::{Error, ErrorKind, Result};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::children::{self, Children, Holder};
+use crate::children::{Children, Holder};
 use crate::config::MasterConfig;
 use crate::hub::Hub;
+use crate::keeper;
 use crate::link::Link;
 use crate::operator;
 use crate::setup::{MasterLimits, MasterSetup};
@@ -22,7 +23,7 @@ use pomelo_net::lobby::{Lobby, Voice};
 use pomelo_net::port::{Port, PortClosed};
 
 /// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
-const BREATHER: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// A master that listens. It has started no server yet; [`run`](crate::run) does that.
 ///
@@ -66,7 +67,7 @@ impl Master {
             accept(port.clone(), guests.clone(), reception.clone(), of_port.clone())
         });
         let of_watch = hub.clone();
-        hub.tasks.spawn("watch", move || children::watch(of_watch.clone()));
+        hub.tasks.spawn("watch", move || keeper::watch(of_watch.clone()));
         Ok(Self { hub, address, port: closed })
     }
 
@@ -75,14 +76,14 @@ impl Master {
         self.address
     }
 
-    /// Closes its port and all connections, and returns when they are closed. ServerList go on without it.
+    /// Closes its port and all connections, and returns when they are closed. Servers go on without it.
     pub async fn close(mut self) {
         self.end();
         self.port.wait().await;
     }
 
     fn end(&self) {
-        self.hub.children.let_go();
+        self.hub.let_go();
         self.hub.tasks.end();
     }
 }
@@ -173,7 +174,7 @@ async fn accept(port: Arc<Port>, guests: Arc<Guests>, reception: Arc<Reception>,
             Err(error) => {
                 reception.lobby.make_room();
                 tracing::warn!(%error, "the master cannot accept");
-                tokio::time::sleep(BREATHER).await;
+                tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The command `start`, to its end.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -10,9 +10,9 @@ use pomelo_core::value::{Result, ServerInfo};
 use crate::config::{MasterConfig, Tokens};
 use crate::hub::Hub;
 use crate::listen::Master;
+use crate::output::{failures, line, say};
 use crate::setup::MasterSetup;
 use crate::signal::stop_signal;
-use crate::status::Outcome;
 use crate::table::table;
 use crate::troubles::troubles;
 use crate::{daemon, join, orders, token};
@@ -63,7 +63,7 @@ pub async fn run(setup: MasterSetup) -> Result<()> {
     for outcome in orders::drain(&hub).await.iter().filter(|outcome| !outcome.ok) {
         say(format_args!("{}: {}\n", outcome.id, outcome.message));
     }
-    hub.children.let_go();
+    hub.let_go();
     say(format_args!("stopped\n"));
     Ok(())
 }
@@ -84,25 +84,6 @@ async fn start_servers(hub: &Arc<Hub>, wanted: &[Arc<ServerInfo>]) {
         None => tracing::info!(servers = outcomes.len(), "all servers are up"),
     }
     hub.started.send_replace(Some(outcomes));
-}
-
-/// What became of the start of one server.
-pub(crate) fn line(outcome: &Outcome) -> String {
-    let word = if outcome.ok { "" } else { "FAILED: " };
-    format!("  {}: {word}{}\n", outcome.id, outcome.message)
-}
-
-/// How many failed, if any did.
-pub(crate) fn failures(outcomes: &[Outcome]) -> Option<String> {
-    let failed = outcomes.iter().filter(|outcome| !outcome.ok).count();
-    (failed > 0).then(|| format!("{failed} of {} servers failed", outcomes.len()))
-}
-
-/// To the terminal, or the log of a master in the background.
-pub(crate) fn say(text: std::fmt::Arguments<'_>) {
-    let mut out = std::io::stdout().lock();
-    // A terminal that is gone must not end the servers.
-    let _ = out.write_fmt(text).and_then(|()| out.flush());
 }
 
 /// Resolves when the process is asked to stop, or an operator wants it to.

@@ -1,43 +1,14 @@
-//! What the tests of this folder share, and the tasks that a master needs, each made to panic with work under way.
+//! The tasks that a master needs, each made to panic with work under way.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pomelo_core::value::config::Config;
 use serde_json::{Value, json};
 
 use crate::process::Process;
-use crate::{Admin, Master, MasterSetup};
-
-/// A directory that is gone when the test is over.
-pub(crate) struct TempDir(PathBuf);
-
-impl TempDir {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("pomelo-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&dir).unwrap();
-        Self(dir)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.0.join(name), text).unwrap();
-    }
-}
-
-impl Drop for TempDir {
-    fn drop(&mut self) {
-        // What is left in the system's directory for such things does no harm.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use crate::temp_dir::TempDir;
+use crate::{Admin, Master, MasterSetup, keeper};
 
 /// A master of one server, chat-1, whose process waits and never registers.
 struct Waiting {
@@ -73,7 +44,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.master.hub.children.let_go();
+        self.master.hub.let_go();
         let process = self.master.hub.look(|registry| registry.get("chat-1")?.process().cloned());
         if let Some(process) = process {
             process.kill();
@@ -101,7 +72,7 @@ async fn a_master_whose_port_panics_lets_in_again_and_keeps_who_is_in() {
 async fn a_server_whose_keeper_panics_when_it_ends_is_started_again() {
     let waiting = Waiting::start(json!({ "id": "chat-1", "auto-restart": "true" })).await;
     let hub = &waiting.master.hub;
-    hub.children.keep(hub, &"chat-1".into());
+    keeper::keep(hub, &"chat-1".into());
     let process = waiting.process(None).await;
     assert_eq!((hub.tasks.trip("keeper"), hub.tasks.trip("watch")), (1, 1));
     process.kill();

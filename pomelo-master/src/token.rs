@@ -152,7 +152,7 @@ pub(crate) fn check<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::TempDir;
+    use crate::temp_dir::TempDir;
 
     #[test]
     fn a_token_is_made_once_and_found_again() {

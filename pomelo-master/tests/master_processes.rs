@@ -12,7 +12,8 @@ use master_support::{
 use pomelo_core::cluster::Discovery;
 use pomelo_core::value::ServerInfo;
 use pomelo_master::{
-    Admin, AdminError, Master, MasterSetup, Monitor, Only, Outcome, ServerState, ServerStatus, Which, run,
+    Admin, AdminError, Master, MasterDiscovery, MasterSetup, Only, Outcome, ServerState, ServerStatus, Which,
+    run,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,7 +45,11 @@ async fn a_server() {
     let nature = Nature { missing_links: missing.into_iter().collect(), ..Nature::default() };
     let member = member(info);
     let watcher = Fake::with(member.clone(), nature);
-    let place = Monitor::from_config(&config).unwrap().register(member, watcher.clone()).await.unwrap();
+    let place = MasterDiscovery::from_config(&config)
+        .unwrap()
+        .register_controlled(member, watcher.clone(), watcher.clone())
+        .await
+        .unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();
     tokio::select! {
         _ = terminate.recv() => {}

@@ -10,7 +10,7 @@ use pomelo_core::value::config::Config;
 use pomelo_core::value::{Error, ErrorKind, Result};
 use pomelo_core::wire::Codecs;
 
-use crate::cluster::Static;
+use crate::cluster::StaticDiscovery;
 use crate::cluster::secret::Secret;
 use crate::protocol::dictionary::{Dictionary, DictionaryError};
 use crate::protocol::protobuf::Protos;
@@ -45,8 +45,8 @@ pub fn transport(config: &Config, reach: Reach) -> Result<Arc<dyn Transport>> {
 }
 
 /// The discovery of the servers of one process: all of servers.json.
-pub fn discovery(config: &Config) -> Static {
-    Static::new(config.servers.iter().cloned())
+pub fn discovery(config: &Config) -> StaticDiscovery {
+    StaticDiscovery::new(config.servers.iter().cloned())
 }
 
 /// The codecs of bodies: pomelo-protobuf, if the configuration has schemas.

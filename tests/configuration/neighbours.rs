@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pomelo::core::app::Builder;
-use pomelo::net::cluster::Static;
+use pomelo::net::cluster::StaticDiscovery;
 use pomelo::net::transport::Memory;
 
 use crate::world::{Dir, Rpc, SERVERS};
@@ -238,7 +238,9 @@ async fn what_may_be_a_mistake_is_warned_of_once() {
 
 #[tokio::test]
 async fn an_application_with_links_and_a_discovery_of_its_own_is_not_failed_by_files_that_it_does_not_use() {
-    let own = |app: Builder<Rpc>| app.transport(Arc::new(Memory::new())).discovery(Arc::new(Static::new([])));
+    let own = |app: Builder<Rpc>| {
+        app.transport(Arc::new(Memory::new())).discovery(Arc::new(StaticDiscovery::new([])))
+    };
     let files =
         [("cluster.json", "{"), ("master.json", "{"), ("adminServer.json", "{"), ("adminUser.json", "{")];
     let all: Vec<_> = [("servers.json", SERVERS)].into_iter().chain(files).collect();

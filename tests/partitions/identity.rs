@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use pomelo::core::app::Running;
 use pomelo::core::cluster::{
-    Discovery, LinkEvents, LinkSender, Member, Refused, Registration, Transport, Watcher,
+    Discovery, LinkEvents, LinkSender, Member, MembershipEvents, Refused, Registration, Transport,
 };
 use pomelo::core::value::Incarnation;
 use pomelo::net::transport::Memory;
@@ -165,12 +165,12 @@ impl Discovery for Doorman {
     fn register(
         &self,
         member: Member,
-        watcher: Arc<dyn Watcher>,
+        events: Arc<dyn MembershipEvents>,
     ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
         Box::pin(async move {
             let mut member = member;
             while let Some(why) = self.0(self.1.elapsed(), &member) {
-                match watcher.refused(why) {
+                match events.refused(why) {
                     Some(again) => member = again,
                     None => return Err(pomelo::Error::new(500, "refused")),
                 }

@@ -18,7 +18,7 @@ use crate::dispatch::Installed;
 use crate::event::Event;
 use crate::frontend::{Connector, Frontend};
 use crate::runtime::Supervisor;
-use crate::server::{LinkReceiver, Server, Watching, relief};
+use crate::server::{Discovered, LinkReceiver, Server, relief};
 use crate::value::{Error, ErrorKind, Result};
 use crate::wire::Encoding;
 
@@ -190,8 +190,8 @@ async fn join<R: Cluster>(app: &App<R>, public: &Public, network: &Network) -> R
 /// Makes a server known, now that it takes clients and calls.
 async fn register<R: Cluster>(app: &App<R>, network: &Network) -> Result<()> {
     let Some(member) = app.member() else { return Ok(()) };
-    let watcher = Arc::new(Watching(Arc::downgrade(app)));
-    let registration = network.discovery.register(member, watcher).await?;
+    let discovered = Arc::new(Discovered(Arc::downgrade(app)));
+    let registration = network.discovery.register_controlled(member, discovered.clone(), discovered).await?;
     // It is set once: the server is new.
     let _ = app.membership.registration.set(registration);
     if !app.membership.was_told.load(Ordering::Acquire) {

@@ -1,4 +1,7 @@
 //! Discoveries: the trait of what tells a server of the others, such as servers.json, pomelo's master, a registry.
+//!
+//! Two traits are the other side of it, the server's: [`MembershipEvents`], who is in the cluster, which every discovery tells, and
+//! [`Control`], what operators do to a server, for a discovery that operators work through.
 
 use std::sync::Arc;
 
@@ -13,10 +16,12 @@ use crate::value::{Error, Incarnation, Result, ServerId, ServerInfo};
 ///
 /// It says who is *expected*; who is up is seen by the links of the [`Transport`](super::transport::Transport), but for
 /// servers that can have no link. So servers that know each other go on working while it is away.
+///
+/// `pomelo_net::cluster::conformance` has the checks that every discovery must pass.
 pub trait Discovery: Send + Sync + 'static {
-    /// Makes a server known, and tells `watcher` of the cluster until the registration is left.
+    /// Makes a server known, and tells `events` of the cluster until the registration is left.
     ///
-    /// It returns once `watcher` has been told whom to expect. What can't be reached then is retried in the
+    /// It returns once `events` has been told whom to expect. What can't be reached then is retried in the
     /// background, and said in the log.
     ///
     /// # Errors
@@ -24,12 +29,28 @@ pub trait Discovery: Send + Sync + 'static {
     fn register(
         &self,
         member: Member,
-        watcher: Arc<dyn Watcher>,
+        events: Arc<dyn MembershipEvents>,
     ) -> BoxFuture<'_, Result<Arc<dyn Registration>>>;
+
+    /// As [`register`](Self::register), which it is unless operators work through this discovery: then they stop the server and
+    /// look at it by `control`.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    fn register_controlled(
+        &self,
+        member: Member,
+        events: Arc<dyn MembershipEvents>,
+        control: Arc<dyn Control>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+        // Whoever only knows who is there has nothing to ask of a server.
+        drop(control);
+        self.register(member, events)
+    }
 }
 
-/// A server, as its [`Discovery`] knows it. No method waits.
-pub trait Watcher: Send + Sync + 'static {
+/// What a [`Discovery`] tells a server of the cluster. No method waits.
+pub trait MembershipEvents: Send + Sync + 'static {
     /// The servers that are expected, up or not: the whole list, each time that it changes. Routers choose among these. A
     /// server that comes first is in the list once it is to be routed to, which may be later than others are linked with it.
     fn expect(&self, servers: Vec<Arc<ServerInfo>>);
@@ -40,7 +61,7 @@ pub trait Watcher: Send + Sync + 'static {
         let _ = server;
     }
 
-    /// That life of a server is over; another may have begun.
+    /// That incarnation of a server is over; another may have begun.
     fn gone(&self, server: &ServerId, incarnation: Incarnation);
 
     /// The cluster doesn't take this server. What is returned is what the server is from now on, to try again with after a
@@ -50,21 +71,24 @@ pub trait Watcher: Send + Sync + 'static {
         None
     }
 
-    /// The cluster wants this server to drain and stop.
+    /// The server can't stay in the cluster: it ends, and whoever runs it is told.
+    fn failed(&self, error: Error) {
+        let _ = error;
+    }
+}
+
+/// What operators do to a server, by a [`Discovery`] that they work through, such as a master. No method waits.
+pub trait Control: Send + Sync + 'static {
+    /// The server is to drain and stop.
     fn stop(&self);
 
     /// What there is to say of the server now; none if it is stopped.
     fn report(&self) -> Option<Report>;
 
-    /// The links that the server should have and hasn't, sorted. It costs little, unlike a report: a discovery that tells
-    /// operators who can be reached asks several times a second.
+    /// The links that the server should have and hasn't, sorted. It costs little, unlike a report, and may be asked several times a
+    /// second.
     fn missing_links(&self) -> Vec<MissingLink> {
         self.report().map(|report| report.missing_links).unwrap_or_default()
-    }
-
-    /// The server can't stay in the cluster: it ends, and whoever runs it is told.
-    fn failed(&self, error: Error) {
-        let _ = error;
     }
 }
 

@@ -5,7 +5,7 @@ pub mod pair;
 mod transport;
 mod view;
 
-pub use self::discovery::{Discovery, Registration, Watcher};
+pub use self::discovery::{Control, Discovery, MembershipEvents, Registration};
 pub use self::transport::{LinkEvents, LinkSender, Refused, Superseded, Transport, Unsent};
 pub(crate) use self::view::{Joined, Known, View};
 pub use self::view::{Member, MethodTable};

@@ -34,7 +34,7 @@ const CALM: Duration = Duration::from_secs(60);
 /// Starts tasks that live as long as one server. Clones are the same supervisor.
 ///
 /// A server has one; a transport or a discovery makes one for each server that it serves, which reports to
-/// [`LinkEvents::failed`](crate::cluster::LinkEvents::failed) or [`Watcher::failed`](crate::cluster::Watcher::failed).
+/// [`LinkEvents::failed`](crate::cluster::LinkEvents::failed) or [`MembershipEvents::failed`](crate::cluster::MembershipEvents::failed).
 #[derive(Clone)]
 pub struct Supervisor(Arc<Shared>);
 

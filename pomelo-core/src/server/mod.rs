@@ -1,5 +1,6 @@
 //! A server, without the type of its app.
 
+mod discovered;
 mod events;
 mod leaving;
 mod links;
@@ -11,14 +12,13 @@ pub(crate) mod receiver;
 pub(crate) mod relief;
 mod report;
 mod settling;
-mod watcher;
 
+pub(crate) use self::discovered::Discovered;
 pub(crate) use self::lost::LostHook;
 pub use self::lost::LostSessions;
 pub(crate) use self::membership::Membership;
 pub(crate) use self::progress::{Progress, Step};
 pub(crate) use self::receiver::{LinkReceiver, take_in_directly};
-pub(crate) use self::watcher::Watching;
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};

@@ -10,30 +10,30 @@ use shlex::Quoter;
 use crate::token::VARIABLE;
 
 /// What all servers are.
-pub(super) struct Program {
-    pub(super) exe: String,
+pub(crate) struct Program {
+    pub(crate) exe: String,
     /// Before ours.
-    pub(super) args: Vec<String>,
-    pub(super) env: String,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: String,
     /// The directory that it runs in.
-    pub(super) dir: String,
-    pub(super) ssh_args: Vec<String>,
+    pub(crate) dir: String,
+    pub(crate) ssh_args: Vec<String>,
     /// The servers of servers.json: others don't find themselves there, or not as they are to be.
-    pub(super) listed: HashMap<ServerId, Arc<ServerInfo>>,
+    pub(crate) listed: HashMap<ServerId, Arc<ServerInfo>>,
 }
 
 /// A program and its arguments.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct CommandLine {
-    pub(super) program: String,
-    pub(super) args: Vec<String>,
+pub(crate) struct CommandLine {
+    pub(crate) program: String,
+    pub(crate) args: Vec<String>,
 }
 
 impl Program {
     /// Of a server on this host: the program with `--server-id` and `--env`, for one that was added also `--server-info`
     /// with its entry as JSON, and then the entry's own `args` (a list, or a text that is split as a shell does). With
     /// `cpu`, a list such as `0,2-3`, it runs on these by `taskset`.
-    pub(super) fn here(&self, info: &ServerInfo) -> Result<CommandLine, String> {
+    pub(crate) fn here(&self, info: &ServerInfo) -> Result<CommandLine, String> {
         let mut words = Vec::new();
         if let Some(cpu) = setting(info, "cpu")? {
             words.extend(["taskset".to_owned(), "-c".to_owned(), cpu]);
@@ -52,7 +52,7 @@ impl Program {
 
     /// Of a server on another host: `ssh` and one text that its shell runs. `with_token` has it read the token of the servers
     /// from its input.
-    pub(super) fn there(&self, info: &ServerInfo, with_token: bool) -> Result<CommandLine, String> {
+    pub(crate) fn there(&self, info: &ServerInfo, with_token: bool) -> Result<CommandLine, String> {
         let CommandLine { program, args } = self.here(info)?;
         let dir = quote([self.dir.as_str()])?;
         let reading = format!("read -r {VARIABLE} && export {VARIABLE} && exec \"$@\"");
@@ -63,7 +63,7 @@ impl Program {
     }
 
     /// Kills a process on the host of a server.
-    pub(super) fn kill_there(&self, info: &ServerInfo, pid: u32) -> Result<CommandLine, String> {
+    pub(crate) fn kill_there(&self, info: &ServerInfo, pid: u32) -> Result<CommandLine, String> {
         Ok(self.ssh(info, format!("kill -9 {pid}")))
     }
 
@@ -103,7 +103,7 @@ fn own_args(info: &ServerInfo) -> Result<Vec<String>, String> {
 }
 
 /// Whether an entry says `true`, as a boolean or, as in pomelo, as text.
-pub(super) fn is_set(info: &ServerInfo, key: &str) -> bool {
+pub(crate) fn is_set(info: &ServerInfo, key: &str) -> bool {
     info.setting(key).is_some_and(|value| value == true || value == "true")
 }
 

@@ -31,7 +31,7 @@ impl Holder {
     /// Who listens on each of these ports, as far as the system tells: of other users and other containers it doesn't.
     ///
     /// It reads some files for each process of the machine, whatever the number of ports.
-    pub(super) fn of_each(ports: &[u16]) -> HashMap<u16, Vec<Self>> {
+    pub(crate) fn of_each(ports: &[u16]) -> HashMap<u16, Vec<Self>> {
         let (mut holders, sockets) = (HashMap::<u16, Vec<Self>>::new(), sockets_on(ports));
         if sockets.is_empty() {
             return holders;
@@ -45,7 +45,7 @@ impl Holder {
     }
 
     /// Whether its command line names that server.
-    pub(super) fn is(&self, server: &ServerId) -> bool {
+    pub(crate) fn is(&self, server: &ServerId) -> bool {
         names(self.pid, server)
     }
 }

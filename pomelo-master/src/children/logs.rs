@@ -23,7 +23,7 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    pub(super) fn new(dir: PathBuf, limit: u64) -> Self {
+    pub(crate) fn new(dir: PathBuf, limit: u64) -> Self {
         Self { dir, limit }
     }
 
@@ -35,7 +35,7 @@ impl Logs {
     }
 
     /// Where the token of a master's servers is kept.
-    pub(super) fn of_token(&self, master: &str) -> PathBuf {
+    pub(crate) fn of_token(&self, master: &str) -> PathBuf {
         self.of(master).with_extension("token")
     }
 
@@ -70,7 +70,7 @@ impl Logs {
     }
 
     /// Makes a log that is too long the older one.
-    pub(super) fn trim(&self, file: &Path) -> io::Result<()> {
+    pub(crate) fn trim(&self, file: &Path) -> io::Result<()> {
         match fs::metadata(file) {
             Ok(metadata) if metadata.len() > self.limit => {}
             Ok(_) => return Ok(()),
@@ -90,7 +90,7 @@ impl Logs {
 }
 
 /// Whether there is no room on the disk. That must not keep a server from running.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
@@ -149,7 +149,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::tests::TempDir;
+    use crate::temp_dir::TempDir;
 
     #[tokio::test]
     async fn a_log_that_is_too_long_becomes_the_older_one_under_its_writer() {

@@ -1,62 +1,54 @@
-//! The processes of the servers.
+//! Children: the processes of the servers, how they are started, and the logs that they write.
 //!
 //! | file | noun |
 //! |---|---|
 //! | `command` | the command line of a server, on this host and by ssh (no I/O) |
 //! | `place`, `holder` | whether a port is taken; by which process |
 //! | `logs` | what servers print |
-//! | `keeper` | the task that keeps one server running |
-//! | `watch` | the task that looks after all: processes that are not our children, logs |
 
 mod command;
 mod holder;
-mod keeper;
 mod logs;
 mod place;
-mod watch;
 
-use std::collections::HashMap;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use pomelo_core::app::CHECKED;
-use pomelo_core::runtime::Supervised;
-use pomelo_core::value::{Error, ErrorKind, Result, ServerId, ServerInfo};
+use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-pub(super) use holder::Holder;
-pub(super) use logs::{Logs, last_words, tail};
-pub(super) use place::is_taken;
-pub(super) use watch::watch;
+pub(crate) use command::is_set;
+pub(crate) use holder::Holder;
+pub(crate) use logs::{Logs, last_words, tail};
+pub(crate) use place::{check_ports, is_taken, refuses, taken_port};
 
 use logs::is_full;
 
-use super::config::MasterConfig;
-use super::hub::Hub;
-use super::setup::{MasterLimits, MasterSetup};
-use super::token;
+use crate::config::MasterConfig;
+use crate::setup::{MasterLimits, MasterSetup};
+use crate::token;
 use command::{CommandLine, Program};
 use pomelo_net::address::is_here;
 
 /// What tells tokio's runtime how many threads to have; an operator who sets it for the master sets it for all.
 const WORKERS: &str = "TOKIO_WORKER_THREADS";
 
-/// Starts servers, and keeps them running.
-pub(super) struct Children {
+/// Starts the processes of servers.
+pub(crate) struct Children {
     program: Program,
     /// What servers prove that this master started them by, where adminServer.json has no tokens.
     token: Option<String>,
     master_host: String,
     /// The host of each server of servers.json.
     hosts: Vec<String>,
-    pub(super) logs: Logs,
-    pub(super) limits: MasterLimits,
-    keepers: Mutex<HashMap<ServerId, Supervised>>,
+    pub(crate) logs: Logs,
+    pub(crate) limits: MasterLimits,
 }
 
 impl Children {
-    pub(super) fn new(setup: &MasterSetup, master: &MasterConfig) -> Result<Self> {
+    pub(crate) fn new(setup: &MasterSetup, master: &MasterConfig) -> Result<Self> {
         let text = |path: &std::path::Path| {
             path.to_str().map(str::to_owned).ok_or_else(|| {
                 Error::of(ErrorKind::Config, format_args!("the path {} is no text", path.display()))
@@ -76,7 +68,6 @@ impl Children {
             hosts: setup.config.servers.iter().map(|info| info.host.clone()).collect(),
             logs: Logs::new(setup.log_dir.clone(), setup.limits.log_bytes),
             limits: setup.limits.clone(),
-            keepers: Mutex::default(),
         })
     }
 
@@ -84,7 +75,7 @@ impl Children {
     ///
     /// # Errors
     /// As [`token::kept_in`].
-    pub(super) fn make_token(&mut self, master: &str) -> Result<String> {
+    pub(crate) fn make_token(&mut self, master: &str) -> Result<String> {
         let token = token::kept_in(&self.logs.of_token(master))?;
         self.token = Some(token.clone());
         Ok(token)
@@ -94,7 +85,7 @@ impl Children {
     ///
     /// # Errors
     /// Which can't, and who has them.
-    pub(super) async fn check_ports(&self, servers: &[Arc<ServerInfo>]) -> Result<()> {
+    pub(crate) async fn check_ports(&self, servers: &[Arc<ServerInfo>]) -> Result<()> {
         let mut here: Vec<&ServerInfo> = Vec::new();
         for info in servers {
             if self.is_here(info).await {
@@ -104,32 +95,13 @@ impl Children {
         place::check_all_ports(&here).await.map_err(|problems| Error::of(ErrorKind::Config, problems))
     }
 
-    /// Keeps a server running from now on. It must be down or a stranger's: a keeper that it had is let go. False if there is
-    /// no such server, or all are to end.
-    pub(super) fn keep(&self, hub: &Arc<Hub>, id: &ServerId) -> bool {
-        if !hub.change(|registry| registry.keep(id)) {
-            return false;
-        }
-        let (own, kept) = (hub.clone(), id.clone());
-        let keeper = hub.tasks.spawn_guarded("keeper", move || keeper::keep(own.clone(), kept.clone()));
-        let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        drop(keepers.insert(id.clone(), keeper));
-        true
-    }
-
-    /// Lets go of all: their processes go on.
-    pub(super) fn let_go(&self) {
-        let mut keepers = self.keepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        keepers.clear();
-    }
-
     /// The environment of the servers.
-    pub(super) fn env(&self) -> &str {
+    pub(crate) fn env(&self) -> &str {
         &self.program.env
     }
 
     /// Whether servers.json has a server as that.
-    pub(super) fn is_listed(&self, info: &ServerInfo) -> bool {
+    pub(crate) fn is_listed(&self, info: &ServerInfo) -> bool {
         self.program.listed.get(&info.id).is_some_and(|listed| **listed == *info)
     }
 
@@ -141,7 +113,7 @@ impl Children {
     ///
     /// On this host it has a process group of its own, so that Ctrl-C in a terminal reaches the master alone, and writes
     /// to its log itself, so that it goes on when the master is gone.
-    async fn launch(&self, info: &ServerInfo) -> Result<Child> {
+    pub(crate) async fn launch(&self, info: &ServerInfo) -> Result<Child> {
         let is_here = self.is_here(info).await;
         let line = match is_here {
             true => self.program.here(info),
@@ -191,7 +163,7 @@ impl Children {
     }
 
     /// Kills the process of a server on another host.
-    pub(super) async fn kill_there(&self, info: &ServerInfo, pid: u32) {
+    pub(crate) async fn kill_there(&self, info: &ServerInfo, pid: u32) {
         if self.is_here(info).await {
             return;
         }

@@ -18,14 +18,14 @@ pub(crate) async fn is_taken(host: &str, port: u16) -> bool {
 
 /// A port of a server that somebody listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TakenPort {
+pub(crate) struct TakenPort {
     /// What servers.json calls it.
     key: &'static str,
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 /// The first of a server's ports that somebody listens on. Clients come to `host` too, whatever they are told.
-pub(super) async fn taken_port(info: &ServerInfo) -> Option<TakenPort> {
+pub(crate) async fn taken_port(info: &ServerInfo) -> Option<TakenPort> {
     for (key, port) in ports(info) {
         if is_taken(&info.host, port).await {
             return Some(TakenPort { key, port });
@@ -44,7 +44,7 @@ fn ports(info: &ServerInfo) -> impl Iterator<Item = (&'static str, u16)> {
 ///
 /// # Errors
 /// Which of its ports is taken, and by whom.
-pub(super) async fn check_ports(info: &ServerInfo) -> Result<(), String> {
+pub(crate) async fn check_ports(info: &ServerInfo) -> Result<(), String> {
     match strangers(&[info]).await.pop() {
         Some(problem) => Err(problem),
         None => Ok(()),
@@ -70,7 +70,7 @@ async fn strangers(servers: &[&ServerInfo]) -> Vec<String> {
 
 impl TakenPort {
     /// What is wrong, and what to do about it.
-    pub(super) fn told(self, info: &ServerInfo, by: impl std::fmt::Display) -> String {
+    pub(crate) fn told(self, info: &ServerInfo, by: impl std::fmt::Display) -> String {
         let Self { key, port } = self;
         let ServerInfo { id, host, .. } = info;
         format!(
@@ -83,7 +83,7 @@ impl TakenPort {
 ///
 /// # Errors
 /// Each port that can't be had, and why.
-pub(super) async fn check_all_ports(servers: &[&ServerInfo]) -> Result<(), String> {
+pub(crate) async fn check_all_ports(servers: &[&ServerInfo]) -> Result<(), String> {
     let mut problems = Vec::new();
     let mut seen: HashMap<(&str, u16), &ServerInfo> = HashMap::new();
     for info in servers {
@@ -101,7 +101,7 @@ pub(super) async fn check_all_ports(servers: &[&ServerInfo]) -> Result<(), Strin
 }
 
 /// Whether it is certain that nobody listens on any port of the server: its host says so.
-pub(super) async fn refuses(info: &ServerInfo) -> bool {
+pub(crate) async fn refuses(info: &ServerInfo) -> bool {
     let mut refused = false;
     for (_, port) in ports(info) {
         match connect(&info.host, port, PROBE).await {

@@ -19,7 +19,7 @@ pub(crate) async fn add(hub: &Arc<Hub>, entry: Map<String, Value>) -> Result<Vec
     Ok(join_all(servers.into_iter().map(|info| add_one(hub, info))).await)
 }
 
-pub(super) async fn add_one(hub: &Arc<Hub>, info: Arc<ServerInfo>) -> Outcome {
+pub(crate) async fn add_one(hub: &Arc<Hub>, info: Arc<ServerInfo>) -> Outcome {
     let id = info.id.clone();
     // Between the check of the id and now, another operator may have taken it.
     if !hub.change(|registry| registry.add(info)) {

@@ -21,8 +21,8 @@ use super::hub::{Hub, Order};
 use super::registry::Registry;
 use super::status::{Outcome, ServerState, Which};
 use super::wire::operator::Refusal;
-pub(super) use add::add;
-pub(super) use start::{begin, start};
+pub(crate) use add::add;
+pub(crate) use start::{begin, start};
 
 /// What `kill` leaves a server to end by itself.
 const KILL_NOTICE: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ const KILL_NOTICE: Duration = Duration::from_secs(2);
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Stops servers for good; none named is all of them, frontends first, and the master's own outcome at the end.
-pub(super) async fn stop(hub: &Arc<Hub>, ids: &[String]) -> Result<Vec<Outcome>, Refusal> {
+pub(crate) async fn stop(hub: &Arc<Hub>, ids: &[String]) -> Result<Vec<Outcome>, Refusal> {
     if ids.is_empty() {
         let mut outcomes = drain(hub).await;
         outcomes.push(Outcome::done(&hub.config.id, "stops now"));
@@ -40,7 +40,7 @@ pub(super) async fn stop(hub: &Arc<Hub>, ids: &[String]) -> Result<Vec<Outcome>,
 }
 
 /// Ends servers for good, now.
-pub(super) async fn kill_these(hub: &Arc<Hub>, ids: &[String]) -> Result<Vec<Outcome>, Refusal> {
+pub(crate) async fn kill_these(hub: &Arc<Hub>, ids: &[String]) -> Result<Vec<Outcome>, Refusal> {
     end_for_good(hub, ids, KILL_NOTICE).await
 }
 
@@ -52,7 +52,7 @@ async fn end_for_good(hub: &Arc<Hub>, ids: &[String], patience: Duration) -> Res
 
 /// Stops all servers: frontends first, so that what runs when their clients leave still finds the others. None is started any
 /// more.
-pub(super) async fn drain(hub: &Arc<Hub>) -> Vec<Outcome> {
+pub(crate) async fn drain(hub: &Arc<Hub>) -> Vec<Outcome> {
     // All at once, or those that go later would see servers disappear that were expected.
     let servers = hub.change(Registry::close);
     let (frontends, backends): (Vec<_>, Vec<_>) = servers.into_iter().partition(|info| info.frontend);
@@ -65,7 +65,7 @@ pub(super) async fn drain(hub: &Arc<Hub>) -> Vec<Outcome> {
 }
 
 /// Ends all servers, now, and the master.
-pub(super) async fn kill(hub: &Arc<Hub>) -> Vec<Outcome> {
+pub(crate) async fn kill(hub: &Arc<Hub>) -> Vec<Outcome> {
     let servers = hub.change(Registry::close);
     let mut outcomes = join_all(servers.iter().map(|info| end(hub, &info.id, KILL_NOTICE))).await;
     outcomes.push(Outcome::done(&hub.config.id, "ends now"));
@@ -74,7 +74,7 @@ pub(super) async fn kill(hub: &Arc<Hub>) -> Vec<Outcome> {
 
 /// Restarts servers one after the other; each must be up before the next is stopped. After one that fails the others are
 /// left as they are.
-pub(super) async fn restart(hub: &Arc<Hub>, which: &Which) -> Result<Vec<Outcome>, Refusal> {
+pub(crate) async fn restart(hub: &Arc<Hub>, which: &Which) -> Result<Vec<Outcome>, Refusal> {
     let ids = match which {
         Which::Ids(ids) => known(hub, ids)?,
         Which::Type(server_type) => of_type(hub, server_type)?,

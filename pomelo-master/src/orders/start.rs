@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::add::add_one;
 use crate::children::is_taken;
 use crate::hub::Hub;
+use crate::keeper::keep;
 use crate::registry::Entry;
 use crate::status::{Outcome, ServerState};
 use crate::troubles::missing;
@@ -53,7 +54,7 @@ async fn start_one(hub: &Arc<Hub>, info: Arc<ServerInfo>) -> Outcome {
 /// Starts a server that is down, and waits until it serves or has failed.
 pub(crate) async fn begin(hub: &Arc<Hub>, id: &ServerId) -> Outcome {
     let waiting = waiting(hub, id);
-    match hub.children.keep(hub, id) {
+    match keep(hub, id) {
         true => waiting.await,
         false => Outcome::failed(id, "no server is started any more: all are to stop"),
     }

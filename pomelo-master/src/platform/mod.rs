@@ -12,7 +12,7 @@ use pomelo_core::value::config::Config;
 use pomelo_net::defaults;
 
 use crate::config::{check_master, check_operators};
-use crate::monitor::Monitor;
+use crate::discovery::MasterDiscovery;
 use crate::run::run;
 use crate::setup::{MasterSetup, Only};
 use crate::signal::stop_signal;
@@ -34,7 +34,7 @@ pub fn platform() -> Platform {
 fn discovery(config: &Config, reach: Reach) -> Result<Arc<dyn Discovery>> {
     Ok(match reach {
         Reach::Process => Arc::new(defaults::discovery(config)),
-        Reach::Cluster => Arc::new(Monitor::from_config(config)?),
+        Reach::Cluster => Arc::new(MasterDiscovery::from_config(config)?),
     })
 }
 

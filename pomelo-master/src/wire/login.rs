@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     fn doors(files: &[(&str, &str)]) -> Doors {
-        let dir = crate::tests::TempDir::new();
+        let dir = crate::temp_dir::TempDir::new();
         for (name, text) in files {
             dir.write(name, text);
         }

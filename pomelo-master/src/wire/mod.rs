@@ -9,9 +9,9 @@
 //! | `server` | what a server and the master say to each other |
 //! | `operator` | what an operator asks, and what the master answers |
 
-pub(super) mod login;
-pub(super) mod operator;
-pub(super) mod server;
+pub(crate) mod login;
+pub(crate) mod operator;
+pub(crate) mod server;
 
 use std::io;
 use std::time::Duration;
@@ -32,18 +32,18 @@ const KNOWN: usize = 8 * 1024 * 1024;
 /// The other side has this long to take a frame: more, and it is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often both sides say that they are there.
-pub(super) const BEAT: Duration = Duration::from_secs(1);
+pub(crate) const BEAT: Duration = Duration::from_secs(1);
 /// Who has been silent for this long is lost.
-pub(super) const SILENCE: Duration = Duration::from_secs(5);
+pub(crate) const SILENCE: Duration = Duration::from_secs(5);
 
 /// A connection that carries messages. Reading is cancel safe.
-pub(super) struct Wire<S> {
+pub(crate) struct Wire<S> {
     framed: Framed<S, LengthDelimitedCodec>,
 }
 
 /// Why a connection is of no use any more.
 #[derive(Debug, Error)]
-pub(super) enum WireError {
+pub(crate) enum WireError {
     #[error("the connection was closed")]
     Closed,
     #[error("nothing was heard for {0:?}")]
@@ -57,17 +57,17 @@ pub(super) enum WireError {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         let codec = LengthDelimitedCodec::builder().max_frame_length(STRANGER).new_codec();
         Self { framed: Framed::new(stream, codec) }
     }
 
     /// The other side has proved who it is: longer frames are taken from it.
-    pub(super) fn trust(&mut self) {
+    pub(crate) fn trust(&mut self) {
         self.framed.codec_mut().set_max_frame_length(KNOWN);
     }
 
-    pub(super) async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), WireError> {
+    pub(crate) async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), WireError> {
         let frame = serde_json::to_vec(message)?;
         match timeout(PATIENCE, self.framed.send(Bytes::from(frame))).await {
             Ok(sent) => Ok(sent?),
@@ -75,13 +75,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    pub(super) async fn receive<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
+    pub(crate) async fn receive<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
         let frame = self.framed.next().await.ok_or(WireError::Closed)??;
         Ok(serde_json::from_slice(&frame)?)
     }
 
     /// As [`receive`](Self::receive), but skips what can't be read: a later version of the other side may say it.
-    pub(super) async fn receive_known<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
+    pub(crate) async fn receive_known<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
         loop {
             match self.receive().await {
                 Err(WireError::Format(error)) => tracing::debug!(%error, "a message is skipped"),
@@ -91,12 +91,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// As [`receive`](Self::receive), but for no longer than [`SILENCE`].
-    pub(super) async fn receive_soon<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
+    pub(crate) async fn receive_soon<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
         self.receive_within(SILENCE).await
     }
 
     /// As [`receive`](Self::receive), but for no longer than that.
-    pub(super) async fn receive_within<T: DeserializeOwned>(
+    pub(crate) async fn receive_within<T: DeserializeOwned>(
         &mut self,
         limit: Duration,
     ) -> Result<T, WireError> {

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo_core::cluster::{Discovery, Member, Refused, Registration, Watcher};
+use pomelo_core::cluster::{Control, Discovery, Member, MembershipEvents, Refused, Registration};
 use pomelo_core::metrics::Report;
 use pomelo_core::value::config::Config;
 use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
-use pomelo_master::{Admin, Master, MasterSetup, Monitor, ServerState, ServerStatus};
+use pomelo_master::{Admin, Master, MasterDiscovery, MasterSetup, ServerState, ServerStatus};
 use pomelo_net::cluster::secret::Secret;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -103,7 +103,7 @@ impl Home {
     }
 
     /// A monitor for a master that listens there, as of a server that it started.
-    pub fn monitor(&self, address: impl ToString) -> Monitor {
+    pub fn monitor(&self, address: impl ToString) -> MasterDiscovery {
         let monitor = self.strange_monitor(address);
         match std::fs::read_to_string(self.dir.join("logs/master-server-1.token")) {
             Ok(token) => monitor.token("*", Secret::new(token.trim()).unwrap()),
@@ -112,8 +112,8 @@ impl Home {
     }
 
     /// A monitor for a master that listens there, as of a process that no master has started.
-    pub fn strange_monitor(&self, address: impl ToString) -> Monitor {
-        Monitor::new(address.to_string(), self.config().servers.clone())
+    pub fn strange_monitor(&self, address: impl ToString) -> MasterDiscovery {
+        MasterDiscovery::new(address.to_string(), self.config().servers.clone())
     }
 }
 
@@ -225,7 +225,7 @@ impl Fake {
     }
 }
 
-impl Watcher for Fake {
+impl MembershipEvents for Fake {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
         let ids: Vec<_> = servers.iter().map(|info| info.id.to_string()).collect();
         let panics = std::mem::take(&mut self.nature.lock().unwrap().panics);
@@ -252,7 +252,9 @@ impl Watcher for Fake {
         };
         self.nature().is_patient.then(|| Member { incarnation, ..self.member.clone() })
     }
+}
 
+impl Control for Fake {
     fn stop(&self) {
         self.told.send_modify(|told| told.stop = true);
     }
@@ -278,21 +280,22 @@ pub struct Serving {
 }
 
 impl Serving {
-    pub async fn start(monitor: &Monitor, info: Arc<ServerInfo>) -> pomelo_core::value::Result<Self> {
+    pub async fn start(monitor: &MasterDiscovery, info: Arc<ServerInfo>) -> pomelo_core::value::Result<Self> {
         Self::start_as(monitor, member(info)).await
     }
 
-    pub async fn start_as(monitor: &Monitor, member: Member) -> pomelo_core::value::Result<Self> {
+    pub async fn start_as(monitor: &MasterDiscovery, member: Member) -> pomelo_core::value::Result<Self> {
         Self::start_with(monitor, member, Nature::default()).await
     }
 
     pub async fn start_with(
-        monitor: &Monitor,
+        monitor: &MasterDiscovery,
         member: Member,
         nature: Nature,
     ) -> pomelo_core::value::Result<Self> {
         let watcher = Fake::with(member.clone(), nature);
-        let place = soon(monitor.register(member.clone(), watcher.clone())).await?;
+        let place =
+            soon(monitor.register_controlled(member.clone(), watcher.clone(), watcher.clone())).await?;
         let (until_stop, leaver) = (watcher.clone(), place.clone());
         let leaver = tokio::spawn(async move {
             if until_stop.told.subscribe().wait_for(|told| told.stop).await.is_ok() {

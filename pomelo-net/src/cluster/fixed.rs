@@ -1,36 +1,36 @@
-//! A cluster that is what servers.json says, and stays so.
+//! The static discovery: a cluster that is what servers.json says, and stays so.
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use pomelo_core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo_core::cluster::{Discovery, Member, MembershipEvents, Registration};
 use pomelo_core::value::{Result, ServerInfo};
 
 /// Expects the servers of servers.json, once. Who of them is up is seen by the links between them, so it needs no
 /// process of its own; servers come and go by their links, and the list changes by a restart.
 #[derive(Debug, Clone)]
-pub struct Static {
+pub struct StaticDiscovery {
     servers: Vec<Arc<ServerInfo>>,
 }
 
-impl Static {
+impl StaticDiscovery {
     /// Expects these servers: those of a [`Config`](pomelo_core::value::config::Config).
     pub fn new(servers: impl IntoIterator<Item = Arc<ServerInfo>>) -> Self {
         Self { servers: servers.into_iter().collect() }
     }
 }
 
-impl Discovery for Static {
+impl Discovery for StaticDiscovery {
     fn register(
         &self,
         member: Member,
-        watcher: Arc<dyn Watcher>,
+        events: Arc<dyn MembershipEvents>,
     ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
         let mut servers = self.servers.clone();
         if !servers.iter().any(|server| server.id == member.info.id) {
             servers.push(member.info);
         }
-        watcher.expect(servers);
+        events.expect(servers);
         Box::pin(async { Ok(Arc::new(Settled) as Arc<dyn Registration>) })
     }
 }
@@ -50,7 +50,6 @@ impl Registration for Settled {
 mod tests {
     use std::sync::Mutex;
 
-    use pomelo_core::metrics::Report;
     use pomelo_core::value::{Incarnation, ServerId};
 
     use super::*;
@@ -58,18 +57,12 @@ mod tests {
     #[derive(Default)]
     struct Told(Mutex<Vec<Vec<ServerId>>>);
 
-    impl Watcher for Told {
+    impl MembershipEvents for Told {
         fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
             self.0.lock().unwrap().push(servers.iter().map(|server| server.id.clone()).collect());
         }
 
         fn gone(&self, _: &ServerId, _: Incarnation) {}
-
-        fn stop(&self) {}
-
-        fn report(&self) -> Option<Report> {
-            unreachable!("nobody asks")
-        }
     }
 
     fn server(id: &str) -> Arc<ServerInfo> {
@@ -86,7 +79,7 @@ mod tests {
             leaving: false,
             newcomer: false,
         };
-        let fixed = Static::new([server("chat-1"), server("chat-2")]);
+        let fixed = StaticDiscovery::new([server("chat-1"), server("chat-2")]);
         for (id, expected) in
             [("chat-1", vec!["chat-1", "chat-2"]), ("chat-3", vec!["chat-1", "chat-2", "chat-3"])]
         {

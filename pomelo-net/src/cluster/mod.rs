@@ -2,7 +2,7 @@
 //!
 //! | module | noun |
 //! |---|---|
-//! | `fixed` | [`Static`]: servers.json, and nothing that changes |
+//! | `fixed` | [`StaticDiscovery`]: servers.json, and nothing that changes |
 //! | [`secret`] | a shared [`Secret`](secret::Secret), and proofs that both sides know it |
 //!
 //! The discovery of servers that have a master is `pomelo-master`'s.
@@ -10,4 +10,4 @@
 mod fixed;
 pub mod secret;
 
-pub use fixed::Static;
+pub use fixed::StaticDiscovery;

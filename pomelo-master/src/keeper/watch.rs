@@ -3,26 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::command::is_set;
-use super::place::refuses;
+use crate::children::{is_set, refuses};
 use crate::hub::Hub;
 use crate::registry::Entry;
 
 /// How often to look whether processes that nobody waits for have ended.
-const LOOK: Duration = Duration::from_millis(500);
-/// Logs are looked at this many times less often.
-const LOGS: u32 = 20;
+const PROCESS_POLL: Duration = Duration::from_millis(500);
+/// Logs are looked at once in so many of these rounds.
+const ROUNDS_PER_LOG_TRIM: u32 = 20;
 
 /// Looks after the servers until it is aborted.
 pub(crate) async fn watch(hub: Arc<Hub>) {
-    let mut looks = tokio::time::interval(LOOK);
+    let mut looks = tokio::time::interval(PROCESS_POLL);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for round in 0_u32.. {
         looks.tick().await;
         bury(&hub);
         kill_stuck(&hub);
         find_lost(&hub).await;
-        if round.is_multiple_of(LOGS) {
+        if round.is_multiple_of(ROUNDS_PER_LOG_TRIM) {
             trim_logs(&hub).await;
         }
     }

@@ -1,4 +1,11 @@
-//! The task that keeps one server running.
+//! Keepers: the task that keeps one server running, and the one that looks after all of them.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `mod` | [`keep`]: the task of one server |
+//! | `watch` | [`watch`]: processes that are not our children, logs |
+
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,33 +14,48 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use pomelo_core::value::{ServerId, ServerInfo};
 use tokio::time::{Instant, timeout};
 
-use super::command::is_set;
-use super::last_words;
-use super::place::{check_ports, taken_port};
+use crate::children::{check_ports, is_set, last_words, taken_port};
 use crate::hub::Hub;
 use crate::process::Process;
 use crate::status::ServerState;
 
-/// A life that lasted this long was none that fails at once: the next wait is short again.
-const WELL: Duration = Duration::from_secs(60);
+pub(crate) use watch::watch;
+
+/// A process that ran for this long did not fail at once: the next wait is short again.
+const HEALTHY_UPTIME: Duration = Duration::from_secs(60);
 
 /// A port whose process was ended is free by then.
 const PORT_RELEASE: Duration = Duration::from_secs(2);
+
+/// The longest wait before a server is started again.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 /// How long to wait before a server is started again: 1 s, twice as long each time, no longer than a minute.
 fn delays() -> ExponentialBackoff {
     ExponentialBuilder::new()
         .with_jitter()
         .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(Duration::from_secs(60))
+        .with_max_delay(LONGEST_DELAY)
         .without_max_times()
         .build()
+}
+
+/// Keeps a server running from now on. It must be down or a stranger's: a keeper that it had is let go. False if there is
+/// no such server, or all are to end.
+pub(crate) fn keep(hub: &Arc<Hub>, id: &ServerId) -> bool {
+    if !hub.change(|registry| registry.keep(id)) {
+        return false;
+    }
+    let (own, kept) = (hub.clone(), id.clone());
+    let keeper = hub.tasks.spawn_guarded("keeper", move || keep_running(own.clone(), kept.clone()));
+    hub.set_keeper(id, keeper);
+    true
 }
 
 /// Keeps a server running until it isn't wanted any more, or has ended and isn't to be started again.
 ///
 /// A server that is there already, such as one that an earlier master started, is adopted.
-pub(super) async fn keep(hub: Arc<Hub>, id: ServerId) {
+async fn keep_running(hub: Arc<Hub>, id: ServerId) {
     let mut delay = delays();
     loop {
         let Some(info) = wanted(&hub, &id) else { return };
@@ -49,10 +71,10 @@ pub(super) async fn keep(hub: Arc<Hub>, id: ServerId) {
         if !is_set(&info, "auto-restart") && !is_set(&info, "restart-force") {
             return;
         }
-        if began.elapsed() > WELL {
+        if began.elapsed() > HEALTHY_UPTIME {
             delay = delays();
         }
-        let wait = delay.next().unwrap_or(WELL);
+        let wait = delay.next().unwrap_or(LONGEST_DELAY);
         tracing::info!(server = %id, ?wait, "will be started again");
         let dismissed = hub.until(|registry| registry.get(&id).is_none_or(|e| !e.is_kept()).then_some(()));
         if timeout(wait, dismissed).await.is_ok() {

@@ -1,10 +1,10 @@
-//! A server's watcher: what its discovery tells it, and asks of it.
+//! A server as its discovery knows it: what it is told of the cluster, and what operators ask of it.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::Server;
-use crate::cluster::{Member, Refused, Superseded, Watcher};
+use crate::cluster::{Control, Member, MembershipEvents, Refused, Superseded};
 use crate::metrics::{MissingLink, Report};
 use crate::value::{Error, Incarnation, ServerId, ServerInfo};
 
@@ -12,9 +12,9 @@ use crate::value::{Error, Incarnation, ServerId, ServerInfo};
 const DISCOVERY: &str = "its discovery";
 
 /// A server, as its discovery knows it.
-pub(crate) struct Watching(pub(crate) Weak<Server>);
+pub(crate) struct Discovered(pub(crate) Weak<Server>);
 
-impl Watcher for Watching {
+impl MembershipEvents for Discovered {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
         let Some(core) = self.0.upgrade() else { return };
         core.membership.was_told.store(true, Ordering::Release);
@@ -55,6 +55,14 @@ impl Watcher for Watching {
         self.0.upgrade().and_then(|core| core.refused(&DISCOVERY.into(), why))
     }
 
+    fn failed(&self, error: Error) {
+        if let Some(core) = self.0.upgrade() {
+            core.tasks.fail(error);
+        }
+    }
+}
+
+impl Control for Discovered {
     fn stop(&self) {
         if let Some(core) = self.0.upgrade() {
             core.membership.asked_to_stop.notify_one();
@@ -67,11 +75,5 @@ impl Watcher for Watching {
 
     fn missing_links(&self) -> Vec<MissingLink> {
         self.0.upgrade().map(|core| core.missing_links()).unwrap_or_default()
-    }
-
-    fn failed(&self, error: Error) {
-        if let Some(core) = self.0.upgrade() {
-            core.tasks.fail(error);
-        }
     }
 }

@@ -2,18 +2,19 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `mod` | [`Monitor`], and a server's registration |
-//! | `line` | one connection to the master: logging in, registering, listening |
-//! | `watch` | the task that holds such a connection, and makes it again |
+//! | `mod` | [`MasterDiscovery`], and a server's registration |
+//! | `connection` | one connection to the master: logging in, registering |
+//! | `client` | [`Client`]: holds such a connection, and makes it again |
 
-mod line;
-mod watch;
+mod client;
+mod connection;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use pomelo_core::cluster::{Discovery, Member, Registration, Watcher};
+use pomelo_core::cluster::{Control, Discovery, Member, MembershipEvents, Registration};
+use pomelo_core::metrics::Report;
 use pomelo_core::runtime::Supervisor;
 use pomelo_core::value::config::Config;
 use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo};
@@ -21,20 +22,20 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::config::{MasterConfig, Tokens};
-use super::token;
-use line::{Line, LineError};
+use crate::config::{MasterConfig, Tokens};
+use crate::token;
+use client::Client;
+use connection::{Connection, ConnectionError};
 use pomelo_net::cluster::secret::Secret;
-use watch::Watch;
 
 /// A server doesn't wait for a master longer than this before it starts without one.
-const FIRST: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon a server that starts asks again after it was refused.
-const REFUSED: Duration = Duration::from_millis(250);
+const REFUSED_RETRY: Duration = Duration::from_millis(250);
 /// What a server wants to tell its master and couldn't yet. Updates are few.
-const UPDATES: usize = 16;
+const QUEUED_UPDATES: usize = 16;
 /// A goodbye that has not been heard by then is not waited for.
-const GOODBYE: Duration = Duration::from_secs(2);
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The [`Discovery`] of a server that has a master: it registers there and hears whom to expect, who is gone, and when to
 /// stop.
@@ -42,14 +43,14 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Without a master it goes on: it expects the servers of servers.json, or those that it was told of last, and tries to
 /// reach the master for ever, every few seconds.
 #[derive(Debug, Clone)]
-pub struct Monitor {
+pub struct MasterDiscovery {
     address: String,
     tokens: Tokens,
     servers: Vec<Arc<ServerInfo>>,
 }
 
-impl Monitor {
-    /// A monitor for a master on `address`, which is `host:port`; `servers` are whom to expect while there is none.
+impl MasterDiscovery {
+    /// A discovery for a master on `address`, which is `host:port`; `servers` are whom to expect while there is none.
     pub fn new(address: impl Into<String>, servers: impl IntoIterator<Item = Arc<ServerInfo>>) -> Self {
         Self { address: address.into(), tokens: Tokens::none(), servers: servers.into_iter().collect() }
     }
@@ -61,7 +62,7 @@ impl Monitor {
         self
     }
 
-    /// A monitor for the servers of an application, by master.json, adminServer.json and servers.json. Without adminServer.json
+    /// A discovery for the servers of an application, by master.json, adminServer.json and servers.json. Without adminServer.json
     /// a server proves that its master started it, by what it was given.
     ///
     /// # Errors
@@ -79,62 +80,90 @@ impl Monitor {
         Ok(Self { address: master.address(), tokens, servers })
     }
 
-    async fn begin(self, member: Member, watcher: Arc<dyn Watcher>) -> Result<(Watch, Option<Line>)> {
+    async fn begin(
+        self,
+        member: Member,
+        events: Arc<dyn MembershipEvents>,
+        control: Arc<dyn Control>,
+    ) -> Result<(Client, Option<Connection>)> {
         let expected: Vec<_> = match self.servers.iter().any(|info| info.id == member.info.id) {
             true => self.servers.clone(),
             false => self.servers.iter().cloned().chain([member.info.clone()]).collect(),
         };
-        let mut watch = Watch {
-            monitor: self,
+        let mut client = Client {
+            discovery: self,
             member,
-            watcher,
+            events,
+            control,
             expected,
             was_told: false,
             was_reached: true,
             refused: None,
         };
         loop {
-            match timeout(FIRST, watch.connect()).await.unwrap_or(Err(LineError::Slow)) {
-                Ok(line) => return Ok((watch, Some(line))),
-                Err(LineError::Refused(refusal)) => {
-                    watch.complain(&LineError::Refused(refusal.clone()));
-                    if !watch.is_another_try_wanted(&refusal) {
-                        return Err(watch.refused_by_master(&refusal));
+            match timeout(CONNECT_TIMEOUT, client.connect()).await.unwrap_or(Err(ConnectionError::Slow)) {
+                Ok(connection) => return Ok((client, Some(connection))),
+                Err(ConnectionError::Refused(refusal)) => {
+                    client.complain(&ConnectionError::Refused(refusal.clone()));
+                    if !client.is_another_try_wanted(&refusal) {
+                        return Err(client.refused_by_master(&refusal));
                     }
-                    sleep(REFUSED).await;
+                    sleep(REFUSED_RETRY).await;
                 }
                 Err(error) => {
-                    watch.complain(&error);
-                    watch.watcher.expect(watch.expected.clone());
-                    return Ok((watch, None));
+                    client.complain(&error);
+                    client.events.expect(client.expected.clone());
+                    return Ok((client, None));
                 }
             }
         }
     }
 }
 
-impl Discovery for Monitor {
+impl Discovery for MasterDiscovery {
     fn register(
         &self,
         member: Member,
-        watcher: Arc<dyn Watcher>,
+        events: Arc<dyn MembershipEvents>,
+    ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+        self.register_controlled(member, events, Arc::new(Uncontrolled))
+    }
+
+    fn register_controlled(
+        &self,
+        member: Member,
+        events: Arc<dyn MembershipEvents>,
+        control: Arc<dyn Control>,
     ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
         Box::pin(async {
-            let (id, failing) = (member.info.id.clone(), watcher.clone());
-            let (watch, line) = self.clone().begin(member, watcher).await?;
-            let (tell, told) = mpsc::channel(UPDATES);
+            let (id, failing) = (member.info.id.clone(), events.clone());
+            let (client, connection) = self.clone().begin(member, events, control).await?;
+            let (tell, told) = mpsc::channel(QUEUED_UPDATES);
             // Outside of the task, which finds it again when it had to begin again.
-            let held = Arc::new(Mutex::new((watch, line, told)));
+            let held = Arc::new(Mutex::new((client, connection, told)));
             let tasks = Supervisor::new(Handle::current(), id, move |error| failing.failed(error.clone()));
             tasks.spawn("master", move || {
                 let held = held.clone();
                 async move {
-                    let (watch, line, told) = &mut *held.lock().await;
-                    watch.run(line, told).await;
+                    let (client, connection, told) = &mut *held.lock().await;
+                    client.run(connection, told).await;
                 }
             });
             Ok(Arc::new(Place { tell, _tasks: tasks }) as Arc<dyn Registration>)
         })
+    }
+}
+
+/// A server that no operator can stop, nor look at.
+struct Uncontrolled;
+
+impl Control for Uncontrolled {
+    fn stop(&self) {
+        tracing::warn!("the master wants this server to stop, which takes no orders");
+    }
+
+    fn report(&self) -> Option<Report> {
+        None
     }
 }
 
@@ -161,7 +190,7 @@ impl Registration for Place {
         Box::pin(async {
             let (said, heard) = oneshot::channel();
             // Both fail when it has left before.
-            let _ = timeout(GOODBYE, async {
+            let _ = timeout(GOODBYE_TIMEOUT, async {
                 let _ = self.tell.send(Tell::Goodbye(said)).await;
                 let _ = heard.await;
             })

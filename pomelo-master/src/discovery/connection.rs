@@ -6,17 +6,17 @@ use pomelo_core::value::ServerInfo;
 use thiserror::Error;
 use tokio::net::TcpStream;
 
-use super::super::wire::login::{LoginError, Who, enter};
-use super::super::wire::server::{FromServer, Refusal, ToServer};
-use super::super::wire::{Wire, WireError};
-use super::{FIRST, Monitor};
+use super::{CONNECT_TIMEOUT, MasterDiscovery};
+use crate::wire::login::{LoginError, Who, enter};
+use crate::wire::server::{FromServer, Refusal, ToServer};
+use crate::wire::{Wire, WireError};
 use pomelo_net::address::connect_to;
 
-pub(super) type Line = Wire<TcpStream>;
+pub(super) type Connection = Wire<TcpStream>;
 
 /// Why there is no connection, or none any more.
 #[derive(Debug, Error)]
-pub(super) enum LineError {
+pub(super) enum ConnectionError {
     #[error("it can't be reached: {0}")]
     Connect(std::io::Error),
     #[error("it doesn't answer")]
@@ -31,25 +31,25 @@ pub(super) enum LineError {
 
 /// Connects, logs in and registers; returns the connection and whom to expect.
 pub(super) async fn open(
-    monitor: &Monitor,
+    discovery: &MasterDiscovery,
     info: &ServerInfo,
     register: FromServer,
-) -> Result<(Line, Vec<Arc<ServerInfo>>), LineError> {
+) -> Result<(Connection, Vec<Arc<ServerInfo>>), ConnectionError> {
     let who = Who::Server { id: info.id.clone(), server_type: info.server_type.to_string() };
-    let stream = connect_to(&monitor.address, FIRST).await.map_err(LineError::Connect)?;
+    let stream = connect_to(&discovery.address, CONNECT_TIMEOUT).await.map_err(ConnectionError::Connect)?;
     // It fails only on a connection that is gone already, as the first read will show.
     let _ = stream.set_nodelay(true);
     let mut wire = Wire::new(stream);
-    match enter(&mut wire, who, monitor.tokens.of(&info.server_type)).await {
+    match enter(&mut wire, who, discovery.tokens.of(&info.server_type)).await {
         Ok(()) => {}
-        Err(LoginError::Refused(reason)) => return Err(LineError::Refused(Refusal::of(reason))),
-        Err(error) => return Err(LineError::Login(error)),
+        Err(LoginError::Refused(reason)) => return Err(ConnectionError::Refused(Refusal::of(reason))),
+        Err(error) => return Err(ConnectionError::Login(error)),
     }
     wire.send(&register).await?;
     loop {
         match wire.receive_soon().await? {
             ToServer::Expect(servers) => return Ok((wire, servers)),
-            ToServer::Refused(refusal) => return Err(LineError::Refused(refusal)),
+            ToServer::Refused(refusal) => return Err(ConnectionError::Refused(refusal)),
             _ => {}
         }
     }
