@@ -9,7 +9,7 @@
 //! |---|---|
 //! | a lone surrogate, `"\ud83d"`, in a text or a key | U+FFFD, since Rust's texts have no halves |
 //! | `1e400`, or 400 digits | infinity where a float is wanted, `null` in a [`serde_json::Value`], an error where an integer is |
-//! | `1.0`, `5e0`, `-0` | a whole number also where an integer is wanted, up to 2⁵³: above, a float has lost digits, which is an error |
+//! | `1.0`, `5e0`, `-0` | a whole number where an integer is wanted and in a [`serde_json::Value`], up to 2⁵³: above, a float has lost digits, and is no integer |
 //! | a key twice | the last one counts |
 //! | nesting | up to [`MAX_DEPTH`] |
 //!
@@ -33,15 +33,18 @@ mod cursor;
 mod deserialize;
 mod error;
 mod parse;
+mod plain;
 mod text;
 mod tree;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use error::{DataError, Error, MAX_DEPTH, SyntaxError};
 
 use parse::parse;
+use plain::Plain;
 use tree::Tree;
 
 /// Reads a type from JSON as `JSON.parse` takes it.
@@ -51,6 +54,24 @@ use tree::Tree;
 /// field, for what is JSON and not a `T`.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     Ok(T::deserialize(parse(text)?)?)
+}
+
+/// Reads a type from JSON as `serde_json` does, and as fast, but a float that is a whole number is one: `1.0` is an integer where one
+/// is wanted, and in a [`Value`]. What it refuses, [`from_str`] may take.
+///
+/// ```
+/// let value: serde_json::Value = pomelo_json::from_plain(br#"{"n": 1.0, "x": 1.5}"#)?;
+/// assert_eq!((value["n"].as_i64(), value["x"].as_f64()), (Some(1), Some(1.5)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of `serde_json`.
+pub fn from_plain<'de, T: Deserialize<'de>>(json: &'de [u8]) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = T::deserialize(Plain(&mut deserializer))?;
+    deserializer.end()?;
+    Ok(value)
 }
 
 /// A number as JavaScript writes it: `5.0` is `5`.

@@ -63,6 +63,8 @@ fn what_serde_json_takes_means_the_same() {
         if let Ok(theirs) = serde_json::from_str::<Value>(&text) {
             let ours = pomelo_json::from_str::<Value>(&text).unwrap();
             assert!(same(&ours, &theirs), "{text:?}: {ours} for {theirs}");
+            let plain = pomelo_json::from_plain::<Value>(text.as_bytes()).unwrap();
+            assert_eq!(plain.to_string(), ours.to_string(), "{text:?}");
         }
     }
 }

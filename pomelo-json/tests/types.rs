@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pomelo_json::{Error, MAX_DEPTH, SyntaxError, from_str, from_value};
+use pomelo_json::{Error, MAX_DEPTH, SyntaxError, from_plain, from_str, from_value};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -78,6 +78,26 @@ fn a_whole_number_may_be_written_as_a_float_anywhere() {
         speed: 2.0,
     };
     assert_eq!(unit, expected);
+}
+
+#[test]
+fn a_whole_number_is_one_also_where_nothing_else_is_unusual() {
+    let text =
+        r#"{"id": 7.0, "kind": -5e0, "speed": 2.0, "path": [[1.0, 2]], "items": {"2": {"Pair": [1.0, 2]}}}"#;
+    assert_eq!(from_plain::<Unit>(text.as_bytes()).unwrap(), from_str::<Unit>(text).unwrap());
+    assert_eq!(from_plain::<Vec<Either>>(b"[1.0]").unwrap(), [Either::Number(1)]);
+    assert_eq!(
+        from_plain::<Flat>(br#"{"n": 3.0, "f": 2.0}"#).unwrap(),
+        Flat { unit: Simple { n: 3, f: 2.0 } }
+    );
+    let value: Value =
+        from_plain(br#"{"a": [1.0, -2e0, 1.5, -0.0], "b": {"c": 9007199254740992.0}}"#).unwrap();
+    assert_eq!(value.to_string(), r#"{"a":[1,-2,1.5,-0.0],"b":{"c":9007199254740992.0}}"#);
+    for refused in ["1.0 x", "1.", r#""\ud83d""#, "1.5"] {
+        assert!(from_plain::<u32>(refused.as_bytes()).is_err(), "{refused}");
+    }
+    // A text is not copied where none has to be.
+    assert_eq!(from_plain::<&str>(br#""a""#).unwrap(), "a");
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn encode_json<T: serde::Serialize + ?Sized>(value: &T) -> serde_json::Result<By
 
 fn decode_json<T: DeserializeOwned>(bytes: &[u8], unreadable: impl FnOnce(&dyn Display)) -> Result<T> {
     // Nearly always that is all.
-    serde_json::from_slice(bytes).or_else(|_| decode_lenient(bytes, unreadable))
+    pomelo_json::from_plain(bytes).or_else(|_| decode_lenient(bytes, unreadable))
 }
 
 /// Reads what `serde_json` doesn't, as JavaScript would.
@@ -195,6 +195,25 @@ mod tests {
             let number: f64 = Codecs::default().decode("a.b.c", &Body::json(text)).unwrap();
             assert_eq!(number, text.parse::<f64>().unwrap());
         }
+    }
+
+    #[test]
+    fn what_has_no_type_is_whole_where_javascript_says_so() {
+        #[derive(serde::Deserialize)]
+        struct Buy {
+            price: f64,
+            what: Value,
+        }
+        let json = r#"{"price": 2.0, "what": {"count": 1.0, "of": [5e0, 1.5]}}"#;
+        let codecs = Codecs::default();
+        let buy: Buy = codecs.decode("a.b.c", &Body::json(json)).unwrap();
+        assert_eq!(
+            (buy.price, buy.what["count"].as_i64(), buy.what["of"][0].as_u64()),
+            (2.0, Some(1), Some(5))
+        );
+        assert_eq!(buy.what["of"][1].as_f64(), Some(1.5));
+        let all: Value = codecs.decode("a.b.c", &Body::json(json)).unwrap();
+        assert_eq!(all.to_string(), r#"{"price":2,"what":{"count":1,"of":[5,1.5]}}"#);
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl HandshakeRequest {
     /// [`HandshakeError`]; also for `null`, `[]` and a `sys` that is no object.
     pub fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
         let body = text::decode(body);
-        let mut request: Value = serde_json::from_str(&body).or_else(|_| pomelo_json::from_str(&body))?;
+        let plain = pomelo_json::from_plain(body.as_bytes());
+        let mut request: Value = plain.or_else(|_| pomelo_json::from_str(&body))?;
         let Some(Value::Object(sys)) = request.get_mut("sys").map(Value::take) else {
             return Err(HandshakeError::NoSys);
         };
@@ -113,6 +114,8 @@ mod tests {
         assert_eq!(request.client_type.as_deref(), Some("a\u{fffd}"));
         assert_eq!(request.client_version.as_deref(), Some("1"));
         assert_eq!(request.user, json!({ "\u{fffd}": "b\u{fffd}", "n": 5 }));
+        let plain = HandshakeRequest::parse(br#"{"sys":{},"user":{"n":5.0}}"#).unwrap();
+        assert_eq!(plain.user["n"].as_i64(), Some(5));
         let deep = format!(r#"{{"sys":{{}},"user":{}{}}}"#, "[".repeat(300), "]".repeat(300));
         assert!(HandshakeRequest::parse(deep.as_bytes()).is_ok());
     }
