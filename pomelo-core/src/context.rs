@@ -14,7 +14,7 @@ use crate::metrics::Counters;
 use crate::peers::Peers;
 use crate::runtime::Warned;
 use crate::value::config::Config;
-use crate::value::{ServerId, ServerInfo, ServerList};
+use crate::value::{ServerId, ServerInfo, ServerList, read_setting};
 
 /// One server, as its routers and filters know it.
 pub struct ServerContext {
@@ -80,13 +80,13 @@ impl ServerContext {
         }
     }
 
-    /// A setting of this server; none if it isn't there or isn't a `T`. `5.0` is a whole number, too.
+    /// A setting of this server; none if it isn't there or isn't a `T`, which is said in the log once. `5.0` is a whole number, too.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let settings = self.settings.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let value = settings.get(key)?.clone();
         // Reading it is the application's code, which may use the settings.
         drop(settings);
-        pomelo_json::from_value(&value).ok()
+        read_setting(key, &value)
     }
 
     /// Something that was inserted into the app, by type.

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::peers::Peers;
 use crate::server::Server;
-use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Settings, Uid};
+use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Settings, Uid, read_setting};
 use crate::wire::envelope::{Answer, SessionOp, Snapshot};
 use hooks::Hook;
 
@@ -86,11 +86,11 @@ impl Session {
         self.0.close_reason.as_deref()
     }
 
-    /// A setting; none if it isn't there or isn't a `T`. `5.0`, which may have come from a client, is a whole number, too.
+    /// A setting; none if it isn't there or isn't a `T`, which is said in the log once. `5.0`, which may have come from a client, is a whole number, too.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         // Reading it is the application's code, which may use the session.
         let settings = self.view().settings.clone();
-        pomelo_json::from_value(settings.get(key)?).ok()
+        read_setting(key, settings.get(key)?)
     }
 
     /// A setting that is a text or a number, as text.

@@ -21,5 +21,5 @@ pub use self::limits::Limits;
 pub(crate) use self::route::RouteTable;
 pub use self::route::{Route, RouteError};
 pub use self::server::{ServerId, ServerInfo, ServerList};
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Settings, read as read_setting};
 pub(crate) use self::text::beginning;

@@ -1,13 +1,50 @@
 //! Settings of a session: values that the application keeps with it.
 
+use std::any::type_name;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Mutex;
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// So many settings take no more memory than they need; those who have more don't count bytes.
 const FEW: usize = 4;
+
+/// Reads a setting; one that is something else than the application wants is said in the log, once for each key and type.
+pub(crate) fn read<T: DeserializeOwned>(key: &str, value: &Value) -> Option<T> {
+    // Nobody has set that.
+    if value.is_null() {
+        return pomelo_json::from_value(value).ok();
+    }
+    pomelo_json::from_value(value)
+        .map_err(|error| note_mistyped(key, kind(value), type_name::<T>(), &error))
+        .ok()
+}
+
+#[cold]
+fn note_mistyped(key: &str, found: &str, wanted: &'static str, error: &pomelo_json::DataError) {
+    /// Sessions may have keys without end; of more nothing is said.
+    const MOST: usize = 1_000;
+    static SAID: Mutex<BTreeSet<(String, &'static str)>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if said.len() < MOST && said.insert((key.to_owned(), wanted)) {
+        drop(said);
+        tracing::warn!(key, found, wanted, %error, "a setting is there and is no such type, so it is read as none");
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
 
 /// A session's settings, sorted by key.
 ///
