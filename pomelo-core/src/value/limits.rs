@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
+use super::bounds::{OutOfBounds, SOME, TIME_LIMIT, TIME_LIMIT_OR_ZERO};
 use super::error::{Error, ErrorKind, Result};
 
+/// Each lane is a task, and a machine has some hundred cores.
+const MOST_LANES: usize = 65_536;
+
 /// The bounds of one server. Set them in `configure`: `app.limits().rpc_timeout = …`.
+///
+/// 0 is an error at start, which names the limit, unless its documentation says what it means. A time is from a millisecond to 365
+/// days.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {
@@ -26,7 +33,8 @@ pub struct Limits {
     /// How many lanes a server handles calls in. Four per core: calls in a lane start one after the other, and a slow
     /// synchronous stretch in one must not hold up the others.
     pub lanes: usize,
-    /// How many pushes a frontend keeps of a channel whose membership it is fetching. 1,024, then they are dropped.
+    /// How many pushes a frontend keeps of a channel whose membership it is fetching. 1,024, then they are dropped; with 0 it
+    /// keeps one.
     pub stashed_pushes: usize,
     /// How long stopping waits for connectors, then for each `before_shutdown` hook, for requests that are under way, for sessions
     /// and their `on_closed` hooks, for each component, and for listeners. What takes longer is named in the log and cut off; a
@@ -34,7 +42,7 @@ pub struct Limits {
     /// application blocks all its threads for so long. 10 s.
     pub stop_timeout: Duration,
     /// How long a server that starts waits for links to the others before it takes clients; those that are down then
-    /// refuse what is sent to them. 2 s: processes that are started together find each other in less.
+    /// refuse what is sent to them. 2 s: processes that are started together find each other in less. With 0 it doesn't wait.
     pub link_timeout: Duration,
     /// How many messages of one server may wait at a frontend while its broadcast filter decides on a broadcast of that server;
     /// further pushes are dropped, and further joins and leaves made good later. 16,384: a filter that takes a microsecond has
@@ -63,26 +71,33 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// A limit of 0 where nothing could go on with it is a mistake that shows at start, not as requests that hang.
+    /// A limit with which nothing could go on is a mistake that shows at start, not as requests that hang.
     ///
     /// # Errors
-    /// Which limit it is.
+    /// Which limit it is, what it is and what it may be.
     pub(crate) fn check(&self) -> Result<()> {
-        let zeros = [
-            ("rpc_timeout", self.rpc_timeout.is_zero()),
-            ("pending_calls", self.pending_calls == 0),
-            ("request_timeout", self.request_timeout.is_zero()),
-            ("queued_requests", self.queued_requests == 0),
-            ("lane_queue", self.lane_queue == 0),
-            ("lanes", self.lanes == 0),
+        let times = [
+            ("rpc_timeout", self.rpc_timeout, TIME_LIMIT),
+            ("request_timeout", self.request_timeout, TIME_LIMIT),
+            ("stop_timeout", self.stop_timeout, TIME_LIMIT),
+            ("component_timeout", self.component_timeout, TIME_LIMIT),
+            ("link_timeout", self.link_timeout, TIME_LIMIT_OR_ZERO),
+            ("close_wait", self.close_wait, TIME_LIMIT_OR_ZERO),
         ];
-        match zeros.into_iter().find(|(_, is_zero)| *is_zero) {
-            None => Ok(()),
-            Some((name, _)) => Err(Error::of(
-                ErrorKind::Config,
-                format_args!("the limit `{name}` is 0: nothing would be handled"),
-            )),
-        }
+        let numbers = [
+            ("pending_calls", self.pending_calls, SOME),
+            ("queued_requests", self.queued_requests, SOME),
+            ("lane_queue", self.lane_queue, SOME),
+            ("lanes", self.lanes, 1..=MOST_LANES),
+            ("queued_pushes", self.queued_pushes, SOME),
+            ("queued_events", self.queued_events, SOME),
+            ("outboxes", self.outboxes, SOME),
+        ];
+        let times = times.into_iter().map(|(name, found, bounds)| OutOfBounds::check(name, found, bounds));
+        let numbers =
+            numbers.into_iter().map(|(name, found, bounds)| OutOfBounds::check(name, found, bounds));
+        let checked = times.chain(numbers).collect::<Result<(), _>>();
+        checked.map_err(|error| Error::of(ErrorKind::Config, format_args!("the limit {error}")))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Values: what names, addresses and limits things, the configuration, and errors.
 
+pub mod bounds;
 pub mod config;
 mod error;
 pub mod host;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use pomelo_core::value::bounds::OutOfBounds;
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::protocol::dictionary::DictionaryError;
-use crate::protocol::package::{MAX_BODY, PackageError};
+use crate::protocol::package::PackageError;
 use crate::protocol::protobuf::ProtosError;
 use crate::protocol::websocket::OriginError;
 
@@ -14,14 +15,12 @@ use crate::protocol::websocket::OriginError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub(super) enum OptionError {
-    #[error("Hybrid::{option} is zero")]
-    Zero { option: &'static str },
+    #[error("Hybrid: {0}")]
+    Bounds(#[from] OutOfBounds),
     #[error(
         "Hybrid::timeout of {timeout:?} drops every client: it must be longer than the heartbeat, {heartbeat:?}"
     )]
     Timeout { timeout: Duration, heartbeat: Duration },
-    #[error("Hybrid::max_package of {0} bytes is more than a package can hold, {MAX_BODY} bytes")]
-    MaxPackage(usize),
     #[error(
         "Hybrid::outbox_limit of {limit} bytes has no room for the answer to a handshake, {answer} bytes"
     )]
@@ -30,6 +29,8 @@ pub(super) enum OptionError {
     Origin(#[from] OriginError),
     #[error("servers.json: max-connections must be a whole number, but it is {0}")]
     MaxConnections(Value),
+    #[error("servers.json: max-connections is 0, allowed is 1 or more: leave it out for no limit")]
+    NoConnections,
     #[error("{0}")]
     Formats(pomelo_core::value::Error),
     #[error("servers.json gives it no clientPort, and neither does Hybrid::port")]

@@ -20,6 +20,9 @@ use super::port::Port;
 /// The first four bytes of a connection tell which it is. Every client that speaks pomelo's binary protocol is served.
 /// A frontend may have several, on different ports. Every limit costs only the client that exceeds it.
 ///
+/// An option that can't be meant, such as a limit of 0, is an error at start, which says what is allowed. A time is from a millisecond
+/// to 365 days.
+///
 /// # What else comes to the port
 /// The port speaks neither HTTP nor TLS, and is no place for a page:
 ///
@@ -158,7 +161,7 @@ impl Hybrid {
     /// tokens in messages there is nothing to take.
     ///
     /// An origin is the scheme, the host and the port of the page, as in its address. Clients that are no browsers don't send one
-    /// and are let in, and so are those over raw tcp. A wrong entry, such as one with a path, fails the start.
+    /// and are let in, and so are those over raw tcp. With an empty list no browser is let in. A wrong entry, such as one with a path, fails the start.
     ///
     /// ```no_run
     /// # use pomelo_net::connector::Hybrid;

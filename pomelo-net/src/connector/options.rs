@@ -1,10 +1,12 @@
 //! What a connector was configured with, checked and made ready.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use pomelo_core::value::bounds::{OutOfBounds, SOME, TIME_LIMIT};
 use pomelo_core::value::config::Config;
 use pomelo_core::value::{Result, ServerInfo};
 use pomelo_core::wire::Encoding;
@@ -21,6 +23,13 @@ use crate::protocol::websocket::{MAX_FIELDS, MAX_HEAD, Origin, UpgradeRules};
 
 /// See [`Hybrid::max_package`](super::Hybrid::max_package).
 pub(super) const FIRST_PACKAGE: usize = 64 * 1024;
+
+/// The request of a browser is hardly ever shorter, and strangers may make the server hold no more.
+const UPGRADE_BYTES: RangeInclusive<usize> = 256..=1024 * 1024;
+/// Five must be there, and room for each field is made when a request comes.
+const UPGRADE_FIELDS: RangeInclusive<usize> = 5..=4096;
+/// No handshake fits into less.
+const SHORTEST_PACKAGE: usize = 16;
 
 /// Decides on a handshake.
 pub(super) type HandshakeHook = Arc<dyn Fn(Greeting) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
@@ -94,33 +103,31 @@ pub(super) enum Patience {
 impl Options {
     /// Refuses what makes no sense by itself.
     pub(super) fn check(&self) -> Result<(), OptionError> {
-        let durations = [
+        let times = [
             ("heartbeat", self.heartbeat),
             ("timeout", self.timeout),
             ("idle_timeout", self.idle_timeout),
             ("handshake_deadline", Some(self.handshake_deadline)),
         ];
-        let zero = durations.into_iter().find(|(_, duration)| *duration == Some(Duration::ZERO));
-        if let Some((option, _)) = zero {
-            return Err(OptionError::Zero { option });
+        for (option, time) in times.into_iter().filter_map(|(option, time)| Some((option, time?))) {
+            OutOfBounds::check(option, time, TIME_LIMIT)?;
         }
         if let (Some(heartbeat), Some(timeout)) = (self.heartbeat, self.timeout)
             && timeout <= heartbeat
         {
             return Err(OptionError::Timeout { timeout, heartbeat });
         }
-        if self.max_connections_per_address == Some(0) {
-            return Err(OptionError::Zero { option: "max_connections_per_address" });
+        for (option, number, bounds) in [
+            ("max_connections", self.max_connections, SOME),
+            ("max_connections_per_address", self.max_connections_per_address, SOME),
+            ("max_upgrade", Some(self.max_upgrade), UPGRADE_BYTES),
+            ("max_upgrade_fields", Some(self.max_upgrade_fields), UPGRADE_FIELDS),
+            ("max_package", Some(self.max_package), SHORTEST_PACKAGE..=MAX_BODY),
+            ("outbox_limit", Some(self.outbox_limit), SOME),
+        ] {
+            number.map_or(Ok(()), |number| OutOfBounds::check(option, number, bounds))?;
         }
-        let counts = [("max_upgrade", self.max_upgrade), ("max_upgrade_fields", self.max_upgrade_fields)];
-        if let Some((option, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(OptionError::Zero { option });
-        }
-        match self.max_package {
-            0 => Err(OptionError::Zero { option: "max_package" }),
-            bytes if bytes > MAX_BODY => Err(OptionError::MaxPackage(bytes)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     pub(super) fn encoding(&self) -> Encoding {
@@ -146,7 +153,11 @@ impl Options {
             Value::String(text) => text.parse().ok(),
             other => pomelo_json::from_value(other).ok(),
         };
-        number.map(Some).ok_or_else(|| OptionError::MaxConnections(setting.clone()))
+        match number {
+            Some(0) => Err(OptionError::NoConnections),
+            Some(limit) => Ok(Some(limit)),
+            None => Err(OptionError::MaxConnections(setting.clone())),
+        }
     }
 
     /// What the protocol needs to know: handshake, dictionary, protos, limits.
@@ -206,15 +217,29 @@ mod tests {
     #[test]
     fn an_option_that_makes_no_sense_is_named() {
         let zero = Options { heartbeat: Some(Duration::ZERO), ..Options::default() };
-        assert_eq!(refused(zero), "Hybrid::heartbeat is zero");
+        assert_eq!(refused(zero), "Hybrid: `heartbeat` is 0, allowed is 1ms to 365 days");
         let zero = Options { handshake_deadline: Duration::ZERO, ..Options::default() };
-        assert_eq!(refused(zero), "Hybrid::handshake_deadline is zero");
+        assert_eq!(refused(zero), "Hybrid: `handshake_deadline` is 0, allowed is 1ms to 365 days");
+        let endless = Options { idle_timeout: Some(Duration::MAX), ..Options::default() };
+        assert!(refused(endless).starts_with("Hybrid: `idle_timeout` is 213503982334601 days, allowed is"));
+        let nanos = Options { heartbeat: Some(Duration::from_nanos(3)), ..Options::default() };
+        assert!(refused(nanos).starts_with("Hybrid: `heartbeat` is 3ns, allowed is 1ms to"));
         let short = Options { heartbeat: Some(SECOND), timeout: Some(SECOND), ..Options::default() };
         assert!(refused(short).starts_with("Hybrid::timeout of 1s drops every client"));
         let none = Options { max_connections_per_address: Some(0), ..Options::default() };
-        assert_eq!(refused(none), "Hybrid::max_connections_per_address is zero");
+        assert_eq!(refused(none), "Hybrid: `max_connections_per_address` is 0, allowed is 1 or more");
+        let none = Options { max_connections: Some(0), ..Options::default() };
+        assert_eq!(refused(none), "Hybrid: `max_connections` is 0, allowed is 1 or more");
         let long = Options { max_package: 1 << 24, ..Options::default() };
-        assert!(refused(long).starts_with("Hybrid::max_package of 16777216 bytes"));
+        assert_eq!(refused(long), "Hybrid: `max_package` is 16777216, allowed is 16 to 16777215");
+        let none = Options { max_package: 0, ..Options::default() };
+        assert_eq!(refused(none), "Hybrid: `max_package` is 0, allowed is 16 to 16777215");
+        let none = Options { max_upgrade: 0, ..Options::default() };
+        assert_eq!(refused(none), "Hybrid: `max_upgrade` is 0, allowed is 256 to 1048576");
+        let none = Options { max_upgrade_fields: 4, ..Options::default() };
+        assert_eq!(refused(none), "Hybrid: `max_upgrade_fields` is 4, allowed is 5 to 4096");
+        let none = Options { outbox_limit: 0, ..Options::default() };
+        assert_eq!(refused(none), "Hybrid: `outbox_limit` is 0, allowed is 1 or more");
     }
 
     #[test]
@@ -247,14 +272,6 @@ mod tests {
             refused.starts_with("Hybrid::allowed_origins: `https://game.example.com/` is no origin"),
             "{refused}"
         );
-        assert_eq!(
-            refused_zero(Options { max_upgrade: 0, ..Options::default() }),
-            "Hybrid::max_upgrade is zero"
-        );
-    }
-
-    fn refused_zero(options: Options) -> String {
-        options.check().unwrap_err().to_string()
     }
 
     #[test]
@@ -277,6 +294,11 @@ mod tests {
         assert_eq!(options.max_connections(&server(json!(5.0))).unwrap(), Some(5));
         let wrong = options.max_connections(&server(json!("many"))).unwrap_err().to_string();
         assert_eq!(wrong, r#"servers.json: max-connections must be a whole number, but it is "many""#);
+        let none = options.max_connections(&server(json!(0))).unwrap_err().to_string();
+        assert_eq!(
+            none,
+            "servers.json: max-connections is 0, allowed is 1 or more: leave it out for no limit"
+        );
         let options = Options { max_connections: Some(7), ..options };
         assert_eq!(options.max_connections(&server(json!(5))).unwrap(), Some(7));
     }
