@@ -79,10 +79,12 @@ pub(crate) fn check_master(config: &Config) -> Result<Vec<String>, ConfigError> 
     let mut warnings = Vec::new();
     MasterConfig::read(config)?;
     if let Some(section) = config.section("master.json")? {
+        warnings.extend(section.repeated());
         warnings.extend(of_environment(&section, config)?.unread(&KEYS));
     }
     let tokens = Tokens::read(config)?;
     if let Some(section) = config.section(Tokens::FILE)? {
+        warnings.extend(section.repeated());
         let types: Vec<&str> = config.servers.iter().map(|info| &*info.server_type).collect();
         let names = tokens.0.iter().flatten().map(|(name, _)| name.as_str());
         let meant = names.filter_map(|name| Some((name, nearest(name, types.iter().copied())?)));
@@ -94,9 +96,10 @@ pub(crate) fn check_master(config: &Config) -> Result<Vec<String>, ConfigError> 
     Ok(warnings)
 }
 
-/// Checks the file that says who may operate the cluster.
-pub(crate) fn check_operators(config: &Config) -> Result<(), ConfigError> {
-    Users::read(config).map(drop)
+/// Checks the file that says who may operate the cluster; returns what may be a mistake, a line each.
+pub(crate) fn check_operators(config: &Config) -> Result<Vec<String>, ConfigError> {
+    Users::read(config)?;
+    Ok(config.section(Users::FILE)?.map(|section| section.repeated()).unwrap_or_default())
 }
 
 /// What an operator may do.
@@ -134,9 +137,11 @@ pub(crate) struct User {
 }
 
 impl Users {
+    const FILE: &str = "adminUser.json";
+
     /// Reads `[{id, username, password, level}]`.
     pub(crate) fn read(config: &Config) -> Result<Self, ConfigError> {
-        let Some(section) = config.section("adminUser.json")? else { return Ok(Self::default_admin()) };
+        let Some(section) = config.section(Self::FILE)? else { return Ok(Self::default_admin()) };
         let mut by_name = HashMap::new();
         for entry in section.entries()? {
             let name = required(&entry, "username", "the name of the user, a text")?;

@@ -74,6 +74,23 @@ async fn pomelos_master_is_accepted_with_a_warning() {
 }
 
 #[tokio::test]
+async fn a_setting_that_pomelo_reads_is_warned_of_with_where_it_belongs() {
+    let set = |app: Builder<Rpc>| {
+        app.configure("all", "chat", |app| {
+            app.set("ssh_config_params", ["-p", "2222"]).unwrap();
+            app.set("own", 7).unwrap();
+        })
+    };
+    assert_eq!(
+        start(set).await.unwrap(),
+        [
+            "chat-1: app.set(\"ssh_config_params\", …) is a setting like any other, and nothing reads it: the arguments of ssh are \
+          `sshConfigParams` in master.json"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn what_is_right_is_taken_without_a_word() {
     let right = |app: Builder<Rpc>| {
         app.configure("all", "all", |_| {})

@@ -78,7 +78,7 @@ async fn a_mistake_in_a_common_file_is_an_error_before_anything_starts_in_every_
         (
             "cluster.json",
             r#"{ "maxFrame": 0 }"#,
-            "<dir>/cluster.json: maxFrame: found 0, with which there would be no link",
+            "<dir>/cluster.json: maxFrame: found 0, with which there would be no link, allowed is 1 or more",
         ),
         (
             "cluster.json",
@@ -200,6 +200,34 @@ async fn what_may_be_a_mistake_is_warned_of_once() {
             "adminServer.json",
             r#"[{ "type": "chats", "token": "t" }, { "type": "connector", "token": "t" }]"#,
             &["<dir>/adminServer.json: there are no servers of type `chats`, did you mean `chat`?"],
+        ),
+        (
+            "master.json",
+            r#"{ "id": "m", "port": 3010, "prot": 3010, "port": 3011 }"#,
+            &[
+                "<dir>/master.json: port: is there twice, and the last one counts",
+                "<dir>/master.json: prot: is not read; did you mean `port`, which is there, too?",
+            ],
+        ),
+        (
+            "cluster.json",
+            r#"{ "development": { "deadAfter": 3000, "deadAfter": 4000 }, "production": { "secret": "a", "secret": "b" } }"#,
+            &["<dir>/cluster.json: development.deadAfter: is there twice, and the last one counts"],
+        ),
+        (
+            "adminServer.json",
+            r#"[{ "type": "chat", "token": "t", "token": "u" }, { "type": "connector", "token": "t" }]"#,
+            &["<dir>/adminServer.json: [0].token: is there twice, and the last one counts"],
+        ),
+        (
+            "adminUser.json",
+            r#"[{ "id": "u", "username": "u", "username": "v", "password": "p", "level": 1 }]"#,
+            &["<dir>/adminUser.json: [0].username: is there twice, and the last one counts"],
+        ),
+        (
+            "serverProtos.json",
+            r#"{ "onChat": { "required string msg": 1 }, "onChat": { "required string text": 1 } }"#,
+            &["<dir>/serverProtos.json: onChat: is there twice, and the last one counts"],
         ),
         (
             "crons.json",

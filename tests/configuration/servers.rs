@@ -103,10 +103,39 @@ fn a_mistake_in_servers_json_is_named_by_file_and_key_with_what_was_found_and_ex
             r#"{ "chat": [{ "clusterCount": 10, "port": "65530++" }] }"#,
             r#"<dir>/servers.json: chat[0].port: found "65530++", which counts up to 65536: no port is above 65535"#,
         ),
+        (
+            r#"{ "chat": [{ "id": "a", "host": "localhost", "port": 6050 }, { "id": "b", "port": "6050" }] }"#,
+            "<dir>/servers.json: chat[1].port: found 6050 for b, expected a port that no other server has at 127.0.0.1: a has it \
+             (chat[0].port)",
+        ),
+        (
+            r#"{ "gate": [{ "id": "g", "host": "10.0.0.1", "clientPort": 3014, "frontend": true }],
+                 "connector": [{ "id": "c", "host": "10.0.0.1", "port": 3014 }] }"#,
+            "<dir>/servers.json: connector[0].port: found 3014 for c, expected a port that no other server has at 10.0.0.1: g has it \
+             (gate[0].clientPort)",
+        ),
+        (
+            r#"{ "gate": [{ "id": "g", "port": 3014, "clientPort": 3014, "frontend": true }] }"#,
+            "<dir>/servers.json: gate[0].clientPort: found 3014 for g, expected a port that no other server has at 127.0.0.1: g has it \
+             (gate[0].port)",
+        ),
+        (
+            r#"{ "chat": [{ "clusterCount": 2, "port": 6050 }] }"#,
+            "<dir>/servers.json: chat[0].port: found 6050 for cluster-server-chat-2, expected a port that no other server has at \
+             127.0.0.1: cluster-server-chat-1 has it (chat[0].port)",
+        ),
     ] {
         let dir = Dir::new(&[("servers.json", text)]);
         assert_eq!(dir.read("development").unwrap_err(), expected, "{text}");
     }
+}
+
+#[test]
+fn the_same_port_of_other_hosts_and_one_that_nobody_listens_on_are_taken_without_a_word() {
+    let text = r#"{ "chat": [{ "id": "a", "host": "10.0.0.1", "port": 6050 }, { "id": "b", "host": "10.0.0.2", "port": 6050 },
+                             { "id": "c", "port": 0 }, { "id": "d", "port": 0, "clientPort": 7 }, { "id": "e", "port": 7 }] }"#;
+    let dir = Dir::new(&[("servers.json", text)]);
+    assert_eq!(dir.read("development").unwrap().warnings, [""; 0]);
 }
 
 #[test]
@@ -150,6 +179,21 @@ fn what_may_be_a_mistake_is_a_warning() {
         (
             r#"{ "chat": [{ "id": "a", "port": 1, "ports": [1, 2], "hosts": "the application's own", "host": "h" }] }"#,
             &[],
+        ),
+        (
+            r#"{ "chat": [{ "id": "a", "port": 1, "prot": 2, "hots": "g", "host": "h" }] }"#,
+            &[
+                "<dir>/servers.json: chat[0].prot: is not read; did you mean `port`, which is there, too?",
+                "<dir>/servers.json: chat[0].hots: is not read; did you mean `host`, which is there, too?",
+            ],
+        ),
+        (
+            r#"{ "development": { "chat": [{ "id": "a", "port": 1, "port": 2 }], "gate": [{ "id": "b" }], "gate": [] },
+                "production": { "chat": [{ "id": "c", "id": "d" }] } }"#,
+            &[
+                "<dir>/servers.json: development.chat[0].port: is there twice, and the last one counts",
+                "<dir>/servers.json: development.gate: is there twice, and the last one counts",
+            ],
         ),
         (
             r#"{ "gate": [{ "id": "a", "host": "ws://127.0.0.1:8018" }] }"#,

@@ -5,6 +5,7 @@ use super::builder::{Builder, Step, items};
 use super::cluster::{Cluster, ServerType};
 use super::command::CHECKED;
 use super::configure::Configure;
+use super::reserved;
 use crate::value::config::{Config, NO_SERVER, listed};
 use crate::value::spelling::{did_you_mean, nearest};
 use crate::value::{Error, ErrorKind, Result, ServerInfo};
@@ -74,6 +75,7 @@ pub(super) fn check<R: Cluster>(
 /// Checks one server that its steps have set up.
 pub(super) fn check_server<R: Cluster>(setup: &Configure<R>, config: &Config) -> Result<()> {
     let info = &setup.info;
+    log(reserved::warnings(setup).iter());
     for server_type in setup.routers.keys().filter(|routed| *routed != "default" && *routed != MASTER) {
         if !is_known::<R>(server_type) {
             let at = format!("{}: a router is for servers of type", info.id);

@@ -8,6 +8,7 @@ mod command;
 mod component;
 mod configure;
 mod reload;
+mod reserved;
 mod running;
 mod starting;
 mod up;

@@ -44,7 +44,7 @@ fn check(config: &Config, files: Files) -> Result<Vec<String>> {
         warnings.extend(check_master(config)?);
     }
     if files.operators {
-        check_operators(config)?;
+        warnings.extend(check_operators(config)?);
     }
     Ok(warnings)
 }

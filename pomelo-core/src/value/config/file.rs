@@ -2,19 +2,22 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::mem::discriminant;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::error::{ConfigError, Mismatch};
-use super::value;
+use super::{repeated, value};
 use crate::value::spelling::{did_you_mean, nearest};
 
 /// A file that was read.
 pub(super) struct File {
     pub(super) path: PathBuf,
     pub(super) value: Value,
+    /// The paths of keys that an object has twice.
+    repeated: Vec<String>,
 }
 
 impl File {
@@ -23,8 +26,7 @@ impl File {
         for path in [dir.join(name), dir.join(env).join(name)] {
             match fs::read(&path) {
                 Ok(bytes) => {
-                    let value = parse(&path.display().to_string(), &bytes)?;
-                    return Ok(Some(Self { path, value }));
+                    return Self::parse(path, &bytes).map(Some);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 Err(source) => return Err(ConfigError::Read { file: path, source }),
@@ -33,26 +35,42 @@ impl File {
         Ok(None)
     }
 
+    /// Reads JSON as Node reads it: a byte order mark is skipped, and what is no UTF-8 is replaced.
+    pub(super) fn parse(path: PathBuf, bytes: &[u8]) -> Result<Self, ConfigError> {
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        match serde_json::from_str(text) {
+            Ok(value) => Ok(Self { path, value, repeated: repeated::keys(text) }),
+            Err(source) => Err(ConfigError::Json { file: path.display().to_string(), source }),
+        }
+    }
+
+    /// A line for each key that an object has twice.
+    pub(super) fn repeated(&self) -> Vec<String> {
+        let file = self.path.display().to_string();
+        self.repeated.iter().map(|at| note_at(&file, at, REPEATED)).collect()
+    }
+
     /// The part of the environment, or all of a file that has no such part.
     pub(super) fn section(self, env: &str) -> Section {
         let file = self.path.display().to_string();
         let environments = environments(&self.value);
+        let mut repeated = self.repeated;
         match self.value {
             Value::Object(mut all) if all.get(env).is_some_and(|part| !part.is_null()) => {
                 let value = all.remove(env).unwrap_or_default();
-                Section { file, at: env.to_owned(), value, environments }
+                repeated.retain(|at| {
+                    at.strip_prefix(env).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+                });
+                Section { file, at: env.to_owned(), value, environments, repeated }
             }
-            value => Section { file, at: String::new(), value, environments },
+            value => Section { file, at: String::new(), value, environments, repeated },
         }
     }
 }
 
-/// Reads JSON as Node reads it: a byte order mark is skipped, and what is no UTF-8 is replaced.
-pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Value, ConfigError> {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    serde_json::from_str(text).map_err(|source| ConfigError::Json { file: file.to_owned(), source })
-}
+/// What is said of a key that an object has twice.
+const REPEATED: &str = "is there twice, and the last one counts";
 
 /// Whether a key is a comment, such as `//` or `@describe`: no name begins like that.
 pub(crate) fn is_comment(key: &str) -> bool {
@@ -73,6 +91,8 @@ pub struct Section {
     at: String,
     value: Value,
     environments: Vec<String>,
+    /// The paths of keys that an object has twice.
+    repeated: Vec<String>,
 }
 
 impl Section {
@@ -132,6 +152,11 @@ impl Section {
         let known = &self.environments;
         let meant = did_you_mean(env, known.iter().map(String::as_str));
         self.wrong(format_args!("there is no environment `{env}`, it has {}{meant}", listed(known)))
+    }
+
+    /// A line for each key that an object has twice, of which the last one counts, as in JavaScript.
+    pub fn repeated(&self) -> Vec<String> {
+        self.repeated.iter().map(|at| note_at(&self.file, at, REPEATED)).collect()
     }
 
     /// A line about a key of it, for a log; about all of it, if the key is `""`.
@@ -242,13 +267,22 @@ impl<'a> Entry<'a> {
         ConfigError::Entry { file: self.file.to_owned(), at: join(&self.at, &key), problem }
     }
 
-    /// The keys that are neither known nor comments, each with the known one that is near, if that isn't there, too.
+    /// The keys that are neither known nor comments, each with the known one that is near. Where that is there, too, with a value of
+    /// another kind (`"port": 1, "ports": [1, 2]`), both are meant as they stand.
     pub fn unknown<'k>(&self, known: &'k [&str]) -> Vec<(&'a str, Option<&'k str>)> {
-        let keys = self.object.keys().map(String::as_str);
-        let unknown = keys.filter(|key| !known.contains(key) && !is_comment(key));
-        let meant =
-            |key| nearest(key, known.iter().copied()).filter(|known| !self.object.contains_key(*known));
-        unknown.map(|key| (key, meant(key))).collect()
+        let unknown =
+            self.object.iter().filter(|(key, _)| !known.contains(&key.as_str()) && !is_comment(key));
+        let is_slip = |value, meant: &str| self.value(meant).is_none_or(|right| is_alike(value, right));
+        let meant = |key, value| nearest(key, known.iter().copied()).filter(|meant| is_slip(value, meant));
+        unknown.map(|(key, value)| (key.as_str(), meant(key, value))).collect()
+    }
+
+    /// What to ask about a key that is near to a known one, which may be there, too.
+    pub fn did_you_mean(&self, known: &str) -> String {
+        match self.object.contains_key(known) {
+            true => format!("did you mean `{known}`, which is there, too?"),
+            false => format!("did you mean `{known}`?"),
+        }
     }
 
     /// Whether it has one of these keys.
@@ -259,7 +293,7 @@ impl<'a> Entry<'a> {
     /// A line for each key that is neither known nor a comment: nothing reads it.
     pub fn unread(&self, known: &[&str]) -> Vec<String> {
         let note = |(key, meant): (&str, Option<&str>)| match meant {
-            Some(meant) => self.note(key, format_args!("is not read; did you mean `{meant}`?")),
+            Some(meant) => self.note(key, format_args!("is not read; {}", self.did_you_mean(meant))),
             None => self.note(key, format_args!("is not read; known are {}", listed(known))),
         };
         self.unknown(known).into_iter().map(note).collect()
@@ -268,6 +302,16 @@ impl<'a> Entry<'a> {
     /// A line about a key of it, for a log.
     pub fn note(&self, key: &str, note: impl std::fmt::Display) -> String {
         note_at(self.file, &join(&self.at, key), note)
+    }
+}
+
+/// Whether two values could be those of one key: they are of one kind, and if one is a single word, so is the other.
+fn is_alike(one: &Value, other: &Value) -> bool {
+    let is_word = |text: &str| !text.trim().contains(char::is_whitespace);
+    match (one, other) {
+        (Value::String(one), Value::String(other)) => is_word(one) == is_word(other),
+        (Value::String(text), Value::Number(_)) | (Value::Number(_), Value::String(text)) => is_word(text),
+        (one, other) => discriminant(one) == discriminant(other),
     }
 }
 

@@ -5,12 +5,16 @@
 //! | `file` | a file of the directory, and the part of it that is for an environment |
 //! | `value` | values, read as JavaScript reads them |
 //! | `servers` | servers.json |
+//! | `ports` | what the servers of a host listen on |
 //! | `settings` | the keys of its entries that mean something |
+//! | `repeated` | keys that an object has twice |
 //! | `unread` | files that look as if they were read, and aren't |
 //! | `error` | which file, where in it, what was found and what was expected |
 
 mod error;
 mod file;
+mod ports;
+mod repeated;
 mod servers;
 pub(crate) mod settings;
 mod unread;
@@ -66,12 +70,12 @@ use servers::ServersFile;
 /// | `cpu` | number or text, as `taskset` takes it | any |
 ///
 /// Every other key is the application's own: [`ServerInfo::setting`]. One that is a letter or two from a key above is
-/// [warned](Self::warnings) of.
+/// [warned](Self::warnings) of, and so is a key that an object has twice: the last one counts, as in JavaScript.
 ///
 /// # What is an error
 ///
-/// A file that is not JSON; an environment that servers.json doesn't have, or without servers; an id that is there twice; a value that
-/// can't be what its key says. The error is one line: the file (with its whole path), the key (`development.connector[0].clientPort`),
+/// A file that is not JSON; an environment that servers.json doesn't have, or without servers; an id that is there twice; two servers of one
+/// host on the same port; a value that can't be what its key says. The error is one line: the file (with its whole path), the key (`development.connector[0].clientPort`),
 /// what was found and what was expected. When an application starts, these are errors, too: a type of server that `servers!` doesn't list,
 /// in servers.json or in `configure`, `route` and `mount`; and a frontend without a connector.
 #[derive(Debug, Clone, Default)]
@@ -113,13 +117,19 @@ impl Config {
         let dir = dir.as_ref();
         // It fails only for an empty path, and where there is no current directory.
         let dir = &std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        let read = |name: &str| Ok(File::find(dir, env, name)?.map(|file| file.value));
+        let mut warnings = Vec::new();
+        let mut read = |name: &str| {
+            let file = File::find(dir, env, name)?;
+            warnings.extend(file.iter().flat_map(File::repeated));
+            Ok(file.map(|file| file.value))
+        };
         let (file, other) = (dir.join("servers.json"), dir.join(env).join("servers.json"));
         let servers = File::find(dir, env, "servers.json")?.ok_or(ConfigError::Missing { file, other })?;
         let mut config = Self::of_servers(servers.section(env), env)?;
         config.dictionary = read("dictionary.json")?;
         config.server_protos = read("serverProtos.json")?;
         config.client_protos = read("clientProtos.json")?;
+        config.warnings.extend(warnings);
         config.environments.extend(environments_of(dir));
         config.warnings.extend(unread::warnings(dir, env));
         config.dir = Some(dir.clone());
@@ -132,8 +142,7 @@ impl Config {
     /// Names the key.
     pub fn from_servers(text: &str, env: &str) -> Result<Self, ConfigError> {
         let path = PathBuf::from("servers.json");
-        let value = file::parse("servers.json", text.as_bytes())?;
-        Self::of_servers(File { path, value }.section(env), env)
+        Self::of_servers(File::parse(path, text.as_bytes())?.section(env), env)
     }
 
     fn of_servers(section: Section, env: &str) -> Result<Self, ConfigError> {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::ConfigError;
 use super::file::{Entry, Section, is_comment, join, listed};
+use super::ports::Ports;
 use super::settings::KEYS;
 use super::value;
 use super::value::shown;
@@ -27,8 +28,8 @@ pub(super) fn read(section: &Section, env: &str) -> Result<ServersFile, ConfigEr
     if !section.is_of_environment() && !is_bare(types.object()) && !section.environments().is_empty() {
         return Err(section.no_environment(env));
     }
-    let mut list = ServersFile { servers: vec![], warnings: vec![] };
-    let mut seen = HashMap::new();
+    let mut list = ServersFile { servers: vec![], warnings: section.repeated() };
+    let mut seen = Seen::default();
     for (server_type, entries) in types.object() {
         if is_comment(server_type) {
             continue;
@@ -79,21 +80,30 @@ fn no_servers(section: &Section, env: &str) -> ConfigError {
 /// What is wrong with an application without servers.
 pub(crate) const NO_SERVER: &str = "found no server, expected at least one";
 
+/// What only one server can have.
+#[derive(Default)]
+struct Seen {
+    /// Where each id is.
+    ids: HashMap<ServerId, String>,
+    ports: Ports,
+}
+
 impl ServersFile {
     fn add(
         &mut self,
         entry: &Entry<'_>,
         server_type: &str,
         serial: &mut u64,
-        seen: &mut HashMap<ServerId, String>,
+        seen: &mut Seen,
     ) -> Result<(), ConfigError> {
         self.warn_of_keys(entry);
         for expanded in expand(entry, server_type, serial)? {
             let mut info = ServerInfo::read(&expanded).map_err(|error| entry.mismatch(error))?;
             info.server_type = server_type.into();
-            if let Some(earlier) = seen.insert(info.id.clone(), entry.at().to_owned()) {
+            if let Some(earlier) = seen.ids.insert(info.id.clone(), entry.at().to_owned()) {
                 return Err(entry.wrong("id", format_args!("`{}` is taken by {earlier}", info.id)));
             }
+            seen.ports.take(&info, entry)?;
             if info.host.contains("://") {
                 let note = format!(
                     "found {:?}, by which no server can be reached: clientHost is what clients are told",
@@ -112,7 +122,8 @@ impl ServersFile {
             if key == "wsPort" {
                 self.warnings.push(entry.note(key, "is not read, as in pomelo; did you mean `clientPort`?"));
             } else if let Some(meant) = meant {
-                self.warnings.push(entry.note(key, format_args!("is not read; did you mean `{meant}`?")));
+                let meant = entry.did_you_mean(meant);
+                self.warnings.push(entry.note(key, format_args!("is not read; {meant}")));
             }
         }
     }

@@ -79,6 +79,7 @@ impl Transport for Tcp {
         link_events: Arc<dyn LinkEvents>,
     ) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>> {
         Box::pin(async move {
+            self.options.check_set()?;
             let hub = Hub::new(self.options.clone(), server, link_events);
             listen::start(&hub).await?;
             Ok(Arc::new(TcpOutlet(hub)) as Arc<dyn LinkSender>)

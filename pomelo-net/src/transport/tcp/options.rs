@@ -4,8 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use pomelo_core::value::bounds::{OutOfBounds, SOME, TIME_LIMIT, TIME_LIMIT_OR_ZERO};
 use pomelo_core::value::config::{ConfigError, Entry, Section};
 use pomelo_core::value::spelling::nearest;
+use pomelo_core::value::{Error, ErrorKind};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
@@ -150,10 +152,8 @@ impl TcpOptions {
             return Ok((Self::default(), meant.map(note).into_iter().collect()));
         }
         if let Some((key, meant)) = entry.unknown(&names).first() {
-            let meant = meant.map_or_else(
-                || format!("known are {}", names.join(", ")),
-                |meant| format!("did you mean `{meant}`?"),
-            );
+            let meant = meant
+                .map_or_else(|| format!("known are {}", names.join(", ")), |meant| entry.did_you_mean(meant));
             return Err(entry.wrong(key, format_args!("there is no such option; {meant}")));
         }
         let mut said = Map::new();
@@ -165,24 +165,31 @@ impl TcpOptions {
         // Each was read by itself.
         let options: Self = serde_json::from_value(said.into()).map_err(|error| section.wrong(error))?;
         let warnings = options.check().map_err(|(key, problem)| entry.wrong(key, problem))?;
-        Ok((options, warnings.into_iter().map(|(key, note)| entry.note(key, note)).collect()))
+        let mut notes = section.repeated();
+        notes.extend(warnings.into_iter().map(|(key, note)| entry.note(key, note)));
+        Ok((options, notes))
     }
 
     /// Values with which no link would be made, or last, are errors; those with which one would be late are warnings.
     fn check(&self) -> Result<Vec<(&'static str, String)>, (&'static str, String)> {
-        let zeros = [
-            ("keepalive", self.keepalive.is_zero()),
-            ("connectTimeout", self.connect_timeout.is_zero()),
-            ("firstFrame", self.first_frame.is_zero()),
-            ("strangers", self.strangers == 0),
-            ("strangersPerAddress", self.strangers_per_address == 0),
-            ("maxRetry", self.max_retry.is_zero()),
-            ("queueLimit", self.queue_limit == 0),
-            ("maxFrame", self.max_frame == 0),
+        let times = [
+            ("keepalive", self.keepalive, TIME_LIMIT),
+            ("connectTimeout", self.connect_timeout, TIME_LIMIT),
+            ("firstFrame", self.first_frame, TIME_LIMIT),
+            ("maxRetry", self.max_retry, TIME_LIMIT),
+            ("deadAfter", self.dead_after, TIME_LIMIT_OR_ZERO),
+            ("goneAfter", self.gone_after, TIME_LIMIT_OR_ZERO),
+            ("interval", self.interval, TIME_LIMIT_OR_ZERO),
         ];
-        if let Some((key, _)) = zeros.into_iter().find(|(_, is_zero)| *is_zero) {
-            return Err((key, "found 0, with which there would be no link".into()));
-        }
+        let numbers = [
+            ("strangers", self.strangers, SOME),
+            ("strangersPerAddress", self.strangers_per_address, SOME),
+            ("queueLimit", self.queue_limit, SOME),
+            ("maxFrame", self.max_frame, SOME),
+        ];
+        let times = times.into_iter().map(|(key, found, bounds)| OutOfBounds::check(key, found, bounds));
+        let numbers = numbers.into_iter().map(|(key, found, bounds)| OutOfBounds::check(key, found, bounds));
+        times.chain(numbers).collect::<Result<(), _>>().map_err(out_of_bounds)?;
         let ms = |duration: Duration| duration.as_millis();
         if self.dead_after <= self.keepalive {
             let problem = format!(
@@ -200,9 +207,27 @@ impl TcpOptions {
         Ok(if self.gone_after <= self.dead_after { vec![("goneAfter", late)] } else { vec![] })
     }
 
+    /// Refuses what an application has set: in cluster.json the same is refused where it stands.
+    ///
+    /// # Errors
+    /// Names the option, what it is and what it may be.
+    pub(super) fn check_set(&self) -> Result<(), Error> {
+        let wrong = |(key, problem): (&str, String)| {
+            Error::of(ErrorKind::Config, format_args!("TcpOptions, `{key}` in cluster.json: {problem}"))
+        };
+        self.check().map(drop).map_err(wrong)
+    }
+
     pub(super) fn admits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.whitelist.is_empty() || self.whitelist.iter().any(|network| network.contains(&address))
+    }
+}
+
+fn out_of_bounds(OutOfBounds { option, found, allowed }: OutOfBounds) -> (&'static str, String) {
+    match found.as_str() {
+        "0" => (option, format!("found 0, with which there would be no link, allowed is {allowed}")),
+        found => (option, format!("found {found}, allowed is {allowed}")),
     }
 }
 
@@ -255,6 +280,36 @@ mod tests {
             assert_eq!(options.admits(address.parse().unwrap()), admitted, "{address}");
         }
         assert!(TcpOptions::default().admits("11.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_option_that_can_not_be_meant_is_named_with_what_it_may_be() {
+        type Set = fn(&mut TcpOptions);
+        let refused = |set: Set| {
+            let mut options = TcpOptions::default();
+            set(&mut options);
+            options.check_set().unwrap_err().message().to_owned()
+        };
+        for (set, said) in [
+            (
+                (|options| options.keepalive = Duration::ZERO) as Set,
+                "TcpOptions, `keepalive` in cluster.json: found 0, with which there would be no link, allowed is 1ms to 365 days",
+            ),
+            (
+                |options| options.max_retry = Duration::from_micros(2),
+                "TcpOptions, `maxRetry` in cluster.json: found 2µs, allowed is 1ms to 365 days",
+            ),
+            (
+                |options| options.max_frame = 0,
+                "TcpOptions, `maxFrame` in cluster.json: found 0, with which there would be no link, allowed is 1 or more",
+            ),
+        ] {
+            assert_eq!(refused(set), said);
+        }
+        assert_eq!(
+            refused(|options| options.gone_after = Duration::MAX),
+            "TcpOptions, `goneAfter` in cluster.json: found 213503982334601 days, allowed is 0 to 365 days"
+        );
     }
 
     #[test]
