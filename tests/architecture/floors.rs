@@ -96,7 +96,7 @@ pub const PLANS: &[Plan<'static>] = &[
     },
     Plan {
         krate: "pomelo_json",
-        floors: &[&["deserialize", "parse"], &["text"], &["cursor"], &["error"], &["tree"]],
+        floors: &[&["deserialize", "parse", "plain"], &["text"], &["cursor"], &["error"], &["tree"]],
         weighed: false,
     },
     Plan {
