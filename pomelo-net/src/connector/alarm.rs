@@ -1,4 +1,4 @@
-//! What wakes the task of one connection, other than input.
+//! Alarms: what wakes the task of one connection, other than input.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What is wrong with a connector's configuration.
+//! Errors of a connector's configuration.
 
 use std::time::Duration;
 

@@ -1,12 +1,15 @@
-//! How the connections of a port frame what they are sent.
+//! Formats: how the connections of a port frame what they are sent.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use pomelo_core::frontend::Frontend;
 use pomelo_core::value::{Error, ErrorKind, Result};
-use pomelo_core::wire::{Body, Encoding, Format};
+use pomelo_core::wire::{Body, Encoding, Format, FormatId};
 
+use super::options::Options;
+use crate::protocol::connection::Connection;
 use crate::protocol::dictionary::Dictionary;
 use crate::protocol::js;
 use crate::protocol::message::RouteRef;
@@ -100,6 +103,64 @@ impl Format for DeflateFormat {
 
     fn restart(&self) -> Bytes {
         PomeloFormat { framing: Framing::WebSocket, ..self.0.clone() }.restart()
+    }
+}
+
+/// The numbers of the formats that the connections of a port have.
+pub(super) struct Formats {
+    tcp: FormatId,
+    websocket: Websocket,
+    /// For clients that read bytes as code units.
+    websocket_units: Websocket,
+}
+
+/// The format of websockets, and of those that agreed to permessage-deflate: the same where nobody asked for that.
+struct Websocket {
+    plain: FormatId,
+    deflate: FormatId,
+}
+
+impl Formats {
+    /// Makes the formats known that connections with these options may have.
+    ///
+    /// # Errors
+    /// If the frontend has too many already.
+    pub(super) fn add(
+        frontend: &Frontend,
+        dictionary: Option<&Arc<Dictionary>>,
+        options: &Options,
+    ) -> Result<Self> {
+        let format = |framing, code_units| PomeloFormat {
+            framing,
+            dictionary: dictionary.cloned(),
+            encoding: options.encoding(),
+            code_units,
+        };
+        let websocket = |code_units| {
+            let plain = frontend.add_format(Arc::new(format(Framing::WebSocket, code_units)))?;
+            #[cfg(feature = "deflate")]
+            if options.use_deflate {
+                let deflate = DeflateFormat(format(Framing::Tcp, code_units));
+                return Ok(Websocket { plain, deflate: frontend.add_format(Arc::new(deflate))? });
+            }
+            Ok::<_, Error>(Websocket { plain, deflate: plain })
+        };
+        Ok(Self {
+            tcp: frontend.add_format(Arc::new(format(Framing::Tcp, false)))?,
+            websocket: websocket(false)?,
+            websocket_units: websocket(true)?,
+        })
+    }
+
+    /// What a connection is sent, by what is known of it. To raw tcp it makes no difference how the client reads bytes: only pomelo's
+    /// client for browsers, and what is made of it, reads code units.
+    pub(super) fn of(&self, connection: &Connection, reads_code_units: bool) -> FormatId {
+        let websocket = match connection.framing() {
+            Some(Framing::WebSocket) if reads_code_units => &self.websocket_units,
+            Some(Framing::WebSocket) => &self.websocket,
+            Some(Framing::Tcp) | None => return self.tcp,
+        };
+        if connection.deflates() { websocket.deflate } else { websocket.plain }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the application learns of a client before it lets it in.
+//! Greetings: what the application learns of a client before it lets it in.
 
 use std::net::SocketAddr;
 

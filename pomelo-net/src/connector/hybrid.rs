@@ -1,4 +1,4 @@
-//! The connector that users configure.
+//! Hybrid: the connector that users configure, pomelo's protocol over tcp and websocket.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use pomelo_core::frontend::{Connector, Frontend, Listening};
-use pomelo_core::value::Result;
+use pomelo_core::value::{Error, ErrorKind, Result};
 use pomelo_core::wire::Encoding;
 use serde_json::Value;
 
 use super::Greeting;
-use super::listen::{accept, listen};
+use super::acceptor::Acceptor;
+use super::error::OptionError;
+use super::format::Formats;
 use super::options::Options;
-use super::port::Port;
+use super::pomelo::{Pomelo, PomeloShared};
+use super::tcp::listen;
 
 /// Takes clients over raw tcp and over websocket, both on one port; pomelo's `hybridconnector`.
 ///
@@ -259,6 +262,35 @@ impl Hybrid {
         self.options.outbox_limit = bytes;
         self
     }
+
+    /// What takes clients in as this connector does, for a connector that listens on something else than a tcp port, such as TLS: it
+    /// gives its [`Listener`](super::Listener) to [`Acceptor::listen`]. Where this one would listen, and
+    /// [`no_delay`](Self::no_delay), are of no use then.
+    ///
+    /// # Errors
+    /// What is wrong with the options, or with the files that they ask for; the server is named.
+    pub fn acceptor(&self, frontend: Arc<Frontend>) -> Result<Acceptor<Pomelo>> {
+        let id = frontend.server().id.clone();
+        self.build(frontend).map_err(|error| Error::of(ErrorKind::Config, error).context(id))
+    }
+
+    fn build(&self, frontend: Arc<Frontend>) -> Result<Acceptor<Pomelo>, OptionError> {
+        let options = &self.options;
+        options.check()?;
+        let limits = options.limits(frontend.server())?;
+        let settings = options.settings(frontend.routes(), frontend.config())?;
+        let dictionary = settings.handshake.options().dictionary.as_ref();
+        let formats = Formats::add(&frontend, dictionary, options).map_err(OptionError::Formats)?;
+        let shared = PomeloShared {
+            frontend: frontend.clone(),
+            settings: Arc::new(settings),
+            timeout: options.silence(),
+            check_client: options.check_client.clone(),
+            handshake: options.handshake.clone(),
+            formats,
+        };
+        Ok(Acceptor::new(frontend, limits, shared))
+    }
 }
 
 impl Connector for Hybrid {
@@ -268,15 +300,10 @@ impl Connector for Hybrid {
 
     fn start(self: Arc<Self>, frontend: Arc<Frontend>) -> BoxFuture<'static, Result<Listening>> {
         Box::pin(async move {
-            let port = Port::new(frontend.clone(), &self.options)?;
-            let listener = listen(frontend.server(), &self.options).await?;
-            let address = listener.local_addr()?;
-            let listener = Arc::new(listener);
-            let accepting =
-                frontend.tasks().spawn_guarded("accept", move || accept(listener.clone(), port.clone()));
-            // When the task is gone, the port is free; also if nobody calls this and it is dropped.
-            let stop = move || -> BoxFuture<'static, ()> { Box::pin(accepting.end()) };
-            Ok(Listening { address, protocol: "tcp+ws", stop: Box::new(stop) })
+            let acceptor = self.acceptor(frontend.clone())?;
+            let port = listen(frontend.server(), &self.options).await?;
+            let address = port.local_addr()?;
+            Ok(acceptor.listen(port, address, "tcp+ws"))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a connector was configured with, checked and made ready.
+//! Options of a [`Hybrid`](super::Hybrid): what it was configured with, checked and made ready.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -13,7 +13,9 @@ use pomelo_core::wire::Encoding;
 use serde_json::Value;
 
 use super::Greeting;
+use super::connections::ConnectionLimits;
 use super::error::OptionError;
+use super::protocol::Timeout;
 use crate::protocol::connection::Settings;
 use crate::protocol::dictionary::Dictionary;
 use crate::protocol::handshake::{Handshake, HandshakeOptions, HandshakeRequest};
@@ -89,17 +91,6 @@ impl Default for Options {
     }
 }
 
-/// How long a client that was let in may be silent, and what counts as a sign of life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// Only heartbeats count.
-    Heartbeats(Duration),
-    /// Everything that is read or written counts.
-    Traffic(Duration),
-    /// For ever.
-    Endless,
-}
-
 impl Options {
     /// Refuses what makes no sense by itself.
     pub(super) fn check(&self) -> Result<(), OptionError> {
@@ -134,16 +125,31 @@ impl Options {
         if self.use_protobuf { Encoding::Protobuf } else { Encoding::Json }
     }
 
-    pub(super) fn patience(&self) -> Patience {
+    /// How long a client that was let in may be silent.
+    pub(super) fn silence(&self) -> Timeout {
         match (self.heartbeat, self.idle_timeout) {
-            (Some(heartbeat), _) => Patience::Heartbeats(self.timeout.unwrap_or(heartbeat.saturating_mul(2))),
-            (None, Some(idle)) => Patience::Traffic(idle),
-            (None, None) => Patience::Endless,
+            (Some(heartbeat), _) => Timeout::Heartbeat(self.timeout.unwrap_or(heartbeat.saturating_mul(2))),
+            (None, Some(idle)) => Timeout::Idle(idle),
+            (None, None) => Timeout::Never,
         }
     }
 
+    /// What connections are allowed, by these options and the server's entry in servers.json.
+    pub(super) fn limits(&self, server: &ServerInfo) -> Result<ConnectionLimits, OptionError> {
+        Ok(ConnectionLimits {
+            handshake_deadline: self.handshake_deadline,
+            shortest_timeout: match self.silence() {
+                Timeout::Heartbeat(limit) | Timeout::Idle(limit) => limit,
+                Timeout::Never => self.handshake_deadline,
+            },
+            outbox_limit: self.outbox_limit,
+            max_connections: self.max_connections(server)?,
+            max_connections_per_address: self.max_connections_per_address,
+        })
+    }
+
     /// How many connections there may be at once; none is as many as the system gives.
-    pub(super) fn max_connections(&self, server: &ServerInfo) -> Result<Option<usize>, OptionError> {
+    fn max_connections(&self, server: &ServerInfo) -> Result<Option<usize>, OptionError> {
         let setting = match (self.max_connections, server.setting("max-connections")) {
             (Some(limit), _) => return Ok(Some(limit)),
             (None, None) => return Ok(None),
@@ -277,10 +283,10 @@ mod tests {
     #[test]
     fn only_heartbeats_count_where_there_are_heartbeats() {
         let with = Options { heartbeat: Some(SECOND * 3), ..Options::default() };
-        assert_eq!(with.patience(), Patience::Heartbeats(SECOND * 6));
-        assert_eq!(Options::default().patience(), Patience::Traffic(SECOND * 90));
+        assert_eq!(with.silence(), Timeout::Heartbeat(SECOND * 6));
+        assert_eq!(Options::default().silence(), Timeout::Idle(SECOND * 90));
         let endless = Options { idle_timeout: None, ..Options::default() };
-        assert_eq!(endless.patience(), Patience::Endless);
+        assert_eq!(endless.silence(), Timeout::Never);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The deadlines of all connections of a connector, at the price of one timer.
+//! Wheel: the deadlines of all connections of a connector, at the price of one timer.
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How a connection ends.
+//! Ends of a connection: why, and how it is told to the client.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pomelo_core::frontend::CloseMode;
-use pomelo_core::metrics::Dropped;
 
 use super::Driver;
-use crate::protocol::connection::CloseReason;
+use super::input::poll_discard;
+use crate::connector::protocol::{Closed, Protocol};
+use crate::connector::sink::SharedSocket;
+use crate::connector::socket::Socket;
 
 /// How long a client may take to read the last frames and close, once its outbox has got rid of them.
 ///
@@ -21,11 +23,6 @@ const LINGER: Duration = Duration::from_secs(1);
 /// every worker is busy with something else; this is for when it never comes.
 const LAST_FRAMES: Duration = Duration::from_secs(10);
 
-/// The status of an upgrade from a page that isn't allowed.
-const FORBIDDEN: u16 = 403;
-/// The status of an upgrade that is too large.
-const TOO_LARGE: u16 = 431;
-
 /// Why a connection is over.
 #[derive(Debug)]
 pub(super) enum End {
@@ -34,7 +31,7 @@ pub(super) enum End {
     /// The client let a deadline pass.
     Silent(&'static str),
     /// The protocol closed it, and may have something left to send.
-    Protocol(CloseReason),
+    Protocol(Closed),
     /// The outbox closed it: after a kick, or because it could not be written.
     ByServer,
 }
@@ -57,23 +54,23 @@ impl End {
             }
             Self::Gone(error) => error.to_string(),
             Self::Silent(why) => (*why).into(),
-            Self::Protocol(reason) => reason.to_string(),
+            Self::Protocol(closed) => closed.reason.clone().into_owned(),
             Self::ByServer => "closed by the server".into(),
         }
     }
 }
 
-impl Driver {
+impl<P: Protocol, S: Socket> Driver<P, S> {
     pub(super) async fn finish(&mut self, end: End) {
-        self.alarm.off();
+        self.shared.alarm.off();
         let reason = end.reason();
         let is_client_gone = matches!(end, End::Gone(_) | End::Silent(_));
         tracing::debug!(peer = ?self.peer(), reason, "a connection is over");
         match end {
             End::Gone(_) | End::Silent(_) => self.close(),
-            End::Protocol(reason) => {
-                self.note_refusal(&reason);
-                self.say_last(&reason);
+            End::Protocol(closed) => {
+                self.note_refusal(&closed);
+                self.say_last(&closed);
             }
             End::ByServer => {}
         }
@@ -81,7 +78,7 @@ impl Driver {
             session.close(CloseMode::Gone, &reason);
         }
         if self.outbox.is_some() && !is_client_gone {
-            self.linger().await;
+            linger(&self.shared).await;
         }
     }
 
@@ -92,23 +89,19 @@ impl Driver {
     }
 
     /// Who means to be a client and isn't let in is told of in the log; browsers and probes that ask for a page are not.
-    fn note_refusal(&self, reason: &CloseReason) {
-        let CloseReason::Http { status: status @ (FORBIDDEN | TOO_LARGE), why } = reason else { return };
-        if let Some(left_out) = self.port.refused.admit(status) {
-            let (server, peer, status) = (&self.port.frontend.server().id, self.peer(), *status);
-            let option =
-                if status == FORBIDDEN { "allowed_origins" } else { "max_upgrade, max_upgrade_fields" };
-            tracing::warn!(%server, ?peer, status, why, option, left_out, "a websocket's upgrade is refused");
+    fn note_refusal(&self, closed: &Closed) {
+        let Closed { reason, refused_by: Some(option), .. } = closed else { return };
+        if let Some(left_out) = self.connections().refused.admit(option) {
+            let (server, peer) = (&self.connections().frontend.server().id, self.peer());
+            tracing::warn!(%server, ?peer, %reason, option, left_out, "a client is refused");
         }
     }
 
     /// Sends what the protocol has left: a refusal, a kick, a close frame.
-    fn say_last(&mut self, reason: &CloseReason) {
-        if is_bad_input(reason) {
-            self.port.frontend.counters().add(Dropped::BadInput);
-        }
+    fn say_last(&mut self, closed: &Closed) {
+        closed.counts_as.into_iter().for_each(|reason| self.connections().frontend.counters().add(reason));
         let mut last = BytesMut::new();
-        while let Some(bytes) = self.connection.poll_transmit() {
+        while let Some(bytes) = self.protocol.poll_transmit() {
             last.extend_from_slice(&bytes);
         }
         match last.freeze() {
@@ -116,48 +109,34 @@ impl Driver {
             last => self.outbox().finish(last),
         }
     }
+}
 
-    /// Waits until the client has closed, too, so that it can read all that was sent.
-    async fn linger(&mut self) {
-        let sent = self.discard_until(|driver| driver.alarm.is_closed());
-        if let Ok(false) = tokio::time::timeout(LAST_FRAMES, sent).await {
-            // Whether it closes or not, this is the end.
-            let read = self.discard_until(|driver| driver.alarm.is_closed() && driver.line.is_blocked());
-            let _ = tokio::time::timeout(LINGER, read).await;
-        }
-    }
-
-    /// Reads and forgets until `is_over` or the client has closed; true if it has.
-    async fn discard_until(&mut self, is_over: impl Fn(&Self) -> bool) -> bool {
-        poll_fn(|cx| {
-            self.alarm.register(cx.waker());
-            if is_over(self) {
-                return Poll::Ready(false);
-            }
-            while let Poll::Ready(at_end) = self.input.poll_discard(cx) {
-                if at_end {
-                    return Poll::Ready(true);
-                }
-            }
-            Poll::Pending
-        })
-        .await
+/// Waits until the client has closed, too, so that it can read all that was sent.
+async fn linger<S: Socket>(shared: &SharedSocket<S>) {
+    let sent = discard_until(shared, |shared| shared.alarm.is_closed());
+    if let Ok(false) = tokio::time::timeout(LAST_FRAMES, sent).await {
+        // Whether it closes or not, this is the end.
+        let read = discard_until(shared, |shared| shared.alarm.is_closed() && shared.is_blocked());
+        let _ = tokio::time::timeout(LINGER, read).await;
     }
 }
 
-/// Whether the client is to blame; a browser that was pointed at the port, and one that leaves, are not.
-fn is_bad_input(reason: &CloseReason) -> bool {
-    match reason {
-        CloseReason::WebSocket(_)
-        | CloseReason::Package(_)
-        | CloseReason::EmptyFrame
-        | CloseReason::Message(_)
-        | CloseReason::KickFromClient
-        | CloseReason::BadHandshake(_) => true,
-        CloseReason::Http { .. }
-        | CloseReason::ByClient { .. }
-        | CloseReason::Refused { .. }
-        | CloseReason::Kicked { .. }
-        | CloseReason::ByServer => false,
-    }
+/// Reads and forgets until `is_over` or the client has closed; true if it has.
+async fn discard_until<S: Socket>(
+    shared: &SharedSocket<S>,
+    is_over: impl Fn(&SharedSocket<S>) -> bool,
+) -> bool {
+    poll_fn(|cx| {
+        shared.alarm.register(cx.waker());
+        if is_over(shared) {
+            return Poll::Ready(false);
+        }
+        while let Poll::Ready(at_end) = poll_discard(&shared.socket, cx) {
+            if at_end {
+                return Poll::Ready(true);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }

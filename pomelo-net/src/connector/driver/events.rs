@@ -1,63 +1,52 @@
-//! What a driver does about the events of its connection.
+//! Events of a connection: what its driver does about each.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures::FutureExt;
 use pomelo_core::frontend::Flow;
-use pomelo_core::metrics::Dropped;
 use pomelo_core::outbox::{Appended, Outbox};
-use pomelo_core::wire::{Body, Encoding};
-use serde_json::Value;
+use pomelo_core::wire::Body;
 use tokio::time::Instant;
 
-use super::super::Greeting;
-use super::super::line::LineSink;
-use super::super::options::Patience;
 use super::{Driver, End};
-use crate::protocol::connection::{BodyEncoding, ClientMessage, Event, IgnoredReason};
-use crate::protocol::handshake::HandshakeRequest;
+use crate::connector::protocol::{Event, Ignored, Message, Protocol, Timeout};
+use crate::connector::sink::SocketSink;
+use crate::connector::socket::Socket;
 
 /// What a driver has to wait for.
-pub(super) enum Next {
+pub(super) enum Next<H> {
     /// For more bytes.
     Read,
     /// For the application to decide on a handshake.
-    Answer(Box<HandshakeRequest>),
+    Answer(Box<H>),
     /// For room in the session's queue.
     Pause,
 }
 
-impl Driver {
+impl<P: Protocol, S: Socket> Driver<P, S> {
     /// Handles what was read, in order, until there is something to wait for.
-    pub(super) fn handle_input(&mut self) -> Result<Next, End> {
+    pub(super) fn handle_input(&mut self) -> Result<Next<P::Hello>, End> {
         loop {
-            let event = self.connection.poll_event(&mut self.input.bytes);
-            if let Some(Event::Closed(reason)) = event {
+            let event = self.protocol.poll_event(&mut self.input.bytes);
+            if let Some(Event::Closed(closed)) = event {
                 // What is left to send goes with the close.
-                return Err(End::Protocol(reason));
+                return Err(End::Protocol(closed));
             }
             self.transmit()?;
             match event {
-                Some(Event::Upgraded(request)) => {
-                    if let Some(stranger) = &mut self.stranger {
-                        stranger.upgrade = Some(request);
-                    }
-                }
-                Some(Event::Handshake(request)) => return Ok(Next::Answer(Box::new(request))),
-                Some(Event::Working) => self.open(),
-                Some(Event::Heartbeat) => {
-                    if let Patience::Heartbeats(limit) = self.port.patience {
-                        self.set_deadline(limit);
-                    }
-                }
                 Some(Event::Message(message)) => {
                     if self.deliver(message) == Flow::Pause {
                         return Ok(Next::Pause);
                     }
                 }
-                Some(Event::Ignored(reason)) => self.ignored(&reason),
-                Some(Event::Ping | Event::Closed(_)) => {}
+                Some(Event::Handshake(hello)) => return Ok(Next::Answer(Box::new(hello))),
+                Some(Event::Open) => self.open(),
+                Some(Event::Alive) => {
+                    if let Timeout::Heartbeat(limit) = self.timeout() {
+                        self.set_deadline(limit);
+                    }
+                }
+                Some(Event::Ignored(ignored)) => self.ignored(&ignored),
+                Some(Event::Transmit | Event::Closed(_)) => {}
                 None => {
                     self.input.release();
                     return Ok(Next::Read);
@@ -66,90 +55,46 @@ impl Driver {
         }
     }
 
-    /// Decides on a handshake: the check of the client, then the application's hook.
-    pub(super) async fn answer(&mut self, request: HandshakeRequest) -> Result<(), End> {
-        if request.reads_code_units()
-            && let Some(format) = self.port.code_units_format(&self.connection)
-        {
-            self.outbox().set_format(format);
-        }
-        // Whatever comes of it, it isn't needed again.
-        let upgrade = self.stranger.as_mut().and_then(|stranger| stranger.upgrade.take());
-        if !self.is_served(&request).await {
-            self.connection.refuse(501);
-            return Ok(());
-        }
-        let Some(hook) = &self.port.options.handshake else {
-            self.accept(None);
-            return Ok(());
-        };
-        let Some(peer) = self.peer() else {
-            // It has one until its session opens, and from then on by that.
-            self.connection.refuse(500);
-            return Ok(());
-        };
-        let (hook, greeting) =
-            (hook.clone(), Greeting::new(request, peer, upgrade.map(|upgrade| *upgrade).unwrap_or_default()));
-        let decision = self.port.frontend.run("handshake hook", move || hook(greeting));
+    /// Has the application decide on a handshake, and answers it.
+    pub(super) async fn answer(&mut self, hello: P::Hello) -> Result<(), End> {
+        let decision = P::decide(self.connections().protocol.clone(), hello, self.peer());
+        let alarm = &self.shared.alarm;
         tokio::select! {
             biased;
-            () = self.alarm.interrupts() => {
-                if self.alarm.is_closed() {
+            decision = decision => self.protocol.answer(Some(decision)),
+            () = alarm.interrupts() => {
+                if alarm.is_closed() {
                     return Err(self.closed());
                 }
-                tracing::warn!(peer = ?self.peer(), "a handshake hook took longer than the handshake may");
-                self.connection.refuse(500);
-            }
-            decision = decision => match decision.flatten() {
-                Ok(user) => self.accept(Some(&user)),
-                Err(error) => {
-                    tracing::debug!(peer = ?self.peer(), %error, "a handshake was refused");
-                    self.port.frontend.failed("handshake hook", error);
-                    self.connection.refuse(500);
-                }
+                tracing::warn!(peer = ?self.peer(), "to decide on a handshake took longer than the handshake may");
+                self.protocol.answer(None);
             }
         }
         Ok(())
     }
 
-    /// A check that panics refuses the client.
-    async fn is_served(&self, request: &HandshakeRequest) -> bool {
-        let Some(check) = self.port.options.check_client.clone() else { return true };
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (client_type, version) = (text(&request.client_type), text(&request.client_version));
-        let checking = move || async move { check(&client_type, &version) }.boxed();
-        self.port.frontend.run("check_client", checking).await.unwrap_or(false)
-    }
-
-    fn accept(&mut self, user: Option<&Value>) {
-        if let Err(error) = self.connection.accept(user) {
-            tracing::warn!(peer = ?self.peer(), %error, "the user of a handshake's answer is too long");
-        }
-    }
-
     fn open(&mut self) {
-        let outbox = self.outbox().clone();
-        self.session =
-            Some(self.port.frontend.open(&outbox, self.stranger.take().map(|stranger| stranger.peer)));
-        match self.port.patience {
-            Patience::Heartbeats(limit) | Patience::Traffic(limit) => self.set_deadline(limit),
-            Patience::Endless => self.alarm.off(),
+        // Of its client more is known by now.
+        let format = self.protocol.format(&self.connections().protocol);
+        self.outbox().set_format(format);
+        let (outbox, peer) = (self.outbox().clone(), self.peer());
+        self.session = Some(self.connections().frontend.open(&outbox, peer));
+        self.stranger = None;
+        self.restart_timeout();
+    }
+
+    /// Gives the client as long as its protocol has it be silent, from now on.
+    pub(super) fn restart_timeout(&mut self) {
+        match self.timeout() {
+            Timeout::Heartbeat(limit) | Timeout::Idle(limit) => self.set_deadline(limit),
+            Timeout::Never => self.shared.alarm.off(),
         }
     }
 
-    fn deliver(&self, message: ClientMessage) -> Flow {
+    fn deliver(&self, message: Message) -> Flow {
         let Some(session) = &self.session else { return Flow::Continue };
-        let ClientMessage { id, route, body, encoding } = message;
-        let encoding = match encoding {
-            BodyEncoding::Json => Encoding::Json,
-            BodyEncoding::Protobuf => Encoding::Protobuf,
-        };
-        let bytes = match self.connection.deflates() {
-            // It may be a small part of what was inflated.
-            true => Bytes::copy_from_slice(&body),
-            false => self.input.unpinned(body),
-        };
-        let body = Body { encoding, bytes };
+        let Message { id, route, body: Body { encoding, bytes } } = message;
+        let body = Body { encoding, bytes: self.input.unpinned(bytes) };
         session.receive(id, route.as_str(), body)
     }
 
@@ -159,35 +104,25 @@ impl Driver {
         let began = Instant::now();
         tokio::select! {
             biased;
-            () = self.alarm.closes() => return Err(self.closed()),
-            error = self.input.failed() => return Err(End::Gone(error)),
+            () = self.shared.alarm.closes() => return Err(self.closed()),
+            error = self.shared.socket.failed() => return Err(End::Gone(error)),
             () = session.room() => {}
         }
-        if self.port.patience != Patience::Endless {
+        if self.timeout() != Timeout::Never {
             // We didn't listen: that is no silence of the client's.
             self.set_alarm(self.deadline + began.elapsed());
         }
         Ok(())
     }
 
-    fn ignored(&self, reason: &IgnoredReason) {
-        tracing::debug!(peer = ?self.peer(), %reason, "a client's package is ignored");
-        match reason {
-            IgnoredReason::UnknownRouteCode(_)
-            | IgnoredReason::NoRoute
-            | IgnoredReason::RouteWithoutDot(_) => {
-                self.port.frontend.counters().add(Dropped::BadRoute);
-            }
-            IgnoredReason::BeforeAck
-            | IgnoredReason::UnexpectedAck
-            | IgnoredReason::SecondHandshake
-            | IgnoredReason::NotForServers(_) => {}
-        }
+    fn ignored(&self, ignored: &Ignored) {
+        tracing::debug!(peer = ?self.peer(), reason = %ignored.reason, "what a client sent is ignored");
+        ignored.counts_as.into_iter().for_each(|reason| self.connections().frontend.counters().add(reason));
     }
 
     /// Queues what the protocol has to say.
-    fn transmit(&mut self) -> Result<(), End> {
-        while let Some(bytes) = self.connection.poll_transmit() {
+    pub(super) fn transmit(&mut self) -> Result<(), End> {
+        while let Some(bytes) = self.protocol.poll_transmit() {
             let is_stranger = self.session.is_none();
             let outbox = self.outbox();
             // A stranger has nothing to wait for but the answers to its own packages.
@@ -195,7 +130,7 @@ impl Driver {
                 Appended::Queued | Appended::NeedsFlush => {}
                 Appended::Closed => return Err(self.closed()),
                 refused => {
-                    let counters = self.port.frontend.counters();
+                    let counters = self.connections().frontend.counters();
                     refused.dropped().into_iter().for_each(|reason| counters.add(reason));
                 }
             }
@@ -203,17 +138,15 @@ impl Driver {
         Ok(())
     }
 
-    /// Its format is known once the first bytes have come; what is sent before is HTTP, which goes as it is.
+    /// The outbox, from the first bytes that are sent. Of the client's format nothing need be known by then: only a session sends
+    /// frames in it.
     pub(super) fn outbox(&mut self) -> &Arc<Outbox> {
-        let Self { port, line, connection, .. } = self;
+        let Self { shared, protocol, seat, .. } = self;
         self.outbox.get_or_insert_with(|| {
-            let format = port.format(connection);
-            Outbox::new(
-                LineSink(Arc::downgrade(line)),
-                port.flusher.clone(),
-                format,
-                port.options.outbox_limit,
-            )
+            let connections = seat.connections();
+            let format = protocol.format(&connections.protocol);
+            let sink = SocketSink(Arc::downgrade(shared));
+            Outbox::new(sink, connections.flusher.clone(), format, connections.limits.outbox_limit)
         })
     }
 }

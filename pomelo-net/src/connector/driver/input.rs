@@ -1,14 +1,12 @@
-//! Reading, with a buffer that is the thread's and not the connection's.
+//! Input of a connection: read into a buffer that is the thread's and not the connection's.
 
 use std::cell::RefCell;
-use std::io::{self, Read};
-use std::pin::Pin;
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use socket2::SockRef;
-use tokio::io::{AsyncRead, Interest, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
+
+use super::super::socket::Socket;
 
 /// How much is read at a time: what a busy client sends between two turns, in one call.
 const SCRATCH: usize = 64 * 1024;
@@ -23,9 +21,9 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
 }
 
-/// What is read of a connection, and what was read and not yet understood.
+/// What was read of a connection and not yet understood.
+#[derive(Default)]
 pub(super) struct Input {
-    socket: OwnedReadHalf,
     /// Empty and without memory while the connection is idle.
     pub(super) bytes: BytesMut,
     /// How much memory `bytes` had after the last read.
@@ -33,47 +31,34 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn new(socket: OwnedReadHalf) -> Self {
-        Self { socket, bytes: BytesMut::new(), memory: 0 }
-    }
-
     /// Reads what there is into `bytes`; 0 is the end.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Self { socket, bytes, memory } = self;
-        poll_socket(socket, cx, |read| {
-            bytes.extend_from_slice(read);
-            *memory = bytes.capacity();
-        })
-    }
-
-    /// Reads and forgets; true at the end.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        poll_socket(&mut self.socket, cx, |_| {}).map(|read| !matches!(read, Ok(1..)))
-    }
-
-    /// Reads what there is, whatever tokio knows of it; `None` if there is nothing.
-    pub(super) fn read_now(&mut self) -> Option<io::Result<usize>> {
+    pub(super) fn poll_read(
+        &mut self,
+        socket: &impl Socket,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         BUFFER.with_borrow_mut(|buffer| {
-            let count = match (&*SockRef::from(self.socket.as_ref())).read(buffer) {
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) => return Some(Err(error)),
-            };
-            self.bytes.extend_from_slice(&buffer[..count]);
-            self.memory = self.bytes.capacity();
-            Some(Ok(count))
+            let count = ready!(socket.poll_read(cx, buffer))?;
+            self.take(buffer, count);
+            Poll::Ready(Ok(count))
         })
     }
 
-    /// The connection is broken; the end of its input alone doesn't count.
-    pub(super) async fn failed(&self) -> io::Error {
-        loop {
-            match self.socket.ready(Interest::ERROR).await {
-                Err(error) => return error,
-                Ok(ready) if ready.is_error() => return io::ErrorKind::ConnectionReset.into(),
-                Ok(_) => tokio::task::yield_now().await,
+    /// Reads what there is, whatever is known of the socket; `None` if there is nothing.
+    pub(super) fn read_now(&mut self, socket: &impl Socket) -> Option<io::Result<usize>> {
+        BUFFER.with_borrow_mut(|buffer| match socket.read_now(buffer) {
+            Ok(count) => {
+                self.take(buffer, count);
+                Some(Ok(count))
             }
-        }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    fn take(&mut self, buffer: &[u8], count: usize) {
+        self.bytes.extend_from_slice(&buffer[..count]);
+        self.memory = self.bytes.capacity();
     }
 
     /// Gives memory back that holds nothing.
@@ -92,18 +77,7 @@ impl Input {
     }
 }
 
-/// Hands what there is to `take`.
-///
-/// After a read that didn't fill the buffer, tokio knows that nothing is left, and no call is wasted on finding out.
-fn poll_socket(
-    socket: &mut OwnedReadHalf,
-    cx: &mut Context<'_>,
-    take: impl FnOnce(&[u8]),
-) -> Poll<io::Result<usize>> {
-    BUFFER.with_borrow_mut(|buffer| {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(socket).poll_read(cx, &mut buffer))?;
-        take(buffer.filled());
-        Poll::Ready(Ok(buffer.filled().len()))
-    })
+/// Reads and forgets; true at the end.
+pub(super) fn poll_discard(socket: &impl Socket, cx: &mut Context<'_>) -> Poll<bool> {
+    BUFFER.with_borrow_mut(|buffer| socket.poll_read(cx, buffer)).map(|read| !matches!(read, Ok(1..)))
 }

@@ -1,7 +1,7 @@
-//! The one task of a connection.
+//! Driver: the one task of a connection, whatever its socket and its protocol are.
 //!
 //! It reads, lets the protocol's state machine make events of what it read, and acts on them. What is to be sent goes
-//! to the connection's outbox, which the server's flusher writes; when that closes, the [`Alarm`] tells.
+//! to the connection's outbox, which the server's flusher writes; when that closes, the [`Alarm`](super::alarm::Alarm) tells.
 
 mod end;
 mod events;
@@ -18,15 +18,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use pomelo_core::frontend::{ClientSession, CloseMode};
 use pomelo_core::outbox::Outbox;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::alarm::Alarm;
-use super::line::Line;
-use super::options::Patience;
-use super::port::{Port, Seat};
-use crate::protocol::connection::Connection;
-use crate::protocol::websocket::UpgradeRequest;
+use super::connections::{Connections, Seat};
+use super::protocol::{Overdue, Protocol, Timeout};
+use super::sink::SharedSocket;
+use super::socket::Socket;
 use end::End;
 use events::Next;
 use input::Input;
@@ -36,14 +33,12 @@ use input::Input;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The state of one connection.
-pub(super) struct Driver {
-    port: Arc<Port>,
-    /// Until there is a session, which knows.
-    stranger: Option<Box<Stranger>>,
-    connection: Connection,
+pub(super) struct Driver<P: Protocol, S: Socket> {
+    /// Where it connects from, until there is a session, which knows.
+    stranger: Option<Box<Option<SocketAddr>>>,
+    protocol: P,
     input: Input,
-    line: Arc<Line>,
-    alarm: Arc<Alarm>,
+    shared: Arc<SharedSocket<S>>,
     /// When the alarm rings, unless it is off.
     deadline: Instant,
     /// Since when it is known that the alarm has rung, though input still comes.
@@ -53,35 +48,27 @@ pub(super) struct Driver {
     /// From the client's acknowledgement of the handshake.
     session: Option<Arc<ClientSession>>,
     /// Dropped last, when the socket is gone.
-    _seat: Seat,
+    seat: Seat<P>,
 }
 
-/// What is known of a client before its session opens.
-struct Stranger {
-    /// Where it connects from.
-    peer: SocketAddr,
-    /// What it asked for to become a websocket; until its handshake is answered.
-    upgrade: Option<Box<UpgradeRequest>>,
-}
-
-impl Driver {
-    pub(super) fn new(port: Arc<Port>, seat: Seat, stream: TcpStream, peer: SocketAddr) -> Self {
-        let (read, write) = stream.into_split();
-        let alarm = Arc::new(Alarm::new());
-        let deadline = Instant::now() + port.options.handshake_deadline;
-        port.wheel.set(&alarm, deadline);
+impl<P: Protocol, S: Socket> Driver<P, S> {
+    pub(super) fn new(seat: Seat<P>, socket: S, peer: Option<SocketAddr>) -> Self {
+        let connections = seat.connections();
+        let protocol = P::new(&connections.protocol);
+        let is_timed = matches!(protocol.timeout(&connections.protocol), Timeout::Idle(_));
+        let shared = SharedSocket::new(socket, is_timed);
+        let deadline = Instant::now() + connections.limits.handshake_deadline;
+        connections.wheel.set(&shared.alarm, deadline);
         Self {
-            connection: Connection::new(port.settings.clone()),
-            input: Input::new(read),
-            line: Line::new(write, alarm.clone(), matches!(port.patience, Patience::Traffic(_))),
-            port,
-            stranger: Some(Box::new(Stranger { peer, upgrade: None })),
-            alarm,
+            stranger: Some(Box::new(peer)),
+            protocol,
+            input: Input::default(),
+            shared,
             deadline,
             overdue_since: None,
             outbox: None,
             session: None,
-            _seat: seat,
+            seat,
         }
     }
 
@@ -114,7 +101,7 @@ impl Driver {
     }
 
     /// Handles what was read, and reads, until there is something else to wait for.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Next, End>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Next<P::Hello>, End>> {
         match self.handle_input() {
             Ok(Next::Read) => self.poll_read(cx).map_ok(|()| Next::Read),
             next => Poll::Ready(next),
@@ -122,25 +109,25 @@ impl Driver {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
-        self.alarm.register(cx.waker());
-        if self.alarm.is_closed() {
+        self.shared.alarm.register(cx.waker());
+        if self.shared.alarm.is_closed() {
             return Poll::Ready(Err(self.closed()));
         }
-        match self.input.poll_read(cx) {
+        match self.input.poll_read(&self.shared.socket, cx) {
             Poll::Ready(read) => Poll::Ready(End::check(read).and_then(|()| self.heard())),
-            Poll::Pending if self.alarm.has_rung() => self.poll_overdue(),
+            Poll::Pending if self.shared.alarm.has_rung() => self.poll_overdue(),
             Poll::Pending => Poll::Pending,
         }
     }
 
     /// Something was read.
     fn heard(&mut self) -> Result<(), End> {
-        if let (Patience::Traffic(limit), Some(_)) = (self.port.patience, &self.session) {
+        if let (Timeout::Idle(limit), Some(_)) = (self.timeout(), &self.session) {
             self.set_deadline(limit);
-        } else if self.alarm.has_rung() {
+        } else if self.shared.alarm.has_rung() {
             let now = Instant::now();
             if now > **self.overdue_since.get_or_insert_with(|| Box::new(now)) + GRACE {
-                return Err(self.silence());
+                return self.overdue();
             }
         }
         Ok(())
@@ -148,35 +135,59 @@ impl Driver {
 
     /// The deadline has passed. What has come by now still counts, however late we are to read it.
     fn poll_overdue(&mut self) -> Poll<Result<(), End>> {
-        if let Some(read) = self.input.read_now() {
+        if let Some(read) = self.input.read_now(&self.shared.socket) {
             return Poll::Ready(End::check(read).and_then(|()| self.heard()));
         }
-        let last_write = self.session.as_ref().and_then(|_| self.line.last_write());
-        match (self.port.patience, last_write) {
-            (Patience::Traffic(limit), Some(wrote)) if wrote + limit > Instant::now() => {
-                self.set_alarm(wrote + limit);
-                Poll::Pending
-            }
-            _ => Poll::Ready(Err(self.silence())),
+        let last_write = self.session.as_ref().and_then(|_| self.shared.last_write());
+        if let (Timeout::Idle(limit), Some(wrote)) = (self.timeout(), last_write)
+            && wrote + limit > Instant::now()
+        {
+            self.set_alarm(wrote + limit);
+            return Poll::Pending;
         }
+        match self.overdue() {
+            Ok(()) => Poll::Pending,
+            Err(end) => Poll::Ready(Err(end)),
+        }
+    }
+
+    /// Has the protocol say what becomes of a client that was silent for too long.
+    fn overdue(&mut self) -> Result<(), End> {
+        if self.session.is_none() || self.protocol.handle_timeout() == Overdue::Close {
+            return Err(self.silence());
+        }
+        self.transmit()?;
+        self.restart_timeout();
+        Ok(())
+    }
+
+    /// What it shares with the other connections of its acceptor.
+    fn connections(&self) -> &Connections<P> {
+        self.seat.connections()
+    }
+
+    fn timeout(&self) -> Timeout {
+        self.protocol.timeout(&self.connections().protocol)
     }
 
     fn peer(&self) -> Option<SocketAddr> {
-        let stranger = self.stranger.as_ref().map(|stranger| stranger.peer);
-        stranger.or_else(|| self.session.as_ref()?.peer())
+        match &self.stranger {
+            Some(peer) => **peer,
+            None => self.session.as_ref()?.peer(),
+        }
     }
 
     fn silence(&self) -> End {
-        End::Silent(match (&self.session, self.port.patience) {
+        End::Silent(match (&self.session, self.timeout()) {
             (None, _) => "no handshake in time",
-            (Some(_), Patience::Heartbeats(_)) => "no heartbeat in time",
+            (Some(_), Timeout::Heartbeat(_)) => "no heartbeat in time",
             (Some(_), _) => "idle for too long",
         })
     }
 
     /// Why the writing side is closed.
     fn closed(&self) -> End {
-        if self.line.is_broken() { End::Gone(io::ErrorKind::BrokenPipe.into()) } else { End::ByServer }
+        if self.shared.is_broken() { End::Gone(io::ErrorKind::BrokenPipe.into()) } else { End::ByServer }
     }
 
     fn set_deadline(&mut self, limit: Duration) {
@@ -185,15 +196,15 @@ impl Driver {
 
     fn set_alarm(&mut self, deadline: Instant) {
         (self.deadline, self.overdue_since) = (deadline, None);
-        self.port.wheel.set(&self.alarm, self.deadline);
+        self.connections().wheel.set(&self.shared.alarm, self.deadline);
     }
 }
 
-impl Drop for Driver {
+impl<P: Protocol, S: Socket> Drop for Driver<P, S> {
     /// Gives back what the connection has: its place in the wheel, its outbox, its session. The seat and the socket follow. So it
     /// is also if something has panicked in here.
     fn drop(&mut self) {
-        self.alarm.off();
+        self.shared.alarm.off();
         if let Some(outbox) = &self.outbox {
             outbox.close();
         }
@@ -205,7 +216,11 @@ impl Drop for Driver {
 
 #[cfg(test)]
 mod tests {
-    use super::Driver;
+    use tokio::net::TcpStream;
+
+    use super::super::pomelo::Pomelo;
+
+    type Driver = super::Driver<Pomelo, TcpStream>;
 
     #[test]
     fn the_task_of_an_idle_connection_is_small() {

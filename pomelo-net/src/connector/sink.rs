@@ -1,17 +1,16 @@
-//! The writing side of a connection.
+//! Sinks: the socket of a connection, as its driver reads it and its outbox writes it.
 
-use std::io::{self, IoSlice, Write};
-use std::net::Shutdown;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use pomelo_core::outbox::{Outbox, Sink};
-use socket2::SockRef;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
+use super::socket::Socket;
 
 /// The last write went well.
 const FINE: u8 = 0;
@@ -20,11 +19,12 @@ const BLOCKED: u8 = 1;
 /// It failed for good.
 const BROKEN: u8 = 2;
 
-/// What a connection writes to. Its driver owns it; outboxes only borrow it, so that the socket is gone when the
+/// A connection's socket. Its driver owns and reads it; outboxes only borrow it to write, so that it is gone when the
 /// driver ends, however long others keep the outbox.
-pub(super) struct Line {
-    write: OwnedWriteHalf,
-    alarm: Arc<Alarm>,
+pub(super) struct SharedSocket<S> {
+    pub(super) socket: S,
+    /// Wakes the driver.
+    pub(super) alarm: Arc<Alarm>,
     /// What became of the last write.
     state: AtomicU8,
     /// When something was last written, where that counts.
@@ -57,11 +57,11 @@ impl LastWrite {
     }
 }
 
-impl Line {
-    /// A line; `is_timed` if it is to know when it was last written to. Reading a clock costs each write a little.
-    pub(super) fn new(write: OwnedWriteHalf, alarm: Arc<Alarm>, is_timed: bool) -> Arc<Self> {
+impl<S: Socket> SharedSocket<S> {
+    /// Shares a socket; `is_timed` if it is to know when it was last written to. Reading a clock costs each write a little.
+    pub(super) fn new(socket: S, is_timed: bool) -> Arc<Self> {
         let wrote = is_timed.then(LastWrite::new);
-        Arc::new(Self { write, alarm, state: AtomicU8::new(FINE), wrote })
+        Arc::new(Self { socket, alarm: Arc::new(Alarm::new()), state: AtomicU8::new(FINE), wrote })
     }
 
     /// Whether the client has still to take what was written.
@@ -74,7 +74,7 @@ impl Line {
         self.state.load(Ordering::Acquire) == BROKEN
     }
 
-    /// When something was last written; none if never, or if the line isn't timed.
+    /// When something was last written; none if never, or if it isn't timed.
     pub(super) fn last_write(&self) -> Option<Instant> {
         self.wrote.as_ref()?.get()
     }
@@ -86,10 +86,7 @@ impl Line {
     }
 
     fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
-        let result = match frames {
-            [frame] => self.write.try_write(frame),
-            frames => self.write.try_write_vectored(frames),
-        };
+        let result = self.socket.try_write(frames);
         let state = match &result {
             Ok(_) => FINE,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => BLOCKED,
@@ -103,31 +100,28 @@ impl Line {
         result
     }
 
-    /// Writes whatever tokio knows of the socket.
     fn write_now(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
-        let written = (&*SockRef::from(self.write.as_ref())).write_vectored(frames)?;
+        let written = self.socket.write_now(frames)?;
         self.note_write();
         Ok(written)
     }
 
-    /// Says that nothing more will be written, and wakes the driver. Errors mean that the connection is gone already.
+    /// Says that nothing more will be written, and wakes the driver.
     fn close(&self) {
-        let socket = SockRef::from(self.write.as_ref());
         if self.is_blocked() {
-            // Nobody reads what the kernel holds; without this it would hold it for minutes.
-            let _ = socket.set_linger(Some(Duration::ZERO));
-            let _ = socket.shutdown(Shutdown::Both);
+            // Nobody reads what the system holds; else it would hold it for minutes.
+            self.socket.abort();
         } else {
-            let _ = socket.shutdown(Shutdown::Write);
+            self.socket.shutdown();
         }
         self.alarm.close();
     }
 }
 
-/// A [`Line`], as an outbox has it.
-pub(super) struct LineSink(pub(super) Weak<Line>);
+/// A [`SharedSocket`], as an outbox has it.
+pub(super) struct SocketSink<S>(pub(super) Weak<SharedSocket<S>>);
 
-impl Sink for LineSink {
+impl<S: Socket> Sink for SocketSink<S> {
     fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.upgrade().ok_or(io::ErrorKind::NotConnected)?.try_write(frames)
     }
@@ -137,21 +131,21 @@ impl Sink for LineSink {
     }
 
     fn wait_writable(&self, outbox: Arc<Outbox>) {
-        let line = self.0.clone();
+        let shared = self.0.clone();
         let resume = Resume(outbox);
         // The flusher calls this from one of its tasks.
         tokio::spawn(async move {
             let _resume = resume;
-            if let Some(line) = line.upgrade() {
+            if let Some(shared) = shared.upgrade() {
                 // An error shows again in the write that follows.
-                let _ = line.write.writable().await;
+                let _ = poll_fn(|cx| shared.socket.poll_writable(cx)).await;
             }
         });
     }
 
     fn close(&self) {
-        if let Some(line) = self.0.upgrade() {
-            line.close();
+        if let Some(shared) = self.0.upgrade() {
+            shared.close();
         }
     }
 }

@@ -1,18 +1,19 @@
-//! Listening, and accepting who comes.
+//! Tcp: its sockets, and listening where a connector is told to.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo, host};
+use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::driver::Driver;
 use super::error::OptionError;
 use super::options::Options;
-use super::port::Port;
-use crate::address::{Interface, Listener};
+use super::socket::{Listener, Socket};
+use crate::address::{self, Interface};
 
 /// How much of what a client has still to be sent the system may hold, in bytes.
 ///
@@ -21,11 +22,115 @@ use crate::address::{Interface, Listener};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 * 1024;
 
-/// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
-const BREATHER: Duration = Duration::from_millis(50);
+/// Whether a read that doesn't fill its buffer has left nothing, which the system will tell of again: so it is where readiness comes
+/// by edges.
+const SHORT_READ_DRAINS: bool =
+    cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple"));
+
+impl Socket for TcpStream {
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_read_ready(cx))?;
+            match read_ready(self, buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read),
+            }
+        }
+    }
+
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*SockRef::from(self)).read(buffer)
+    }
+
+    fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match pieces {
+            [piece] => self.try_write(piece),
+            pieces => self.try_write_vectored(pieces),
+        }
+    }
+
+    fn write_now(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*SockRef::from(self)).write_vectored(pieces)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_ready(cx)
+    }
+
+    async fn failed(&self) -> io::Error {
+        loop {
+            match self.ready(Interest::ERROR).await {
+                Err(error) => return error,
+                Ok(ready) if ready.is_error() => return io::ErrorKind::ConnectionReset.into(),
+                Ok(_) => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    fn shutdown(&self) {
+        // It fails only on a connection that is gone already.
+        let _ = SockRef::from(self).shutdown(Shutdown::Write);
+    }
+
+    fn abort(&self) {
+        let socket = SockRef::from(self);
+        // Without this the system would hold for minutes what nobody reads. Both fail only on a connection that is gone already.
+        let _ = socket.set_linger(Some(Duration::ZERO));
+        let _ = socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// Reads, and after a read that has left nothing tells tokio so: then no call is wasted on finding out.
+fn read_ready(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut drained = None;
+    let read = stream.try_io(Interest::READABLE, || {
+        let count = (&*SockRef::from(stream)).read(buffer)?;
+        if SHORT_READ_DRAINS && (1..buffer.len()).contains(&count) {
+            drained = Some(count);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(count)
+    });
+    drained.map_or(read, Ok)
+}
+
+impl Listener for tokio::net::TcpListener {
+    type Socket = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+        let (stream, peer) = self.accept().await?;
+        Ok((stream, Some(peer)))
+    }
+}
+
+/// A port that takes clients by IPv6 and IPv4.
+#[derive(Debug)]
+pub(super) struct TcpPort {
+    listener: address::Listener,
+    no_delay: bool,
+}
+
+impl TcpPort {
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Listener for TcpPort {
+    type Socket = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+        let (stream, peer) = self.listener.accept().await?;
+        if self.no_delay {
+            // It fails only on a connection that is gone already, as the first read will show.
+            let _ = stream.set_nodelay(true);
+        }
+        Ok((stream, Some(peer)))
+    }
+}
 
 /// Listens where the options say, or else where servers.json does.
-pub(super) async fn listen(server: &ServerInfo, options: &Options) -> Result<Listener> {
+pub(super) async fn listen(server: &ServerInfo, options: &Options) -> Result<TcpPort> {
     let (port, origin) = match (options.port, server.client_port) {
         (Some(port), _) => (port, "Hybrid::port"),
         (None, Some(port)) => (port, "clientPort"),
@@ -37,10 +142,11 @@ pub(super) async fn listen(server: &ServerInfo, options: &Options) -> Result<Lis
         Some(host) => Interface::Of(host),
         None => default_interface(server),
     };
-    Listener::bind(interface, port, keep_little).await.map_err(|error| {
+    let listener = address::Listener::bind(interface, port, keep_little).await.map_err(|error| {
         let (id, address) = (&server.id, host::with_port(interface.host(), port));
         Error::of(ErrorKind::Config, format_args!("{id} cannot listen on {address} ({origin}): {error}"))
-    })
+    })?;
+    Ok(TcpPort { listener, no_delay: options.no_delay })
 }
 
 /// The server's `host` if that is loopback or `distinctHost` asks for it, else every interface.
@@ -52,40 +158,10 @@ fn default_interface(server: &ServerInfo) -> Interface<'_> {
 /// Accepted sockets have it from the one that listens.
 fn keep_little(socket: &TcpSocket) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT)?;
+    SockRef::from(socket).set_tcp_notsent_lowat(UNSENT)?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = socket;
     Ok(())
-}
-
-/// Accepts clients until it is aborted; each gets a task of its own. Those that wait are the listener's, so they are there also
-/// for the next run.
-pub(super) async fn accept(listener: Arc<Listener>, port: Arc<Port>) {
-    let mut was_fine = true;
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                was_fine = true;
-                welcome(&port, stream, peer);
-            }
-            Err(error) => {
-                if std::mem::take(&mut was_fine) {
-                    tracing::warn!(server = %port.frontend.server().id, %error, "cannot accept clients");
-                }
-                tokio::time::sleep(BREATHER).await;
-            }
-        }
-    }
-}
-
-/// Over a limit of connections, the socket is closed at once.
-fn welcome(port: &Arc<Port>, stream: TcpStream, peer: SocketAddr) {
-    let Some(seat) = port.take_seat(peer.ip()) else { return };
-    if port.options.no_delay {
-        // It fails only on a connection that is gone already, as the first read will show.
-        let _ = stream.set_nodelay(true);
-    }
-    tokio::spawn(Driver::new(port.clone(), seat, stream, peer).run());
 }
 
 #[cfg(test)]
