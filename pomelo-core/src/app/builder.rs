@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, RwLock, Weak};
 
 use futures::future::{BoxFuture, Either, select};
 use tokio::runtime::Handle;
@@ -23,6 +23,7 @@ use crate::channel::Table as ChannelTable;
 use crate::cluster::{Discovery, Transport, View};
 use crate::context::ServerContext;
 use crate::dispatch::{Dispatch, Installed, MountedEndpoints};
+use crate::event::Event;
 use crate::frontend::Registry;
 use crate::inject::State;
 use crate::metrics::Counters;
@@ -435,8 +436,8 @@ impl<R: Cluster> Builder<R> {
             endpoints: RwLock::default(),
             has_concurrent: AtomicBool::new(false),
         });
-        let server = Arc::new(Server {
-            peers,
+        let server = Arc::new_cyclic(|server: &Weak<Server>| Server {
+            peers: peers.clone(),
             context,
             dispatch,
             membership: Membership::new(),
@@ -451,7 +452,15 @@ impl<R: Cluster> Builder<R> {
                 setup.limits.outboxes,
                 setup.sessions_lost,
             ),
-            channels: ChannelTable::default(),
+            channels: ChannelTable::new(peers.clone(), {
+                let server = server.clone();
+                move |channel, uids| {
+                    if let Some(server) = server.upgrade().filter(|server| server.listens) {
+                        let (channel, uids) = (channel.clone(), uids.to_vec());
+                        server.emit(Event::MembersLost { channel, uids });
+                    }
+                }
+            }),
             hooks: Default::default(),
             reloading: Default::default(),
         });

@@ -3,8 +3,7 @@
 use tokio::time::Instant;
 
 use crate::metrics::Dropped;
-use crate::peers::Question;
-use crate::server::Server;
+use crate::peers::{Peers, Question};
 use crate::value::Uid;
 use crate::wire::envelope::Answer;
 
@@ -16,9 +15,9 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn new(core: &Server, question: Option<Question<'a>>, uids: Vec<Uid>) -> Self {
+    pub(super) fn new(peers: &Peers, question: Option<Question<'a>>, uids: Vec<Uid>) -> Self {
         if question.is_none() {
-            core.counters.add(Dropped::Unreachable);
+            peers.counters.add(Dropped::Unreachable);
         }
         Self { question, uids }
     }
@@ -26,14 +25,14 @@ impl<'a> Asked<'a> {
 
 /// Collects the users that frontends did not reach; of one that fails or has not answered by the deadline, which is one for
 /// all, every user.
-pub(super) async fn missing(core: &Server, asked: Vec<Asked<'_>>) -> Vec<Uid> {
-    let (deadline, mut missing) = (Instant::now() + core.limits.rpc_timeout, Vec::new());
+pub(super) async fn missing(peers: &Peers, asked: Vec<Asked<'_>>) -> Vec<Uid> {
+    let (deadline, mut missing) = (Instant::now() + peers.limits.rpc_timeout, Vec::new());
     for Asked { question, uids } in asked {
         let Some(mut question) = question else {
             missing.extend(uids);
             continue;
         };
-        match core.tasks.by(deadline, question.answer()).await {
+        match peers.tasks.by(deadline, question.answer()).await {
             Ok(Some(Ok(Answer::Missing(not_reached)))) => missing.extend(not_reached),
             _ => missing.extend(uids),
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::server::Server;
+use crate::peers::Peers;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::Body;
 use crate::wire::envelope::{Payload, Push};
@@ -16,12 +16,12 @@ const MAX_PACKAGE: usize = 0x00ff_ffff;
 /// The kind of a message and the length of its route, in bytes.
 const HEAD: usize = 2;
 
-impl Server {
+impl Peers {
     /// Encodes a push once in each encoding that one of the frontends needs.
     ///
     /// # Errors
     /// If it can't be encoded, or is longer than any client can be sent.
-    pub(crate) fn encode_push<'a>(
+    pub(super) fn encode_push<'a>(
         &self,
         route: &str,
         message: &impl Serialize,

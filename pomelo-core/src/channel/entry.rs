@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::Channel;
 use super::guard::ChannelGuard;
 use super::lock::{PATIENCE, Refused};
+use super::table::Table;
 use crate::value::{Error, ErrorKind, Result};
 
 /// How long the server's own tasks wait for a channel. They carry everything else, too, so they come back instead.
@@ -25,8 +26,7 @@ impl Channel {
 
     /// The guard, for what returns no error: why it can't be had is logged.
     pub(super) fn guard_or_log(&self, what: &'static str) -> Option<ChannelGuard<'_>> {
-        let refused =
-            |error| tracing::error!(server = %self.0.core.info.id, what, %error, "a channel was not used");
+        let refused = |error| tracing::error!(server = %self.0.table.peers.info.id, what, %error, "a channel was not used");
         self.guard().map_err(refused).ok()
     }
 
@@ -44,11 +44,11 @@ impl Channel {
         if let Ok(mut guard) = self.try_guard(GLANCE) {
             return Some(act(&mut guard));
         }
-        let (channel, core) = (self.clone(), self.0.core.clone());
-        tracing::warn!(server = %core.info.id, channel = &*self.0.name, "the application keeps a channel to itself");
-        core.executor.clone().spawn(async move {
-            // None: the server has stopped, and its channels are no more.
-            while !core.tasks.is_ended() {
+        let (channel, peers) = (self.clone(), self.0.table.peers.clone());
+        tracing::warn!(server = %peers.info.id, channel = &*self.0.name, "the application keeps a channel to itself");
+        peers.executor.clone().spawn(async move {
+            // The channels of a server that has stopped are no more.
+            while !peers.tasks.is_ended() {
                 sleep(GLANCE).await;
                 let done = channel.try_guard(Duration::ZERO);
                 if let Ok(mut guard) = done {
@@ -70,7 +70,7 @@ impl Channel {
                 format_args!("channel {name} is used within its own step: use the step's argument"),
             ),
             Refused::Late => {
-                let held = Names(self.0.core.channels.held());
+                let held = Names(self.0.table.held());
                 let why = format_args!("channel {name} was not free for {PATIENCE:?}{held}");
                 Error::of(ErrorKind::Deadline, why)
             }
@@ -101,7 +101,7 @@ impl Drop for Step<'_> {
     }
 }
 
-impl super::service::Table {
+impl Table {
     /// The channels that this thread has the guard of.
     fn held(&self) -> Vec<Arc<str>> {
         let mut held: Vec<_> = self.all().into_iter().filter(|channel| channel.0.state.is_mine()).collect();

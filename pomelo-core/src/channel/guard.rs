@@ -32,7 +32,7 @@ impl<'a> ChannelGuard<'a> {
         let (uid, sid) = (uid.into(), sid.into());
         if self.state.frontends.get(&sid).is_none() {
             self.channel
-                .core
+                .table
                 .check_frontend(&sid)
                 .map_err(|error| error.context(format_args!("channel {}", self.channel.name)))?;
         }
@@ -76,12 +76,12 @@ impl<'a> ChannelGuard<'a> {
         self.check()?;
         let no_member = || Error::new(500, format_args!("{uid} is not in channel {}", self.channel.name));
         let (uid, at) = self.state.members.get(uid).ok_or_else(no_member)?;
-        let core = &self.channel.core;
-        let push = core.encode_push(route, message, false, at.clone())?;
+        let peers = &self.channel.table.peers;
+        let push = peers.encode_push(route, message, false, at.clone())?;
         for sid in at {
             let to_one = Message::PushUids { seq: 0, push: push.clone(), uids: vec![uid.clone()] };
-            if core.send(sid, to_one).is_err() {
-                core.counters.add(Dropped::Unreachable);
+            if peers.send(sid, to_one).is_err() {
+                peers.counters.add(Dropped::Unreachable);
             }
         }
         Ok(())
@@ -89,8 +89,12 @@ impl<'a> ChannelGuard<'a> {
 
     fn push_as(&mut self, route: &str, message: &impl Serialize, volatile: bool) -> Result<()> {
         self.check()?;
-        let push =
-            self.channel.core.encode_push(route, message, volatile, self.state.frontends.frontends())?;
+        let push = self.channel.table.peers.encode_push(
+            route,
+            message,
+            volatile,
+            self.state.frontends.frontends(),
+        )?;
         let mut frontends: SmallVec<[ServerId; 4]> = self.state.frontends.frontends().cloned().collect();
         // Most channels have members at one frontend, which needs no copy.
         let Some(last) = frontends.pop() else { return Ok(()) };
@@ -103,24 +107,24 @@ impl<'a> ChannelGuard<'a> {
 
     fn push_at(&mut self, sid: &ServerId, push: Push) {
         if !self.tell(sid, GroupOp::Push { seq: 0, push }) {
-            self.channel.core.counters.add(Dropped::Unreachable);
+            self.channel.table.peers.counters.add(Dropped::Unreachable);
         }
     }
 
     /// Pushes, asking each frontend who was not reached.
     pub(super) fn push_asking(&mut self, route: &str, message: &impl Serialize) -> Result<Vec<Asked<'a>>> {
         self.check()?;
-        let core = &self.channel.core;
-        let push: Push = core.encode_push(route, message, false, self.state.frontends.frontends())?;
+        let peers = &self.channel.table.peers;
+        let push: Push = peers.encode_push(route, message, false, self.state.frontends.frontends())?;
         let frontends: Vec<_> = self.state.frontends.frontends().cloned().collect();
         let mut asked = Vec::new();
         for sid in frontends {
             let uids = self.state.members.at(&self.state.frontends, &sid);
-            let question = core.pending.add_task(&sid).ok();
+            let question = peers.pending.add_task(&sid).ok();
             let question = question.filter(|question| {
                 self.tell(&sid, GroupOp::Push { seq: question.seq(), push: push.clone() })
             });
-            asked.push(Asked::new(core, question, uids));
+            asked.push(Asked::new(peers, question, uids));
         }
         Ok(asked)
     }
@@ -179,7 +183,7 @@ impl<'a> ChannelGuard<'a> {
 
     /// Takes the channel out of its server's table within the same step: who finds it destroyed can make a new one.
     pub(super) fn destroy(&mut self) {
-        self.channel.core.channels.forget(&self.channel.name, self.channel.group);
+        self.channel.table.forget(&self.channel.name, self.channel.group);
         self.state.destroyed = true;
         self.state.members.clear();
         let copies = std::mem::take(&mut self.state.frontends);
@@ -195,7 +199,7 @@ impl<'a> ChannelGuard<'a> {
     /// Has a frontend drop its copy, now or once the link has room. If the link is down, that is made good with the rest.
     fn send_drop(&self, sid: &ServerId) {
         if !self.send(sid, 0, GroupOp::Drop) {
-            self.channel.core.channels.untold(sid);
+            self.channel.table.untold(sid);
         }
     }
 
@@ -239,13 +243,13 @@ impl<'a> ChannelGuard<'a> {
     }
 
     fn send(&self, sid: &ServerId, version: u64, op: GroupOp) -> bool {
-        let core = &self.channel.core;
+        let peers = &self.channel.table.peers;
         let key = GroupKey {
-            backend: core.info.id.clone(),
-            incarnation: core.incarnation(),
+            backend: peers.info.id.clone(),
+            incarnation: peers.incarnation(),
             group: self.channel.group,
         };
-        core.send(sid, Message::Group { key, version, op }).is_ok()
+        peers.send(sid, Message::Group { key, version, op }).is_ok()
     }
 
     fn check(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 //! A channel belongs to the server that made it. Its members' frontends keep a copy of the membership (a group), so
 //! that a push is one message per frontend, whatever the number of members.
 
+mod awaited;
 mod confirmed;
 mod copies;
 mod encode;
@@ -11,10 +12,11 @@ mod guard;
 mod lock;
 mod members;
 mod service;
+mod table;
 
 pub use self::guard::ChannelGuard;
 pub use self::service::Channels;
-pub(crate) use self::service::Table;
+pub(crate) use self::table::Table;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +29,6 @@ use copies::Copies;
 use lock::Lock;
 use members::Members;
 
-use crate::server::Server;
 use crate::value::{Result, ServerId, Uid};
 
 /// A member of a channel: a user at a frontend.
@@ -45,8 +46,8 @@ pub struct Recipient {
 #[derive(Clone)]
 pub struct Channel(Arc<Inner>);
 
-pub(crate) struct Inner {
-    core: Arc<Server>,
+struct Inner {
+    table: Arc<Table>,
     name: Arc<str>,
     group: u64,
     state: Lock<State>,
@@ -55,16 +56,16 @@ pub(crate) struct Inner {
 }
 
 #[derive(Default)]
-pub(crate) struct State {
+struct State {
     members: Members,
     frontends: Copies,
     destroyed: bool,
 }
 
 impl Channel {
-    pub(crate) fn new(core: &Arc<Server>, name: &str, group: u64) -> Self {
+    fn new(table: &Arc<Table>, name: &str, group: u64) -> Self {
         Self(Arc::new(Inner {
-            core: core.clone(),
+            table: table.clone(),
             name: name.into(),
             group,
             state: Lock::default(),
@@ -143,7 +144,7 @@ impl Channel {
     /// The push was sent when this is first polled; a caller that stops waiting only doesn't hear who missed it.
     pub async fn push_confirmed(&self, route: &str, message: &impl Serialize) -> Result<Vec<Uid>> {
         let asked = self.guard()?.push_asking(route, message)?;
-        Ok(missing(&self.0.core, asked).await)
+        Ok(missing(&self.0.table.peers, asked).await)
     }
 
     /// The users in the channel, in the order in which they joined; one at two frontends is there twice. None, with an error
@@ -178,7 +179,7 @@ impl Channel {
         }
     }
 
-    pub(crate) fn group(&self) -> u64 {
+    fn group(&self) -> u64 {
         self.0.group
     }
 }

@@ -13,6 +13,7 @@ pub(crate) use self::pending::{AwaitsReply, Pending, Question, Waiter};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::cluster::{LinkEvents, LinkSender, Unsent, View};
 use crate::runtime::Runtime;
@@ -56,6 +57,11 @@ impl Peers {
     /// Whether that is this server.
     pub(crate) fn owns(&self, server: &ServerId) -> bool {
         *server == self.info.id
+    }
+
+    /// After how long without a link a server counts as gone.
+    pub(crate) fn gone_after(&self) -> Duration {
+        self.link_sender.get().map_or(Duration::from_secs(5), |link_sender| link_sender.gone_after())
     }
 
     /// Queues a message for a server; one for this server itself is taken in at once.

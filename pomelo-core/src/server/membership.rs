@@ -1,9 +1,8 @@
 //! Membership: a server's view of who is in the cluster, and what it does when others come and go.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use tokio::sync::Notify;
@@ -39,8 +38,6 @@ pub(crate) struct Membership {
     pub(crate) was_told: AtomicBool,
     /// Who says that another process has this server's id, and since when.
     occupied: Mutex<HashMap<ServerId, Occupied, RandomState>>,
-    /// Frontends that have members in channels here, though they were not up yet.
-    awaited: Mutex<HashSet<ServerId, RandomState>>,
 }
 
 /// Refusals of one peer, since another process has the id.
@@ -66,12 +63,7 @@ impl Membership {
             links: Mutex::default(),
             was_told: AtomicBool::new(false),
             occupied: Mutex::default(),
-            awaited: Mutex::default(),
         }
-    }
-
-    fn awaited(&self) -> MutexGuard<'_, HashSet<ServerId, RandomState>> {
-        self.awaited.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
@@ -229,7 +221,7 @@ impl Server {
                 }
             }
         };
-        let mut dropped = Batch { uids: self.channels.lose(self, peer, late), ..Batch::default() };
+        let mut dropped = Batch { uids: self.channels.lose(peer, late), ..Batch::default() };
         self.dispatch.queues.lose(self, incarnation);
         let (sessions, hooks_below) = self.hooks.lose(incarnation);
         for session in sessions {
@@ -240,54 +232,11 @@ impl Server {
         dropped
     }
 
-    /// Whether a channel may have members at a server: one that is up, or is expected and was not up yet. Members there are
-    /// lost if it doesn't come soon.
-    ///
-    /// # Errors
-    /// If there is no such server, or it is gone: nothing would ever take these members out again.
-    pub(crate) fn check_frontend(self: &Arc<Self>, frontend: &ServerId) -> Result<(), Error> {
-        let known = self.view.known();
-        if known.member(frontend).is_some() {
-            return Ok(());
-        }
-        if known.has_left(frontend) {
-            return Err(Error::of(ErrorKind::Refused, format_args!("{frontend} is gone")));
-        }
-        if known.expects(frontend).is_none() {
-            return Err(Error::of(ErrorKind::NoServer, format_args!("there is no server `{frontend}`")));
-        }
-        self.await_frontend(frontend);
-        Ok(())
-    }
-
-    /// Takes the members at a frontend out of all channels, if it isn't up in a while.
-    fn await_frontend(self: &Arc<Self>, frontend: &ServerId) {
-        if !self.membership.awaited().insert(frontend.clone()) {
-            return;
-        }
-        let (core, frontend) = (Arc::downgrade(self), frontend.clone());
-        let limit = self.gone_after();
-        self.executor.spawn(async move {
-            tokio::time::sleep(limit).await;
-            let Some(core) = core.upgrade() else { return };
-            let _turn = core.membership.turn();
-            core.membership.awaited().remove(&frontend);
-            if core.view.known().member(&frontend).is_none() {
-                core.channels.lose(&core, &frontend, drop);
-            }
-        });
-    }
-
     fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
         self.registry.waits.abandon_all(peer);
         for (seq, waiter) in self.pending.remove_server(peer) {
             self.settle(seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
         }
-    }
-
-    /// After how long without a link a server counts as gone.
-    pub(crate) fn gone_after(&self) -> Duration {
-        self.link_sender.get().map_or(Duration::from_secs(5), |link_sender| link_sender.gone_after())
     }
 
     /// Waits until every server that is expected is up.

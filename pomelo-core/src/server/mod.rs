@@ -48,7 +48,7 @@ pub struct Server {
     pub(crate) listens: bool,
     pub(crate) events: Events,
     pub(crate) registry: Registry,
-    pub(crate) channels: ChannelTable,
+    pub(crate) channels: Arc<ChannelTable>,
     /// At a frontend with a broadcast filter.
     pub(crate) detours: Option<Detours>,
     pub(crate) hooks: Hooks,
@@ -58,8 +58,8 @@ pub struct Server {
 
 impl Server {
     /// This server's channels.
-    pub fn channels(self: &Arc<Self>) -> Channels {
-        Channels::new(self.clone())
+    pub fn channels(&self) -> Channels {
+        Channels::new(self.channels.clone())
     }
 
     /// The sessions of this frontend.
@@ -113,7 +113,7 @@ impl Server {
     /// Sends what must not be lost and found a full link.
     pub(crate) fn send_again(self: &Arc<Self>) {
         self.owed.pay(|server, message| self.send(server, message));
-        self.channels.tell_untold(self);
+        self.channels.tell_untold();
         crate::frontend::fetch_again(self);
     }
 }

@@ -59,7 +59,7 @@ impl Server {
     /// The peer drops the copies of channels that are no more, gets the membership of the others before anything else,
     /// and says of which sessions the closing was missed.
     pub(crate) fn relinked(self: &Arc<Self>, peer: &ServerId) {
-        self.channels.relinked(self, peer);
+        self.channels.relinked(peer);
         let sessions = self.hooks.sessions_at(peer);
         if !sessions.is_empty() {
             self.executor.spawn(resubscribe(self.clone(), sessions));

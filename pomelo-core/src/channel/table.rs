@@ -1,0 +1,179 @@
+//! The table of a server's channels, and what becomes of all of them when a frontend comes or goes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::Channel;
+use super::awaited::Awaited;
+use super::guard::ChannelGuard;
+use crate::cluster::Unsent;
+use crate::peers::Peers;
+use crate::value::{ServerId, Uid};
+use crate::wire::envelope::Message;
+
+/// Told of members of a channel that were lost with their frontend, at least one.
+type MembersLost = dyn Fn(&Channel, &[Uid]) + Send + Sync;
+
+/// The channels that a server has.
+pub(crate) struct Table {
+    pub(super) peers: Arc<Peers>,
+    pub(super) awaited: Awaited,
+    channels: Mutex<HashMap<Arc<str>, Channel>>,
+    serial: AtomicU64,
+    /// Frontends that could not be told of a channel's end, since the link was full.
+    untold: Mutex<HashSet<ServerId>>,
+    members_lost: Box<MembersLost>,
+}
+
+impl Table {
+    pub(crate) fn new(
+        peers: Arc<Peers>,
+        members_lost: impl Fn(&Channel, &[Uid]) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            peers,
+            awaited: Awaited::default(),
+            channels: Mutex::default(),
+            serial: AtomicU64::new(0),
+            untold: Mutex::default(),
+            members_lost: Box::new(members_lost),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Channel>> {
+        self.channels.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn all(&self) -> Vec<Channel> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// The channel of that name, made if there is none.
+    pub(super) fn get_or_new(self: &Arc<Self>, name: &str) -> Channel {
+        let mut channels = self.lock();
+        if let Some(channel) = channels.get(name) {
+            return channel.clone();
+        }
+        let group = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
+        let channel = Channel::new(self, name, group);
+        channels.insert(name.into(), channel.clone());
+        channel
+    }
+
+    /// Forgets a channel, unless its name belongs to another one by now.
+    pub(super) fn forget(&self, name: &str, group: u64) {
+        let mut channels = self.lock();
+        if channels.get(name).is_some_and(|known| known.group() == group) {
+            channels.remove(name);
+        }
+    }
+
+    /// A frontend keeps the copy of a channel that is no more, until it can be told.
+    pub(super) fn untold(&self, frontend: &ServerId) {
+        self.lock_untold().insert(frontend.clone());
+    }
+
+    /// Tells frontends what they could not be told before.
+    pub(crate) fn tell_untold(&self) {
+        let untold = std::mem::take(&mut *self.lock_untold());
+        for frontend in untold {
+            let groups = self.alive_at(&frontend, |guard, frontend| guard.has_copy(frontend));
+            if self.peers.send(&frontend, groups) == Err(Unsent::Full) {
+                self.untold(&frontend);
+            }
+        }
+    }
+
+    fn lock_untold(&self) -> MutexGuard<'_, HashSet<ServerId>> {
+        self.untold.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The channels that have a copy at a frontend, as that has to know them. Of one that the application keeps to itself, a copy
+    /// may be there.
+    fn alive_at(
+        &self,
+        frontend: &ServerId,
+        has_copy: impl Fn(&mut ChannelGuard<'_>, &ServerId) -> bool + Copy + Send + 'static,
+    ) -> Message {
+        let channels = self.all();
+        let alive = channels.iter().filter(|channel| {
+            let frontend = frontend.clone();
+            channel.surely(move |guard| has_copy(guard, &frontend), drop).unwrap_or(true)
+        });
+        Message::Groups { incarnation: self.peers.incarnation(), alive: alive.map(Channel::group).collect() }
+    }
+
+    /// Forgets all channels: they hold this table.
+    pub(crate) fn clear(&self) {
+        std::mem::take(&mut *self.lock());
+    }
+
+    /// How many channels there are, and how many members in all of them.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let channels = self.all();
+        (channels.len(), channels.iter().map(Channel::len).sum())
+    }
+
+    /// A frontend has missed something.
+    pub(crate) fn resync(&self, frontend: &ServerId, group: u64) {
+        let channel = self.lock().values().find(|channel| channel.group() == group).cloned();
+        if let Some(channel) = channel {
+            let frontend = frontend.clone();
+            channel.surely(move |guard| guard.resync(&frontend), drop);
+        }
+    }
+
+    /// A frontend may have missed anything: it drops what is no more, which would only cost it memory, and is told the rest
+    /// anew when it is needed. Gaps in versions don't show all of that: a copy that was begun again has low ones.
+    pub(crate) fn relinked(&self, frontend: &ServerId) {
+        let groups = self.alive_at(frontend, |guard, frontend| guard.mark_stale(Some(frontend)));
+        // If this can't be sent, the link is down again, and the same will happen when it is up.
+        let _ = self.peers.send(frontend, groups);
+    }
+
+    /// A frontend is gone: its members are out of every channel, and the application is told who was lost where. Returns the
+    /// users; of a channel that the application keeps to itself they go to `late`.
+    pub(crate) fn lose(
+        &self,
+        frontend: &ServerId,
+        late: impl Fn(Vec<Uid>) + Clone + Send + 'static,
+    ) -> Vec<Uid> {
+        let mut lost = self.lose_if(frontend, |_| true, late);
+        lost.sort_unstable();
+        lost.dedup();
+        lost
+    }
+
+    /// As [`lose`](Self::lose), if `is_gone` says so once nobody else can touch the channel.
+    pub(super) fn lose_if(
+        &self,
+        frontend: &ServerId,
+        is_gone: impl Fn(&Peers) -> bool + Clone + Send + 'static,
+        late: impl Fn(Vec<Uid>) + Clone + Send + 'static,
+    ) -> Vec<Uid> {
+        let mut lost = Vec::new();
+        for channel in self.all() {
+            let (of, late, is_gone) = (channel.clone(), late.clone(), is_gone.clone());
+            let (peers, frontend) = (self.peers.clone(), frontend.clone());
+            let tell = move |uids: &[Uid]| {
+                if !uids.is_empty() {
+                    (of.0.table.members_lost)(&of, uids);
+                }
+            };
+            let tell_late = tell.clone();
+            let uids = channel.surely(
+                move |guard| if is_gone(&peers) { guard.lose(&frontend) } else { Vec::new() },
+                move |uids| {
+                    tell_late(&uids);
+                    late(uids);
+                },
+            );
+            if let Some(uids) = uids {
+                tell(&uids);
+                lost.extend(uids);
+            }
+        }
+        lost
+    }
+}
