@@ -56,7 +56,7 @@ impl Table {
 
     /// Takes the members at a frontend out of all channels, unless it is up. That is looked at within a step of each channel: no
     /// frontend is told of members that it is about to lose.
-    fn lose_absent(&self, frontend: &ServerId) {
+    fn lose_absent(self: &Arc<Self>, frontend: &ServerId) {
         let absent = frontend.clone();
         self.lose_if(frontend, move |peers| peers.view.known().member(&absent).is_none(), drop);
     }

@@ -5,12 +5,11 @@
 
 mod awaited;
 mod confirmed;
-mod copies;
 mod encode;
 mod entry;
 mod guard;
 mod lock;
-mod members;
+pub(crate) mod replication;
 mod service;
 mod table;
 
@@ -25,9 +24,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::Serialize;
 
 use confirmed::missing;
-use copies::Copies;
 use lock::Lock;
-use members::Members;
+use replication::Owner;
 
 use crate::value::{Result, ServerId, Uid};
 
@@ -57,8 +55,7 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    members: Members,
-    frontends: Copies,
+    owner: Owner,
     destroyed: bool,
 }
 

@@ -1,12 +1,13 @@
 //! The table of a server's channels, and what becomes of all of them when a frontend comes or goes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Channel;
 use super::awaited::Awaited;
 use super::guard::ChannelGuard;
+use super::replication::Untold;
 use crate::cluster::Unsent;
 use crate::peers::Peers;
 use crate::value::{ServerId, Uid};
@@ -21,8 +22,7 @@ pub(crate) struct Table {
     pub(super) awaited: Awaited,
     channels: Mutex<HashMap<Arc<str>, Channel>>,
     serial: AtomicU64,
-    /// Frontends that could not be told of a channel's end, since the link was full.
-    untold: Mutex<HashSet<ServerId>>,
+    untold: Mutex<Untold>,
     members_lost: Box<MembersLost>,
 }
 
@@ -69,39 +69,47 @@ impl Table {
         }
     }
 
-    /// A frontend keeps the copy of a channel that is no more, until it can be told.
-    pub(super) fn untold(&self, frontend: &ServerId) {
-        self.lock_untold().insert(frontend.clone());
-    }
-
     /// Tells frontends what they could not be told before.
-    pub(crate) fn tell_untold(&self) {
-        let untold = std::mem::take(&mut *self.lock_untold());
-        for frontend in untold {
-            let groups = self.alive_at(&frontend, |guard, frontend| guard.has_copy(frontend));
-            if self.peers.send(&frontend, groups) == Err(Unsent::Full) {
-                self.untold(&frontend);
-            }
+    pub(crate) fn tell_untold(self: &Arc<Self>) {
+        let (ends, memberships) = {
+            let mut untold = self.lock_untold();
+            (untold.take_ends(), untold.take_memberships())
+        };
+        for (frontend, group) in memberships {
+            self.act_on(&frontend, group, |guard, frontend| guard.tell_again(frontend));
+        }
+        for frontend in ends {
+            self.tell_alive(&frontend, |guard, frontend| guard.has_copy(frontend));
         }
     }
 
-    fn lock_untold(&self) -> MutexGuard<'_, HashSet<ServerId>> {
+    pub(super) fn lock_untold(&self) -> MutexGuard<'_, Untold> {
         self.untold.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The channels that have a copy at a frontend, as that has to know them. Of one that the application keeps to itself, a copy
-    /// may be there.
-    fn alive_at(
-        &self,
+    /// Tells a frontend which channels have a copy there: it drops all others. One that the application keeps to itself counts as
+    /// such until it can be looked at.
+    fn tell_alive(
+        self: &Arc<Self>,
         frontend: &ServerId,
         has_copy: impl Fn(&mut ChannelGuard<'_>, &ServerId) -> bool + Copy + Send + 'static,
-    ) -> Message {
+    ) {
         let channels = self.all();
         let alive = channels.iter().filter(|channel| {
-            let frontend = frontend.clone();
-            channel.surely(move |guard| has_copy(guard, &frontend), drop).unwrap_or(true)
+            let (frontend, table, late) = (frontend.clone(), self.clone(), frontend.clone());
+            let tell_late = move |has_copy: bool| {
+                if !has_copy {
+                    table.lock_untold().add_end(&late);
+                }
+            };
+            channel.surely(move |guard| has_copy(guard, &frontend), tell_late).unwrap_or(true)
         });
-        Message::Groups { incarnation: self.peers.incarnation(), alive: alive.map(Channel::group).collect() }
+        let alive = alive.map(Channel::group).collect();
+        let groups = Message::Groups { incarnation: self.peers.incarnation(), alive };
+        // If the link is down again, the same will happen when it is up.
+        if self.peers.send(frontend, groups) == Err(Unsent::Full) {
+            self.lock_untold().add_end(frontend);
+        }
     }
 
     /// Forgets all channels: they hold this table.
@@ -115,30 +123,34 @@ impl Table {
         (channels.len(), channels.iter().map(Channel::len).sum())
     }
 
-    /// A frontend has missed something.
-    pub(crate) fn resync(&self, frontend: &ServerId, group: u64) {
+    /// A frontend has missed something of a channel, and asked for its membership.
+    pub(crate) fn asked(&self, frontend: &ServerId, group: u64) {
+        self.act_on(frontend, group, |guard, frontend| guard.asked(frontend));
+    }
+
+    fn act_on(&self, frontend: &ServerId, group: u64, act: fn(&mut ChannelGuard<'_>, &ServerId)) {
         let channel = self.lock().values().find(|channel| channel.group() == group).cloned();
         if let Some(channel) = channel {
             let frontend = frontend.clone();
-            channel.surely(move |guard| guard.resync(&frontend), drop);
+            channel.surely(move |guard| act(guard, &frontend), drop);
         }
     }
 
     /// A frontend may have missed anything: it drops what is no more, which would only cost it memory, and is told the rest
-    /// anew when it is needed. Gaps in versions don't show all of that: a copy that was begun again has low ones.
-    pub(crate) fn relinked(&self, frontend: &ServerId) {
-        let groups = self.alive_at(frontend, |guard, frontend| guard.mark_stale(Some(frontend)));
-        // If this can't be sent, the link is down again, and the same will happen when it is up.
-        let _ = self.peers.send(frontend, groups);
+    /// anew when it is needed.
+    pub(crate) fn relinked(self: &Arc<Self>, frontend: &ServerId) {
+        self.tell_alive(frontend, |guard, frontend| guard.relinked(frontend));
     }
 
     /// A frontend is gone: its members are out of every channel, and the application is told who was lost where. Returns the
     /// users; of a channel that the application keeps to itself they go to `late`.
     pub(crate) fn lose(
-        &self,
+        self: &Arc<Self>,
         frontend: &ServerId,
         late: impl Fn(Vec<Uid>) + Clone + Send + 'static,
     ) -> Vec<Uid> {
+        // There may be a later process of it already, which has a copy.
+        self.lock_untold().add_end(frontend);
         let mut lost = self.lose_if(frontend, |_| true, late);
         lost.sort_unstable();
         lost.dedup();
@@ -147,7 +159,7 @@ impl Table {
 
     /// As [`lose`](Self::lose), if `is_gone` says so once nobody else can touch the channel.
     pub(super) fn lose_if(
-        &self,
+        self: &Arc<Self>,
         frontend: &ServerId,
         is_gone: impl Fn(&Peers) -> bool + Clone + Send + 'static,
         late: impl Fn(Vec<Uid>) + Clone + Send + 'static,
@@ -162,11 +174,14 @@ impl Table {
                 }
             };
             let tell_late = tell.clone();
+            let (table, back) = (self.clone(), frontend.clone());
             let uids = channel.surely(
                 move |guard| if is_gone(&peers) { guard.lose(&frontend) } else { Vec::new() },
                 move |uids| {
                     tell_late(&uids);
                     late(uids);
+                    // It may be back, and have a copy again.
+                    table.lock_untold().add_end(&back);
                 },
             );
             if let Some(uids) = uids {

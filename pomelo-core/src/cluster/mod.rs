@@ -1,6 +1,8 @@
 //! The cluster: who is in it, what carries envelopes between its servers, and what tells of them.
 
 mod discovery;
+#[cfg(test)]
+pub(crate) mod lossy;
 pub mod pair;
 mod transport;
 mod view;

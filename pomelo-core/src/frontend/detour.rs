@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
-use super::group::{Delivery, Frames};
+use super::delivery::{Delivery, Frames};
 use crate::metrics::Dropped;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Added, Backlog, Within, boundary};

@@ -2,6 +2,7 @@
 
 mod client;
 mod connector;
+mod delivery;
 mod detour;
 mod ends;
 mod formats;
@@ -12,8 +13,9 @@ mod waits;
 
 pub use self::client::{ClientSession, CloseMode, Flow};
 pub use self::connector::{Connector, Listening};
+pub(crate) use self::delivery::{broadcast, deliver_to_uids};
 pub(crate) use self::detour::Detours;
-pub(crate) use self::group::{broadcast, deliver, deliver_to_uids, drop_group, fetch_again};
+pub(crate) use self::group::{deliver, drop_group, fetch_again};
 pub(crate) use self::registry::{BroadcastFilter, Registry};
 pub use self::service::SessionService;
 pub(crate) use self::waits::{Waits, later};

@@ -110,7 +110,7 @@ pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Mes
         }
         Message::FetchGroup { group } => {
             let (core, from) = (core.clone(), from.clone());
-            core.executor.clone().spawn(async move { core.channels.resync(&from, group) });
+            core.executor.clone().spawn(async move { core.channels.asked(&from, group) });
         }
         Message::PushUids { seq, push, uids } => frontend::deliver_to_uids(core, from, seq, &push, uids),
         Message::Broadcast { push, bound_only, .. } => frontend::broadcast(core, &push, bound_only),

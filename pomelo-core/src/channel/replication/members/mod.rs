@@ -121,16 +121,12 @@ impl Members {
 
     /// Takes all members at a frontend out, and gives them in order of joining.
     pub(super) fn lose(&mut self, copies: &mut Copies, frontend: &ServerId) -> Vec<Uid> {
-        let lost = self.at(copies, frontend);
+        let Some(list) = copies.get(frontend).map(|told| told.members) else { return Vec::new() };
+        let lost = self.listed(list, frontend);
         for uid in &lost {
             self.remove(copies, uid, frontend);
         }
         lost
-    }
-
-    /// Takes all out.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
     }
 
     /// The users, in order of joining; one at two frontends is there twice.
@@ -139,9 +135,8 @@ impl Members {
         users.flat_map(|(uid, entry)| entry.at.iter().map(move |_| uid))
     }
 
-    /// The members at a frontend, in order of joining.
-    pub(super) fn at(&self, copies: &Copies, frontend: &ServerId) -> Vec<Uid> {
-        let Some(list) = copies.get(frontend).map(|copy| copy.members) else { return Vec::new() };
+    /// The members of a frontend's list, in order of joining.
+    pub(super) fn listed(&self, list: List, frontend: &ServerId) -> Vec<Uid> {
         let mut uids = Vec::with_capacity(list.len as usize);
         let after = |entry: &Entry| entry.place(frontend).map(|place| place.links.after);
         uids.extend(self.walk(list, after).map(|(uid, _)| uid.clone()));
@@ -250,123 +245,4 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the members are, written down the slow way.
-    #[derive(Default)]
-    struct Model(Vec<(String, Vec<String>)>);
-
-    impl Model {
-        fn add(&mut self, uid: &str, frontend: &str) -> bool {
-            let index = self.0.iter().position(|(known, _)| known == uid).unwrap_or_else(|| {
-                self.0.push((uid.into(), vec![]));
-                self.0.len() - 1
-            });
-            let at = &mut self.0[index].1;
-            let is_new = !at.iter().any(|known| known == frontend);
-            if is_new {
-                at.push(frontend.into());
-            }
-            is_new
-        }
-
-        fn remove(&mut self, uid: &str, frontend: &str) -> bool {
-            let before = self.all().len();
-            for (_, at) in self.0.iter_mut().filter(|(known, _)| known == uid) {
-                at.retain(|known| known != frontend);
-            }
-            self.0.retain(|(_, at)| !at.is_empty());
-            self.all().len() < before
-        }
-
-        fn all(&self) -> Vec<&str> {
-            self.0.iter().flat_map(|(uid, at)| at.iter().map(|_| uid.as_str())).collect()
-        }
-    }
-
-    /// A generator of numbers that are as good as random.
-    struct Dice(u64);
-
-    impl Dice {
-        fn roll(&mut self, sides: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) % sides
-        }
-    }
-
-    fn check(members: &Members, copies: &Copies, model: &Model) {
-        assert_eq!(members.iter().map(Uid::as_str).collect::<Vec<_>>(), model.all());
-        assert_eq!(members.len(), model.all().len());
-        let mut of_frontends = 0;
-        for nth in 0..3 {
-            let frontend = format!("c-{nth}").into();
-            let mut at: Vec<_> = members.at(copies, &frontend).iter().map(Uid::to_string).collect();
-            of_frontends += at.len();
-            at.sort();
-            let mut expected: Vec<_> =
-                model.0.iter().filter(|(_, at)| at.contains(&frontend.to_string())).collect();
-            expected.sort();
-            assert_eq!(at, expected.iter().map(|(uid, _)| uid.clone()).collect::<Vec<_>>());
-        }
-        assert_eq!(of_frontends, members.len());
-    }
-
-    #[test]
-    fn whoever_comes_and_goes_the_order_is_that_of_joining() {
-        for seed in 0..50 {
-            println!("seed {seed}");
-            let (mut members, mut copies, mut model) =
-                (Members::default(), Copies::default(), Model::default());
-            let mut dice = Dice(seed);
-            for _ in 0..300 {
-                let (uid, frontend) = (format!("u{}", dice.roll(20)), format!("c-{}", dice.roll(3)));
-                if dice.roll(20) == 0 {
-                    let lost = members.lose(&mut copies, &frontend.as_str().into());
-                    copies.remove(&frontend.as_str().into());
-                    lost.iter().for_each(|uid| assert!(model.remove(uid, &frontend)));
-                } else if dice.roll(2) == 0 {
-                    let added = members.add(&mut copies, uid.as_str().into(), &frontend.as_str().into());
-                    assert_eq!(added, model.add(&uid, &frontend));
-                } else {
-                    let removed = members.remove(&mut copies, &uid, &frontend).is_some();
-                    assert_eq!(removed, model.remove(&uid, &frontend));
-                }
-                check(&members, &copies, &model);
-            }
-        }
-    }
-
-    #[test]
-    fn the_members_of_a_frontend_are_in_order_of_joining_there() {
-        let (mut members, mut copies) = (Members::default(), Copies::default());
-        let (one, two) = (ServerId::from("c-1"), ServerId::from("c-2"));
-        for (uid, frontend) in [("ann", &one), ("bob", &two), ("cat", &one), ("ann", &two), ("dan", &two)] {
-            members.add(&mut copies, uid.into(), frontend);
-        }
-        members.remove(&mut copies, "bob", "c-2");
-        assert_eq!(members.at(&copies, &one), ["ann", "cat"]);
-        assert_eq!(members.at(&copies, &two), ["ann", "dan"]);
-    }
-
-    #[test]
-    fn memory_is_given_back_as_members_leave() {
-        let (mut members, mut copies, one) = (Members::default(), Copies::default(), ServerId::from("c-1"));
-        for n in 0..10_000 {
-            members.add(&mut copies, format!("u{n}").into(), &one);
-        }
-        for n in 10..10_000 {
-            members.remove(&mut copies, &format!("u{n}"), "c-1");
-        }
-        assert!(members.entries.capacity() <= 4 * KEEP_CAPACITY, "{}", members.entries.capacity());
-        assert_eq!(members.iter().count(), 10);
-    }
-
-    #[test]
-    fn a_channel_of_one_has_room_for_one() {
-        let (mut members, mut copies) = (Members::default(), Copies::default());
-        members.add(&mut copies, "ann".into(), &"c-1".into());
-        assert!(members.entries.capacity() <= 3, "{}", members.entries.capacity());
-        assert!(size_of::<Entry>() <= 40, "{}", size_of::<Entry>());
-    }
-}
+mod tests;
