@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use allocation_counter::measure;
 use bytes::Bytes;
-use pomelo::core::outbox::{Appended, Outbox};
+use pomelo::ext::connector::{Appended, Outbox};
 use pomelo_benches::backend::Backend;
 use pomelo_benches::null::{NullSink, Tcp};
 use pomelo_benches::request::{AT_A_BACKEND, Client, HERE};

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pomelo::app::Running;
 use pomelo::channel::Channel;
-use pomelo::core::app::Running;
 use pomelo::net::protocol::message::{Message, MessageKind, MessageRoute};
 use pomelo::net::protocol::package::{MAX_BODY, Package, PackageKind};
 use pomelo::{Hybrid, Result, Session, handler};

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
-use pomelo::core::wire::envelope::Envelope;
+use pomelo::ext::transport::Envelope;
 use pomelo::net::protocol::message::{Message, MessageKind, MessageRoute, RouteRef};
 use pomelo::net::protocol::outgoing::{Framing, push};
 use pomelo::net::protocol::package::{MAX_BODY, Package, PackageKind};

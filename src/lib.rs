@@ -4,64 +4,197 @@
 //! handlers on *backend* servers; servers call each other by typed RPC; *channels* push to members wherever they are
 //! connected. Every client that speaks pomelo's protocol connects unchanged.
 //!
+//! # A server
+//!
+//! One program is all servers of an application. `servers!` lists their types and what each is made of; `#[handler]` makes
+//! methods that clients call, `#[remote]` methods that other servers call:
+//!
+//! ```
+//! use pomelo::{Hybrid, Result, Session, handler, key, remote};
+//!
+//! pomelo::servers! {
+//!     connector: { handlers: [EntryHandler] },
+//!     chat: { remotes: [RoomRemote] },
+//! }
+//!
+//! struct EntryHandler;
+//!
+//! #[handler]
+//! impl EntryHandler {
+//!     /// A client's request `connector.entryHandler.enter`, of `{ "room": "r1" }`.
+//!     pub async fn enter(app: &App, session: &Session, room: Enter) -> Result<usize> {
+//!         let uid = format!("guest-{}", session.id());
+//!         session.bind(&uid).await?;
+//!         // The same room is always at the same chat server.
+//!         app.rpc.chat.room_remote.add(key(&room.room), &room.room, &uid, app.server_id()).await
+//!     }
+//! }
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Enter {
+//!     room: String,
+//! }
+//!
+//! struct RoomRemote;
+//!
+//! #[remote]
+//! impl RoomRemote {
+//!     /// Adds a user to a room, tells everybody there, and says how many they are.
+//!     pub async fn add(app: &App, room: String, uid: String, frontend: String) -> Result<usize> {
+//!         let room = app.channels().create(&room);
+//!         room.add(uid.as_str(), frontend)?;
+//!         room.push("onAdd", &uid)?;
+//!         Ok(room.len())
+//!     }
+//! }
+//!
+//! async fn run() -> Result<()> {
+//!     // servers.json, in `config`, says which servers there are and where.
+//!     App::builder()
+//!         .configure("all", "connector", |app| app.connector(Hybrid::new()))
+//!         .run()
+//!         .await
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # Where to look
+//!
 //! | to find | look in |
 //! |---|---|
 //! | [`handler`], [`remote`], [`servers!`] | what you annotate, and the list of your servers |
 //! | [`App`] | what handlers and remotes are lent; [`App::builder`] starts |
+//! | [`app`], [`config`] | setting servers up, starting them, and what each may use |
 //! | [`Session`], [`session`] | who is connected |
 //! | [`channel`] | who gets a push |
-//! | [`master`] | the processes of a cluster: starting, watching and stopping them |
+//! | [`Request`], [`request`], [`filter`] | what a client sent, and what surrounds its handler |
+//! | [`router`], [`rpc`], [`key`], [`to`], [`ALL`] | where messages and calls go |
+//! | [`Error`], [`error`] | what can go wrong, and what a client gets to know of it |
+//! | [`Event`], [`server`], [`metrics`] | what there is to know of a server |
 //! | [`Hybrid`], [`net`] | connectors, transports, and the protocol by itself |
-//! | [`core`](mod@core) | everything else, by its module |
+//! | [`master`] | a cluster of processes, as its operators see it |
+//! | [`ext`] | writing a transport, a discovery, a connector or a codec |
 
+#[doc(hidden)]
+pub mod __private;
+pub mod ext;
 mod macros;
+#[doc(hidden)]
+pub mod renamed;
 
-pub use pomelo_core as core;
-pub use pomelo_core::app::{App, Cluster, Component};
+pub use pomelo_core::app::{App, Component};
 pub use pomelo_core::event::Event;
-pub use pomelo_core::request::{Raw, Request};
+pub use pomelo_core::request::Request;
 pub use pomelo_core::router::pick;
 pub use pomelo_core::rpc::{ALL, key, to};
 pub use pomelo_core::session::Session;
-pub use pomelo_core::value::{Error, ErrorCode, ErrorKind, OrErr, Result};
-pub use pomelo_core::{channel, filter, router};
-pub use pomelo_master as master;
-pub use pomelo_net as net;
+pub use pomelo_core::value::{Error, Result};
 pub use pomelo_net::connector::Hybrid;
 
-pub use self::macros::{ErrorCode, handler, remote, servers};
+pub use self::macros::{handler, remote, servers};
+
+/// The application: how its servers are set up, started and stopped.
+pub mod app {
+    pub use pomelo_core::app::{Builder, Cluster, Configure, Mount, Running, ServerType};
+    pub use pomelo_core::method::Table;
+    pub use pomelo_core::server::LostSessions;
+}
+
+/// Channels: who gets a push.
+pub mod channel {
+    pub use pomelo_core::channel::{Channel, ChannelGuard, Channels, Recipient};
+}
+
+/// Configuration: servers.json and its neighbours, and the bounds of a server.
+pub mod config {
+    pub use pomelo_core::value::Limits;
+    pub use pomelo_core::value::config::{Config, ConfigError, Entry, Section};
+}
+
+/// Errors: codes, kinds, whose fault they are, and how an application's own become [`Error`](crate::Error)s.
+pub mod error {
+    pub use pomelo_core::value::{ErrorCode, ErrorKind, Fault, OrErr, StdError};
+
+    pub use crate::macros::ErrorCode;
+}
+
+/// Filters: what runs before and after handlers.
+pub mod filter {
+    pub use pomelo_core::filter::{
+        Done, ErrorHandler, Filter, FilterFactory, GoOn, Serial, Time, Timeout, TooBusy, Verdict,
+    };
+}
+
+/// Metrics: what is dropped, how long things take, and the report of a server.
+pub mod metrics {
+    pub use pomelo_core::metrics::{Counters, Dropped, LastError, MissingLink, Report, RouteReport};
+}
+
+/// Requests: their bodies and routes, and what a handler may take and return.
+pub mod request {
+    pub use pomelo_core::request::{FromMessage, IntoResponse, Raw};
+    pub use pomelo_core::value::{Route, RouteError};
+    pub use pomelo_core::wire::{Body, CustomEncoding, Encoding};
+}
+
+/// Routers: which server of a type handles a message.
+///
+/// The default, [`ByUid`], and [`pick`](crate::pick) take a hash modulo the number of servers, as pomelo does. So when a server is
+/// added to servers.json or taken out, nearly every user or room belongs elsewhere. Where what a server has in memory must stay
+/// where it is, use [`ConsistentHash`].
+pub mod router {
+    pub use pomelo_core::router::{
+        Asynchronous, ByUid, ConsistentHash, RoundRobin, RouteBy, RoutedMessage, Router, Routing,
+        WeightedRoundRobin, asynchronous, crc32,
+    };
+}
+
+/// Calls between servers: where they go, and what they return.
+pub mod rpc {
+    pub use pomelo_core::method::{Contract, Inbound, Proxy};
+    pub use pomelo_core::rpc::{
+        All, Call, Caller, Destination, Each, Key, Mode, One, Outgoing, RpcClient, Target, To,
+    };
+}
+
+/// Servers: their ids, what servers.json says of them, and what one knows of itself.
+pub mod server {
+    pub use pomelo_core::context::ServerContext;
+    pub use pomelo_core::server::Server;
+    pub use pomelo_core::value::{ServerId, ServerInfo, ServerList};
+}
 
 /// Sessions: who is connected.
 pub mod session {
     pub use pomelo_core::frontend::SessionService;
-    pub use pomelo_core::session::{BackendSessionService, Session};
+    pub use pomelo_core::session::BackendSessionService;
     pub use pomelo_core::value::{Incarnation, ParseSessionIdError, SessionId, Uid};
 }
 
-/// What the macros' output names. Not for use by hand, but for what `servers!` writes.
-#[doc(hidden)]
-pub mod __private {
-    pub use std::sync::Arc;
+/// How bytes move: transports between servers, discoveries, what a connector tells of a client, and the protocol by itself.
+pub mod net {
+    pub use pomelo_net::protocol;
 
-    pub use bytes::Bytes;
-    pub use futures::future::BoxFuture;
-    pub use pomelo_core::app::{App, Cluster, Mount, Platform, ServerType};
-    pub use pomelo_core::args::{ArgReader, ArgWriter};
-    pub use pomelo_core::inject::{Context, Injected};
-    pub use pomelo_core::method::parameter::{
-        FromArgument, FromField, FromOwnArgument, FromOwnMessage, FromSharedArgument, FromSharedMessage,
-        NoFields, SizeOf, ToArgument, ToOwnArgument, ToSharedArgument,
+    /// Clusters: which servers there are, and the secret that they share.
+    pub mod cluster {
+        pub use pomelo_net::cluster::{StaticDiscovery, secret};
+    }
+
+    /// Connectors: what a handshake hook gets.
+    pub mod connector {
+        pub use pomelo_net::connector::{ClientInfo, Greeting, Headers, Query};
+    }
+
+    /// Transports: what carries messages between servers.
+    pub mod transport {
+        pub use pomelo_net::transport::{Memory, Tcp, TcpOptions};
+    }
+}
+
+/// Masters: one process that starts, watches and stops the processes of a cluster, and how operators reach it.
+pub mod master {
+    pub use pomelo_master::{
+        Admin, AdminError, Master, MasterConfig, MasterDiscovery, MasterLimits, MasterSetup, Only, Outcome,
+        ServerState, ServerStatus, Which, run, troubles,
     };
-    pub use pomelo_core::method::{
-        Contract, FromApp, Handler, HandlerContract, Inbound, IntoReply, Method, Proxy, Remote, Table,
-    };
-    pub use pomelo_core::request::{FromMessage, IntoResponse, Request};
-    pub use pomelo_core::router::Routers;
-    pub use pomelo_core::rpc::{Call, RpcClient, Target};
-    pub use pomelo_core::value::{
-        DerivedCode, Error, ErrorCode, ErrorKind, Fault, OfDisplay, OfError, Result,
-    };
-    pub use pomelo_core::wire::Body;
-    pub use pomelo_master::platform;
-    pub use serde;
 }

@@ -3,8 +3,9 @@
 /// # Each attribute
 ///
 /// ```
-/// use pomelo::core::value::Fault;
-/// use pomelo::{Error, ErrorCode, ErrorKind};
+/// use pomelo::error::Fault;
+/// use pomelo::Error;
+/// use pomelo::error::{ErrorCode, ErrorKind};
 ///
 /// #[derive(Debug, thiserror::Error, ErrorCode)]
 /// enum RoomError {
@@ -126,7 +127,7 @@ pub use pomelo_macros::handler;
 /// # Each form and option
 ///
 /// ```
-/// use pomelo::core::method::Inbound;
+/// use pomelo::rpc::Inbound;
 /// use pomelo::{ALL, Result, Session, handler, key, remote, to};
 /// use serde::{Deserialize, Serialize};
 ///
@@ -226,7 +227,7 @@ pub use pomelo_macros::remote;
 ///     match: { remotes: [chat::room_remote] },
 /// }
 ///
-/// fn calls(app: &App) -> [pomelo::core::rpc::Call<(), pomelo::core::rpc::One>; 2] {
+/// fn calls(app: &App) -> [pomelo::rpc::Call<(), pomelo::rpc::One>; 2] {
 ///     [app.rpc.chat.rooms.close(pomelo::key("k")), app.rpc.r#match.room_remote.close(pomelo::key("k"))]
 /// }
 /// # fn main() {}

@@ -6,14 +6,11 @@ mod client;
 use std::sync::Arc;
 
 use client::{Client, Memory};
-use pomelo::__private::{
-    ArgReader, ArgWriter, Body, BoxFuture, Bytes, Call, Cluster, Context, Contract, FromApp, FromMessage,
-    Handler, HandlerContract, Injected, IntoReply, IntoResponse, Method, Mount, Platform, Proxy, Remote,
-    Routers, RpcClient, ServerType, Table, Target, platform,
-};
-use pomelo::core::app::Running;
-use pomelo::core::method::Inbound;
-use pomelo::{Error, ErrorKind, Request, Result, Session, handler, key, remote};
+use pomelo::__private::{ArgReader, ArgWriter, Body, BoxFuture, Bytes, Call, Cluster, Context, Contract, FromApp, FromMessage, Handler, HandlerContract, Injected, IntoReply, IntoResponse, Method, Mount, Platform, Proxy, Remote, Routers, RpcClient, ServerType, Table, Target, platform};
+use pomelo::app::Running;
+use pomelo::error::ErrorKind;
+use pomelo::rpc::Inbound;
+use pomelo::{Error, Request, Result, Session, handler, key, remote};
 use serde_json::{Value, json};
 
 /// What `#[handler]` makes of [`by_macro::ChatHandler`].

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use faulty::{Fault, Faulty};
+use pomelo::app::{Builder, Running};
 use pomelo::channel::{Channel, ChannelGuard, Channels, Recipient};
-use pomelo::core::app::{Builder, Running};
+use pomelo::error::ErrorKind;
 use pomelo::net::transport::Memory;
-use pomelo::{Error, ErrorKind, Event, Hybrid, Result, Session, handler};
+use pomelo::{Error, Event, Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
 use support::Client;
 

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use pomelo::core::app::{Builder, Running};
-use pomelo::core::cluster::{Discovery, Member, MembershipEvents, Registration};
-use pomelo::core::value::ServerInfo;
+use pomelo::app::{Builder, Running};
+use pomelo::ext::discovery::{Discovery, MembershipEvents, Registration};
+use pomelo::ext::transport::Member;
+use pomelo::server::ServerInfo;
 use pomelo::net::transport::{Tcp, TcpOptions};
-use pomelo::{ErrorKind, Event, Result, key, remote, to};
+use pomelo::{Event, Result, key, remote, to};
+use pomelo::error::ErrorKind;
 use support::{soon, until};
 use tokio::sync::Semaphore;
 

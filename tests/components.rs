@@ -4,8 +4,9 @@ use std::future::{Ready, pending, ready};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo::core::app::Builder;
-use pomelo::{Component, Error, ErrorKind, Hybrid, Result, remote, to};
+use pomelo::app::Builder;
+use pomelo::error::ErrorKind;
+use pomelo::{Component, Error, Hybrid, Result, remote, to};
 
 pomelo::servers! {
     connector: {},

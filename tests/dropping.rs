@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::pending;
-use pomelo::core::app::{Builder, Running};
+use pomelo::app::{Builder, Running};
 use pomelo::net::transport::{Memory, Tcp, TcpOptions};
 use pomelo::{Component, Hybrid, Result, handler};
 use support::{Client, soon, until};

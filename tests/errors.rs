@@ -7,9 +7,10 @@ use std::error::Error as _;
 use std::fmt;
 
 use client::{Client, Memory};
-use pomelo::core::app::Running;
-use pomelo::core::value::Fault;
-use pomelo::{Error, ErrorCode, ErrorKind, Result, handler, key, remote};
+use pomelo::app::Running;
+use pomelo::error::Fault;
+use pomelo::error::{ErrorCode, ErrorKind};
+use pomelo::{Error, Result, handler, key, remote};
 use serde_json::{Value, json};
 
 pomelo::servers! {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use pomelo::core::app::Running;
+use pomelo::app::Running;
 use pomelo::session::Uid;
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use client::{Client, until};
-use pomelo::core::app::{Configure, Running};
-use pomelo::core::metrics::Dropped;
-use pomelo::core::wire::Body;
+use pomelo::app::{Configure, Running};
 use pomelo::filter::{Filter, Serial, Timeout, TooBusy, Verdict};
+use pomelo::metrics::Dropped;
+use pomelo::request::Body;
 use pomelo::{Error, Hybrid, Request, Result, Session, handler};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;

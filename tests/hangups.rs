@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pomelo::core::app::{Builder, Running};
-use pomelo::core::frontend::{ClientSession, CloseMode};
-use pomelo::core::outbox::{Outbox, Sink};
-use pomelo::core::wire::{Body, Encoding, Format, FormatId};
+use pomelo::app::{Builder, Running};
+use pomelo::ext::connector::{ClientSession, CloseMode};
+use pomelo::ext::connector::{Format, FormatId};
+use pomelo::ext::connector::{Outbox, Sink};
 use pomelo::net::transport::{Tcp, TcpOptions};
+use pomelo::request::{Body, Encoding};
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::json;
 use tokio::task::yield_now;

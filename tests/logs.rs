@@ -8,11 +8,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use log::Log;
-use pomelo::core::app::Running;
-use pomelo::core::metrics::{Report, RouteReport};
-use pomelo::core::value::Fault;
+use pomelo::app::Running;
+use pomelo::error::ErrorCode;
+use pomelo::error::Fault;
 use pomelo::filter::{Filter, Verdict};
-use pomelo::{Error, ErrorCode, Hybrid, Request, Result, Session, handler, key, remote};
+use pomelo::metrics::{Report, RouteReport};
+use pomelo::{Error, Hybrid, Request, Result, Session, handler, key, remote};
 use serde_json::json;
 use support::{Client, until};
 use tracing::Level;

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use client::{Client, Memory};
 use pomelo::__private::{Cluster, Context, Contract, Handler, HandlerContract, Method, Remote};
-use pomelo::core::app::{Builder, Running};
-use pomelo::core::method::Inbound;
-use pomelo::{ALL, ErrorCode, ErrorKind, Raw, Request, Result, Session, handler, key, remote, to};
+use pomelo::app::{Builder, Running};
+use pomelo::error::{ErrorCode, ErrorKind};
+use pomelo::request::Raw;
+use pomelo::rpc::Inbound;
+use pomelo::{ALL, Request, Result, Session, handler, key, remote, to};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

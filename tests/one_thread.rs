@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 
 use futures::future::join_all;
-use pomelo::core::app::Builder;
+use pomelo::app::Builder;
 use pomelo::{Component, Hybrid, Result, Session, handler, key, remote};
 use serde_json::{Value, json};
 use support::{Client, PATIENCE, until};

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use pomelo::core::app::Running;
-use pomelo::core::value::config::Config;
+use pomelo::app::Running;
+use pomelo::config::Config;
 use pomelo::master::{Master, MasterDiscovery, MasterSetup};
 use pomelo::net::cluster::secret::Secret;
 use pomelo::net::transport::{Tcp, TcpOptions};

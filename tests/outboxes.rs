@@ -2,8 +2,8 @@
 
 mod support;
 
-use pomelo::core::app::Running;
-use pomelo::core::metrics::Report;
+use pomelo::app::Running;
+use pomelo::metrics::Report;
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
 use support::{Client, until};

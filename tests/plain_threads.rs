@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use pomelo::app::Running;
 use pomelo::channel::Recipient;
-use pomelo::core::app::Running;
 use pomelo::{ALL, Error, Hybrid, Result, Session, handler, remote, to};
 use serde_json::{Value, json};
 use support::{Client, soon, until};

@@ -5,9 +5,11 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, ready};
-use pomelo::core::app::Running;
-use pomelo::core::cluster::{Discovery, Member, MembershipEvents, Registration};
-use pomelo::{ErrorKind, Result, remote, to};
+use pomelo::app::Running;
+use pomelo::ext::discovery::{Discovery, MembershipEvents, Registration};
+use pomelo::ext::transport::Member;
+use pomelo::{Result, remote, to};
+use pomelo::error::ErrorKind;
 use serde_json::Value;
 use support::until;
 use tokio::sync::Semaphore;

@@ -4,8 +4,8 @@ mod support;
 
 use std::sync::Arc;
 
-use pomelo::core::app::Running;
-use pomelo::core::metrics::{Report, RouteReport};
+use pomelo::app::Running;
+use pomelo::metrics::{Report, RouteReport};
 use pomelo::{Error, Hybrid, Result, Session, handler, key, remote};
 use serde_json::json;
 use support::{Client, soon, until};

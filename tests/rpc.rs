@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use client::{Client, until};
-use pomelo::core::app::Running;
-use pomelo::{ALL, Error, ErrorKind, Hybrid, Result, Session, handler, key, pick, remote, to};
+use pomelo::app::Running;
+use pomelo::error::ErrorKind;
+use pomelo::{ALL, Error, Hybrid, Result, Session, handler, key, pick, remote, to};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::path::PathBuf;
 
-use pomelo::core::app::Running;
+use pomelo::app::Running;
 use pomelo::{Error, Hybrid, Result, handler};
 use serde_json::{Value, json};
 use support::Client;

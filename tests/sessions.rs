@@ -6,8 +6,8 @@ mod client;
 use std::sync::{Arc, Mutex};
 
 use client::{Client, until};
-use pomelo::core::app::Running;
-use pomelo::core::value::ServerId;
+use pomelo::app::Running;
+use pomelo::server::ServerId;
 use pomelo::session::SessionId;
 use pomelo::{Event, Hybrid, Result, Session, handler};
 use serde_json::{Value, json};

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo::core::app::Running;
-use pomelo::core::event::Event;
-use pomelo::core::metrics::Report;
+use pomelo::Event;
+use pomelo::app::Running;
+use pomelo::metrics::Report;
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
 use support::{Client, until};

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use client::{Client, until};
-use pomelo::core::wire::Body;
 use pomelo::filter::{Filter, Verdict};
+use pomelo::request::Body;
 use pomelo::router::{RoutedMessage, asynchronous};
 use pomelo::{Error, Hybrid, Request, Result, Session, handler, remote};
 use serde_json::json;

@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, ready};
 use log::Log;
-use pomelo::core::app::Running;
-use pomelo::core::cluster::{Discovery, Member, MembershipEvents, Registration};
-use pomelo::core::metrics::Dropped;
+use pomelo::app::Running;
+use pomelo::ext::discovery::{Discovery, MembershipEvents, Registration};
+use pomelo::ext::transport::Member;
+use pomelo::metrics::Dropped;
 use pomelo::net::transport::Memory;
-use pomelo::{Component, ErrorKind, Hybrid, Result, Session, handler, remote, to};
+use pomelo::{Component, Hybrid, Result, Session, handler, remote, to};
+use pomelo::error::ErrorKind;
 use serde_json::json;
 use slow::Slow;
 use support::{Client, soon, until};

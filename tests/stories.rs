@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo::core::app::{Builder, Running};
-use pomelo::{Event, Hybrid, OrErr, Result, Session, handler, pick, remote};
+use pomelo::app::{Builder, Running};
+use pomelo::error::OrErr;
+use pomelo::{Event, Hybrid, Result, Session, handler, pick, remote};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use support::{Client, PATIENCE, until};

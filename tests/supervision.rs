@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use faulty::{Fault, Faulty};
 use futures::future::{join_all, pending};
-use pomelo::core::app::{Builder, Running};
-use pomelo::core::runtime::Supervisor;
+use pomelo::app::{Builder, Running};
+use pomelo::error::ErrorKind;
+use pomelo::ext::transport::Supervisor;
 use pomelo::filter::TooBusy;
 use pomelo::net::transport::Memory;
-use pomelo::{Error, ErrorKind, Hybrid, Result, handler, key, remote};
+use pomelo::{Error, Hybrid, Result, handler, key, remote};
 use serde_json::{Value, json};
 use slow::Slow;
 use support::{Client, soon, until};

@@ -15,8 +15,9 @@ mod world;
 
 use std::time::Duration;
 
+use pomelo::error::OrErr;
 use pomelo::session::SessionId;
-use pomelo::{OrErr, Result, Session, handler, remote};
+use pomelo::{Result, Session, handler, remote};
 use serde::{Deserialize, Serialize};
 
 use crate::world::{Gate, Log, why};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use pomelo::Result;
+use pomelo::app::Running;
 use pomelo::channel::Channel;
-use pomelo::core::app::Running;
-use pomelo::core::wire::envelope::Envelope;
-use pomelo::{OrErr, Result};
+use pomelo::error::OrErr;
+use pomelo::ext::transport::Envelope;
 
 use crate::null::Tcp;
 use crate::tap::Tap;

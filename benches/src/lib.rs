@@ -10,7 +10,7 @@ pub mod request;
 pub mod room;
 pub mod tap;
 
-use pomelo::core::app::Builder;
+use pomelo::app::Builder;
 use pomelo::{Result, handler, remote};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

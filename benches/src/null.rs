@@ -8,12 +8,13 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use pomelo::core::frontend::Frontend;
-use pomelo::core::frontend::{Connector, Listening};
-use pomelo::core::outbox::{Outbox, Sink};
-use pomelo::core::wire::{Body, Encoding, Format};
+use pomelo::ext::connector::Format;
+use pomelo::ext::connector::Frontend;
+use pomelo::ext::connector::{Connector, Listening};
+use pomelo::ext::connector::{Outbox, Sink};
 use pomelo::net::protocol::message::RouteRef;
 use pomelo::net::protocol::outgoing::{Framing, push, response};
+use pomelo::request::{Body, Encoding};
 
 /// A connector without a port: the clients of a bench open their sessions themselves.
 pub struct NullConnector;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pomelo::core::app::Running;
-use pomelo::core::frontend::ClientSession;
-use pomelo::core::outbox::Outbox;
-use pomelo::core::wire::Body;
+use pomelo::Result;
+use pomelo::app::Running;
+use pomelo::error::OrErr;
+use pomelo::ext::connector::ClientSession;
+use pomelo::ext::connector::Outbox;
 use pomelo::filter::{Time, Timeout};
-use pomelo::{OrErr, Result};
+use pomelo::request::Body;
 
 use crate::null::{NullSink, Tcp};
 use crate::{Chat, Rpc, servers};

@@ -3,11 +3,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use pomelo::Result;
+use pomelo::app::Running;
 use pomelo::channel::Channel;
-use pomelo::core::app::Running;
-use pomelo::core::outbox::Outbox;
-use pomelo::core::wire::{Body, Format, FormatId};
-use pomelo::{OrErr, Result};
+use pomelo::error::OrErr;
+use pomelo::ext::connector::Outbox;
+use pomelo::ext::connector::{Format, FormatId};
+use pomelo::request::Body;
 
 use crate::null::{NullSink, Tcp};
 use crate::{App, Chat, Rpc, servers};

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use pomelo::core::cluster::{LinkEvents, LinkSender, Member, Transport, Unsent};
-use pomelo::core::value::{Incarnation, ServerId, ServerInfo};
-use pomelo::core::wire::envelope::Envelope;
+use pomelo::ext::transport::Envelope;
+use pomelo::ext::transport::{LinkEvents, LinkSender, Member, Transport, Unsent};
 use pomelo::net::transport::Memory;
+use pomelo::server::{ServerId, ServerInfo};
+use pomelo::session::Incarnation;
 
 /// The memory transport, until it is [closed](Tap::close); then it counts what it is given and keeps the last of it.
 #[derive(Clone, Default)]

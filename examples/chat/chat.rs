@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use pomelo::channel::ChannelGuard;
-use pomelo::{OrErr, Result, Session, handler, remote};
+use pomelo::error::OrErr;
+use pomelo::{Result, Session, handler, remote};
 use serde_json::{Value, json};
 
 use crate::App;

@@ -1,6 +1,7 @@
 //! Tells clients which connector is theirs.
 
-use pomelo::{Result, handler, pick, session::Uid};
+use pomelo::session::Uid;
+use pomelo::{Result, handler, pick};
 use serde_json::{Value, json};
 
 use crate::App;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
-use pomelo::core::server::LostSessions;
-use pomelo::core::value::ServerList;
+use pomelo::app::LostSessions;
+use pomelo::server::ServerList;
 use pomelo::session::Uid;
 use pomelo::{Event, Result, Session, key, pick, remote};
 use serde_json::json;

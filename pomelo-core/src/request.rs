@@ -186,7 +186,7 @@ impl fmt::Debug for Request {
 /// Every [`serde::Deserialize`] type is, and [`Raw`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be decoded from a client message",
-    label = "derive `serde::Deserialize` for it, or take `pomelo::Raw`"
+    label = "derive `serde::Deserialize` for it, or take `pomelo::request::Raw`"
 )]
 pub trait FromMessage: Sized {
     /// Reads it from the request's body.

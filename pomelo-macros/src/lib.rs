@@ -282,7 +282,7 @@ pub fn servers(input: TokenStream) -> TokenStream {
 /// Gives an error type of the application's own codes, so that handlers and remotes can return it.
 ///
 /// ```ignore
-/// #[derive(Debug, thiserror::Error, pomelo::ErrorCode)]
+/// #[derive(Debug, thiserror::Error, pomelo::error::ErrorCode)]
 /// pub enum RoomError {
 ///     #[error("no room is called {0}")]
 ///     #[error_code(404)]

@@ -1,6 +1,7 @@
 //! Answers that can't be sent: an error that can takes their place.
 
-use pomelo::{ErrorKind, to};
+use pomelo::error::ErrorKind;
+use pomelo::to;
 use serde_json::json;
 
 use crate::faulty::Fault;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use pomelo::core::channel::Recipient;
+use pomelo::channel::Recipient;
 use pomelo::to;
 use serde_json::json;
 

@@ -1,6 +1,7 @@
 //! Notifies: nobody waits for an answer, so what becomes of them is told at once, or counted.
 
-use pomelo::{ALL, ErrorKind, to};
+use pomelo::error::ErrorKind;
+use pomelo::{ALL, to};
 use serde_json::json;
 
 use crate::support::until;

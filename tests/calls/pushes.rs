@@ -1,7 +1,7 @@
 //! Pushes that no client can be sent.
 
-use pomelo::ErrorKind;
-use pomelo::core::channel::Recipient;
+use pomelo::channel::Recipient;
+use pomelo::error::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::world::{App, World};

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pomelo::core::app::Running;
-use pomelo::core::value::ServerId;
+use pomelo::app::Running;
+use pomelo::error::ErrorKind;
 use pomelo::router::asynchronous;
-use pomelo::{ErrorKind, key, pick, to};
+use pomelo::server::ServerId;
+use pomelo::{key, pick, to};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pomelo::core::value::Limits;
-use pomelo::core::wire::{Body, Encoding, Format};
-use pomelo::{ErrorKind, Result};
+use pomelo::Result;
+use pomelo::config::Limits;
+use pomelo::error::ErrorKind;
+use pomelo::ext::connector::Format;
+use pomelo::request::{Body, Encoding};
 
 use crate::world::{Parts, World};
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use pomelo::core::app::{Builder, Configure, Running};
+use pomelo::app::{Builder, Configure, Running};
 use pomelo::{Error, Hybrid, Result, Session, handler, remote};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;

@@ -1,7 +1,8 @@
 //! Mistakes in how an application is put together.
 
-use pomelo::core::app::Builder;
-use pomelo::{ErrorKind, pick};
+use pomelo::app::Builder;
+use pomelo::error::ErrorKind;
+use pomelo::pick;
 
 use crate::world::{Dir, Rpc, SERVERS};
 

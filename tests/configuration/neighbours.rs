@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pomelo::core::app::Builder;
+use pomelo::app::Builder;
 use pomelo::net::cluster::StaticDiscovery;
 use pomelo::net::transport::Memory;
 

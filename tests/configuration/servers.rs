@@ -154,8 +154,7 @@ fn the_file_that_was_read_is_named() {
 
 #[test]
 fn a_path_is_named_whole_where_the_directory_is_relative() {
-    let error =
-        pomelo::core::value::config::Config::read("no/such/config", "development").unwrap_err().to_string();
+    let error = pomelo::config::Config::read("no/such/config", "development").unwrap_err().to_string();
     let whole = std::env::current_dir().unwrap().join("no/such/config/servers.json");
     assert!(error.starts_with(&format!("there is no {}, nor ", whole.display())), "{error}");
 }

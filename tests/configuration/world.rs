@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use pomelo::core::app::Builder;
-use pomelo::core::value::config::Config;
+use pomelo::app::Builder;
+use pomelo::config::Config;
 use pomelo::{Hybrid, Result, handler};
 use tempfile::TempDir;
 use tracing::Dispatch;

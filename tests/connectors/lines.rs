@@ -15,13 +15,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pomelo::__private::{BoxFuture, Bytes};
-use pomelo::core::frontend::{Connector, Frontend, Listening};
-use pomelo::core::metrics::Dropped;
-use pomelo::core::wire::{Body, Encoding, Format, FormatId};
-use pomelo::net::connector::{
-    Acceptor, Closed, ConnectionLimits, Event, Ignored, Listener, Message, Overdue, Protocol, Timeout,
+use pomelo::ext::connector::{
+    Acceptor, Body, Closed, ConnectionLimits, Connector, Dropped, Encoding, Event, Format, FormatId, Frontend,
+    Ignored, Listener, Listening, Message, Overdue, Protocol, Result, Timeout,
 };
-use pomelo::{OrErr, Result};
+use pomelo::error::OrErr;
 
 /// The longest line of a client, in bytes.
 const MAX_LINE: usize = 4 * 1024;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use pomelo::net::connector::{Listener, Socket};
+use pomelo::ext::connector::{Listener, Socket};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::support::soon;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 
-use pomelo::core::channel::Recipient;
-use pomelo::core::metrics::Dropped;
+use pomelo::channel::Recipient;
+use pomelo::metrics::Dropped;
 use pomelo::{Event, key, to};
 use serde_json::{Value, json};
 

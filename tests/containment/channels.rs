@@ -6,8 +6,9 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use pomelo::core::channel::Channel;
-use pomelo::{Error, ErrorKind, Event, Result, Session};
+use pomelo::channel::Channel;
+use pomelo::error::ErrorKind;
+use pomelo::{Error, Event, Result, Session};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 

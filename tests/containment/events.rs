@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, mpsc};
 
 use pomelo::Event;
-use pomelo::core::metrics::Dropped;
+use pomelo::metrics::Dropped;
 use serde_json::json;
 
 use crate::support::{soon, until};

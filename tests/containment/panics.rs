@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use pomelo::core::app::Running;
+use pomelo::app::Running;
+use pomelo::error::ErrorKind;
 use pomelo::net::transport::{Tcp, TcpOptions};
-use pomelo::{ErrorKind, key, to};
+use pomelo::{key, to};
 use serde_json::{Value, json};
 
 use crate::log::Log;

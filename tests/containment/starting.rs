@@ -4,9 +4,10 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pomelo::core::app::Configure;
+use pomelo::app::Configure;
+use pomelo::error::ErrorKind;
 use pomelo::net::protocol::package::{MAX_BODY, Package, PackageKind};
-use pomelo::{Component, Error, ErrorKind, Hybrid, Result};
+use pomelo::{Component, Error, Hybrid, Result};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -5,9 +5,9 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo::core::app::{Builder, Configure, Running};
-use pomelo::core::wire::Body;
+use pomelo::app::{Builder, Configure, Running};
 use pomelo::filter::{Filter, Verdict};
+use pomelo::request::Body;
 use pomelo::router::asynchronous;
 use pomelo::{Error, Event, Hybrid, Request, Result, Session, handler, remote};
 use serde::{Serialize, Serializer};

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo::core::rpc::Caller;
-use pomelo::core::value::config::Config;
+use pomelo::config::Config;
+use pomelo::error::ErrorKind;
 use pomelo::net::cluster::secret::Secret;
 use pomelo::net::transport::{Tcp, TcpOptions};
-use pomelo::{ErrorKind, Hybrid, to};
+use pomelo::rpc::Caller;
+use pomelo::{Hybrid, to};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use pomelo::{ErrorKind, to};
+use pomelo::error::ErrorKind;
+use pomelo::to;
 
 use crate::world::{World, patient};
 

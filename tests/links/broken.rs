@@ -1,7 +1,8 @@
 //! A link that broke and comes back in time: nobody is gone, and what was missed is made good.
 
-use pomelo::core::metrics::Dropped;
-use pomelo::{ErrorKind, to};
+use pomelo::error::ErrorKind;
+use pomelo::metrics::Dropped;
+use pomelo::to;
 use serde_json::{Value, json};
 
 use crate::proxy::Mode;

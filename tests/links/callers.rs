@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo::ErrorKind;
-use pomelo::core::rpc::Caller;
-use pomelo::core::value::config::Config;
+use pomelo::config::Config;
+use pomelo::error::ErrorKind;
 use pomelo::net::transport::Tcp;
+use pomelo::rpc::Caller;
 
 use crate::support::{soon, until};
 use crate::world::{World, free_port, patient, servers};

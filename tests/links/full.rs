@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use pomelo::core::app::Configure;
-use pomelo::core::metrics::Dropped;
-use pomelo::{ErrorKind, to};
+use pomelo::app::Configure;
+use pomelo::error::ErrorKind;
+use pomelo::metrics::Dropped;
+use pomelo::to;
 use serde_json::{Value, json};
 
 use crate::proxy::Mode;

@@ -1,8 +1,8 @@
 //! What comes to a server's port and is no link, or is one and talks nonsense.
 
-use pomelo::core::rpc::Caller;
-use pomelo::core::value::config::Config;
+use pomelo::config::Config;
 use pomelo::net::transport::Tcp;
+use pomelo::rpc::Caller;
 use pomelo::to;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

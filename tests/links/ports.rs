@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pomelo::error::ErrorKind;
 use pomelo::net::transport::Tcp;
-use pomelo::{ErrorKind, Hybrid, to};
+use pomelo::{Hybrid, to};
 
 use crate::world::{App, Gate, Log, World, patient};
 

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo::core::app::{Cluster, Running};
+use pomelo::app::{Cluster, Running};
+use pomelo::error::ErrorKind;
 use pomelo::net::transport::Tcp;
-use pomelo::{ErrorKind, Hybrid, Result, remote, to};
+use pomelo::{Hybrid, Result, remote, to};
 
 use crate::support::{soon, until};
 use crate::world::{free_port, patient};

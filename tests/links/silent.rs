@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use pomelo::core::metrics::Dropped;
+use pomelo::error::ErrorKind;
+use pomelo::metrics::Dropped;
 use pomelo::net::transport::TcpOptions;
-use pomelo::{ErrorKind, to};
+use pomelo::to;
 use serde_json::json;
 
 use crate::log::Log;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use pomelo::core::rpc::Caller;
-use pomelo::core::value::config::Config;
+use pomelo::config::Config;
 use pomelo::net::transport::{Tcp, TcpOptions};
+use pomelo::rpc::Caller;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

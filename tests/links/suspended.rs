@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo::core::app::Running;
+use pomelo::app::Running;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{Hybrid, to};
 use serde_json::json;

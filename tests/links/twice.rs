@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo::core::app::Running;
+use pomelo::app::Running;
+use pomelo::error::ErrorKind;
 use pomelo::net::transport::{Tcp, TcpOptions};
-use pomelo::{ErrorKind, Hybrid, to};
+use pomelo::{Hybrid, to};
 use serde_json::json;
 use tokio::sync::Semaphore;
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pomelo::core::app::{Configure, Running};
-use pomelo::core::metrics::Dropped;
+use pomelo::app::{Configure, Running};
+use pomelo::metrics::Dropped;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{Error, Event, Hybrid, Result, Session, handler, remote, to};
 use serde_json::{Value, json};

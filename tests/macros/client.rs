@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use pomelo::__private::{Body, BoxFuture, Bytes};
 use pomelo::Result;
-use pomelo::core::frontend::{ClientSession, Connector, Frontend, Listening};
-use pomelo::core::outbox::{Outbox, Sink};
-use pomelo::core::wire::{Encoding, Format};
+use pomelo::ext::connector::Format;
+use pomelo::ext::connector::{ClientSession, Connector, Frontend, Listening};
+use pomelo::ext::connector::{Outbox, Sink};
+use pomelo::request::Encoding;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 

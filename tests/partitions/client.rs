@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pomelo::__private::{Body, BoxFuture, Bytes};
 use pomelo::Result;
-use pomelo::core::frontend::{ClientSession, CloseMode, Connector, Frontend, Listening};
-use pomelo::core::outbox::{Outbox, Sink};
-use pomelo::core::wire::{Encoding, Format};
+use pomelo::ext::connector::Format;
+use pomelo::ext::connector::{ClientSession, CloseMode, Connector, Frontend, Listening};
+use pomelo::ext::connector::{Outbox, Sink};
+use pomelo::request::Encoding;
 use serde_json::{Value, json};
 
 use crate::support::soon;

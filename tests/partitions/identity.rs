@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use pomelo::core::app::Running;
-use pomelo::core::cluster::{
-    Discovery, LinkEvents, LinkSender, Member, MembershipEvents, Refused, Registration, Transport,
-};
-use pomelo::core::value::Incarnation;
+use pomelo::app::Running;
+use pomelo::ext::discovery::{Discovery, MembershipEvents, Registration};
+use pomelo::ext::transport::{LinkEvents, LinkSender, Member, Refused, Transport};
+use pomelo::session::Incarnation;
 use pomelo::net::transport::Memory;
-use pomelo::{ErrorKind, Result, to};
+use pomelo::{Result, to};
+use pomelo::error::ErrorKind;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -81,7 +81,7 @@ impl Transport for Refusing {
                 }
                 let mut back = own.clone();
                 back.info =
-                    Arc::new(pomelo::core::value::ServerInfo { id: "chat-1".into(), ..(*own.info).clone() });
+                    Arc::new(pomelo::server::ServerInfo { id: "chat-1".into(), ..(*own.info).clone() });
                 // It takes the link by now.
                 let _ = peers.joined(back);
             });

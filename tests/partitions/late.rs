@@ -1,6 +1,6 @@
 //! What a process had sent before it counted as gone, and arrives later.
 
-use pomelo::core::metrics::Dropped;
+use pomelo::metrics::Dropped;
 use serde_json::{Value, json};
 
 use crate::faulty::Fault;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pomelo::core::app::Configure;
-use pomelo::core::server::LostSessions;
+use pomelo::app::Configure;
+use pomelo::app::LostSessions;
 use pomelo::{Error, Result, to};
 use serde_json::json;
 use tokio::sync::Semaphore;

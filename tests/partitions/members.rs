@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pomelo::ErrorKind;
+use pomelo::error::ErrorKind;
 use serde_json::json;
 
 use crate::support::until;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use pomelo::core::app::{Configure, Running};
+use pomelo::app::{Configure, Running};
 use pomelo::{Error, Event, Result, Session, handler, remote};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Channels whose joins, leaves and ends don't arrive.
 
-use pomelo::core::metrics::Dropped;
+use pomelo::metrics::Dropped;
 use serde_json::{Value, json};
 
 use crate::faulty::Fault;

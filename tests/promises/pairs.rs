@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pomelo::core::app::Configure;
-use pomelo::core::metrics::Dropped;
-use pomelo::{Error, ErrorKind, to};
+use pomelo::app::Configure;
+use pomelo::error::ErrorKind;
+use pomelo::metrics::Dropped;
+use pomelo::{Error, to};
 use serde_json::{Value, json};
 
 use crate::faulty::Fault;

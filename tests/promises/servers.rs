@@ -3,7 +3,8 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use pomelo::{ErrorKind, to};
+use pomelo::error::ErrorKind;
+use pomelo::to;
 use serde_json::json;
 
 use crate::faulty::Fault;

@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pomelo::core::metrics::Dropped;
+use pomelo::metrics::Dropped;
 use pomelo::to;
 use serde_json::{Value, json};
 

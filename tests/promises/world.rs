@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use pomelo::core::app::{Configure, Running};
+use pomelo::app::{Configure, Running};
 use pomelo::{Error, Event, Hybrid, Result, Session, handler, remote};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use pomelo::Result;
-use pomelo::core::cluster::{LinkEvents, LinkSender, Member, Transport, Unsent};
-use pomelo::core::value::{Incarnation, ServerId, ServerInfo};
-use pomelo::core::wire::envelope::Envelope;
+use pomelo::ext::transport::Envelope;
+use pomelo::ext::transport::{LinkEvents, LinkSender, Member, Transport, Unsent};
 use pomelo::net::transport::Memory;
+use pomelo::server::{ServerId, ServerInfo};
+use pomelo::session::Incarnation;
 
 /// What becomes of an envelope.
 #[derive(Clone)]

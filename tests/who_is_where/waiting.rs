@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pomelo::{ErrorKind, Session};
+use pomelo::Session;
+use pomelo::error::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::linger;

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use pomelo::core::app::Running;
+use pomelo::app::Running;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{Result, remote, to};
 

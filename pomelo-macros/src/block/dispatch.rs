@@ -33,8 +33,8 @@ impl Block {
         callee: &TokenStream,
     ) -> TokenStream {
         let arms = self.methods.iter().map(|method| self.arm(method, callee));
-        let krate = &self.krate;
-        let unknown = quote!(#krate::Error::of(#krate::ErrorKind::NoSuchMethod, "no method has this number"));
+        let p = self.private();
+        let unknown = quote!(#p::Error::of(#p::ErrorKind::NoSuchMethod, "no method has this number"));
         let body = quote_spanned! { Span::mixed_site()=>
             match method {
                 #(#arms)*

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use pomelo::core::value::config::ConfigError;
+use pomelo::config::ConfigError;
 
 use crate::admin::AdminError;
 use crate::init::InitError;

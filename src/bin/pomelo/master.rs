@@ -4,8 +4,8 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use pomelo::core::value::config::{Config, ConfigError};
-use pomelo::core::value::host;
+use pomelo::config::{Config, ConfigError};
+use pomelo::ext::transport::host;
 use pomelo::master::MasterConfig;
 
 use crate::failure::Failure;

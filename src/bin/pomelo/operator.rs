@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use pomelo::core::value::host;
+use pomelo::ext::transport::host;
 
 use crate::admin::{Admin, AdminError};
 use crate::failure::Failure;

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use pomelo::core::cluster::{LinkEvents, Member, LinkSender, Superseded, Transport, Unsent};
-use pomelo::core::wire::envelope::{Envelope, EnvelopeError};
-use pomelo::core::value::{Incarnation, ServerId, ServerInfo};
+use pomelo::ext::transport::{Envelope, EnvelopeError};
+use pomelo::ext::transport::{LinkEvents, LinkSender, Member, Superseded, Transport, Unsent};
+use pomelo::server::{ServerId, ServerInfo};
+use pomelo::session::Incarnation;
 use tokio::sync::oneshot;
 
 use crate::post::{Item, Post};
@@ -46,7 +47,11 @@ impl Bus {
 }
 
 impl Transport for Bus {
-    fn bind(&self, server: Member, link_events: Arc<dyn LinkEvents>) -> BoxFuture<'_, pomelo::Result<Arc<dyn LinkSender>>> {
+    fn bind(
+        &self,
+        server: Member,
+        link_events: Arc<dyn LinkEvents>,
+    ) -> BoxFuture<'_, pomelo::Result<Arc<dyn LinkSender>>> {
         let id = server.info.id.clone();
         let mut stops = self.stops();
         let others: Vec<_> = stops.keys().filter(|other| **other != id).cloned().collect();

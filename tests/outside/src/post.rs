@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use pomelo::core::cluster::{LinkEvents, Member};
-use pomelo::core::value::{Incarnation, ServerId};
+use pomelo::ext::transport::{LinkEvents, Member};
+use pomelo::server::ServerId;
+use pomelo::session::Incarnation;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many bytes may wait.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use outside::Bus;
-use pomelo_net::transport::conformance::{Setup, check};
+use pomelo::ext::transport::conformance::{Setup, check};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transport_of_somebody_else_does_what_a_transport_must() {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use bytes::BytesMut;
-use pomelo::core::app::{Builder, Running};
+use pomelo::app::{Builder, Running};
 use pomelo::key;
 use pomelo::net::protocol::package::{MAX_BODY, Package, PackageKind};
 use rooms_contract::{App, Rpc};

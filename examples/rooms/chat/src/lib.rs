@@ -1,7 +1,8 @@
 //! Chat servers: what the contract says of them, done.
 
-use pomelo::core::app::Builder;
-use pomelo::{OrErr, Result, Session, handler, remote};
+use pomelo::app::Builder;
+use pomelo::error::OrErr;
+use pomelo::{Result, Session, handler, remote};
 use rooms_contract::{App, ChatHandler, ChatRemote, Rpc};
 use serde_json::json;
 

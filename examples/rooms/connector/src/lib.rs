@@ -1,7 +1,8 @@
 //! Connectors. They call chat servers, and tell clients the routes of chat servers, by the contract alone.
 
-use pomelo::core::app::Builder;
-use pomelo::{Hybrid, OrErr, Result, Session, handler, key, pick};
+use pomelo::app::Builder;
+use pomelo::error::OrErr;
+use pomelo::{Hybrid, Result, Session, handler, key, pick};
 use rooms_contract::{App, Enter, EntryHandler, Rpc};
 
 /// Adds what connectors need to an application.

@@ -8,7 +8,7 @@ use super::status::{Status, chain};
 
 /// An error type of the application's own that a method may return: `Result<T, MyError>`.
 ///
-/// Derive it: `#[derive(pomelo::ErrorCode)]`. [`pomelo::Error`](Error) has it, and `Box<dyn std::error::Error + Send +
+/// Derive it: `#[derive(pomelo::error::ErrorCode)]`. [`pomelo::Error`](Error) has it, and `Box<dyn std::error::Error + Send +
 /// Sync>`, and with the feature `anyhow` also `anyhow::Error`. By hand:
 ///
 /// ```
@@ -40,7 +40,7 @@ use super::status::{Status, chain};
 /// causes behind it. It goes to the log, to the server that called, and to clients in development only.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error that a handler or remote method can return",
-    label = "implement `pomelo::ErrorCode` for it (`#[derive(pomelo::ErrorCode)]`), or use `pomelo::Error`"
+    label = "implement `pomelo::error::ErrorCode` for it (`#[derive(pomelo::error::ErrorCode)]`), or use `pomelo::Error`"
 )]
 pub trait ErrorCode: fmt::Display {
     /// The number that a client sees as `code`.

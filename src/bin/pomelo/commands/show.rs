@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use pomelo::core::metrics::{MissingLink, Report};
+use pomelo::metrics::{MissingLink, Report};
 
 use super::{Done, render};
 use crate::failure::Failure;

@@ -171,7 +171,7 @@ mod tests {
         let files = files(true);
         let servers = text(&files, "game-server/config/servers.json");
         for env in ["development", "production"] {
-            let config = pomelo::core::value::config::Config::from_servers(servers, env).unwrap();
+            let config = pomelo::config::Config::from_servers(servers, env).unwrap();
             assert_eq!(config.servers[0].client_port, Some(3010));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pomelo::ErrorCode;
+use pomelo::error::ErrorCode;
 
 #[derive(ErrorCode)]
 #[error_code(transparent)]

@@ -1,6 +1,7 @@
 //! Error types that lack something.
 
-use pomelo::{ErrorCode, Result, handler};
+use pomelo::{Result, handler};
+use pomelo::error::ErrorCode;
 
 #[derive(Debug, ErrorCode)]
 pub enum NoDisplay {

@@ -2,9 +2,9 @@
 
 #![deny(warnings)]
 
-use pomelo::core::wire::Body;
+use pomelo::request::Body;
 use pomelo::filter::{Done, Filter, FilterFactory, GoOn, Verdict};
-use pomelo::core::server::Server;
+use pomelo::server::Server;
 use pomelo::{Request, Result};
 
 pomelo::servers! {

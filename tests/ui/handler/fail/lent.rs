@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use pomelo::core::method::Inbound;
+use pomelo::rpc::Inbound;
 use pomelo::{Result, handler};
 
 pub struct ChatHandler;

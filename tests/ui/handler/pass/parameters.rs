@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use pomelo::{Raw, Request, Result, Session, handler};
+use pomelo::{Request, Result, Session, handler};
+use pomelo::request::Raw;
 use serde::Deserialize;
 
 pomelo::servers! {

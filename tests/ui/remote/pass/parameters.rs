@@ -2,7 +2,7 @@
 
 #![deny(warnings, dead_code)]
 
-use pomelo::core::method::Inbound;
+use pomelo::rpc::Inbound;
 use pomelo::{Result, Session, remote};
 use serde::{Deserialize, Serialize};
 

@@ -27,6 +27,6 @@ impl MatchRemote2 {
 }
 
 fn main() {
-    let names = <Rpc as pomelo::core::app::Cluster>::SERVERS.iter().map(|server| server.name);
+    let names = <Rpc as pomelo::app::Cluster>::SERVERS.iter().map(|server| server.name);
     assert_eq!(names.collect::<Vec<_>>(), ["match", "loop", "type"]);
 }

@@ -1,0 +1,23 @@
+//! What the macros' output names. Not for use by hand, but for what `servers!` writes.
+
+pub use std::sync::Arc;
+
+pub use bytes::Bytes;
+pub use futures::future::BoxFuture;
+pub use pomelo_core::app::{App, Cluster, Mount, Platform, ServerType};
+pub use pomelo_core::args::{ArgReader, ArgWriter};
+pub use pomelo_core::inject::{Context, Injected};
+pub use pomelo_core::method::parameter::{
+    FromArgument, FromField, FromOwnArgument, FromOwnMessage, FromSharedArgument, FromSharedMessage,
+    NoFields, SizeOf, ToArgument, ToOwnArgument, ToSharedArgument,
+};
+pub use pomelo_core::method::{
+    Contract, FromApp, Handler, HandlerContract, Inbound, IntoReply, Method, Proxy, Remote, Table,
+};
+pub use pomelo_core::request::{FromMessage, IntoResponse, Request};
+pub use pomelo_core::router::Routers;
+pub use pomelo_core::rpc::{Call, RpcClient, Target};
+pub use pomelo_core::value::{DerivedCode, Error, ErrorCode, ErrorKind, Fault, OfDisplay, OfError, Result};
+pub use pomelo_core::wire::Body;
+pub use pomelo_master::platform;
+pub use serde;
