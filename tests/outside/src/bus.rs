@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::{Bytes, BytesMut};
-use futures::future::BoxFuture;
-use pomelo::ext::transport::{Envelope, EnvelopeError};
-use pomelo::ext::transport::{LinkEvents, LinkSender, Member, Superseded, Transport, Unsent};
-use pomelo::server::{ServerId, ServerInfo};
-use pomelo::session::Incarnation;
+use pomelo::ext::transport::{
+    BoxFuture, Bytes, BytesMut, Envelope, EnvelopeError, Incarnation, LinkEvents, LinkSender, Member, Result,
+    ServerId, ServerInfo, Superseded, Transport, Unsent,
+};
 use tokio::sync::oneshot;
 
 use crate::post::{Item, Post};
@@ -51,7 +49,7 @@ impl Transport for Bus {
         &self,
         server: Member,
         link_events: Arc<dyn LinkEvents>,
-    ) -> BoxFuture<'_, pomelo::Result<Arc<dyn LinkSender>>> {
+    ) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>> {
         let id = server.info.id.clone();
         let mut stops = self.stops();
         let others: Vec<_> = stops.keys().filter(|other| **other != id).cloned().collect();
@@ -60,17 +58,17 @@ impl Transport for Bus {
             Self::link(&mut stops, &id, &other);
         }
         drop(stops);
-        let link_sender: Arc<dyn LinkSender> = Arc::new(BusOutlet { id, bus: self.clone() });
+        let link_sender: Arc<dyn LinkSender> = Arc::new(BusSender { id, bus: self.clone() });
         Box::pin(async { Ok(link_sender) })
     }
 }
 
-struct BusOutlet {
+struct BusSender {
     id: ServerId,
     bus: Bus,
 }
 
-impl BusOutlet {
+impl BusSender {
     /// The queues from this server to the others.
     fn departures(&self) -> Vec<Post> {
         let stops = self.bus.stops();
@@ -78,7 +76,7 @@ impl BusOutlet {
     }
 }
 
-impl LinkSender for BusOutlet {
+impl LinkSender for BusSender {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         let post = {
             let stops = self.bus.stops();
@@ -150,8 +148,8 @@ pub(crate) fn deliver(link_events: &dyn LinkEvents, from: &ServerId, item: Item)
             }
         }
         Item::Changed(member) => link_events.changed(member),
-        Item::Left(life, told) => {
-            link_events.left(from, life);
+        Item::Left(incarnation, told) => {
+            link_events.left(from, incarnation);
             // Who left may not wait.
             let _ = told.send(());
         }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
-use pomelo::ext::transport::{LinkEvents, Member};
-use pomelo::server::ServerId;
-use pomelo::session::Incarnation;
+use pomelo::ext::transport::{Bytes, Incarnation, LinkEvents, Member, ServerId};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many bytes may wait.
@@ -20,7 +17,7 @@ pub(crate) enum Item {
     Joined(Member),
     /// What the sender is now.
     Changed(Member),
-    /// That life of the sender is over; who waits is told once that has arrived.
+    /// That incarnation of the sender is over; who waits is told once that has arrived.
     Left(Incarnation, oneshot::Sender<()>),
 }
 
