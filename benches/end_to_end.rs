@@ -56,11 +56,9 @@ fn runtime() -> Runtime {
 async fn start() -> Result<Running<Rpc>> {
     let servers =
         r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#;
-    App::builder()
-        .servers(servers)
-        .configure("all", "connector", |app| app.connector(Hybrid::new().address(([127, 0, 0, 1], 0))))
-        .start()
-        .await
+    let builder = App::builder().servers(servers);
+    let connector = || Hybrid::new().address(([127, 0, 0, 1], 0));
+    Ok(builder.configure("all", "connector", move |app| app.connector(connector())).start().await?)
 }
 
 /// A client that has done its handshake.

@@ -42,7 +42,7 @@ async fn start(transport: Arc<dyn Transport>) -> Result<Running<Rpc>> {
         r#"{{ "connector": [{{ "id": "connector-1" }}],
              "chat": [{{ "id": "chat-1", "port": {port} }}] }}"#
     );
-    App::builder().servers(servers).transport(transport).start().await
+    Ok(App::builder().servers(servers).transport(transport).start().await?)
 }
 
 async fn one(app: &App) -> usize {

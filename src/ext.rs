@@ -63,7 +63,7 @@ pub mod connector {
 /// Codecs: the trait of what encodes bodies by a schema, and all that it names.
 pub mod codec {
     pub use bytes::Bytes;
-        pub use pomelo_core::value::{Error, ErrorKind, Result};
+    pub use pomelo_core::value::{Error, ErrorKind, Result};
     pub use pomelo_core::wire::erased_serde::{Deserializer, Serialize};
     pub use pomelo_core::wire::{Body, Codec, Codecs, CustomEncoding, Encoding};
     pub use serde_json::{Map, Value};

@@ -113,6 +113,7 @@ pub mod config {
 
 /// Errors: codes, kinds, whose fault they are, and how an application's own become [`Error`](crate::Error)s.
 pub mod error {
+    pub use pomelo_core::app::StartError;
     pub use pomelo_core::value::{ErrorCode, ErrorKind, Fault, OrErr, StdError};
 
     pub use crate::macros::ErrorCode;

@@ -17,11 +17,11 @@ pub use crate::ext::codec::Codecs;
 pub use crate::ext::connector::{ClientSession, CloseMode, Flow, Frontend};
 pub use crate::ext::discovery::{Discovery, Registration};
 pub use crate::ext::transport::{Refused, Superseded, Transport, Unsent};
-pub use crate::net::connector::{ClientInfo, Greeting, Headers, Query};
 pub use crate::master::{
-    Admin, AdminError, Master, MasterConfig, MasterLimits, MasterSetup, Only, Outcome, ServerState, ServerStatus, Which, run,
-    troubles,
+    Admin, AdminError, Master, MasterConfig, MasterLimits, MasterSetup, Only, Outcome, ServerState,
+    ServerStatus, Which, run, troubles,
 };
+pub use crate::net::connector::{ClientInfo, Greeting, Headers, Query};
 pub use crate::request::{Body, Encoding, FromMessage, IntoResponse, Raw};
 pub use crate::router::{
     Asynchronous, ByUid, ConsistentHash, RoundRobin, RouteBy, RoutedMessage, Router, Routing,

@@ -6,7 +6,11 @@ mod client;
 use std::sync::Arc;
 
 use client::{Client, Memory};
-use pomelo::__private::{ArgReader, ArgWriter, Body, BoxFuture, Bytes, Call, Cluster, Context, Contract, FromApp, FromMessage, Handler, HandlerContract, Injected, IntoReply, IntoResponse, Method, Mount, Platform, Proxy, Remote, Routers, RpcClient, ServerType, Table, Target, platform};
+use pomelo::__private::{
+    ArgReader, ArgWriter, Body, BoxFuture, Bytes, Call, Cluster, Context, Contract, FromApp, FromMessage,
+    Handler, HandlerContract, Injected, IntoReply, IntoResponse, Method, Mount, Platform, Proxy, Remote,
+    Routers, RpcClient, ServerType, Table, Target, platform,
+};
 use pomelo::app::Running;
 use pomelo::error::ErrorKind;
 use pomelo::rpc::Inbound;
@@ -219,7 +223,7 @@ impl Cluster for Rpc {
         }
     }
 
-    fn platform() -> Platform {
+    fn platform() -> &'static dyn Platform {
         platform()
     }
 }

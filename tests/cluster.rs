@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use pomelo::app::{Builder, Running};
+use pomelo::error::ErrorKind;
 use pomelo::ext::discovery::{Discovery, MembershipEvents, Registration};
 use pomelo::ext::transport::Member;
-use pomelo::server::ServerInfo;
 use pomelo::net::transport::{Tcp, TcpOptions};
+use pomelo::server::ServerInfo;
 use pomelo::{Event, Result, key, remote, to};
-use pomelo::error::ErrorKind;
 use support::{soon, until};
 use tokio::sync::Semaphore;
 

@@ -4,14 +4,14 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
 
 use pomelo::__private::{BoxFuture, Bytes};
+use pomelo::error::{ErrorKind, OrErr};
+use pomelo::ext::codec::Codec;
+use pomelo::ext::codec::{Deserializer, Serialize};
+use pomelo::ext::connector::Format;
 use pomelo::ext::connector::{ClientSession, Connector, Frontend, Listening};
 use pomelo::ext::connector::{Outbox, Sink};
-use pomelo::ext::codec::{Deserializer, Serialize};
-use pomelo::ext::codec::Codec;
-use pomelo::ext::connector::Format;
 use pomelo::request::{Body, CustomEncoding, Encoding};
 use pomelo::{Error, Hybrid, Result, Session, handler};
-use pomelo::error::{ErrorKind, OrErr};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, ready};
 use pomelo::app::Running;
+use pomelo::error::ErrorKind;
 use pomelo::ext::discovery::{Discovery, MembershipEvents, Registration};
 use pomelo::ext::transport::Member;
 use pomelo::{Result, remote, to};
-use pomelo::error::ErrorKind;
 use serde_json::Value;
 use support::until;
 use tokio::sync::Semaphore;

@@ -5,7 +5,7 @@
 //! whatever they write can be written by hand; the tests of the `pomelo` crate do so (`tests/by_hand.rs`).
 //!
 //! The examples here aren't compiled, as this crate can't depend on the one that they need: `pomelo` itself. What it adds
-//! to them (`src/macros.rs`) is, each form is run in its `tests/macros.rs`, and each mistake has its error in `tests/ui`.
+//! to them (`src/macros.rs`) is, each form is run in its `tests/macros.rs`, and each mistake has its error in `tests/ui` here.
 //!
 //! # How an expansion is made
 //!
@@ -267,7 +267,7 @@ pub fn remote(args: TokenStream, item: TokenStream) -> TokenStream {
 ///         }
 ///     }
 ///
-///     fn platform() -> Platform { pomelo::__private::platform() }
+///     fn platform() -> &'static dyn Platform { pomelo::__private::platform() }
 /// }
 /// ```
 ///

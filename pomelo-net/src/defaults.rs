@@ -1,11 +1,12 @@
 //! Defaults: the transport, discovery and codecs of an application that chooses none, by its configuration.
 
-use std::future::{pending, ready};
+use std::ffi::OsString;
+use std::future::pending;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use pomelo_core::app::{Command, Files, Platform, Reach};
-use pomelo_core::cluster::Transport;
+use futures::future::BoxFuture;
+use pomelo_core::app::{Network, Platform, Provided, Reach, Task, Wants};
 use pomelo_core::value::config::Config;
 use pomelo_core::value::{Error, ErrorKind, Result};
 use pomelo_core::wire::Codecs;
@@ -19,29 +20,46 @@ use crate::transport::{Memory, Tcp, TcpOptions};
 /// The environment variable that has the cluster's secret, where cluster.json should not.
 const SECRET: &str = "POMELO_CLUSTER_SECRET";
 
-/// The platform of a program whose servers all run in its own process: it reads no command line, starts no master and hears no
+/// The platform of a program whose servers all run in its own process: it reads no command line, launches nothing and hears no
 /// signal.
-pub fn embedded() -> Platform {
-    Platform {
-        transport,
-        discovery: |config, _| Ok(Arc::new(discovery(config))),
-        check,
-        codecs,
-        command: |_| Ok(Command::Embedded { env: None }),
-        master: |_, _| ready(Err(Error::of(ErrorKind::Config, "this program starts no master"))).boxed(),
-        stop_signal: || pending().boxed(),
+pub struct Embedded;
+
+impl Platform for Embedded {
+    fn task(&self, _: Vec<OsString>) -> Result<Task> {
+        Ok(Task::RunAll { env: None })
+    }
+
+    fn provide(&self, config: &Config, wants: Wants) -> Result<Provided> {
+        let network = Network { discovery: Some(Arc::new(discovery(config))), transport: None };
+        provide(config, wants, network)
+    }
+
+    fn stop_signal(&self) -> BoxFuture<'static, ()> {
+        pending().boxed()
     }
 }
 
-/// The transport between the servers of one process, or of a cluster: [`Memory`], or [`Tcp`] as cluster.json says.
+/// Checks schemas, dictionary.json and, if it is wanted, cluster.json; provides what `own` has, the transport and the codecs.
 ///
 /// # Errors
-/// If cluster.json, or the secret of the environment, is wrong: what of it.
-pub fn transport(config: &Config, reach: Reach) -> Result<Arc<dyn Transport>> {
-    Ok(match reach {
-        Reach::Process => Arc::new(Memory::new()),
-        Reach::Cluster => Arc::new(Tcp::new(tcp_options(config)?.0)),
-    })
+/// What of a file, or of the environment's secret, is wrong.
+pub fn provide(config: &Config, wants: Wants, mut own: Network) -> Result<Provided> {
+    let mut warnings = Vec::new();
+    let codecs = codecs(config, &mut warnings)?;
+    check_dictionary(config)?;
+    let tcp = wants.transport.then(|| tcp_options(config)).transpose()?;
+    own.transport = match (wants.reach, tcp) {
+        (Reach::Process, tcp) => {
+            warnings.extend(tcp.into_iter().flat_map(|(_, warnings)| warnings));
+            Some(Arc::new(Memory::new()))
+        }
+        (Reach::Cluster | Reach::Launched, Some((options, of_file))) => {
+            warnings.extend(of_file);
+            Some(Arc::new(Tcp::new(options)))
+        }
+        (Reach::Cluster | Reach::Launched, None) => None,
+    };
+    Ok(Provided { network: own, codecs, warnings, warned: false })
 }
 
 /// The discovery of the servers of one process: all of servers.json.
@@ -49,42 +67,19 @@ pub fn discovery(config: &Config) -> StaticDiscovery {
     StaticDiscovery::new(config.servers.iter().cloned())
 }
 
-/// The codecs of bodies: pomelo-protobuf, if the configuration has schemas.
-///
-/// # Errors
-/// If a schema can't be read: which file, message and field.
-pub fn codecs(config: &Config) -> Result<Codecs> {
+/// The codecs of bodies: pomelo-protobuf, if the configuration has schemas; notes their entries that mean nothing, a line each.
+fn codecs(config: &Config, warnings: &mut Vec<String>) -> Result<Codecs> {
     if config.server_protos.is_none() && config.client_protos.is_none() {
         return Ok(Codecs::default());
-    }
-    Ok(Codecs::with_protobuf(protos(config)?))
-}
-
-/// Checks schemas, dictionary.json and, if it is used, cluster.json; returns their entries that mean nothing, a line each.
-///
-/// # Errors
-/// What of a file is wrong.
-pub fn check(config: &Config, files: Files) -> Result<Vec<String>> {
-    let mut warnings = check_schemas(config)?;
-    check_dictionary(config)?;
-    if files.links {
-        warnings.extend(tcp_options(config)?.1);
-    }
-    Ok(warnings)
-}
-
-/// Reads serverProtos.json and clientProtos.json; returns their entries that mean nothing, a line each.
-fn check_schemas(config: &Config) -> Result<Vec<String>> {
-    if config.server_protos.is_none() && config.client_protos.is_none() {
-        return Ok(vec![]);
     }
     let protos = protos(config)?;
     let sets = [("serverProtos.json", protos.server()), ("clientProtos.json", protos.client())];
     let dropped =
         sets.into_iter().flat_map(|(file, set)| set.dropped().iter().map(move |entry| (file, entry)));
-    Ok(dropped
-        .map(|(file, entry)| format!("{}: {entry} means nothing and is left out", config.path(file)))
-        .collect())
+    warnings.extend(
+        dropped.map(|(file, entry)| format!("{}: {entry} means nothing and is left out", config.path(file))),
+    );
+    Ok(Codecs::with_protobuf(protos))
 }
 
 /// Reads dictionary.json.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use pomelo::app::Builder;
+use pomelo::ext::transport::{BoxFuture, LinkEvents, LinkSender, Member, Transport};
 use pomelo::net::cluster::StaticDiscovery;
 use pomelo::net::transport::Memory;
+use pomelo::{Error, Result};
 
 use crate::world::{Dir, Rpc, SERVERS};
 
@@ -281,4 +283,62 @@ async fn an_application_with_links_and_a_discovery_of_its_own_is_not_failed_by_f
         dir.start(only_links).await.unwrap_err(),
         "<dir>/master.json is not JSON: EOF while parsing an object at line 1 column 1"
     );
+}
+
+#[tokio::test]
+async fn what_is_replaced_in_clusters_alone_has_its_files_unread_and_stays_as_it_is_in_one_process() {
+    let own_links = |app: Builder<Rpc>| app.cluster_transport(Arc::new(Memory::new()));
+    let own_list = |app: Builder<Rpc>| app.cluster_discovery(Arc::new(StaticDiscovery::new([])));
+    let broken = |name: &'static str| Dir::new(&[("servers.json", SERVERS), (name, "{")]);
+    let not_json =
+        |name: &str| format!("<dir>/{name} is not JSON: EOF while parsing an object at line 1 column 1");
+    for (name, is_of_links) in [("cluster.json", true), ("master.json", false), ("adminServer.json", false)] {
+        let dir = broken(name);
+        let both = own_links(own_list(dir.application()));
+        // One process uses memory and servers.json: connector-1 and chat-1 see each other.
+        assert_eq!(dir.start(both).await, Ok(vec![]), "{name}");
+        let only_other = |dir: &Dir| match is_of_links {
+            true => own_list(dir.application()),
+            false => own_links(dir.application()),
+        };
+        assert_eq!(dir.start(only_other(&dir)).await, Err(not_json(name)));
+        let alone = only_other(&dir).start_server("chat-1", None).await.err().expect("it can't start");
+        assert_eq!(dir.masked(alone.message()), not_json(name));
+        let both = own_links(own_list(dir.application()));
+        both.start_server("chat-1", None).await.unwrap().stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_master_reads_its_files_also_where_servers_have_a_discovery_of_their_own() {
+    let dir = Dir::new(&[("servers.json", SERVERS), ("cluster.json", "{"), ("master.json", "{")]);
+    let own = dir.application().cluster_transport(Arc::new(Memory::new()));
+    let error =
+        own.cluster_discovery(Arc::new(StaticDiscovery::new([]))).args(["start"]).run().await.unwrap_err();
+    assert_eq!(
+        dir.masked(error.message()),
+        "<dir>/master.json is not JSON: EOF while parsing an object at line 1 column 1"
+    );
+}
+
+#[tokio::test]
+async fn servers_of_one_process_reach_each_other_by_memory_where_only_clusters_have_a_transport_of_their_own()
+{
+    /// Carries nothing, and fails whoever binds.
+    struct Nothing;
+
+    impl Transport for Nothing {
+        fn bind(&self, server: Member, _: Arc<dyn LinkEvents>) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>> {
+            Box::pin(async move { Err(Error::new(500, format_args!("no link for {}", server.info.id))) })
+        }
+    }
+
+    let dir = Dir::new(&[("servers.json", SERVERS)]);
+    let application = || dir.application().cluster_transport(Arc::new(Nothing));
+    let running = application().start().await.unwrap();
+    let connector = running.app("connector-1").unwrap();
+    assert!(connector.report().missing_links.is_empty());
+    running.stop().await;
+    let error = application().start_server("chat-1", None).await.err().expect("it has no links");
+    assert_eq!(error.message(), "chat-1: no link for chat-1");
 }

@@ -15,11 +15,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pomelo::__private::{BoxFuture, Bytes};
-use pomelo::ext::connector::{
-    Acceptor, Body, Closed, ConnectionLimits, Connector, Dropped, Encoding, Event, Format, FormatId, Frontend,
-    Ignored, Listener, Listening, Message, Overdue, Protocol, Result, Timeout,
-};
 use pomelo::error::OrErr;
+use pomelo::ext::connector::{
+    Acceptor, Body, Closed, ConnectionLimits, Connector, Dropped, Encoding, Event, Format, FormatId,
+    Frontend, Ignored, Listener, Listening, Message, Overdue, Protocol, Result, Timeout,
+};
 
 /// The longest line of a client, in bytes.
 const MAX_LINE: usize = 4 * 1024;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use pomelo::app::Configure;
 use pomelo::error::ErrorKind;
+use pomelo::error::StartError;
 use pomelo::net::protocol::package::{MAX_BODY, Package, PackageKind};
-use pomelo::{Component, Error, Hybrid, Result};
+use pomelo::{Component, Hybrid, Result};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,7 +17,7 @@ use crate::log::Log;
 use crate::support::{Client, soon};
 use crate::world::{App, Fault, Faults, Rpc, World, builder};
 
-async fn fails(configure: impl Fn(&mut Configure<Rpc>) + Send + Sync + 'static) -> Error {
+async fn fails(configure: impl Fn(&mut Configure<Rpc>) + Send + Sync + 'static) -> StartError {
     let started = builder(&Faults::default())
         .configure("all", "chat", move |app| {
             app.limits().component_timeout = Duration::from_millis(50);

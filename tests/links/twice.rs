@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pomelo::app::Running;
 use pomelo::error::ErrorKind;
+use pomelo::error::StartError;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{Hybrid, to};
 use serde_json::json;
@@ -16,7 +17,7 @@ use crate::support::{soon, until};
 use crate::world::{App, Gate, Log as Seen, Rpc, World, patient, servers};
 
 /// Another process of connector-1, which reaches chat-1 on that port.
-async fn second(port: u16, options: TcpOptions) -> pomelo::Result<Running<Rpc>> {
+async fn second(port: u16, options: TcpOptions) -> Result<Running<Rpc>, StartError> {
     App::builder()
         .servers(servers(port))
         .transport(Arc::new(Tcp::new(options)))

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use pomelo::app::Running;
+use pomelo::error::ErrorKind;
+use pomelo::error::StartError;
 use pomelo::ext::discovery::{Discovery, MembershipEvents, Registration};
 use pomelo::ext::transport::{LinkEvents, LinkSender, Member, Refused, Transport};
-use pomelo::session::Incarnation;
 use pomelo::net::transport::Memory;
+use pomelo::session::Incarnation;
 use pomelo::{Result, to};
-use pomelo::error::ErrorKind;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -92,7 +93,7 @@ impl Transport for Refusing {
 
 async fn start(
     refuse: impl Fn(Duration, &Member) -> Option<Refused> + Send + Sync + 'static,
-) -> Result<Running<Rpc>> {
+) -> Result<Running<Rpc>, StartError> {
     let transport = Refusing { memory: Memory::new(), refuse: Arc::new(refuse) };
     App::builder()
         .servers(SERVERS)
@@ -183,7 +184,7 @@ impl Discovery for Doorman {
 
 async fn start_at(
     doorman: impl Fn(Duration, &Member) -> Option<Refused> + Send + Sync + 'static,
-) -> Result<Running<Rpc>> {
+) -> Result<Running<Rpc>, StartError> {
     App::builder()
         .servers(SERVERS)
         .discovery(Arc::new(Doorman(Arc::new(doorman), Instant::now())))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use pomelo::app::{Configure, Running};
+use pomelo::error::StartError;
 use pomelo::{Error, Event, Result, Session, handler, remote};
 use serde_json::{Value, json};
 
@@ -167,7 +168,7 @@ impl World {
     }
 
     /// Starts one of the servers, unless that fails.
-    pub async fn start_one(&mut self, id: &'static str) -> Result<Running<Rpc>> {
+    pub async fn start_one(&mut self, id: &'static str) -> Result<Running<Rpc>, StartError> {
         let (port, log, setup) = (Port::default(), self.log.clone(), self.setup.clone());
         self.ports.insert(id, port.clone());
         let with_port = move |app: &mut Configure<Rpc>| app.connector(port.clone());

@@ -8,15 +8,15 @@ use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, RwLock, Weak};
 
-use futures::future::{BoxFuture, Either, select};
+use futures::future::{Either, select};
 use tokio::runtime::Handle;
 
-use super::checks::Scope;
 use super::cluster::{Cluster, Mount};
-use super::command::{Command, Files, Network, Reach};
 use super::configure::Configure;
+use super::platform::{Network, Platform, Provided, Reach, Task, Wants};
 use super::running::Running;
-use super::starting::Assembled;
+use super::start_error::StartError;
+use super::starting::{Assembled, Joining};
 use super::watchdog::end_process;
 use super::{App, checks, variables};
 use crate::channel::Table as ChannelTable;
@@ -33,9 +33,7 @@ use crate::runtime::{Runtime, Supervisor, boundary};
 use crate::server::{LinkReceiver, Membership, Server};
 use crate::value::config::Config;
 use crate::value::spelling::did_you_mean;
-use crate::value::{
-    Error, ErrorKind, Incarnation, OwnIncarnation, Result, RouteTable, ServerId, ServerInfo, ServerList,
-};
+use crate::value::{Incarnation, OwnIncarnation, Result, RouteTable, ServerId, ServerInfo, ServerList};
 use crate::wire::{Codec, Codecs, Encoding};
 
 /// The environment that servers run in if nothing names another.
@@ -52,8 +50,10 @@ pub struct Builder<R> {
     pub(super) routed: Vec<String>,
     pub(super) mounts: Vec<(String, MountStep<R>)>,
     state: State,
-    transport: Option<Arc<dyn Transport>>,
-    discovery: Option<Arc<dyn Discovery>>,
+    /// What the application has of its own, wherever servers run.
+    network: Network,
+    /// The same for clusters alone; it goes before the other.
+    cluster: Network,
     codecs: Vec<(Encoding, Arc<dyn Codec>)>,
     args: Option<Vec<OsString>>,
 }
@@ -90,8 +90,8 @@ impl<R: Cluster> Builder<R> {
             routed: vec![],
             mounts: vec![],
             state: State::default(),
-            transport: None,
-            discovery: None,
+            network: Network::default(),
+            cluster: Network::default(),
             codecs: vec![],
             args: None,
         }
@@ -187,19 +187,33 @@ impl<R: Cluster> Builder<R> {
         self
     }
 
-    /// Sets what carries messages between servers. By default that is within this process, or for a server by itself
-    /// tcp with the options of cluster.json; with another, cluster.json isn't read.
+    /// Sets what carries messages between servers, wherever they run. By default that is within this process, or for a server
+    /// by itself tcp with the options of cluster.json; with another, cluster.json isn't read.
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
+        self.network.transport = Some(transport);
         self
     }
 
-    /// Sets what tells the servers of the others. By default that is servers.json, or for a server by itself the master
-    /// of master.json; with another, only `start` reads master.json, adminServer.json and adminUser.json.
+    /// Sets what tells the servers of the others, wherever they run. By default that is servers.json, or for a server by
+    /// itself the master of master.json; with another, only `start` reads master.json, adminServer.json and adminUser.json.
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
-        self.discovery = Some(discovery);
+        self.network.discovery = Some(discovery);
+        self
+    }
+
+    /// As [`transport`](Self::transport), for a server by itself alone: servers that run together in this process stay as they are.
+    #[must_use]
+    pub fn cluster_transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.cluster.transport = Some(transport);
+        self
+    }
+
+    /// As [`discovery`](Self::discovery), for a server by itself alone: servers that run together in this process stay as they are.
+    #[must_use]
+    pub fn cluster_discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
+        self.cluster.discovery = Some(discovery);
         self
     }
 
@@ -236,36 +250,37 @@ impl<R: Cluster> Builder<R> {
     /// - if all threads are blocked by code of the application for `stop_timeout` while it stops.
     ///
     /// # Errors
-    /// If an argument is unknown: which. Else as [`start`](Self::start).
+    /// If an argument is unknown: which. Else as [`start`](Self::start): the [`StartError`] is among the error's sources.
+    ///
+    /// # Cancel safety
+    /// All servers end at once when it is dropped.
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O and time.
     pub async fn run(mut self) -> Result<()> {
         let args = self.args.take().unwrap_or_else(|| std::env::args_os().skip(1).collect());
         let platform = R::platform();
-        let command = (platform.command)(args)?;
-        match command {
+        let task = platform.task(args).map_err(|source| StartError::Arguments { source }.into_error())?;
+        match task {
             // Whoever can't read it has closed what it is written to.
-            Command::Help(text) => drop(writeln!(std::io::stdout(), "{text}")),
-            Command::Embedded { env } => {
-                run_out(self.set_env(env).start(), platform.stop_signal).await?;
+            Task::Print(text) => drop(writeln!(std::io::stdout(), "{text}")),
+            Task::RunAll { env } => run_out(self.set_env(env).start(), platform).await?,
+            Task::RunOne { env, id, info } => {
+                run_out(self.set_env(env).start_server(&id, info), platform).await?;
             }
-            Command::Server { env, id, info } => {
-                run_out(self.set_env(env).start_server(&id, info), platform.stop_signal).await?;
-            }
-            Command::Start { ref env, ref server_type, ref id, .. } => {
-                let builder = self.set_env(env.clone());
-                let config = builder.read_config()?;
-                builder.check(&config, Scope::Master, |info| match (id, server_type) {
-                    (Some(id), _) => info.id == **id,
-                    (None, server_type) => {
-                        server_type.as_ref().is_none_or(|wanted| *info.server_type == **wanted)
-                    }
-                })?;
-                (platform.master)(Arc::new(config), command).await?;
+            Task::Launch { env, wanted, launch } => {
+                let config = self.set_env(env).launched(&wanted).map_err(StartError::into_error)?;
+                launch(Arc::new(config)).await?;
             }
         }
         Ok(())
+    }
+
+    /// The configuration of servers that are launched in processes of their own, checked.
+    fn launched(&self, wanted: impl Fn(&ServerInfo) -> bool) -> Result<Config, StartError> {
+        let config = self.read_config()?;
+        self.provide(&config, Reach::Launched, wanted)?;
+        Ok(config)
     }
 
     fn set_env(mut self, env: Option<String>) -> Self {
@@ -277,8 +292,12 @@ impl<R: Cluster> Builder<R> {
     ///
     /// # Errors
     /// If the configuration is wrong: which file and entry. If a method wants to be lent something that was not
-    /// inserted: which type and method. If a port is taken: which, and by which server. If a hook fails.
-    pub async fn start(self) -> Result<Running<R>> {
+    /// inserted: which type and method. If a port is taken: which, and by which server. If a hook fails. [`StartError`] tells
+    /// them apart.
+    ///
+    /// # Cancel safety
+    /// Servers that were up end at once when it is dropped.
+    pub async fn start(self) -> Result<Running<R>, StartError> {
         self.start_only(|_| true).await
     }
 
@@ -286,7 +305,10 @@ impl<R: Cluster> Builder<R> {
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub async fn start_only(self, wanted: impl Fn(&ServerInfo) -> bool) -> Result<Running<R>> {
+    ///
+    /// # Cancel safety
+    /// As [`start`](Self::start).
+    pub async fn start_only(self, wanted: impl Fn(&ServerInfo) -> bool) -> Result<Running<R>, StartError> {
         let config = self.read_config()?;
         self.start_servers(config, Reach::Process, wanted).await
     }
@@ -296,7 +318,14 @@ impl<R: Cluster> Builder<R> {
     ///
     /// # Errors
     /// If there is no server of that id; if the cluster refuses it; else as [`start`](Self::start).
-    pub async fn start_server(self, id: &str, info: Option<Arc<ServerInfo>>) -> Result<Running<R>> {
+    ///
+    /// # Cancel safety
+    /// As [`start`](Self::start).
+    pub async fn start_server(
+        self,
+        id: &str,
+        info: Option<Arc<ServerInfo>>,
+    ) -> Result<Running<R>, StartError> {
         let mut config = self.read_config()?;
         let info = info.filter(|info| info.id == *id);
         match (config.servers.iter_mut().find(|known| known.id == *id), info) {
@@ -307,9 +336,9 @@ impl<R: Cluster> Builder<R> {
             (None, None) => {
                 let Config { env, servers, servers_file, .. } = &config;
                 let meant = did_you_mean(id, servers.iter().map(|info| info.id.as_str()));
-                let why =
-                    format!("{servers_file}: there is no server `{id}` in the environment `{env}`{meant}");
-                return Err(Error::of(ErrorKind::Config, why));
+                return Err(StartError::config(format_args!(
+                    "{servers_file}: there is no server `{id}` in the environment `{env}`{meant}"
+                )));
             }
         }
         self.start_servers(config, Reach::Cluster, |info| info.id == *id).await
@@ -320,7 +349,7 @@ impl<R: Cluster> Builder<R> {
         self.env.clone().or_else(|| std::env::var("POMELO_ENV").ok().filter(|env| !env.is_empty()))
     }
 
-    fn read_config(&self) -> Result<Config> {
+    fn read_config(&self) -> Result<Config, StartError> {
         let env = self.named_env().unwrap_or_else(|| DEFAULT_ENV.to_owned());
         Ok(match &self.source {
             Source::Dir(dir) => Config::read(configured(dir, std::env::var_os("POMELO_CONFIG")), &env)?,
@@ -333,50 +362,46 @@ impl<R: Cluster> Builder<R> {
         config: Config,
         reach: Reach,
         wanted: impl Fn(&ServerInfo) -> bool,
-    ) -> Result<Running<R>> {
-        let scope = match reach {
-            Reach::Process => Scope::Process,
-            Reach::Cluster => Scope::Server,
-        };
-        self.check(&config, scope, &wanted)?;
-        let platform = R::platform();
-        let mut codecs = (platform.codecs)(&config)?;
-        self.codecs.iter().for_each(|(encoding, codec)| codecs.add(*encoding, codec.clone()));
-        let shared = Shares {
-            codecs: Arc::new(codecs),
-            routes: Arc::new(routes::<R>(&config)),
-            config: Arc::new(config),
-        };
+    ) -> Result<Running<R>, StartError> {
+        let (network, codecs) = self.provide(&config, reach, &wanted)?;
+        let routes = Arc::new(routes::<R>(&config));
+        let shared = Shares { codecs, routes, config: Arc::new(config) };
         let mut servers = Vec::new();
         for info in shared.config.servers.iter().filter(|info| wanted(info)) {
-            servers.push(boundary::assemble(&info.id, || self.assemble(info, &shared))?);
+            let assembled = boundary::assemble(&info.id, || self.assemble(info, &shared));
+            servers.push(assembled.map_err(|panic| StartError::failed(&info.id, panic))??);
         }
-        let config = &shared.config;
-        let network = Network {
-            transport: self.transport.map_or_else(|| (platform.transport)(config, reach), Ok)?,
-            discovery: self.discovery.map_or_else(|| (platform.discovery)(config, reach), Ok)?,
+        let (Some(transport), Some(discovery)) = (network.transport, network.discovery) else {
+            return Err(StartError::config("there is no transport or no discovery for a cluster"));
         };
-        Running::start(servers, network).await
+        Running::start(servers, Joining { transport, discovery }).await
     }
 
-    /// Checks all that servers have in common, before anything starts, and logs what may be a mistake.
-    fn check(&self, config: &Config, scope: Scope, wanted: impl Fn(&ServerInfo) -> bool) -> Result<()> {
+    /// Checks all that servers have in common, before anything starts; logs what may be a mistake, and returns what they share.
+    fn provide(
+        &self,
+        config: &Config,
+        reach: Reach,
+        wanted: impl Fn(&ServerInfo) -> bool,
+    ) -> Result<(Network, Arc<Codecs>), StartError> {
         let warnings = checks::check(self, config, wanted)?;
-        let (has_transport, has_discovery) = (self.transport.is_some(), self.discovery.is_some());
-        let files = Files {
-            links: !has_transport,
-            master: !has_discovery || scope == Scope::Master,
-            operators: scope == Scope::Master || scope == Scope::Process && !has_discovery,
-        };
-        let of_files = (R::platform().check)(config, files)?;
+        let own = self.cluster.clone().or(&self.network);
+        let (transport, discovery) = (own.transport.is_none(), own.discovery.is_none());
+        let wants = Wants { reach, transport, discovery };
+        let provided =
+            R::platform().provide(config, wants).map_err(|source| StartError::Config { source })?;
+        let Provided { network, mut codecs, warnings: of_files, warned } = provided;
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let of_variables = variables::warnings(variables, self.named_env().as_deref());
-        checks::log([&config.warnings, &warnings, &of_files, &of_variables].into_iter().flatten());
-        Ok(())
+        let all = [&config.warnings, &warnings, &of_files, &of_variables];
+        checks::log(all.into_iter().flatten(), warned);
+        let own = if reach == Reach::Cluster { own } else { self.network.clone() };
+        self.codecs.iter().for_each(|(encoding, codec)| codecs.add(*encoding, codec.clone()));
+        Ok((own.or(&network), Arc::new(codecs)))
     }
 
-    fn assemble(&self, info: &Arc<ServerInfo>, shared: &Shares) -> Result<Assembled<R>> {
+    fn assemble(&self, info: &Arc<ServerInfo>, shared: &Shares) -> Result<Assembled<R>, StartError> {
         boundary::watch();
         let mut setup = Configure::new(info.clone(), &shared.config.env);
         setup.state.extend(&self.state);
@@ -386,7 +411,8 @@ impl<R: Cluster> Builder<R> {
         checks::check_server::<R>(&setup, &shared.config)?;
         let tasks = Supervisor::new(Handle::current(), &info.id, |_| {});
         let (executor, end, thread) = if setup.one_thread {
-            let (executor, end, thread) = super::up::one_thread(&info.id, &tasks)?;
+            let (executor, end, thread) = super::up::one_thread(&info.id, &tasks)
+                .map_err(|source| StartError::failed(&info.id, source))?;
             (executor, end, Some(thread))
         } else {
             (Handle::current(), None, None)
@@ -474,7 +500,8 @@ impl<R: Cluster> Builder<R> {
         }
         checks::check_mounted::<R>(&app, &mount)?;
         let (context, parts) = (app.context.clone(), mount.parts);
-        let mounted = MountedEndpoints::new(app.clone(), context, parts, setup.listeners)?;
+        let mounted = MountedEndpoints::new(app.clone(), context, parts, setup.listeners)
+            .map_err(|source| StartError::Missing { server: info.id.clone(), source })?;
         let methods = Arc::new(mounted.methods());
         let endpoints = Installed::new(Arc::new(mounted), &app.dispatch);
         Ok(Assembled {
@@ -492,19 +519,19 @@ impl<R: Cluster> Builder<R> {
 /// Starts servers, and runs them until they have stopped. If one of them can't go on, or a part of the stop took too long, the process
 /// ends here and says why: what keeps a thread would keep the program's runtime from ending, too.
 async fn run_out<R: Cluster>(
-    starting: impl Future<Output = Result<Running<R>>>,
-    signal: fn() -> BoxFuture<'static, ()>,
+    starting: impl Future<Output = Result<Running<R>, StartError>>,
+    platform: &'static dyn Platform,
 ) -> Result<()> {
     // From now on, since a frontend may have clients before all has started.
-    let stop = signal();
+    let stop = platform.stop_signal();
     let (running, stop) = match select(stop, pin!(starting)).await {
-        Either::Right((running, stop)) => (running?, stop),
+        Either::Right((running, stop)) => (running.map_err(StartError::into_error)?, stop),
         Either::Left(_) => {
             tracing::info!("asked to stop before all had started");
             return Ok(());
         }
     };
-    if let Err(reason) = running.until_watched(stop, signal).await {
+    if let Err(reason) = running.until_watched(stop, platform).await {
         end_process(&reason);
     }
     Ok(())

@@ -3,32 +3,20 @@
 use super::App;
 use super::builder::{Builder, Step, items};
 use super::cluster::{Cluster, ServerType};
-use super::command::CHECKED;
 use super::configure::Configure;
 use super::reserved;
+use super::start_error::StartError;
 use crate::value::config::{Config, NO_SERVER, listed};
 use crate::value::spelling::{did_you_mean, nearest};
-use crate::value::{Error, ErrorKind, Result, ServerInfo};
-
-/// What is about to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// ServerList, in this process.
-    Process,
-    /// One server, as a part of a cluster.
-    Server,
-    /// A master, which starts servers.
-    Master,
-}
+use crate::value::{ServerId, ServerInfo};
 
 /// Environments that every application may have steps for.
 const USUAL: [&str; 2] = ["development", "production"];
 /// pomelo's type of the master, which is no server here.
 const MASTER: &str = "master";
 
-/// Logs what may be a mistake.
-pub(super) fn log<'a>(warnings: impl Iterator<Item = &'a String>) {
-    let is_said = std::env::var_os(CHECKED).is_some();
+/// Logs what may be a mistake; at DEBUG what is said already.
+pub(super) fn log<'a>(warnings: impl Iterator<Item = &'a String>, is_said: bool) {
     for warning in warnings {
         match is_said {
             true => tracing::debug!("{warning}"),
@@ -42,11 +30,10 @@ pub(super) fn check<R: Cluster>(
     builder: &Builder<R>,
     config: &Config,
     wanted: impl Fn(&ServerInfo) -> bool,
-) -> Result<Vec<String>> {
+) -> Result<Vec<String>, StartError> {
     let mut warnings = Vec::new();
     if config.servers.is_empty() {
-        let why = format!("{}: {NO_SERVER}", config.servers_file);
-        return Err(Error::of(ErrorKind::Config, why));
+        return Err(StartError::config(format_args!("{}: {NO_SERVER}", config.servers_file)));
     }
     for info in &config.servers {
         if !is_known::<R>(&info.server_type) {
@@ -73,9 +60,9 @@ pub(super) fn check<R: Cluster>(
 }
 
 /// Checks one server that its steps have set up.
-pub(super) fn check_server<R: Cluster>(setup: &Configure<R>, config: &Config) -> Result<()> {
+pub(super) fn check_server<R: Cluster>(setup: &Configure<R>, config: &Config) -> Result<(), StartError> {
     let info = &setup.info;
-    log(reserved::warnings(setup).iter());
+    log(reserved::warnings(setup).iter(), false);
     for server_type in setup.routers.keys().filter(|routed| *routed != "default" && *routed != MASTER) {
         if !is_known::<R>(server_type) {
             let at = format!("{}: a router is for servers of type", info.id);
@@ -83,15 +70,12 @@ pub(super) fn check_server<R: Cluster>(setup: &Configure<R>, config: &Config) ->
         }
     }
     match (setup.connectors.is_empty(), info.frontend) {
-        (false, false) => {
-            let why = format!(
-                "{}: {} has a connector and is no frontend: set \"frontend\": true",
-                config.servers_file, info.id
-            );
-            Err(Error::of(ErrorKind::Config, why))
-        }
+        (false, false) => Err(StartError::config(format_args!(
+            "{}: {} has a connector and is no frontend: set \"frontend\": true",
+            config.servers_file, info.id
+        ))),
         (true, true) => Err(no_connector(&info.id, &info.server_type, config)),
-        _ => setup.limits.check().map_err(|error| error.context(&info.id)),
+        _ => setup.limits.check().map_err(|error| StartError::Config { source: error.context(&info.id) }),
     }
 }
 
@@ -100,7 +84,7 @@ fn check_frontends<R: Cluster>(
     builder: &Builder<R>,
     config: &Config,
     wanted: impl Fn(&ServerInfo) -> bool,
-) -> Result<()> {
+) -> Result<(), StartError> {
     let is_set_up = |server_type: &str| {
         builder.steps.iter().any(|step| step.is_written && step.is_for(&config.env, server_type))
     };
@@ -109,32 +93,33 @@ fn check_frontends<R: Cluster>(
     lost.map_or(Ok(()), |info| Err(no_connector(&info.id, &info.server_type, config)))
 }
 
-fn no_connector(id: &str, server_type: &str, config: &Config) -> Error {
+fn no_connector(id: &ServerId, server_type: &str, config: &Config) -> StartError {
     let (file, env) = (&config.servers_file, &config.env);
-    let why = format!(
+    let why = format_args!(
         "{file}: {id} is a frontend and has no connector in the environment `{env}`: \
          .configure(\"{env}\", \"{server_type}\", |app| app.connector(…)) adds one"
     );
-    Error::of(ErrorKind::Config, why)
+    StartError::missing(id, why)
 }
 
 fn is_known<R: Cluster>(server_type: &str) -> bool {
     R::SERVERS.iter().any(|known| known.name == server_type)
 }
 
-fn unknown<R: Cluster>(at: &str, server_type: &str) -> Error {
+fn unknown<R: Cluster>(at: &str, server_type: &str) -> StartError {
     let known = || R::SERVERS.iter().map(|known: &ServerType| known.name);
     let hint = match server_type.contains([',', ' ', ';']) {
         true => "; types are separated by `|`".to_owned(),
         false => did_you_mean(server_type, known()),
     };
-    let why =
-        format!("{at} `{server_type}`, which `servers!` doesn't list: it lists {}{hint}", listed(known()));
-    Error::of(ErrorKind::Config, why)
+    StartError::config(format_args!(
+        "{at} `{server_type}`, which `servers!` doesn't list: it lists {}{hint}",
+        listed(known())
+    ))
 }
 
 /// An unknown type is an error, pomelo's `master` a warning.
-fn check_type<R: Cluster>(place: &str, server_type: &str) -> Result<Option<String>> {
+fn check_type<R: Cluster>(place: &str, server_type: &str) -> Result<Option<String>, StartError> {
     if is_known::<R>(server_type) {
         return Ok(None);
     }
@@ -188,7 +173,10 @@ fn check_environment<R: Cluster>(builder: &Builder<R>, config: &Config) -> Optio
 }
 
 /// What `servers!` lists by its trait must have been mounted by hand.
-pub(crate) fn check_mounted<R: Cluster>(app: &App<R>, mount: &super::cluster::Mount<R>) -> Result<()> {
+pub(crate) fn check_mounted<R: Cluster>(
+    app: &App<R>,
+    mount: &super::cluster::Mount<R>,
+) -> Result<(), StartError> {
     let Some(listed) = R::SERVERS.iter().find(|known| known.name == app.server_type()) else { return Ok(()) };
     let has_handler = |name: &str| mount.parts.handlers.iter().any(|(table, _)| table.name == name);
     let has_remote = |name: &str| mount.parts.remotes.iter().any(|(table, _)| table.name == name);
@@ -197,13 +185,13 @@ pub(crate) fn check_mounted<R: Cluster>(app: &App<R>, mount: &super::cluster::Mo
     match missing {
         None => Ok(()),
         Some(table) => {
-            let why = format!(
+            let why = format_args!(
                 "{}: `servers!` lists `{}` by its trait; mount an implementation with `.mount(\"{}\", …)`",
                 app.server_id(),
                 table.name,
                 listed.name
             );
-            Err(Error::of(ErrorKind::Config, why))
+            Err(StartError::missing(app.server_id(), why))
         }
     }
 }

@@ -4,23 +4,25 @@ mod announce;
 mod builder;
 mod checks;
 mod cluster;
-mod command;
 mod component;
 mod configure;
+mod platform;
 mod reload;
 mod reserved;
 mod running;
+mod start_error;
 mod starting;
 mod up;
 mod variables;
 mod watchdog;
 
 pub use self::builder::Builder;
-pub use self::cluster::{Cluster, Mount, Platform, ServerType};
-pub use self::command::{CHECKED, Command, Files, Network, Reach};
+pub use self::cluster::{Cluster, Mount, ServerType};
 pub use self::component::Component;
 pub use self::configure::Configure;
+pub use self::platform::{Network, Platform, Provided, Reach, Task, Wants};
 pub use self::running::Running;
+pub use self::start_error::StartError;
 
 use std::fmt;
 use std::ops::Deref;

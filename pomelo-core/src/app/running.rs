@@ -8,8 +8,9 @@ use std::time::Duration;
 use futures::future::{BoxFuture, Either, select, select_all};
 
 use super::cluster::Cluster;
-use super::command::Network;
-use super::starting::{Assembled, end_all};
+use super::platform::Platform;
+use super::start_error::StartError;
+use super::starting::{Assembled, Joining, end_all};
 use super::up::{Ending, Up};
 use super::watchdog::{Patience, Watchdog};
 use super::{App, starting};
@@ -30,8 +31,8 @@ pub struct Running<R> {
 }
 
 impl<R: Cluster> Running<R> {
-    pub(super) async fn start(servers: Vec<Assembled<R>>, network: Network) -> Result<Self> {
-        let servers = starting::start(servers, &network).await?;
+    pub(super) async fn start(servers: Vec<Assembled<R>>, joining: Joining) -> Result<Self, StartError> {
+        let servers = starting::start(servers, &joining).await?;
         Ok(Self { servers: servers.into_iter().map(Up::new).collect() })
     }
 
@@ -48,13 +49,13 @@ impl<R: Cluster> Running<R> {
     }
 
     /// As [`until`](Self::until), with a thread that ends the process if the stop takes longer than it may, as when the
-    /// application blocks all threads. That hears a `signal` of its own.
+    /// application blocks all threads. That hears a signal of its own.
     pub(super) async fn until_watched(
         self,
         stop: BoxFuture<'static, ()>,
-        signal: fn() -> BoxFuture<'static, ()>,
+        platform: &'static dyn Platform,
     ) -> Result<()> {
-        let (mut watchdog, heard) = Watchdog::start(signal, self.patience())?;
+        let (mut watchdog, heard) = Watchdog::start(platform, self.patience())?;
         let either = Box::pin(async move { drop(select(stop, heard).await) });
         self.serve(either, || watchdog.begin()).await
     }

@@ -9,17 +9,17 @@ use futures::future::{Either, join_all, select, select_all};
 
 use super::App;
 use super::cluster::Cluster;
-use super::command::Network;
 use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
+use super::start_error::StartError;
 use super::up::{Ending, Live, Thread, run_hooks};
-use crate::cluster::{Member, MethodTable};
+use crate::cluster::{Discovery, Member, MethodTable, Transport};
 use crate::dispatch::Installed;
 use crate::event::Event;
 use crate::frontend::{Connector, Frontend};
 use crate::runtime::Supervisor;
 use crate::server::{Discovered, LinkReceiver, Server, relief};
-use crate::value::{Error, ErrorKind, Result};
+use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::Encoding;
 
 /// A server that is put together.
@@ -33,6 +33,14 @@ pub(super) struct Assembled<R> {
     pub(super) thread: Thread,
 }
 
+/// What servers join the cluster by.
+pub(super) struct Joining {
+    /// Carries messages between servers.
+    pub(super) transport: Arc<dyn Transport>,
+    /// Tells servers of each other.
+    pub(super) discovery: Arc<dyn Discovery>,
+}
+
 /// What others learn of a server, and what takes its clients.
 struct Public {
     methods: Arc<MethodTable>,
@@ -40,11 +48,15 @@ struct Public {
 }
 
 /// Starts servers; if one can't, those that were up are ended again.
-pub(super) async fn start<R: Cluster>(servers: Vec<Assembled<R>>, network: &Network) -> Result<Vec<Live<R>>> {
+pub(super) async fn start<R: Cluster>(
+    servers: Vec<Assembled<R>>,
+    joining: &Joining,
+) -> Result<Vec<Live<R>>, StartError> {
     let (mut servers, public): (Vec<_>, Vec<_>) = servers.into_iter().map(Assembled::split).unzip();
-    let tasks: Vec<_> = servers.iter().map(|server| server.app.tasks.clone()).collect();
+    let tasks = |server: &Live<R>| (server.app.server_id().clone(), server.app.tasks.clone());
+    let tasks: Vec<_> = servers.iter().map(tasks).collect();
     let outcome = {
-        let up = pin!(bring_up(&mut servers, &public, network));
+        let up = pin!(bring_up(&mut servers, &public, joining));
         match select(up, pin!(one_fails(&tasks))).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right((error, _)) => Err(error),
@@ -71,10 +83,13 @@ pub(super) async fn end_all<T, F: Future<Output = ()>>(
     join_all(backends.into_iter().map(&end)).await;
 }
 
-async fn one_fails(tasks: &[Supervisor]) -> Error {
+async fn one_fails(tasks: &[(ServerId, Supervisor)]) -> StartError {
+    let failed = tasks
+        .iter()
+        .map(|(server, tasks)| Box::pin(async move { StartError::failed(server, tasks.failed().await) }));
     match tasks.is_empty() {
         true => std::future::pending().await,
-        false => select_all(tasks.iter().map(|tasks| Box::pin(tasks.failed()))).await.0,
+        false => select_all(failed).await.0,
     }
 }
 
@@ -85,30 +100,39 @@ impl<R> Assembled<R> {
     }
 }
 
-async fn bring_up<R: Cluster>(servers: &mut [Live<R>], public: &[Public], network: &Network) -> Result<()> {
+async fn bring_up<R: Cluster>(
+    servers: &mut [Live<R>],
+    public: &[Public],
+    joining: &Joining,
+) -> Result<(), StartError> {
     for (server, public) in servers.iter_mut().zip(public) {
         // 1. What the application has of its own is there before the first message.
         let app = server.app.clone();
-        let named = |error: Error| error.context(app.server_id());
-        let limit = app.limits.component_timeout;
-        run_hooks("before_startup", &server.hooks.before_startup, &app, limit).await.map_err(named)?;
-        server.components.start(&app).await.map_err(named)?;
+        let (id, limit) = (app.server_id(), app.limits.component_timeout);
+        run_hooks("before_startup", &server.hooks.before_startup, &app, limit)
+            .await
+            .map_err(StartError::hook(id))?;
+        server.components.start(&app).await.map_err(StartError::hook(id))?;
         // 2. Others can reach it.
-        join(&app, public, network).await.map_err(named)?;
+        join(&app, public, &*joining.transport)
+            .await
+            .map_err(|error| StartError::listening(id, error.context(id)))?;
         server.is_joined = true;
         supervise(&app);
     }
     wait_for_links(servers).await;
     for server in &*servers {
-        server.app.has_its_id().await?;
+        let id = server.app.server_id();
+        server.app.has_its_id().await.map_err(|error| StartError::refused(id, error))?;
     }
     // 3. Clients can connect.
     for (server, public) in servers.iter_mut().zip(public) {
         let app = server.app.clone();
-        server.components.after_start(&app).await.map_err(|error| error.context(app.server_id()))?;
+        server.components.after_start(&app).await.map_err(StartError::hook(app.server_id()))?;
         let frontend = Frontend::new(Arc::clone(&app));
         for connector in &public.connectors {
-            let listening = connector.clone().start(frontend.clone()).await?;
+            let listening = connector.clone().start(frontend.clone()).await;
+            let listening = listening.map_err(|error| StartError::listening(app.server_id(), error))?;
             server.listening().push(listening);
         }
     }
@@ -117,13 +141,16 @@ async fn bring_up<R: Cluster>(servers: &mut [Live<R>], public: &[Public], networ
         let limit = app.limits.component_timeout;
         run_hooks("after_startup", &server.hooks.after_startup, app, limit)
             .await
-            .map_err(|error| error.context(app.server_id()))?;
+            .map_err(StartError::hook(app.server_id()))?;
         app.emit(Event::StartServer);
         app.heard().await;
     }
     // 4. The cluster knows it.
     for server in &*servers {
-        register(&server.app, network).await.map_err(|error| error.context(server.app.server_id()))?;
+        let id = server.app.server_id();
+        register(&server.app, &*joining.discovery)
+            .await
+            .map_err(|error| StartError::refused(id, error.context(id)))?;
         server.app.started();
     }
     let is_alone = servers.len() == 1;
@@ -171,7 +198,7 @@ async fn wait_for_links<R: Cluster>(servers: &[Live<R>]) {
 }
 
 /// Makes a server reachable.
-async fn join<R: Cluster>(app: &App<R>, public: &Public, network: &Network) -> Result<()> {
+async fn join<R: Cluster>(app: &App<R>, public: &Public, transport: &dyn Transport) -> Result<()> {
     let mut encodings: Vec<Encoding> =
         public.connectors.iter().map(|connector| connector.encoding()).collect();
     encodings.dedup();
@@ -179,8 +206,7 @@ async fn join<R: Cluster>(app: &App<R>, public: &Public, network: &Network) -> R
     let member = Member { info, incarnation, methods, encodings, leaving: false, newcomer: true };
     // It knows itself first: what others send at once may need it.
     let _ = app.view.join(member.clone());
-    let link_sender =
-        network.transport.bind(member.clone(), Arc::new(LinkReceiver(Arc::downgrade(app)))).await?;
+    let link_sender = transport.bind(member.clone(), Arc::new(LinkReceiver(Arc::downgrade(app)))).await?;
     link_sender.expect(&app.config.servers);
     // It is set once: the server is new.
     let _ = app.link_sender.set(link_sender);
@@ -188,10 +214,10 @@ async fn join<R: Cluster>(app: &App<R>, public: &Public, network: &Network) -> R
 }
 
 /// Makes a server known, now that it takes clients and calls.
-async fn register<R: Cluster>(app: &App<R>, network: &Network) -> Result<()> {
+async fn register<R: Cluster>(app: &App<R>, discovery: &dyn Discovery) -> Result<()> {
     let Some(member) = app.member() else { return Ok(()) };
     let discovered = Arc::new(Discovered(Arc::downgrade(app)));
-    let registration = network.discovery.register_controlled(member, discovered.clone(), discovered).await?;
+    let registration = discovery.register_controlled(member, discovered.clone(), discovered).await?;
     // It is set once: the server is new.
     let _ = app.membership.registration.set(registration);
     if !app.membership.was_told.load(Ordering::Acquire) {
@@ -202,11 +228,11 @@ async fn register<R: Cluster>(app: &App<R>, network: &Network) -> Result<()> {
 }
 
 /// Runs the hooks that wait for all servers, once all are up.
-async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Result<()> {
+async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Result<(), StartError> {
     app.all_up().await;
     run_hooks("after_start_all", &hooks, &app, app.limits.component_timeout)
         .await
-        .map_err(|error| error.context(app.server_id()))?;
+        .map_err(StartError::hook(app.server_id()))?;
     app.emit(Event::StartAll);
     app.heard().await;
     Ok(())

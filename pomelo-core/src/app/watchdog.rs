@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use super::platform::Platform;
 use crate::value::{Error, ErrorKind, Result};
 
 /// How often it is looked whether the program's runtime still runs tasks.
@@ -41,12 +42,12 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Starts the thread; the future that comes with it resolves with `signal`, or with nothing, if the thread is gone.
+    /// Starts the thread; the future that comes with it resolves with the signal to stop, or with nothing, if the thread is gone.
     ///
     /// # Errors
     /// If there can be no more threads.
     pub(super) fn start(
-        signal: fn() -> BoxFuture<'static, ()>,
+        platform: &'static dyn Platform,
         patience: Patience,
     ) -> Result<(Self, BoxFuture<'static, ()>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -58,7 +59,7 @@ impl Watchdog {
             let late = runtime.block_on(async {
                 // The program is told by a signal, or has begun to stop by itself.
                 let watch = async {
-                    drop(select(signal(), Box::pin(begins)).await);
+                    drop(select(platform.stop_signal(), Box::pin(begins)).await);
                     // It may have begun already, and hear nothing any more.
                     let _ = heard.send(());
                     patience.exhausted(&program).await

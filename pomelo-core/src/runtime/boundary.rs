@@ -343,12 +343,12 @@ impl<F: Future + Unpin> Future for Survive<'_, F> {
 ///
 /// # Errors
 /// What `work` returns; [`ErrorKind::Panic`] with the server and the text, if it panics.
-pub(crate) fn assemble<T>(server: &ServerId, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+pub(crate) fn assemble<T>(server: &ServerId, work: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let why = format!("putting {server} together panicked: {}", text(&*panic));
         tracing::error!(%server, panic = text(&*panic), "the application's code panicked");
         discard(panic);
-        Err(Error::of(ErrorKind::Panic, why))
+        Error::of(ErrorKind::Panic, why)
     })
 }
 

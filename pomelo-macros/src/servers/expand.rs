@@ -80,7 +80,7 @@ fn cluster(p: &TokenStream, servers: &ServerList) -> TokenStream {
                 impl<T: ?::core::marker::Sized> Marked for T {}
                 match app.server_type() { #(#mounts)* _ => {} }
             }
-            fn platform() -> #p::Platform {
+            fn platform() -> &'static dyn #p::Platform {
                 #p::platform()
             }
         }

@@ -14,7 +14,6 @@ mod place;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use pomelo_core::app::CHECKED;
 use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
@@ -31,6 +30,10 @@ use crate::setup::{MasterLimits, MasterSetup};
 use crate::token;
 use command::{CommandLine, Program};
 use pomelo_net::address::is_here;
+
+/// A master sets this variable for the servers that it starts on its own machine: it has logged what may be a mistake in the
+/// configuration, and they don't repeat it.
+pub(crate) const CHECKED: &str = "POMELO_CHECKED";
 
 /// What tells tokio's runtime how many threads to have; an operator who sets it for the master sets it for all.
 const WORKERS: &str = "TOKIO_WORKER_THREADS";

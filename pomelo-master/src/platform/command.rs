@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use lexopt::{Arg, Parser, ValueExt};
-use pomelo_core::app::Command;
 use pomelo_core::value::{Error, ErrorKind, Result, ServerId, ServerInfo};
+
+use crate::setup::Only;
 
 const HELP: &str = "\
 Without arguments, every server of servers.json runs in this process.
@@ -17,6 +18,36 @@ Without arguments, every server of servers.json runs in this process.
   --server-id X    runs that server, as a part of the cluster
   --env E          the environment; else POMELO_ENV, or development
   --help           prints this";
+
+/// What the program is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Command {
+    /// Run every server of servers.json in this process.
+    Embedded {
+        /// The environment, if it was said.
+        env: Option<String>,
+    },
+    /// Run one server, as a part of a cluster.
+    Server {
+        /// The environment, if it was said.
+        env: Option<String>,
+        /// Which one.
+        id: ServerId,
+        /// What it is, if servers.json doesn't have it.
+        info: Option<Arc<ServerInfo>>,
+    },
+    /// Run a master, which starts a process per server.
+    Start {
+        /// The environment, if it was said.
+        env: Option<String>,
+        /// Only these servers.
+        only: Only,
+        /// In the background.
+        daemon: bool,
+    },
+    /// Print this text.
+    Help(String),
+}
 
 /// What was said so far.
 #[derive(Default)]
@@ -81,7 +112,14 @@ impl Said {
     fn command(self) -> Result<Command> {
         let Self { start, env, server_type, id, daemon, server_id, info } = self;
         match (start, server_id) {
-            (true, None) => Ok(Command::Start { env, server_type, id, daemon }),
+            (true, None) => {
+                let only = match (server_type, id) {
+                    (_, Some(id)) => Only::Id(id),
+                    (Some(server_type), None) => Only::Type(server_type),
+                    (None, None) => Only::Every,
+                };
+                Ok(Command::Start { env, only, daemon })
+            }
             (true, Some(_)) => Err(wrong("`start` runs a master, --server-id a server: not both")),
             (false, Some(id)) => Ok(Command::Server { env, id, info }),
             (false, None) if server_type.is_some() || id.is_some() || daemon => {
@@ -104,12 +142,7 @@ mod tests {
     fn each_command_is_read() {
         assert_eq!(read(""), Ok(Command::Embedded { env: None }));
         assert_eq!(read("--env=production"), Ok(Command::Embedded { env: Some("production".into()) }));
-        let start = Command::Start {
-            env: Some("e".into()),
-            server_type: Some("chat".into()),
-            id: None,
-            daemon: true,
-        };
+        let start = Command::Start { env: Some("e".into()), only: Only::Type("chat".into()), daemon: true };
         assert_eq!(read("start --env e --type chat --daemon"), Ok(start));
         let server = Command::Server { env: None, id: "chat-1".into(), info: None };
         assert_eq!(read("--server-id chat-1 --the-apps own"), Ok(server));

@@ -2,64 +2,78 @@
 
 mod command;
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use pomelo_core::app::{Command, Files, Platform, Reach};
+use pomelo_core::app::{Network, Platform, Provided, Reach, Task, Wants};
 use pomelo_core::cluster::Discovery;
-use pomelo_core::value::Result;
 use pomelo_core::value::config::Config;
+use pomelo_core::value::{Result, ServerInfo};
 use pomelo_net::defaults;
 
+use crate::children::CHECKED;
 use crate::config::{check_master, check_operators};
 use crate::discovery::MasterDiscovery;
 use crate::run::run;
 use crate::setup::{MasterSetup, Only};
 use crate::signal::stop_signal;
+use command::Command;
 
 /// Servers of one process, or by tcp and master; pomelo-protobuf by the configuration's schemas; and a stop on Ctrl-C or
 /// SIGTERM. Meanwhile the first process of a container also looks after orphans.
-pub fn platform() -> Platform {
-    Platform {
-        transport: defaults::transport,
-        discovery,
-        check,
-        codecs: defaults::codecs,
-        command: command::parse,
-        master,
-        stop_signal,
+pub fn platform() -> &'static dyn Platform {
+    &Processes
+}
+
+/// A program that runs all servers, one of them, or a master that starts them as processes, as its command line says.
+struct Processes;
+
+impl Platform for Processes {
+    fn task(&self, args: Vec<OsString>) -> Result<Task> {
+        Ok(match command::parse(args)? {
+            Command::Help(text) => Task::Print(text),
+            Command::Embedded { env } => Task::RunAll { env },
+            Command::Server { env, id, info } => Task::RunOne { env, id, info },
+            Command::Start { env, only, daemon } => {
+                let which = only.clone();
+                let wanted = Box::new(move |info: &ServerInfo| which.wants(info));
+                Task::Launch { env, wanted, launch: Box::new(move |config| launch(config, only, daemon)) }
+            }
+        })
+    }
+
+    fn provide(&self, config: &Config, wants: Wants) -> Result<Provided> {
+        let mut provided = defaults::provide(config, wants, Network::default())?;
+        if wants.discovery || wants.reach == Reach::Launched {
+            provided.warnings.extend(check_master(config)?);
+        }
+        if wants.reach == Reach::Launched || wants.reach == Reach::Process && wants.discovery {
+            provided.warnings.extend(check_operators(config)?);
+        }
+        provided.network.discovery = discovery(config, wants)?;
+        provided.warned = std::env::var_os(CHECKED).is_some();
+        Ok(provided)
+    }
+
+    fn stop_signal(&self) -> BoxFuture<'static, ()> {
+        stop_signal()
     }
 }
 
-fn discovery(config: &Config, reach: Reach) -> Result<Arc<dyn Discovery>> {
-    Ok(match reach {
-        Reach::Process => Arc::new(defaults::discovery(config)),
-        Reach::Cluster => Arc::new(MasterDiscovery::from_config(config)?),
+fn discovery(config: &Config, wants: Wants) -> Result<Option<Arc<dyn Discovery>>> {
+    Ok(match wants.reach {
+        Reach::Process => Some(Arc::new(defaults::discovery(config))),
+        Reach::Cluster if wants.discovery => Some(Arc::new(MasterDiscovery::from_config(config)?)),
+        Reach::Cluster | Reach::Launched => None,
     })
 }
 
-fn check(config: &Config, files: Files) -> Result<Vec<String>> {
-    let mut warnings = defaults::check(config, files)?;
-    if files.master {
-        warnings.extend(check_master(config)?);
-    }
-    if files.operators {
-        warnings.extend(check_operators(config)?);
-    }
-    Ok(warnings)
-}
-
-fn master(config: Arc<Config>, command: Command) -> BoxFuture<'static, Result<()>> {
+/// Runs a master until it ends.
+fn launch(config: Arc<Config>, only: Only, daemon: bool) -> BoxFuture<'static, Result<()>> {
     Box::pin(async move {
         let mut setup = MasterSetup::new(config)?;
-        if let Command::Start { server_type, id, daemon, .. } = command {
-            setup.daemon = daemon;
-            setup.only = match (server_type, id) {
-                (_, Some(id)) => Only::Id(id),
-                (Some(server_type), None) => Only::Type(server_type),
-                (None, None) => Only::Every,
-            };
-        }
+        (setup.only, setup.daemon) = (only, daemon);
         run(setup).await
     })
 }

@@ -145,6 +145,7 @@ pub(super) async fn listen(server: &ServerInfo, options: &Options) -> Result<Tcp
     let listener = address::Listener::bind(interface, port, keep_little).await.map_err(|error| {
         let (id, address) = (&server.id, host::with_port(interface.host(), port));
         Error::of(ErrorKind::Config, format_args!("{id} cannot listen on {address} ({origin}): {error}"))
+            .with_source(error)
     })?;
     Ok(TcpPort { listener, no_delay: options.no_delay })
 }

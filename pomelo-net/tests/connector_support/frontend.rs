@@ -45,8 +45,8 @@ impl Cluster for Tests {
         mount.handler(EntryHandler);
     }
 
-    fn platform() -> Platform {
-        pomelo_net::defaults::embedded()
+    fn platform() -> &'static dyn Platform {
+        &pomelo_net::defaults::Embedded
     }
 }
 
@@ -54,7 +54,7 @@ impl Cluster for Tests {
 pub async fn start(config: &Config) -> Result<Running<Tests>> {
     let dir = ConfigDir::write(config);
     let builder = App::builder().env("development").config_dir(&dir.0);
-    builder.configure("all", "connector", |app| app.connector(Nobody)).start().await
+    Ok(builder.configure("all", "connector", |app| app.connector(Nobody)).start().await?)
 }
 
 struct Nobody;

@@ -6,6 +6,7 @@ mod status;
 mod std_error;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -150,6 +151,27 @@ impl Error {
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.0.status.fault = Some(fault);
         self
+    }
+
+    /// The same error with what it was caused by, which is found among its sources. The message should say it, too; other servers
+    /// get the message alone.
+    ///
+    /// ```
+    /// # use pomelo_core::value::Error;
+    /// # use std::error::Error as _;
+    /// let broken = std::io::Error::other("disk");
+    /// let error = Error::new(500, format_args!("reading the list: {broken}")).with_source(broken);
+    /// assert!(error.source().unwrap().is::<std::io::Error>());
+    /// ```
+    #[must_use]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.status.source = Some(Arc::new(source));
+        self
+    }
+
+    /// What a cause of an error of ours is: code, kind and body, and what caused it.
+    pub(crate) fn status(&self) -> &(dyn std::error::Error + 'static) {
+        &self.0.status
     }
 
     /// Whose fault it is: how it is logged and counted.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,11 +23,14 @@ pub(super) struct Status {
     pub(super) fault: Option<Fault>,
     /// It was logged where it arose, so nobody on its way logs it once more.
     pub(super) logged: bool,
+    /// What caused the error, if that was said; it stays in this process.
+    #[serde(skip)]
+    pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Status {
     pub(super) fn of(kind: ErrorKind, code: u16) -> Self {
-        Self { code, kind, body: None, fault: None, logged: false }
+        Self { code, kind, body: None, fault: None, logged: false, source: None }
     }
 
     /// The first one among the causes of an error.
@@ -58,7 +62,11 @@ impl fmt::Debug for Status {
     }
 }
 
-impl Error for Status {}
+impl Error for Status {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
 
 /// More causes than any chain has that isn't a circle.
 const MAX_CAUSES: usize = 32;

@@ -67,7 +67,10 @@ impl From<Error> for anyhow::Error {
 
 impl Cause for Inner {
     fn source(&self) -> Option<&(dyn Cause + 'static)> {
-        (self.status.logged || self.status.says_something()).then_some(&self.status)
+        match self.status.logged || self.status.says_something() {
+            true => Some(&self.status),
+            false => self.status.source(),
+        }
     }
 }
 

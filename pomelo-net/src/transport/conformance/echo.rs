@@ -55,8 +55,8 @@ impl pomelo_core::app::Cluster for Cluster {
         }
     }
 
-    fn platform() -> Platform {
-        crate::defaults::embedded()
+    fn platform() -> &'static dyn Platform {
+        &crate::defaults::Embedded
     }
 }
 

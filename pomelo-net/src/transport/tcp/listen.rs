@@ -34,6 +34,7 @@ pub(super) async fn start(hub: &Arc<Hub>) -> pomelo_core::value::Result<()> {
             ErrorKind::Config,
             format_args!("{id} cannot listen for other servers on {address} (port): {error}"),
         )
+        .with_source(error)
     })?;
     let (port, closed) = Port::new(listener);
     hub.set_listening(closed);
