@@ -140,4 +140,26 @@ mod tests {
             assert!(read.is_err(), "{end}");
         }
     }
+    #[test]
+    fn fuzz_args() {
+        let mut odd = ArgWriter::new(4);
+        odd.arg("a", &Some("text")).unwrap();
+        odd.arg("b", &vec![1u8, 2, 255]).unwrap();
+        odd.arg("c", &serde_json::json!({ "a": [1.5, null, { "b": -7 }] })).unwrap();
+        odd.arg("d", &u64::MAX).unwrap();
+        pomelo_fuzz::fuzz("args", &[args(), odd.into_bytes()], |random, input| {
+            let Ok(mut reader) = ArgReader::new(input) else { return };
+            for _ in 0..5 {
+                let read = match random.below(4) {
+                    0 => reader.next::<String>("text").is_ok(),
+                    1 => reader.next::<Vec<u64>>("list").is_ok(),
+                    2 => reader.next_or_default::<Option<serde_json::Value>>("tree").is_ok(),
+                    _ => reader.next::<i64>("number").is_ok(),
+                };
+                if !read {
+                    return;
+                }
+            }
+        });
+    }
 }

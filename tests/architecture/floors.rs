@@ -27,7 +27,7 @@ pub const SOURCES: &[(&str, &str, &str)] = &[
 ];
 
 /// Members of the workspace that are no part of the house: they use it from above.
-pub const GUESTS: &[&str] = &["benches", "examples", "tests"];
+pub const GUESTS: &[&str] = &["benches", "examples", "fuzz", "tests"];
 
 /// The floors of each crate.
 pub const PLANS: &[Plan<'static>] = &[

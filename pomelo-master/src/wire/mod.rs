@@ -9,6 +9,8 @@
 //! | `server` | what a server and the master say to each other |
 //! | `operator` | what an operator asks, and what the master answers |
 
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod login;
 pub(crate) mod operator;
 pub(crate) mod server;

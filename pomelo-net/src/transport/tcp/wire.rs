@@ -233,4 +233,71 @@ mod tests {
             while let Ok(Some(_)) = take(&mut input, 1 << 10) {}
         }
     }
+    /// A frame of each kind that needs no parts of a handshake, and an envelope.
+    fn frames() -> Vec<BytesMut> {
+        let id = ServerId::from("chat-1");
+        let incarnation = Incarnation::begin("chat-1");
+        let refused = [
+            Refusal::Version { offered: 7, spoken: 1 },
+            Refusal::Secret,
+            Refusal::Stranger(id),
+            Refusal::Superseded(incarnation),
+            Refusal::Occupied { host: "host".into(), pid: 7, incarnation },
+        ];
+        let others = [
+            Control::Ping,
+            Control::Ask,
+            Control::Here,
+            Control::Goodbye { incarnation },
+            Control::Nudged,
+            Control::Taken,
+        ];
+        let controls = refused.map(Control::Refused).into_iter().chain(others);
+        let mut frames: Vec<BytesMut> = controls
+            .map(|control| {
+                let mut frame = BytesMut::new();
+                put_control(&mut frame, &control);
+                frame
+            })
+            .collect();
+        let mut frame = BytesMut::new();
+        put_envelope(&mut frame, &Envelope::greeting(), 1 << 10).unwrap();
+        frames.push(frame);
+        frames
+    }
+
+    #[test]
+    fn fuzz_link() {
+        const LONGEST: usize = 1 << 10;
+        let read = |pieces: &[&[u8]]| {
+            let (mut input, mut found) = (BytesMut::new(), Vec::new());
+            for piece in pieces {
+                input.extend_from_slice(piece);
+                loop {
+                    match take(&mut input, LONGEST) {
+                        Ok(Some(frame)) => found.push(frame),
+                        Ok(None) => break,
+                        Err(error) => return (found, Some(error.to_string())),
+                    }
+                }
+            }
+            (found, None)
+        };
+        pomelo_fuzz::fuzz("link", &frames(), |random, input| {
+            let (found, error) = read(&[input]);
+            let in_pieces = read(&random.pieces(input));
+            assert_eq!(format!("{in_pieces:?}"), format!("{:?}", (&found, error)));
+            for frame in found {
+                match frame {
+                    Frame::Control(control) => {
+                        let mut written = BytesMut::new();
+                        put_control(&mut written, &control);
+                        let again = take(&mut written, usize::MAX).unwrap();
+                        assert_eq!(format!("{again:?}"), format!("{:?}", Some(Frame::Control(control))));
+                    }
+                    Frame::Envelope(body) => drop(Envelope::decode(body)),
+                }
+            }
+        });
+    }
 }

@@ -157,3 +157,13 @@ proptest! {
         let _ = Envelope::decode(damaged.into());
     }
 }
+
+#[test]
+fn fuzz_envelope() {
+    let samples: Vec<Bytes> = envelopes().iter().map(bytes).collect();
+    pomelo_fuzz::fuzz("envelope", &samples, |_, input| {
+        let Ok(envelope) = Envelope::decode(Bytes::copy_from_slice(input)) else { return };
+        let again = Envelope::decode(bytes(&envelope)).expect("what was written can be read");
+        assert_eq!(format!("{again:?}"), format!("{envelope:?}"));
+    });
+}

@@ -1,0 +1,9 @@
+//! Fuzz targets of what clients send: packages, messages, websocket frames, upgrade requests, handshakes, protobuf, whole connections.
+//!
+//! Properties: no panic and no memory that the input doesn't account for, which [`pomelo_fuzz::fuzz`] looks after; what is read and
+//! written again is read alike; bytes in pieces are read like bytes at once.
+
+mod bodies;
+mod connections;
+mod frames;
+mod upgrades;
