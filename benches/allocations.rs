@@ -1,4 +1,4 @@
-//! How many allocations a delivery and a request cost, and what a burst leaves.
+//! Allocations: their number for a delivery and a request, and what a burst leaves behind.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What it costs a room of 8,000 that all of its clients are gone at once: their process is killed.
+//! Mass disconnect: the cost for a room of 8,000 when all of its clients are gone at once, since their process is killed.
 //!
 //! `hangup [USERS]` starts servers and clients, once with all servers in one process and once with a process for each, and
 //! prints the CPU time of the servers from the kill until nothing more happens, the most memory that they took meanwhile, and

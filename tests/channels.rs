@@ -1,4 +1,4 @@
-//! What channels promise: pomelo's facts, and where we promise more.
+//! Channels: pomelo's facts, and where we promise more.
 
 #[path = "support/faulty.rs"]
 mod faulty;

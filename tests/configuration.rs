@@ -1,4 +1,4 @@
-//! What is read of a configuration, and what is said of a mistake in it or in how an application is put together: each message
+//! Configuration: what is read, and what is said of a mistake in it or in how an application is put together: each message
 //! whole, with `<dir>` for the directory.
 
 #[path = "configuration/application.rs"]

@@ -1,4 +1,4 @@
-//! What a mistake in the application's code costs: one call, wherever it is.
+//! Containment: a mistake in the application's code costs one call, wherever it is.
 
 #[path = "containment/broadcasts.rs"]
 mod broadcasts;

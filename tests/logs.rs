@@ -1,4 +1,4 @@
-//! What servers log of the application's errors, and of their own start and end.
+//! Logs of the application's errors, and of servers' start and end.
 
 #[path = "support/log.rs"]
 mod log;

@@ -1,4 +1,4 @@
-//! What `#[handler]`, `#[remote]` and `servers!` make of each form that they take.
+//! Macros: `#[handler]`, `#[remote]` and `servers!` in each form that they take.
 
 #[path = "macros/client.rs"]
 mod client;

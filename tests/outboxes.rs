@@ -1,4 +1,4 @@
-//! What waits for clients: nobody who reads is kicked for it, and who doesn't read costs no more than is allowed.
+//! Outboxes of clients: nobody who reads is kicked for what waits, and who doesn't read costs no more than is allowed.
 
 mod support;
 

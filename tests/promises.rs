@@ -1,4 +1,4 @@
-//! What is promised of channels, sessions and links when messages are late, lost or refused on the way.
+//! Promises of channels, sessions and links when messages are late, lost or refused on the way.
 
 #[path = "promises/channels.rs"]
 mod channels;

@@ -1,4 +1,4 @@
-//! What a server says of itself.
+//! Reports: a server's metrics, as it tells them.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What a server that stops still does: it takes nothing new, and ends what it has begun.
+//! Graceful stop of a server: it takes nothing new, and ends what it has begun.
 
 #[path = "support/log.rs"]
 mod log;

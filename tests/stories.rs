@@ -1,4 +1,4 @@
-//! What happens to a small chat service and to those who use it, from end to end.
+//! Stories of a small chat service and its users, from end to end.
 
 mod support;
 

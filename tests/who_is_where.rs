@@ -1,4 +1,4 @@
-//! Who is where: what closes a session, who waits until it is closed, and who learns why.
+//! Presence: what closes a session, who waits until it is closed, and who learns why.
 
 #[path = "who_is_where/circles.rs"]
 mod circles;

@@ -1,4 +1,4 @@
-//! What is measured, in one place, since it is measured in several ways: timed by criterion, counted in instructions by
+//! Benchmark scenes, in one place, since each is measured in several ways: timed by criterion, counted in instructions by
 //! valgrind, and in allocations. ServerList and sockets are real but for the last step: a [`NullSink`](null::NullSink) takes
 //! all frames at once.
 //!

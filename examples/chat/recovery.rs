@@ -1,4 +1,4 @@
-//! What the service does when one of its servers dies, or two lose each other, so that the others and their users go on.
+//! Recovery: what keeps the other servers and their users going when one server dies, or two lose each other.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What Node's `JSON.parse` made of odd texts, and what we make of them. `tests/interop/json-facts.mjs` has written the facts.
+//! Facts of Node's `JSON.parse` about odd texts, and that ours are the same. `tests/interop/json-facts.mjs` has written the facts.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! How a missing attribute or derive becomes one error and not twelve.
+//! The detour of a type by its contract, so that a missing attribute or derive is one error and not twelve.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,4 +1,4 @@
-//! What compiles without a warning, and what a user's mistakes look like.
+//! Compile tests: what compiles without a warning, and what a user's mistakes look like.
 //!
 //! The snapshots belong to the pinned toolchain; `TRYBUILD=overwrite cargo test --test ui` writes them.
 

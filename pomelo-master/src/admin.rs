@@ -100,6 +100,9 @@ pub enum AdminError {
 impl Admin {
     /// Connects to the master on `address`, which is `host:port`, an IPv6 address in brackets. The password is proved and not sent.
     ///
+    /// # Cancel safety
+    /// The connection is closed when it is dropped.
+    ///
     /// # Errors
     /// If there is no master, or it refuses the user.
     pub async fn connect(address: &str, user: &str, password: &str) -> Result<Self, AdminError> {
@@ -131,6 +134,9 @@ impl Admin {
 
     /// All servers, and the master: sorted by type and id, the master first.
     ///
+    /// # Cancel safety
+    /// Nothing is changed when it is dropped.
+    ///
     /// # Errors
     /// If the master doesn't answer.
     pub async fn list(&self) -> Result<Vec<ServerStatus>, AdminError> {
@@ -142,6 +148,9 @@ impl Admin {
 
     /// What became of each server when the master started, as soon as that is over: none, if it was a master alone.
     ///
+    /// # Cancel safety
+    /// Nothing is changed when it is dropped.
+    ///
     /// # Errors
     /// If the master doesn't answer.
     pub async fn started(&self) -> Result<Vec<Outcome>, AdminError> {
@@ -149,6 +158,9 @@ impl Admin {
     }
 
     /// What there is to say of a server now.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed when it is dropped.
     ///
     /// # Errors
     /// If there is no such server, or it isn't up, or doesn't answer.
@@ -161,6 +173,9 @@ impl Admin {
 
     /// The last lines of a server's log; of the master's, if it runs in the background. At most 10,000 lines and the
     /// last MiB.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed when it is dropped.
     ///
     /// # Errors
     /// If there is no such server, or its log can't be read.
@@ -176,6 +191,9 @@ impl Admin {
     ///
     /// A server that takes longer than [`drain`](crate::MasterLimits::drain) is killed.
     ///
+    /// # Cancel safety
+    /// An order that was sent is carried out, also when this is dropped.
+    ///
     /// # Errors
     /// If the user may not, or one of the servers doesn't exist; then none is stopped.
     pub async fn stop(&self, ids: &[String]) -> Result<Vec<Outcome>, AdminError> {
@@ -184,6 +202,9 @@ impl Admin {
 
     /// Ends the whole application: a server that hasn't stopped after 2 s is killed.
     ///
+    /// # Cancel safety
+    /// As [`stop`](Self::stop).
+    ///
     /// # Errors
     /// If the user may not.
     pub async fn kill(&self) -> Result<Vec<Outcome>, AdminError> {
@@ -191,6 +212,9 @@ impl Admin {
     }
 
     /// Ends servers for good: as [`stop`](Self::stop), but one that hasn't stopped after 2 s is killed.
+    ///
+    /// # Cancel safety
+    /// As [`stop`](Self::stop).
     ///
     /// # Errors
     /// As [`stop`](Self::stop).
@@ -201,6 +225,9 @@ impl Admin {
     /// Starts servers as a servers.json has them, and returns when they are up; those that are up already stay as they are.
     /// One that the master doesn't know is added.
     ///
+    /// # Cancel safety
+    /// As [`stop`](Self::stop).
+    ///
     /// # Errors
     /// If the user may not, or the master is of another environment than `env`; then none is started.
     pub async fn start(&self, env: &str, servers: Vec<Arc<ServerInfo>>) -> Result<Vec<Outcome>, AdminError> {
@@ -209,6 +236,9 @@ impl Admin {
 
     /// Restarts servers, one after the other: each must be up before the next is stopped, and after one that fails the
     /// others are left as they are. A server that was stopped is started.
+    ///
+    /// # Cancel safety
+    /// As [`stop`](Self::stop).
     ///
     /// # Errors
     /// If the user may not, or a server or the type doesn't exist; then none is stopped.
@@ -221,6 +251,9 @@ impl Admin {
     ///
     /// Others expect it once it is up, which is that those who must have a link to it do. Of one that can't be up nothing is
     /// left, and its id is free; of a `clusterCount` those that are up stay. A server that is down and never was up is replaced.
+    ///
+    /// # Cancel safety
+    /// As [`stop`](Self::stop).
     ///
     /// # Errors
     /// If the user may not, or the entry is wrong: what of it; then none is started.

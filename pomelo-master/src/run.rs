@@ -27,6 +27,9 @@ use crate::{daemon, join, orders, token};
 ///
 /// A server that can't be started does not keep the others from it: it is printed, with the place of its log.
 ///
+/// # Cancel safety
+/// The master ends when it is dropped, and the servers go on without it.
+///
 /// # Errors
 /// As [`Master::start`]; if adminServer.json has no token for a server to start, or if somebody else has a port of one, before
 /// any is started; if servers.json has none of the servers to start; in the background, if the master ended or did

@@ -1,4 +1,4 @@
-//! What a master is started with.
+//! The setup of a master: its configuration, which servers it starts, and its limits.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What operators see of servers, and what becomes of their orders.
+//! Server status and outcomes of orders, as operators see them.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a master, its servers and its operators have of each other. The servers are in this process.
+//! A master with its servers and operators, all in this process.
 
 #[path = "../../tests/support/log.rs"]
 #[allow(unreachable_pub, reason = "it is seen in these tests only")]

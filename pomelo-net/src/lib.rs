@@ -1,4 +1,4 @@
-//! How pomelo's bytes move: the client protocol, connectors for clients, and transports between servers.
+//! Networking of pomelo: the client protocol, connectors for clients, and transports between servers.
 //!
 //! Without the feature `server` only [`protocol`] is built: bytes in, events and bytes out, with no runtime.
 #![warn(unreachable_pub)]

@@ -1,4 +1,4 @@
-//! Who is let in, and what a client is told.
+//! Handshakes: who is let in, and what a client is told.
 #![cfg(feature = "server")]
 
 mod connector_support;

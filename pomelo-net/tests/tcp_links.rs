@@ -1,4 +1,4 @@
-//! What two servers that are linked by tcp see of each other.
+//! Tcp links: what two linked servers see of each other.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use crate::docs;
 use crate::floors::{CRATES, GUESTS, PLANS, SOURCES, STILL_THERE};
 use crate::manifest::dependencies;
 use crate::resolve::House;
@@ -115,6 +116,39 @@ fn every_member_of_the_workspace_is_checked_or_a_guest() {
         let guest = GUESTS.iter().any(|guest| member.split('/').next() == Some(guest));
         assert!(checked || guest, "{member} is in no table of floors.rs");
     }
+}
+
+#[test]
+fn headers_open_with_a_noun() {
+    let root = workspace();
+    let mut folders: Vec<PathBuf> = SOURCES.iter().map(|(_, folder, _)| root.join(folder)).collect();
+    folders.extend(["benches", "examples", "fuzz", "tests", "pomelo-json/tests", "pomelo-master/tests", "pomelo-net/tests"].map(|folder| root.join(folder)));
+    let files: BTreeSet<PathBuf> = folders.iter().flat_map(|folder| rust_files(folder)).collect();
+    let files = files.into_iter().filter(|file| !is_data(file));
+    let wrong = files.filter_map(|file| {
+        Some(format!("{} {}", file.strip_prefix(&root).ok()?.display(), docs::header(&read(&file))?))
+    });
+    nothing_in(&wrong.collect::<Vec<_>>());
+}
+
+/// Sources that tests or the tool take as data.
+fn is_data(file: &Path) -> bool {
+    file.components()
+        .any(|part| ["ui", "template", "node_modules", "target"].iter().any(|data| part.as_os_str() == *data))
+}
+
+#[test]
+fn public_async_functions_say_what_happens_when_they_are_dropped() {
+    let house = house();
+    let mut findings = Vec::new();
+    for place in house.places().filter(|place| house.crates[place.krate].name != "tool") {
+        let (krate, module) = (&house.crates[place.krate], house.module(place));
+        for (name, line) in docs::without_cancel_safety(module) {
+            let file = module.file.display();
+            findings.push(format!("{}/{file}:{line}: `{name}` has no `# Cancel safety`", krate.folder));
+        }
+    }
+    nothing_in(&findings);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What was routed and could not be sent: steps between routing and sending.
+//! Rerouting of calls that could not be sent: steps between routing and sending.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a session asks of its frontend, several times at once.
+//! Session operations at the frontend, several at once.
 
 use serde_json::json;
 

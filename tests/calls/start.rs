@@ -1,4 +1,4 @@
-//! What is refused at start, since it could not work later.
+//! Refusals at start of what could not work later.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a panic costs.
+//! Panics, and what each costs.
 
 use std::sync::Arc;
 

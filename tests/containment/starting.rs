@@ -1,4 +1,4 @@
-//! What goes wrong where servers and connections begin.
+//! Failures where servers and connections begin.
 
 use std::future::pending;
 use std::net::SocketAddr;

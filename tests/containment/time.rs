@@ -1,4 +1,4 @@
-//! What code costs that takes too long.
+//! Code that takes too long, and what it costs.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who gets a link.
+//! Admission to links: who gets one.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What comes to a server's port and is no link, or is one and talks nonsense.
+//! Hostile connections to a server's port: no link, or a link that talks nonsense.
 
 use pomelo::config::Config;
 use pomelo::net::transport::Tcp;

@@ -1,4 +1,4 @@
-//! What is between two servers, so that a test can be the network.
+//! A proxy between two servers, so that a test can be the network.
 
 use std::sync::{Arc, Mutex};
 

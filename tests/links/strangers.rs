@@ -1,4 +1,4 @@
-//! Who comes to a server's port and says nothing, or nonsense.
+//! Strangers at a server's port, who say nothing, or nonsense.
 
 use std::time::Duration;
 

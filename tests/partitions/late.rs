@@ -1,4 +1,4 @@
-//! What a process had sent before it counted as gone, and arrives later.
+//! Late arrivals: what a process had sent before it counted as gone.
 
 use pomelo::metrics::Dropped;
 use serde_json::{Value, json};

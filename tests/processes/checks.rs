@@ -1,4 +1,4 @@
-//! What is checked of the program.
+//! Checks of the program's output.
 
 use std::fs::OpenOptions;
 use std::net::{SocketAddr, TcpListener};

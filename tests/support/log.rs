@@ -1,4 +1,4 @@
-//! What a test's servers log.
+//! Captured logs of a test's servers.
 
 #![allow(dead_code, reason = "every test binary uses another part")]
 

@@ -1,4 +1,4 @@
-//! Who waits until a session is closed, and for how long.
+//! Waiting until a session is closed: who does, and for how long.
 
 use std::time::Duration;
 

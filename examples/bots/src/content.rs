@@ -1,4 +1,4 @@
-//! What a bot says: who it is, how many things it has said before, when it said it, and words to make it as long as wanted.
+//! The content of a bot's message: who it is, how many things it has said before, when it said it, and words to make it as long as wanted.
 
 /// The parts of a text that is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

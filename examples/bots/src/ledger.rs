@@ -1,4 +1,4 @@
-//! What one bot has heard of each who talks in its room: everything exactly once, and in order?
+//! The ledger of one bot: checks that it heard each speaker of its room exactly once and in order.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! What came of it, as text and as JSON.
+//! The final report, as text and as JSON.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What all bots count together while they run.
+//! Shared counters of all bots.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};

@@ -249,6 +249,9 @@ impl<R: Cluster> Builder<R> {
     ///   connectors, `before_shutdown` hooks, requests, sessions, components and listeners, 5 s for leaving the cluster;
     /// - if all threads are blocked by code of the application for `stop_timeout` while it stops.
     ///
+    /// # Cancel safety
+    /// All servers end at once when it is dropped, with nothing drained; a master's children go on.
+    ///
     /// # Errors
     /// If an argument is unknown: which. Else as [`start`](Self::start): the [`StartError`] is among the error's sources.
     ///
@@ -290,6 +293,9 @@ impl<R: Cluster> Builder<R> {
 
     /// Starts every server of servers.json in this process.
     ///
+    /// # Cancel safety
+    /// What has been started ends at once when it is dropped, with nothing drained.
+    ///
     /// # Errors
     /// If the configuration is wrong: which file and entry. If a method wants to be lent something that was not
     /// inserted: which type and method. If a port is taken: which, and by which server. If a hook fails. [`StartError`] tells
@@ -303,6 +309,9 @@ impl<R: Cluster> Builder<R> {
 
     /// Starts those servers of servers.json that `wanted` picks, in this process.
     ///
+    /// # Cancel safety
+    /// As [`start`](Self::start).
+    ///
     /// # Errors
     /// As [`start`](Self::start).
     ///
@@ -315,6 +324,9 @@ impl<R: Cluster> Builder<R> {
 
     /// Starts one server, which finds the others in their own processes. `info` says what it is, if servers.json
     /// doesn't, or otherwise.
+    ///
+    /// # Cancel safety
+    /// As [`start`](Self::start).
     ///
     /// # Errors
     /// If there is no server of that id; if the cluster refuses it; else as [`start`](Self::start).

@@ -37,6 +37,9 @@ pub trait Component<A>: Send + Sync + 'static {
     /// Runs before its server joins the cluster: nothing can be called yet, and no message comes in. It has
     /// [`component_timeout`](crate::value::Limits::component_timeout).
     ///
+    /// # Cancel safety
+    /// It is dropped where it waits when its time is up or another part of the start fails; its server then ends.
+    ///
     /// # Errors
     /// An error ends the start.
     fn start(&self, app: &A) -> impl Future<Output = Result<()>> + Send {
@@ -47,6 +50,9 @@ pub trait Component<A>: Send + Sync + 'static {
     /// Runs when all components of all servers of this process have started and other servers can be called, before
     /// the server takes clients. It has [`component_timeout`](crate::value::Limits::component_timeout), too.
     ///
+    /// # Cancel safety
+    /// As [`start`](Self::start).
+    ///
     /// # Errors
     /// An error ends the start.
     fn after_start(&self, app: &A) -> impl Future<Output = Result<()>> + Send {
@@ -56,6 +62,9 @@ pub trait Component<A>: Send + Sync + 'static {
 
     /// Runs when the server's clients are gone, while other servers can still be called. It has
     /// [`stop_timeout`](crate::value::Limits::stop_timeout).
+    ///
+    /// # Cancel safety
+    /// It is dropped where it waits when its time is up: what must not be left half done belongs in a task of its own.
     ///
     /// # Errors
     /// An error is logged, and the others are stopped all the same.

@@ -175,6 +175,9 @@ impl<R: Cluster> Running<R> {
 
     /// Ends one server with nothing drained, almost as a crash would; false if there is none of that id. For tests of
     /// what the others do.
+    ///
+    /// # Cancel safety
+    /// The server ends at once when it is dropped.
     pub async fn crash_server(&mut self, server: &str) -> bool {
         self.end_server(server, Ending::Crash).await
     }

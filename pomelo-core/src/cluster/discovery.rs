@@ -24,6 +24,9 @@ pub trait Discovery: Send + Sync + 'static {
     /// It returns once `events` has been told whom to expect. What can't be reached then is retried in the
     /// background, and said in the log.
     ///
+    /// # Cancel safety
+    /// A server that stops while it registers drops this: nothing may stay registered then, and `watcher` is told nothing more.
+    ///
     /// # Errors
     /// If the cluster refuses the server, such as for a wrong token.
     fn register(
@@ -99,5 +102,9 @@ pub trait Registration: Send + Sync + 'static {
     fn update(&self, member: Member);
 
     /// Takes the server out. It is not waited for longer than the network needs.
+    ///
+    /// # Cancel safety
+    /// It is dropped after a few seconds: what it hasn't told the cluster until then, the others learn by the broken
+    /// connection.
     fn leave(&self) -> BoxFuture<'_, ()>;
 }

@@ -18,6 +18,9 @@ use crate::wire::envelope::Envelope;
 pub trait Transport: Send + Sync + 'static {
     /// Makes a server reachable, and returns what it sends by. What others send it goes to `link_events`.
     ///
+    /// # Cancel safety
+    /// A server that stops while it starts drops this: its port must be free then.
+    ///
     /// # Errors
     /// If it can't listen: the error names the address.
     fn bind(
@@ -70,6 +73,9 @@ pub trait LinkSender: Send + Sync + 'static {
 
     /// Makes the server unreachable. What is queued is sent, unless the other side is gone, and others learn at once
     /// that it left.
+    ///
+    /// # Cancel safety
+    /// It is dropped after a few seconds: what isn't sent until then may be lost, and the port must be free all the same.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 

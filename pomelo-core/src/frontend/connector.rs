@@ -20,6 +20,9 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Listens, and accepts clients until it is stopped.
     ///
+    /// # Cancel safety
+    /// A server that stops while it starts drops this: its port must be free then.
+    ///
     /// # Errors
     /// If it can't listen: the error names the address.
     fn start(self: Arc<Self>, frontend: Arc<Frontend>) -> BoxFuture<'static, Result<Listening>>;

@@ -57,6 +57,9 @@ impl SessionService {
 
     /// Binds a session to a user.
     ///
+    /// # Cancel safety
+    /// As [`Session::bind`].
+    ///
     /// # Errors
     /// As [`Session::bind`].
     pub async fn bind(&self, id: SessionId, uid: impl Into<Uid>) -> Result<()> {
@@ -64,6 +67,9 @@ impl SessionService {
     }
 
     /// Unbinds a session from its user.
+    ///
+    /// # Cancel safety
+    /// As [`Session::unbind`].
     ///
     /// # Errors
     /// As [`Session::unbind`].

@@ -35,6 +35,9 @@ pub trait HandlerContract {
 /// A handler in an application whose app type is `A`.
 pub trait Handler<A>: HandlerContract + Send + Sync + 'static {
     /// Runs the method of that id.
+    ///
+    /// # Cancel safety
+    /// It is dropped where it waits at its deadline, or when the server is out of time to stop; the client gets an error.
     fn call<'a>(&'a self, cx: Context<'a, A, Request>, method: u16) -> BoxFuture<'a, Result<Body>>;
 }
 

@@ -35,6 +35,9 @@ pub trait Proxy: Sized {
 /// A remote in an application whose app type is `A`.
 pub trait Remote<A>: Contract + Send + Sync + 'static {
     /// Runs the method of that id; the bytes are the MessagePack of what it returned.
+    ///
+    /// # Cancel safety
+    /// It is dropped where it waits when the server is out of time to stop; the caller gets an error.
     fn call<'a>(&'a self, cx: Context<'a, A, Inbound>, method: u16) -> BoxFuture<'a, Result<Bytes>>;
 }
 

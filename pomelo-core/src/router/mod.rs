@@ -1,4 +1,4 @@
-//! Which server of a type handles a message.
+//! Routing: chooses the server of a type that handles a message.
 //!
 //! The default, [`ByUid`], and [`pick`] take a hash modulo the number of servers, as pomelo does. So when a server is added
 //! to servers.json or taken out, nearly every user or room belongs elsewhere: of N servers that become N + 1, only one key

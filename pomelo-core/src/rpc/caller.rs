@@ -48,6 +48,9 @@ impl Caller {
     /// Makes links to the servers of the list that have a `port`. `name` must be unique in the cluster. It doesn't wait
     /// for the links; a call does.
     ///
+    /// # Cancel safety
+    /// There are no links when it is dropped.
+    ///
     /// # Errors
     /// As [`Transport::bind`].
     pub async fn join(transport: &dyn Transport, name: &str, servers: &[Arc<ServerInfo>]) -> Result<Self> {
@@ -89,6 +92,10 @@ impl Caller {
     }
 
     /// Calls a remote's method: `args` is a tuple of its arguments.
+    ///
+    /// # Cancel safety
+    /// Dropped before it was sent, it calls nothing. Dropped later, the call is abandoned: the method may run, and its reply is
+    /// let go.
     ///
     /// # Errors
     /// The method's own error with its code; or by [`kind`](Error::kind): `NoSuchMethod`, `Refused` if the server is stopping
@@ -138,6 +145,9 @@ impl Caller {
     }
 
     /// Closes all links.
+    ///
+    /// # Cancel safety
+    /// The links end also when it is dropped; what is queued may not be sent.
     pub async fn close(self) {
         self.link_sender.close().await;
     }

@@ -104,6 +104,10 @@ pub trait Mode: Send + 'static {
     /// What awaiting the call gives, for a method that returns `O`.
     type Output<O>;
 
+    /// Sends the call to as many servers.
+    ///
+    /// # Cancel safety
+    /// As [`Call`](super::Call): dropping it abandons the call.
     #[doc(hidden)]
     fn run<O: DeserializeOwned + Send + 'static>(
         call: Outgoing,

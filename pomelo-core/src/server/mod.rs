@@ -79,6 +79,9 @@ impl Server {
 
     /// Calls a remote's method by name, without a proxy; `namespace` is `user`.
     ///
+    /// # Cancel safety
+    /// As [`Call`](crate::rpc::Call): dropping it abandons the call, and the method may run.
+    ///
     /// # Errors
     /// As a call by a proxy; and `NoSuchMethod` for another namespace.
     pub async fn rpc_invoke<T: DeserializeOwned>(

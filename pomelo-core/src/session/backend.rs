@@ -22,6 +22,9 @@ impl BackendSessionService {
 
     /// The session of that id at a frontend, if it is open.
     ///
+    /// # Cancel safety
+    /// Nothing is changed when it is dropped.
+    ///
     /// # Errors
     /// If the frontend can't be reached.
     pub async fn get(&self, frontend: &ServerId, id: SessionId) -> Result<Option<Session>> {
@@ -29,6 +32,9 @@ impl BackendSessionService {
     }
 
     /// The sessions of a user at a frontend.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed when it is dropped.
     ///
     /// # Errors
     /// If the frontend can't be reached.

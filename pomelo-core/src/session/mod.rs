@@ -161,6 +161,9 @@ impl Session {
 
     /// Unbinds the session from its user.
     ///
+    /// # Cancel safety
+    /// Dropped once it was polled, the session may be unbound, and this handle may not know it.
+    ///
     /// # Errors
     /// If it is closed or not bound to that user; or as any call, if the frontend can't be reached.
     pub async fn unbind(&self, uid: impl Into<Uid>) -> Result<()> {
@@ -174,6 +177,9 @@ impl Session {
 
     /// Makes one setting known to the frontend, so that later messages carry it.
     ///
+    /// # Cancel safety
+    /// Dropped once it was polled, the frontend may have the setting.
+    ///
     /// # Errors
     /// If the session is closed, or as any call, if the frontend can't be reached.
     pub async fn push(&self, key: &str) -> Result<()> {
@@ -181,6 +187,9 @@ impl Session {
     }
 
     /// Makes all settings that were set here known to the frontend; others stay as they are there.
+    ///
+    /// # Cancel safety
+    /// Dropped once it was polled, the frontend may have the settings: all of them or none.
     ///
     /// # Errors
     /// If the session is closed, or as any call, if the frontend can't be reached.

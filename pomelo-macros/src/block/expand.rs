@@ -1,4 +1,4 @@
-//! What an annotated item becomes: itself, and the implementations that the framework calls it by.
+//! The expansion of an annotated item: the item itself, and the implementations that the framework calls it by.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};

@@ -1,4 +1,4 @@
-//! What `servers!` becomes: `Rpc`, a struct of proxies for each type of server, `App`, and `impl Cluster`.
+//! The expansion of `servers!`: `Rpc`, a struct of proxies for each type of server, `App`, and `impl Cluster`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};

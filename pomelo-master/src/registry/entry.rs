@@ -1,4 +1,4 @@
-//! What is known of one server.
+//! The entry of one server in the registry: its description, standing, incarnation and processes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What others must be told of a change.
+//! Registry events: the changes that servers and operators are told.
 
 use pomelo_core::value::{Incarnation, ServerId};
 

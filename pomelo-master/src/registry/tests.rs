@@ -1,4 +1,4 @@
-//! What a master knows, through everything that servers and processes do.
+//! Tests of the registry: what it knows through everything that servers and processes do.
 
 use super::*;
 use crate::status::ServerState;

@@ -1,4 +1,4 @@
-//! What an operator asks, and what the master answers.
+//! Messages between an operator and the master: requests and their responses.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a server and the master say to each other.
+//! Messages between a server and the master, both ways.
 
 use std::sync::Arc;
 

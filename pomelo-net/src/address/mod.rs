@@ -28,6 +28,9 @@ pub fn is_from_here(stream: &TcpStream) -> io::Result<bool> {
 }
 
 /// Whether a host is this machine: one of its addresses is loopback, every interface, or an address of ours.
+///
+/// # Cancel safety
+/// Nothing is changed when it is dropped.
 pub async fn is_here(host: &str) -> bool {
     resolve(host, 0).await.is_ok_and(|addresses| addresses.iter().any(|address| is_ours(address.ip())))
 }
@@ -83,6 +86,9 @@ pub async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpSt
 
 /// As [`connect`], to an address like `host:port`.
 ///
+/// # Cancel safety
+/// The connection is given up when it is dropped.
+///
 /// # Errors
 /// As [`connect`]; `InvalidInput` if the address is none.
 pub async fn connect_to(address: &str, limit: Duration) -> io::Result<TcpStream> {
@@ -131,6 +137,9 @@ pub struct Listener {
 impl Listener {
     /// Listens; `prepare` sets what sockets that are accepted get from the one that listens. Port 0 lets the system choose, one
     /// for all addresses.
+    ///
+    /// # Cancel safety
+    /// The port is free when it is dropped.
     ///
     /// # Errors
     /// Why it can't listen on the first of the addresses; none of the others has to work, but a port that somebody has there is

@@ -1,4 +1,4 @@
-//! Who is in the cluster, and how servers, masters and operators prove to each other who they are.
+//! Cluster membership from a fixed list, and the proofs by which servers, masters and operators know each other.
 //!
 //! | module | noun |
 //! |---|---|

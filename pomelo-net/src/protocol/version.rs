@@ -1,4 +1,4 @@
-//! What a client remembers of a dictionary or of protos, to be spared them next time.
+//! Versions of a dictionary or of protos: a client that has the same one isn't sent it again.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What carries envelopes between servers.
+//! Transports: carry envelopes between servers.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -1,4 +1,4 @@
-//! Whole connections: the first byte tells raw from websocket, and the rest is read by all layers.
+//! Connections as a whole: the first byte tells raw from websocket, and the rest is read by all layers.
 
 use std::sync::Arc;
 

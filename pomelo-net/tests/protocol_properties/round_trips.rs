@@ -1,4 +1,4 @@
-//! What is written can be read, however it arrives.
+//! Round trips: whatever is written can be read, however it arrives.
 
 use bytes::{Bytes, BytesMut};
 use pomelo_net::protocol::dictionary::Dictionary;

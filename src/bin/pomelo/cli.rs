@@ -1,4 +1,4 @@
-//! What the command line may say.
+//! The grammar of the command line.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Where an application's binary is.
+//! The location of an application's binary.
 
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};

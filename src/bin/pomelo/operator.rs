@@ -1,4 +1,4 @@
-//! Who operates which master.
+//! The operator's identity, and the address of the master.
 
 use std::cell::OnceCell;
 use std::fmt;

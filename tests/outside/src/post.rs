@@ -1,4 +1,4 @@
-//! What one server sends another, in order.
+//! The post between two servers: envelopes in order.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

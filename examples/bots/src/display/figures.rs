@@ -1,4 +1,4 @@
-//! What there is to see at one moment.
+//! Figures: a snapshot of all counters, with the rates since the last one.
 
 use std::time::{Duration, Instant};
 

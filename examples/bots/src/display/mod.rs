@@ -1,4 +1,4 @@
-//! What is to be seen while the bots run: a whole screen on a terminal, else a line each second.
+//! The live display while the bots run: a whole screen on a terminal, else a line each second.
 
 mod figures;
 mod lines;

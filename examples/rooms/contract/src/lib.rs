@@ -1,4 +1,4 @@
-//! What can be asked of each type of server, without how it is done: the one crate that all others depend on.
+//! The contract: the handlers and remotes of each type of server as traits, without their code. It is the one crate that all others depend on.
 
 use pomelo::{Result, Session, handler, remote};
 use serde::{Deserialize, Serialize};

@@ -206,6 +206,9 @@ impl ClientSession {
     }
 
     /// Waits until there is room for more messages and their responses, or the session closes.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
     pub async fn room(&self) {
         loop {
             let changed = self.changed.notified();

@@ -1,4 +1,4 @@
-//! What happens on a connection.
+//! Events of a connection.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What a connection itself has to say.
+//! The queue of bytes that a connection itself sends: handshakes, heartbeats, kicks, closes.
 
 use std::collections::VecDeque;
 

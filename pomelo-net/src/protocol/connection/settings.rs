@@ -1,4 +1,4 @@
-//! What the connections of a port share.
+//! Protocol settings, shared by the connections of a port.
 
 use super::State;
 use crate::protocol::handshake::Handshake;

@@ -1,3 +1,5 @@
+//! Tests of connections: states, limits, and what is ignored.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the server answers.
+//! The handshake reply: the server's half.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a client says first.
+//! The handshake request: a client's first package.
 
 use serde_json::{Map, Value};
 use thiserror::Error;

@@ -1,4 +1,4 @@
-//! What every transport must do, as checks that anyone can run on an implementation of
+//! Conformance suite of transports: checks that anyone can run on an implementation of
 //! [`Transport`].
 //!
 //! ```no_run
@@ -127,6 +127,9 @@ impl World {
 type Check = (&'static str, fn(World) -> LocalBoxFuture<'static, ()>);
 
 /// Runs every check on a fresh setup, and prints what it runs.
+///
+/// # Cancel safety
+/// Servers of the check that is running end when it is dropped.
 ///
 /// # Panics
 /// If the transport fails one.

@@ -1,4 +1,4 @@
-//! What can be configured of links.
+//! Options of links between servers.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How long a peer without a link counts as up: failure detection by silence (no sockets, no clock).
+//! Failure detection by silence: how long a peer without a link counts as up (no sockets, no clock).
 //!
 //! ```text
 //! last word ── dead_after ──▶ the link is closed ──▶ attempts of 500 ms ──▶ gone_at ── connect_timeout ──▶ declared gone

@@ -1,4 +1,4 @@
-//! What waits to be written to a link.
+//! The write queue of a link.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

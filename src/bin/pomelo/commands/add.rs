@@ -1,4 +1,4 @@
-//! What `pomelo add` is told of a server.
+//! The arguments of `pomelo add`: the entry of a new server.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands, one function each.
 
 mod add;
 mod list;

@@ -1,4 +1,4 @@
-//! What `init` asks, where there is somebody to ask.
+//! The questions of `init`, asked where there is somebody to answer.
 
 use std::fmt;
 use std::io::{IsTerminal, stdin, stdout};

@@ -1,4 +1,4 @@
-//! What the package of a new game server is called.
+//! The package name of a new game server.
 
 use std::path::Path;
 

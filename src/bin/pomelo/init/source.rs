@@ -1,4 +1,4 @@
-//! Where a new project gets pomelo-rs from.
+//! The source from which a new project gets pomelo-rs.
 
 use std::path::{Path, PathBuf, absolute};
 

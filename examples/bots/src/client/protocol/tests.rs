@@ -1,3 +1,5 @@
+//! Tests of the bots' half of the protocol.
+
 use super::*;
 
 const NOW: fn() -> Instant = Instant::now;

@@ -1,4 +1,4 @@
-//! What serde walks along: the fields of a message, the elements of an array.
+//! Serde's access to the fields of a message and the elements of an array.
 
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess};
 

@@ -1,3 +1,5 @@
+//! Tests of reading protobuf.
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What serde asks of a [`Slot`].
+//! The serde serializer that fills a [`Slot`].
 
 use serde::Serialize;
 use serde::ser::{Impossible, SerializeStruct, Serializer};

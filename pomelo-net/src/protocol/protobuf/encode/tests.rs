@@ -1,3 +1,5 @@
+//! Tests of writing protobuf.
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;

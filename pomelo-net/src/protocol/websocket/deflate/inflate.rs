@@ -1,4 +1,4 @@
-//! What a client has compressed.
+//! Inflation of messages that a client has compressed, up to a limit.
 
 use std::cell::RefCell;
 

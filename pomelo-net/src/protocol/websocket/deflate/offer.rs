@@ -1,4 +1,4 @@
-//! What a client offers, and what it is answered.
+//! Negotiation of permessage-deflate: a client's offer, and the server's response.
 
 /// The answer to an offer that is accepted: neither side remembers anything from one message to the next.
 ///

@@ -1,4 +1,4 @@
-//! Which upgrades are let in.
+//! Upgrade rules: the requests that are let in.
 
 use thiserror::Error;
 
