@@ -56,11 +56,11 @@ enum Step {
 }
 
 /// So many characters of a key are shown, and so many steps of a path: clients write both.
-const SHOWN: usize = 32;
+const SHOWN_CHARS: usize = 32;
 
 impl DataError {
     pub(crate) fn at_key(mut self, key: &str) -> Self {
-        self.step(|| Step::Key(key.chars().take(SHOWN).collect()));
+        self.step(|| Step::Key(key.chars().take(SHOWN_CHARS).collect()));
         self
     }
 
@@ -71,7 +71,7 @@ impl DataError {
 
     /// Of a very long path the innermost steps are kept.
     fn step(&mut self, step: impl FnOnce() -> Step) {
-        if self.0.path.len() < SHOWN {
+        if self.0.path.len() < SHOWN_CHARS {
             self.0.path.push(step());
         }
     }

@@ -28,7 +28,7 @@ pub(crate) enum Number {
 }
 
 /// Up to here each whole number is a float, and no two are the same: JavaScript's `MAX_SAFE_INTEGER` and one more.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+const EXACT_INTEGERS_END: f64 = 9_007_199_254_740_992.0;
 
 impl Number {
     /// Reads what the grammar of JSON takes for a number.
@@ -45,12 +45,8 @@ impl Number {
     /// The whole number that a float is, if nothing can have been lost.
     pub(crate) fn whole(self) -> Self {
         match self {
-            Self::Float(float) if float.trunc() == float && float.abs() < EXACT => {
-                if float < 0.0 {
-                    Self::Signed(float as i64)
-                } else {
-                    Self::Unsigned(float as u64)
-                }
+            Self::Float(float) if float.trunc() == float && float.abs() < EXACT_INTEGERS_END => {
+                if float < 0.0 { Self::Signed(float as i64) } else { Self::Unsigned(float as u64) }
             }
             other => other,
         }
@@ -130,11 +126,11 @@ mod tests {
             (5.0, Number::Unsigned(5)),
             (-5.0, Number::Signed(-5)),
             (-0.0, Number::Unsigned(0)),
-            (EXACT - 1.0, Number::Unsigned(9_007_199_254_740_991)),
+            (EXACT_INTEGERS_END - 1.0, Number::Unsigned(9_007_199_254_740_991)),
         ] {
             assert_eq!(Number::Float(float).whole(), whole);
         }
-        for float in [1.5, EXACT, -EXACT, 1e300, f64::INFINITY] {
+        for float in [1.5, EXACT_INTEGERS_END, -EXACT_INTEGERS_END, 1e300, f64::INFINITY] {
             assert_eq!(Number::Float(float).whole(), Number::Float(float));
         }
     }

@@ -18,7 +18,7 @@ use crate::wire::server::{FromServer, Refusal, Status, ToServer};
 use crate::wire::{BEAT, SILENCE, Wire, WireError};
 
 /// For this long after its start a master believes servers who tell it of others that its predecessor had added.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY_PERIOD: Duration = Duration::from_secs(60);
 
 /// A server that has come in.
 pub(crate) struct Link {
@@ -85,7 +85,7 @@ impl Link {
             self.refuse(refusal).await?;
             return Ok(false);
         }
-        if self.hub.began.elapsed() < RECOVERY {
+        if self.hub.began.elapsed() < RECOVERY_PERIOD {
             self.inherit(added, told.as_deref());
         }
         tracing::debug!(server = %self.id, pid, incarnation = %member.incarnation, "registered");

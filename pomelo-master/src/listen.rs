@@ -37,6 +37,9 @@ pub struct Master {
 impl Master {
     /// Listens where master.json says.
     ///
+    /// # Cancel safety
+    /// The port is free when it is dropped.
+    ///
     /// # Errors
     /// If a file of the configuration is wrong: which, and which entry. If the port is taken: which.
     pub async fn start(setup: &MasterSetup) -> Result<Self> {
@@ -77,6 +80,9 @@ impl Master {
     }
 
     /// Closes its port and all connections, and returns when they are closed. Servers go on without it.
+    ///
+    /// # Cancel safety
+    /// The port and the connections are closed also when it is dropped.
     pub async fn close(mut self) {
         self.end();
         self.port.wait().await;

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 /// What has been over for so long is nobody's: whoever waits for a child hears of its end at once.
-const ABANDONED: Duration = Duration::from_secs(5);
+const ABANDONED_AFTER: Duration = Duration::from_secs(5);
 
 /// The process that adopts orphans.
 const FIRST: u32 = 1;
@@ -37,7 +37,7 @@ pub(crate) async fn look_after() {
 async fn bury_abandoned() {
     let mut before = zombies();
     while !before.is_empty() {
-        sleep(ABANDONED).await;
+        sleep(ABANDONED_AFTER).await;
         let now = zombies();
         for pid in before.intersection(&now) {
             bury(*pid);

@@ -122,7 +122,18 @@ fn every_member_of_the_workspace_is_checked_or_a_guest() {
 fn headers_open_with_a_noun() {
     let root = workspace();
     let mut folders: Vec<PathBuf> = SOURCES.iter().map(|(_, folder, _)| root.join(folder)).collect();
-    folders.extend(["benches", "examples", "fuzz", "tests", "pomelo-json/tests", "pomelo-master/tests", "pomelo-net/tests"].map(|folder| root.join(folder)));
+    folders.extend(
+        [
+            "benches",
+            "examples",
+            "fuzz",
+            "tests",
+            "pomelo-json/tests",
+            "pomelo-master/tests",
+            "pomelo-net/tests",
+        ]
+        .map(|folder| root.join(folder)),
+    );
     let files: BTreeSet<PathBuf> = folders.iter().flat_map(|folder| rust_files(folder)).collect();
     let files = files.into_iter().filter(|file| !is_data(file));
     let wrong = files.filter_map(|file| {

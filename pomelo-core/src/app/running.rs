@@ -19,7 +19,7 @@ use crate::value::{Error, Result, ServerId};
 
 /// Processes that are told to stop together have all heard of it by then, and said so, even where they are many on few
 /// cores.
-const COMPANY: Duration = Duration::from_millis(250);
+const STOP_ANNOUNCE_DELAY: Duration = Duration::from_millis(250);
 
 /// The servers of an application that run in this process.
 ///
@@ -115,7 +115,7 @@ impl<R: Cluster> Running<R> {
         let limits = self.servers.iter().map(|up| up.app().limits.stop_timeout);
         let cores: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
         Patience {
-            longest: longest(true) + longest(false) + COMPANY,
+            longest: longest(true) + longest(false) + STOP_ANNOUNCE_DELAY,
             blocked: limits.max().unwrap_or_default(),
             waits_for: Box::new(move || {
                 let waiting = cores.iter().map(|core| format!("{}: {}", core.server_id(), core.waits_for()));
@@ -130,7 +130,7 @@ impl<R: Cluster> Running<R> {
         let is_frontend = self.servers.iter().any(|up| up.app().is_frontend());
         if !is_frontend && self.servers.iter().any(|up| up.app().may_have_company()) {
             self.servers.iter().for_each(|up| up.app().begin_leaving());
-            tokio::time::sleep(COMPANY).await;
+            tokio::time::sleep(STOP_ANNOUNCE_DELAY).await;
         }
     }
 

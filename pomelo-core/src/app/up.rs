@@ -23,7 +23,7 @@ use crate::value::{Error, ErrorKind, Result, ServerId};
 
 /// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that
 /// doesn't answer isn't waited for.
-pub(super) const LEAVE: Duration = Duration::from_secs(5);
+pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Ends the thread of a server that runs on one.
 pub(super) type Thread = Option<oneshot::Sender<()>>;
@@ -91,7 +91,7 @@ impl<R: Cluster> Live<R> {
         } else {
             self.stop(ending).await;
         }
-        app.step(Step::Leave, LEAVE, app.leave()).await;
+        app.step(Step::Leave, LEAVE_TIMEOUT, app.leave()).await;
         self.has_left = true;
         app.step(Step::Listeners, app.limits.stop_timeout, app.heard()).await;
         if ending != Ending::Crash {
@@ -136,7 +136,7 @@ impl<R: Cluster> Live<R> {
         // Connectors, requests, sessions and listeners; each hook and each component.
         let steps = 4 + self.hooks.before_shutdown.len() + self.components.len();
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-        self.app.limits.stop_timeout.saturating_mul(steps).saturating_add(LEAVE)
+        self.app.limits.stop_timeout.saturating_mul(steps).saturating_add(LEAVE_TIMEOUT)
     }
 }
 
@@ -161,7 +161,7 @@ impl Server {
         let core = self.clone();
         self.tasks.runtime().spawn(async move {
             // Late or not, the server is gone.
-            let _ = tokio::time::timeout(LEAVE, core.leave()).await;
+            let _ = tokio::time::timeout(LEAVE_TIMEOUT, core.leave()).await;
         });
     }
 

@@ -17,13 +17,13 @@ use super::platform::Platform;
 use crate::value::{Error, ErrorKind, Result};
 
 /// How often it is looked whether the program's runtime still runs tasks.
-const PROBE: Duration = Duration::from_millis(250);
+const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the longest stop may take beyond the sum of its steps: the way from one to the next, on a busy machine.
-const SLACK: Duration = Duration::from_secs(2);
+const STOP_SLACK: Duration = Duration::from_secs(2);
 
 /// How long the last words may take to be written: a log that nobody reads must not keep the process alive.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the stop of a program may take.
 pub(super) struct Patience {
@@ -93,7 +93,7 @@ impl Watchdog {
 impl Patience {
     /// Waits until the stop has taken too long, and says why.
     async fn exhausted(&self, program: &Handle) -> Error {
-        let longest = self.longest + SLACK;
+        let longest = self.longest + STOP_SLACK;
         let blocked = Box::pin(self.until_blocked(program));
         let why = match select(Box::pin(sleep(longest)), blocked).await {
             Either::Left(_) => format!("the stop took longer than {longest:?}"),
@@ -113,7 +113,7 @@ impl Patience {
                 let _ = done.send(());
             });
             match timeout(self.blocked, ran).await {
-                Ok(Ok(())) => sleep(PROBE).await,
+                Ok(Ok(())) => sleep(PROBE_INTERVAL).await,
                 // The runtime is gone, and the program about to end.
                 Ok(Err(_)) => std::future::pending().await,
                 Err(_) => return,
@@ -134,7 +134,7 @@ pub(super) fn end_process(reason: &Error) -> ! {
     });
     if saying.is_ok() {
         // It ends with an error, which is what it ends with when all is said.
-        let _ = says.recv_timeout(LAST_WORDS);
+        let _ = says.recv_timeout(LOG_TIMEOUT);
     }
     std::process::exit(1)
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::Channel;
 use super::guard::ChannelGuard;
-use super::lock::{PATIENCE, Refused};
+use super::lock::{LOCK_TIMEOUT, Refused};
 use super::table::Table;
 use crate::value::{Error, ErrorKind, Result};
 
@@ -21,7 +21,7 @@ impl Channel {
     /// # Errors
     /// If this thread has it already: `Application`, at once. If another thread has it for a second: `Deadline`.
     pub(super) fn guard(&self) -> Result<ChannelGuard<'_>> {
-        self.try_guard(PATIENCE).map_err(|refused| self.error(refused))
+        self.try_guard(LOCK_TIMEOUT).map_err(|refused| self.error(refused))
     }
 
     /// The guard, for what returns no error: why it can't be had is logged.
@@ -71,7 +71,7 @@ impl Channel {
             ),
             Refused::Late => {
                 let held = Names(self.0.table.held());
-                let why = format_args!("channel {name} was not free for {PATIENCE:?}{held}");
+                let why = format_args!("channel {name} was not free for {LOCK_TIMEOUT:?}{held}");
                 Error::of(ErrorKind::Deadline, why)
             }
         }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for a channel. A step of a channel takes microseconds, with a large room some milliseconds; who waits for a
 /// second waits for somebody who waits.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long one wait takes at most. From then on nobody comes before those who wait.
-const SLICE: Duration = Duration::from_millis(10);
+const LOCK_SLICE: Duration = Duration::from_millis(10);
 
 /// How often to look again before the thread sleeps, as the standard library's mutex does.
 const SPINS: usize = 100;
@@ -25,7 +25,7 @@ pub(super) struct Lock<T> {
     /// The number of the thread that has it, or 0.
     holder: AtomicUsize,
     sleeping: AtomicUsize,
-    /// Those among them that have waited for a [`SLICE`].
+    /// Those among them that have waited for a [`LOCK_SLICE`].
     starving: AtomicUsize,
     turn: Mutex<()>,
     freed: Condvar,
@@ -104,11 +104,11 @@ impl<T> Lock<T> {
                 return Err(Refused::Late);
             }
             let began = Instant::now();
-            let woken = self.freed.wait_timeout(turn, SLICE);
+            let woken = self.freed.wait_timeout(turn, LOCK_SLICE);
             turn = woken.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
             // A process that was suspended meanwhile has not waited.
-            waited += began.elapsed().min(SLICE * 2);
-            if waited >= SLICE {
+            waited += began.elapsed().min(LOCK_SLICE * 2);
+            if waited >= LOCK_SLICE {
                 starving.get_or_insert_with(|| Count::new(&self.starving));
             }
         }
@@ -192,10 +192,10 @@ mod tests {
     #[test]
     fn who_has_it_is_refused_at_once_and_others_late() {
         let lock = Lock::<u8>::default();
-        let held = lock.lock(PATIENCE).ok();
+        let held = lock.lock(LOCK_TIMEOUT).ok();
         assert!(lock.is_mine());
-        assert_eq!(lock.lock(PATIENCE).err(), Some(Refused::Reentered));
-        let other = thread::scope(|scope| scope.spawn(|| lock.lock(SLICE * 3).err()).join().unwrap());
+        assert_eq!(lock.lock(LOCK_TIMEOUT).err(), Some(Refused::Reentered));
+        let other = thread::scope(|scope| scope.spawn(|| lock.lock(LOCK_SLICE * 3).err()).join().unwrap());
         assert_eq!(other, Some(Refused::Late));
         drop(held);
         assert!(!lock.is_mine() && lock.lock(Duration::ZERO).is_ok());
@@ -206,7 +206,7 @@ mod tests {
         let lock = Lock::<u8>::default();
         thread::scope(|scope| {
             let panics = scope.spawn(|| {
-                let _held = lock.lock(PATIENCE).ok();
+                let _held = lock.lock(LOCK_TIMEOUT).ok();
                 panic!("while it is held");
             });
             assert!(panics.join().is_err());
@@ -233,7 +233,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(*lock.lock(PATIENCE).ok().unwrap(), THREADS * TIMES);
+        assert_eq!(*lock.lock(LOCK_TIMEOUT).ok().unwrap(), THREADS * TIMES);
         assert_eq!((lock.sleeping.into_inner(), lock.starving.into_inner()), (0, 0));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 /// An idle queue keeps memory for so many items at most.
-const KEPT: usize = 64;
+const KEPT_CAPACITY: usize = 64;
 
 /// Items in the order in which they were pushed.
 pub(crate) struct Queue<T> {
@@ -62,7 +62,7 @@ impl<T> Taker<T> {
             drop(state);
             return Poll::Ready(open(item));
         }
-        if state.waiting.capacity() > KEPT {
+        if state.waiting.capacity() > KEPT_CAPACITY {
             state.waiting = VecDeque::new();
         }
         if !state.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker())) {

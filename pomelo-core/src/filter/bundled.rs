@@ -124,7 +124,7 @@ pub struct TooBusy(Duration);
 
 impl TooBusy {
     /// How often the lag is measured.
-    const EVERY: Duration = Duration::from_millis(100);
+    const LAG_INTERVAL: Duration = Duration::from_millis(100);
 
     /// A filter with that limit.
     pub fn new(max_lag: Duration) -> Self {
@@ -151,7 +151,7 @@ impl FilterFactory for TooBusy {
 /// Measures how much later than asked for a task of the server's runs, until nobody wants to know.
 async fn measure(lag_us: Weak<AtomicU64>) {
     loop {
-        let due = Instant::now() + TooBusy::EVERY;
+        let due = Instant::now() + TooBusy::LAG_INTERVAL;
         tokio::time::sleep_until(due).await;
         let Some(lag_us) = lag_us.upgrade() else { return };
         lag_us.store(due.elapsed().as_micros() as u64, Ordering::Relaxed);

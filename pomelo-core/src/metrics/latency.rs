@@ -11,10 +11,10 @@ use super::snapshot::{LastError, RouteReport};
 use crate::value::{Error, Fault, beginning};
 
 /// Longer than this counts as this; no handler may take so long.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST_LATENCY: Duration = Duration::from_secs(3600);
 
 /// Durations are told apart by this many digits: 1.2 ms from 1.3 ms. A third would cost eight times the memory.
-const DIGITS: u8 = 2;
+const SIGNIFICANT_DIGITS: u8 = 2;
 
 /// The name of all that nobody handles. Clients make up routes; they must not make this grow.
 const UNKNOWN: &str = "unknown";
@@ -115,7 +115,7 @@ impl MethodStats {
 
 impl Counts {
     fn empty() -> Mutex<Self> {
-        let took_us = Histogram::new_with_bounds(1, LONGEST.as_micros() as u64, DIGITS);
+        let took_us = Histogram::new_with_bounds(1, LONGEST_LATENCY.as_micros() as u64, SIGNIFICANT_DIGITS);
         Mutex::new(Self { failed: Failed::default(), took_us: took_us.expect("these bounds are fine") })
     }
 }
@@ -208,6 +208,6 @@ mod tests {
         stats.add(None, Duration::ZERO);
         let report = stats.report("r").unwrap();
         assert_eq!((report.requests, report.p50_us), (2, 0));
-        assert!(report.max_us >= LONGEST.as_micros() as u64, "{report:?}");
+        assert!(report.max_us >= LONGEST_LATENCY.as_micros() as u64, "{report:?}");
     }
 }

@@ -15,10 +15,10 @@ use super::Outbox;
 use super::state::{Closing, State};
 
 /// How long a socket may take nothing before its client counts as too slow, if it holds too much.
-pub(super) const STALL: Duration = Duration::from_secs(1);
+pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Outboxes are counted in pieces of so many bytes, so that most frames don't touch the number that all share.
-const GRAIN: usize = 1024;
+const COUNTED_BYTES: usize = 1024;
 
 /// The list, the count and the bound of the blocked outboxes of one server.
 pub(super) struct Backlog {
@@ -63,7 +63,7 @@ impl Backlog {
 
     /// Counts that an outbox holds so much now.
     fn charge(&self, charged: &mut usize, held: usize) -> usize {
-        let held = held.next_multiple_of(GRAIN);
+        let held = held.next_multiple_of(COUNTED_BYTES);
         let before = std::mem::replace(charged, held);
         let all = match held.checked_sub(before) {
             Some(0) => return 0,
@@ -188,7 +188,7 @@ impl Outbox {
             return Verdict::Over;
         };
         let is_over_limit = held > self.limit;
-        if !is_blocked || now.duration_since(stall.since) < STALL || !(is_over_limit || is_pressed) {
+        if !is_blocked || now.duration_since(stall.since) < STALL_TIMEOUT || !(is_over_limit || is_pressed) {
             return Verdict::Patient;
         }
         if self.probe(&mut state) {

@@ -13,7 +13,7 @@ const MAX_SLICES: usize = 64;
 /// Frames that together are no longer than this are copied into one piece first.
 ///
 /// The kernel takes longer over each piece of a vectored write than a short frame takes to copy.
-const SCRATCH: usize = 16 * 1024;
+const COPIED_BYTES: usize = 16 * 1024;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -26,14 +26,14 @@ pub(super) fn write(sink: &dyn Sink, frames: &[Bytes], written: usize) -> io::Re
     if rest.is_empty() {
         return sink.try_write(&[IoSlice::new(first)]);
     }
-    if first.len() + rest[0].len() > SCRATCH {
+    if first.len() + rest[0].len() > COPIED_BYTES {
         return write_vectored(sink, first, rest);
     }
     BUFFER.with_borrow_mut(|buffer| {
         buffer.clear();
         buffer.extend_from_slice(first);
         for frame in rest {
-            if buffer.len() + frame.len() > SCRATCH {
+            if buffer.len() + frame.len() > COPIED_BYTES {
                 break;
             }
             buffer.extend_from_slice(frame);
@@ -93,15 +93,15 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_waits_for_the_next_write() {
-        assert_eq!(pieces(&[SCRATCH - 10, 10, 1], 0).0, [SCRATCH]);
-        assert_eq!(pieces(&[10, SCRATCH, 1], 10).0, [SCRATCH]);
+        assert_eq!(pieces(&[COPIED_BYTES - 10, 10, 1], 0).0, [COPIED_BYTES]);
+        assert_eq!(pieces(&[10, COPIED_BYTES, 1], 10).0, [COPIED_BYTES]);
     }
 
     #[test]
     fn long_frames_are_not_copied() {
-        assert_eq!(pieces(&[SCRATCH, 1], 0).0, [SCRATCH, 1]);
+        assert_eq!(pieces(&[COPIED_BYTES, 1], 0).0, [COPIED_BYTES, 1]);
         assert_eq!(pieces(&[100_000, 5, 100_000], 99_999).0, [1 + 5]);
         assert_eq!(pieces(&[5], 2).0, [3]);
-        assert_eq!(pieces(&[SCRATCH; 100], 0).0.len(), MAX_SLICES);
+        assert_eq!(pieces(&[COPIED_BYTES; 100], 0).0.len(), MAX_SLICES);
     }
 }

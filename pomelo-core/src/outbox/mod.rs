@@ -31,19 +31,19 @@ use crate::wire::FormatId;
 const KEEP_CAPACITY: usize = 16;
 
 /// A queue that has a second frame gets room for so many at once, and keeps it if it needed it.
-const BURST: usize = 4;
+const BURST_CAPACITY: usize = 4;
 
 /// What a place in the queue takes; the first one is the outbox's own.
-const PLACE: usize = size_of::<Bytes>();
+const PLACE_BYTES: usize = size_of::<Bytes>();
 
 /// Frames in order. One needs no memory of its own: most connections never have more, most of the time.
 type Frames = SmallVec<[Bytes; 1]>;
 
 /// How many times its limit a connection may have queued while it reads, before what is pushed to it is dropped.
-const CEILING: usize = 16;
+const CEILING_LIMITS: usize = 16;
 
 /// How long a closing connection may take to accept its last frames, once they have been offered.
-pub(crate) const LINGER: Duration = Duration::from_secs(1);
+pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The writing side of a connection, as a connector provides it.
 pub trait Sink: Send + Sync + 'static {
@@ -188,7 +188,7 @@ impl Outbox {
         }
         state.bytes += frame.len();
         if state.queue.len() == 1 {
-            state.queue.reserve(BURST - 1);
+            state.queue.reserve(BURST_CAPACITY - 1);
         }
         state.queue.push(frame);
         if std::mem::replace(&mut state.claimed, true) { Appended::Queued } else { Appended::NeedsFlush }
@@ -197,7 +197,7 @@ impl Outbox {
     /// Whether a frame may be queued though its outbox is blocked or beyond its limit.
     #[cold]
     fn admit(&self, state: &mut State, length: usize, weight: Weight) -> Result<(), Appended> {
-        let (held, ceiling) = (state.held() + length, self.limit.saturating_mul(CEILING));
+        let (held, ceiling) = (state.held() + length, self.limit.saturating_mul(CEILING_LIMITS));
         let most = match weight {
             Weight::Volatile => self.limit,
             Weight::Normal => ceiling,
@@ -217,7 +217,7 @@ impl Outbox {
 
     /// Whether so much waits that nothing is pushed any more.
     pub(crate) fn is_full(&self) -> bool {
-        self.lock().held() > self.limit.saturating_mul(CEILING / 2)
+        self.lock().held() > self.limit.saturating_mul(CEILING_LIMITS / 2)
     }
 
     /// Queues a frame and sees to it that it is written.
@@ -284,7 +284,7 @@ impl Outbox {
     /// Closes in a while. The time doesn't begin before the sink was offered something: where every worker is busy with
     /// something else, a timer may fire before the flusher has had its first turn.
     fn close_in_time(self: &Arc<Self>) {
-        self.flusher.close_in(LINGER, self.clone());
+        self.flusher.close_in(LINGER_TIMEOUT, self.clone());
     }
 
     /// Whether the flusher should try to write again after a panic; the second time the outbox is closed, and it should not.
@@ -336,7 +336,7 @@ impl Outbox {
             let mut taken = {
                 let mut state = self.lock();
                 if state.queue.is_empty() {
-                    return self.drained(state, spare, frames >= BURST);
+                    return self.drained(state, spare, frames >= BURST_CAPACITY);
                 }
                 std::mem::swap(&mut state.queue, spare);
                 (state.taken, state.blocked) = (true, false);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::backlog::Stall;
-use super::{Frames, PLACE};
+use super::{Frames, PLACE_BYTES};
 
 /// What is behind the lock of an outbox.
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl State {
     /// What it counts for: frames and places.
     pub(super) fn held(&self) -> usize {
         // The first place is the outbox's own.
-        self.bytes + if self.queue.spilled() { self.queue.capacity() * PLACE } else { 0 }
+        self.bytes + if self.queue.spilled() { self.queue.capacity() * PLACE_BYTES } else { 0 }
     }
 
     /// Drops every frame that isn't half-written; those that are taken, the flusher drops.

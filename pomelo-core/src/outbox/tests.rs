@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::runtime::Handle;
 
-use super::backlog::STALL;
+use super::backlog::STALL_TIMEOUT;
 use super::*;
 use crate::runtime::Supervisor;
 
@@ -131,7 +131,7 @@ async fn nothing_but_an_error_in_its_place_is_queued_beyond_sixteen_times_the_li
 async fn places_count_what_they_take() {
     let (outbox, _) = outbox(10_000);
     let queued = (0..1_000).take_while(|_| outbox.append_volatile(frame("x")) != Appended::Overflow).count();
-    let taken = outbox.lock().queue.capacity() * PLACE;
+    let taken = outbox.lock().queue.capacity() * PLACE_BYTES;
     assert!(queued < 1_000 && taken + queued + 1 > 10_000, "{queued} in {taken} bytes");
     assert!(taken <= 2 * 10_000, "{taken}");
 }
@@ -143,13 +143,13 @@ async fn a_client_is_too_slow_if_its_socket_takes_nothing_for_a_second() {
     outbox.send(frame("more than the limit"));
     settle().await;
     for _ in 0..5 {
-        tokio::time::sleep(STALL * 9 / 10).await;
+        tokio::time::sleep(STALL_TIMEOUT * 9 / 10).await;
         assert!(!is_too_slow());
         wire.allow(1).await;
     }
-    tokio::time::sleep(STALL * 9 / 10).await;
+    tokio::time::sleep(STALL_TIMEOUT * 9 / 10).await;
     assert!(!is_too_slow());
-    tokio::time::sleep(STALL / 5).await;
+    tokio::time::sleep(STALL_TIMEOUT / 5).await;
     assert!(is_too_slow());
 }
 
@@ -158,7 +158,7 @@ async fn a_client_within_the_limit_may_read_nothing_for_as_long_as_it_likes() {
     let (outbox, _wire) = outbox(100);
     outbox.send(frame("less than the limit"));
     settle().await;
-    tokio::time::sleep(STALL * 60).await;
+    tokio::time::sleep(STALL_TIMEOUT * 60).await;
     assert!(outbox.flusher.too_slow().is_empty());
 }
 
@@ -168,13 +168,13 @@ async fn a_socket_that_takes_something_when_it_is_asked_is_not_too_slow() {
     let (outbox, wire) = outbox(10);
     outbox.send(frame("more than the limit"));
     settle().await;
-    tokio::time::sleep(STALL * 2).await;
+    tokio::time::sleep(STALL_TIMEOUT * 2).await;
     wire.room.store(4, Ordering::SeqCst);
     assert!(outbox.flusher.too_slow().is_empty());
     assert_eq!(wire.text(), "more");
-    tokio::time::sleep(STALL / 2).await;
+    tokio::time::sleep(STALL_TIMEOUT / 2).await;
     assert!(outbox.flusher.too_slow().is_empty());
-    tokio::time::sleep(STALL).await;
+    tokio::time::sleep(STALL_TIMEOUT).await;
     assert_eq!(outbox.flusher.too_slow().len(), 1);
     wire.allow(100).await;
     assert_eq!(wire.text(), "more than the limit");
@@ -202,12 +202,12 @@ async fn together_they_take_the_slowest_clients_that_hold_most_first() {
         assert_eq!(send(nth, size), Appended::NeedsFlush);
     }
     settle().await;
-    tokio::time::sleep(STALL / 2).await;
+    tokio::time::sleep(STALL_TIMEOUT / 2).await;
     assert!(flusher.too_slow().is_empty());
     // One that began to wait later, and is nearly full.
     assert_eq!(send(3, 14 * KIB), Appended::NeedsFlush);
     settle().await;
-    tokio::time::sleep(STALL / 2).await;
+    tokio::time::sleep(STALL_TIMEOUT / 2).await;
     let slow = flusher.too_slow();
     assert!(slow.len() == 1 && Arc::ptr_eq(&slow[0], &all[1].0), "the one that holds most");
     // Until it is gone, what goes to those that are blocked is dropped; who reads gets all.
@@ -232,10 +232,10 @@ async fn what_is_written_closed_or_forgotten_counts_no_more() {
     }
     settle().await;
     let held = || flusher.backlog.held();
-    assert!(held() >= 3 * 100 * PLACE, "{}", held());
+    assert!(held() >= 3 * 100 * PLACE_BYTES, "{}", held());
     all[0].1.allow(1_000).await;
     all[1].0.close();
-    assert!(held() >= 100 * PLACE && held() < 2 * 100 * PLACE, "{}", held());
+    assert!(held() >= 100 * PLACE_BYTES && held() < 2 * 100 * PLACE_BYTES, "{}", held());
     all[2].1.waiting.lock().unwrap().take();
     drop(all);
     assert_eq!(held(), 0);
@@ -286,7 +286,7 @@ async fn a_client_that_reads_nothing_is_closed_after_a_second() {
     let (outbox, wire) = outbox(100);
     outbox.send(frame("unread"));
     outbox.cut(frame("kick"));
-    tokio::time::sleep(LINGER * 2).await;
+    tokio::time::sleep(LINGER_TIMEOUT * 2).await;
     assert!(wire.closed.load(Ordering::SeqCst));
     assert_eq!(outbox.queued_bytes(), 0);
 }
@@ -298,7 +298,7 @@ async fn the_second_to_close_in_begins_with_the_first_attempt_to_write() {
     wire.room.store(100, Ordering::SeqCst);
     outbox.cut(frame("kick"));
     // All workers are busy with something else: the flusher gets no turn.
-    tokio::time::sleep(LINGER * 2).await;
+    tokio::time::sleep(LINGER_TIMEOUT * 2).await;
     assert!(!wire.closed.load(Ordering::SeqCst));
     start(&flusher);
     settle().await;
@@ -314,9 +314,9 @@ async fn a_connection_that_stops_taking_its_last_frames_is_closed_a_second_later
     settle().await;
     assert_eq!(wire.text(), "la");
     // A little room later on buys no more time.
-    tokio::time::sleep(LINGER / 2).await;
+    tokio::time::sleep(LINGER_TIMEOUT / 2).await;
     wire.allow(1).await;
-    tokio::time::sleep(LINGER * 3 / 4).await;
+    tokio::time::sleep(LINGER_TIMEOUT * 3 / 4).await;
     assert_eq!(wire.text(), "las");
     assert!(wire.closed.load(Ordering::SeqCst));
 }
@@ -409,25 +409,25 @@ async fn the_last_second_of_a_blocked_connection_may_begin_in_a_thread_without_a
     let kicking = outbox.clone();
     std::thread::spawn(move || kicking.cut(frame("kick"))).join().unwrap();
     assert!(!wire.closed.load(Ordering::SeqCst));
-    tokio::time::sleep(LINGER * 2).await;
+    tokio::time::sleep(LINGER_TIMEOUT * 2).await;
     assert!(wire.closed.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
 async fn a_burst_does_not_stay_as_memory() {
-    const BURST: usize = 1024 * 1024;
-    let (outbox, wire) = outbox(BURST * 2);
+    const BURST_BYTES: usize = 1024 * 1024;
+    let (outbox, wire) = outbox(BURST_BYTES * 2);
     let frame = Bytes::from_static(&[b'x'; 64]);
-    (0..BURST / frame.len()).for_each(|_| assert_ne!(outbox.send(frame.clone()), Appended::Overflow));
+    (0..BURST_BYTES / frame.len()).for_each(|_| assert_ne!(outbox.send(frame.clone()), Appended::Overflow));
     let capacity = || outbox.lock().queue.capacity();
     // However slowly it leaves.
     for _ in 0..4 {
-        wire.allow(BURST / 4 - 1).await;
+        wire.allow(BURST_BYTES / 4 - 1).await;
         assert!(outbox.queued_bytes() > 0 && capacity() > KEEP_CAPACITY);
     }
-    wire.allow(BURST).await;
+    wire.allow(BURST_BYTES).await;
     assert_eq!(outbox.queued_bytes(), 0);
-    assert!(capacity() * PLACE <= 512, "{} places are kept", capacity());
+    assert!(capacity() * PLACE_BYTES <= 512, "{} places are kept", capacity());
 }
 
 #[tokio::test]
@@ -438,7 +438,7 @@ async fn memory_for_a_queue_stays_only_as_long_as_it_is_needed() {
     outbox.send(frame("one"));
     settle().await;
     assert!(!keeps());
-    for _ in 0..BURST {
+    for _ in 0..BURST_CAPACITY {
         outbox.send(frame("many"));
     }
     settle().await;

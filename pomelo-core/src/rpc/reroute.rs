@@ -5,7 +5,7 @@ use crate::value::{Result, ServerId};
 
 /// How often a message is routed again. A router that names another server has seen that something changed; that is hardly so
 /// three times while one message is sent.
-const REROUTES: usize = 2;
+const MAX_REROUTES: usize = 2;
 
 /// Sends a message by `send` to `server`. If it could not be queued there, since that server is leaving, gone or not linked by now,
 /// the router is asked again. Returns where it went.
@@ -17,7 +17,7 @@ pub(crate) async fn send_routed<T, F: Future<Output = Result<ServerId>>>(
     send: impl Fn(&ServerId) -> Result<T, Unqueued>,
     route: impl Fn() -> F,
 ) -> Result<(ServerId, T)> {
-    let mut reroutes = 0..REROUTES;
+    let mut reroutes = 0..MAX_REROUTES;
     loop {
         let Unqueued { error, may_move } = match send(&server) {
             Ok(sent) => return Ok((server, sent)),

@@ -3,7 +3,7 @@
 //! Filters, routers, handlers, remotes, hooks, listeners, error handlers, components: whatever the application has given the
 //! server to run is run by [`call`] or [`run`]. A panic in there becomes an error of kind [`ErrorKind::Panic`], is logged with
 //! its [`Site`] and counted; the queue, lane, link or lock that came by goes on. Code that keeps its thread for longer than
-//! [`BLOCKED`] is logged by name, since everything else that the thread should do has waited meanwhile.
+//! [`BLOCKED_FROM`] is logged by name, since everything else that the thread should do has waited meanwhile.
 
 use std::any::Any;
 use std::fmt;
@@ -23,21 +23,21 @@ use crate::wire::envelope::Snapshot;
 
 /// Synchronous code that takes longer is logged. Far longer than any step of a game should be, and than a busy machine makes of
 /// a short one.
-const BLOCKED: Duration = Duration::from_secs(1);
+const BLOCKED_FROM: Duration = Duration::from_secs(1);
 
 /// How often the clock of this module ticks: it only has to tell a second from less.
-const TICK: Duration = Duration::from_millis(250);
+const CLOCK_TICK: Duration = Duration::from_millis(250);
 
-/// How many ticks can't pass in less than [`BLOCKED`].
-const BLOCKED_TICKS: u64 = BLOCKED.as_millis().div_ceil(TICK.as_millis()) as u64 + 1;
+/// How many ticks can't pass in less than [`BLOCKED_FROM`].
+const BLOCKED_TICKS: u64 = BLOCKED_FROM.as_millis().div_ceil(CLOCK_TICK.as_millis()) as u64 + 1;
 
 /// Panics whose texts begin with so many same bytes, at the same place, are the same panic.
-const MAX_TOLD_APART: usize = 64;
+const PANIC_KEY_BYTES: usize = 64;
 
 /// So much of what a panic says is in the error that it becomes.
-const MAX_SAID: usize = 256;
+const MAX_PANIC_TEXT_BYTES: usize = 256;
 
-/// Counts [`TICK`]s. Reading it costs an instruction, reading the system's clock as much as a filter.
+/// Counts [`CLOCK_TICK`]s. Reading it costs an instruction, reading the system's clock as much as a filter.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 
 /// Which code of the application runs, for logs and errors. Nothing is formatted before something goes wrong.
@@ -165,7 +165,7 @@ impl<'a> Site<'a> {
         let place = panics::place(text);
         quietly(|| self.log_panic(text, place.as_deref()));
         self.runtime.counters.add_panic();
-        let said = beginning(text, MAX_SAID);
+        let said = beginning(text, MAX_PANIC_TEXT_BYTES);
         let mut error = match &place {
             Some(place) => Error::of(ErrorKind::Panic, format_args!("{self} panicked at {place}: {said}")),
             None => Error::of(ErrorKind::Panic, format_args!("{self} panicked: {said}")),
@@ -177,7 +177,7 @@ impl<'a> Site<'a> {
 
     fn log_panic(&self, text: &str, at: Option<&str>) {
         // Another panic of the same code is news.
-        let event = format!("panicked {} {}", at.unwrap_or_default(), beginning(text, MAX_TOLD_APART));
+        let event = format!("panicked {} {}", at.unwrap_or_default(), beginning(text, PANIC_KEY_BYTES));
         let Some(left_out) = self.admitted(&event) else { return };
         let panic = Shortened(text);
         line!(error, self, { at, %panic, left_out, }, "{} panicked", self.what);
@@ -186,7 +186,7 @@ impl<'a> Site<'a> {
     #[cold]
     fn blocked(&self, ticks: u64) {
         let Some(left_out) = self.admitted("blocked") else { return };
-        let seconds = (TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).as_secs();
+        let seconds = (CLOCK_TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).as_secs();
         line!(warn, self, { seconds, left_out, }, "{} kept its thread for too long", self.what);
     }
 }
@@ -359,7 +359,7 @@ pub(crate) fn watch() {
     STARTED.call_once(|| {
         let ticking = std::thread::Builder::new().name("pomelo-ticks".into()).spawn(|| {
             loop {
-                std::thread::sleep(TICK);
+                std::thread::sleep(CLOCK_TICK);
                 TICKS.fetch_add(1, Ordering::Relaxed);
             }
         });

@@ -25,11 +25,11 @@ use crate::value::{Error, ErrorKind};
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A task that panics so often, with less than [`CALM`] between two, ends its server: some three seconds of a fault that stays.
+/// A task that panics so often, with less than [`PANICS_FORGOTTEN_AFTER`] between two, ends its server: some three seconds of a fault that stays.
 const MAX_PANICS: u32 = 8;
 
 /// After so long a run the panics before it are forgotten.
-const CALM: Duration = Duration::from_secs(60);
+const PANICS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 /// Starts tasks that live as long as one server. Clones are the same supervisor.
 ///
@@ -255,7 +255,7 @@ async fn keep<F>(
     loop {
         let began = Instant::now();
         let Err(panic) = run(&trip, &mut make).await else { return };
-        if began.elapsed() >= CALM {
+        if began.elapsed() >= PANICS_FORGOTTEN_AFTER {
             (panics, pause) = (0, FIRST_PAUSE);
         }
         panics += 1;
@@ -365,10 +365,10 @@ mod tests {
     async fn panics_that_lie_far_apart_end_nothing() {
         let (supervisor, reported) = supervisor();
         supervisor.spawn("rare", || async {
-            tokio::time::sleep(CALM).await;
+            tokio::time::sleep(PANICS_FORGOTTEN_AFTER).await;
             panic!("now and then");
         });
-        tokio::time::sleep(CALM * 3 * MAX_PANICS).await;
+        tokio::time::sleep(PANICS_FORGOTTEN_AFTER * 3 * MAX_PANICS).await;
         assert_eq!(supervisor.running(), ["rare"]);
         assert!(reported.lock().unwrap().is_empty());
     }
@@ -427,7 +427,7 @@ mod tests {
             }
         });
         assert_eq!(supervisor.trip("bad"), 1);
-        tokio::time::sleep(CALM).await;
+        tokio::time::sleep(PANICS_FORGOTTEN_AFTER).await;
         assert_eq!((drops.load(Ordering::SeqCst), supervisor.running()), (1, vec!["bad".to_owned()]));
     }
 }

@@ -10,10 +10,10 @@ use crate::value::{Route, ServerId, SessionId};
 const SHARDS: usize = 8;
 
 /// A table that is empty again keeps so many places; a burst doesn't stay as memory.
-const KEPT: usize = 256;
+const KEPT_CAPACITY: usize = 256;
 
 /// So many kinds of work are named; the rest is counted.
-const NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 
 /// Messages, calls and hooks that had to wait for something. What is done at once is never in here, so it costs nothing.
 #[derive(Default)]
@@ -64,8 +64,8 @@ impl Underway {
                 *kinds.entry(Named { work: &work, methods }.to_string()).or_default() += 1;
             }
         }
-        let rest = kinds.len().saturating_sub(NAMED);
-        let kinds = kinds.into_iter().take(NAMED).map(|(name, count)| match count {
+        let rest = kinds.len().saturating_sub(MAX_NAMED);
+        let kinds = kinds.into_iter().take(MAX_NAMED).map(|(name, count)| match count {
             1 => name,
             count => format!("{name} ({count})"),
         });
@@ -78,7 +78,7 @@ impl Drop for Entered<'_> {
         let mut slots = lock(self.shard);
         slots.works[self.slot] = None;
         slots.free.push(self.slot);
-        if slots.free.len() == slots.works.len() && slots.works.len() > KEPT {
+        if slots.free.len() == slots.works.len() && slots.works.len() > KEPT_CAPACITY {
             *slots = Slots::default();
         }
     }

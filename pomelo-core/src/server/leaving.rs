@@ -15,7 +15,7 @@ use crate::value::ServerId;
 use crate::wire::envelope::Message;
 
 /// How often to look whether the last frames of clients have left; none has longer than a second or so.
-const LAST_WORDS: Duration = Duration::from_millis(5);
+const LAST_FRAMES_POLL: Duration = Duration::from_millis(5);
 
 impl Server {
     /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
@@ -116,7 +116,7 @@ impl Server {
             }
             // Whoever writes for them ends with this server.
             while sessions.iter().any(|session| !session.outbox().is_closed()) {
-                sleep(LAST_WORDS).await;
+                sleep(LAST_FRAMES_POLL).await;
             }
         })
         .await;

@@ -15,7 +15,7 @@ use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::envelope::Batch;
 
 /// Lost sessions close within this time, evenly: their clients come back, and shall not come all at once.
-const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+const LOST_SESSIONS_CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the application's hook is called, in logs and reports.
 const HOOK: &str = "on_sessions_lost";
@@ -92,7 +92,7 @@ async fn close(sessions: Vec<Arc<ClientSession>>) {
     mark(&sessions);
     let (began, count) = (Instant::now(), u32::try_from(sessions.len()).unwrap_or(u32::MAX));
     for (turn, session) in (0..).zip(sessions) {
-        sleep_until(began + CLOSED_WITHIN * turn / count).await;
+        sleep_until(began + LOST_SESSIONS_CLOSE_WITHIN * turn / count).await;
         session.close(CloseMode::Drain, REASON);
     }
 }

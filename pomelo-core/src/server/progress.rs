@@ -9,7 +9,7 @@ use super::Server;
 use crate::value::{Error, ErrorKind, ServerId};
 
 /// So many of a kind are named; the rest is counted.
-const NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 
 /// How far a server's stop has come.
 #[derive(Default)]
@@ -137,8 +137,8 @@ impl Server {
 /// The first of them, and how many there are besides.
 fn listed(all: impl Iterator<Item = String>) -> Vec<String> {
     let mut all: Vec<String> = all.collect();
-    let rest = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
+    let rest = all.len().saturating_sub(MAX_NAMED);
+    all.truncate(MAX_NAMED);
     all.extend((rest > 0).then(|| format!("{rest} more sessions")));
     all
 }

@@ -7,21 +7,21 @@ use super::Server;
 use crate::metrics::Dropped;
 
 /// How often all blocked outboxes are looked at.
-const INTERVAL: Duration = Duration::from_secs(1);
+const RELIEF_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long to wait before looking again where too much waits and nobody can be kicked yet.
-const BREATHER: Duration = Duration::from_millis(50);
+const RELIEF_RETRY: Duration = Duration::from_millis(50);
 
 /// Looks every second, and as soon as outboxes hold more than is comfortable, until the server is gone.
 pub(crate) async fn run(core: Weak<Server>) {
     let Some(flusher) = core.upgrade().map(|core| core.registry.flusher.clone()) else { return };
     loop {
         // Either is a reason to look.
-        let _ = tokio::time::timeout(INTERVAL, flusher.pressed()).await;
+        let _ = tokio::time::timeout(RELIEF_INTERVAL, flusher.pressed()).await;
         let Some(core) = core.upgrade() else { return };
         core.kick_too_slow();
         drop(core);
-        tokio::time::sleep(BREATHER).await;
+        tokio::time::sleep(RELIEF_RETRY).await;
     }
 }
 

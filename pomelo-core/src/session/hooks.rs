@@ -28,7 +28,7 @@ const RESUBSCRIPTIONS: usize = 64;
 const CLOSED: &str = "closed";
 
 /// How long to wait before something that must not be lost is tried again.
-const BREATHER: Duration = Duration::from_millis(50);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// A session that is closed.
 #[derive(Debug, Clone)]
@@ -220,7 +220,7 @@ async fn resubscribe_to(core: &Arc<Server>, session: Snapshot) {
                 let reason = format!("closed while the link to {} was down", session.frontend);
                 return core.dispatch.queues.close(core, ClosedSession::new(session, reason));
             }
-            Err(ErrorKind::Overloaded | ErrorKind::Deadline) => sleep(BREATHER).await,
+            Err(ErrorKind::Overloaded | ErrorKind::Deadline) => sleep(RETRY_DELAY).await,
             // If the link broke again, the same happens when it is there again.
             Ok(_) | Err(_) => return,
         }
@@ -260,7 +260,7 @@ async fn tell_one(core: &Arc<Server>, server: ServerId, closed: &ClosedSession, 
 /// Sends what must not be lost, as soon as the link has room for it.
 pub(crate) async fn send_in_time(core: Arc<Server>, server: ServerId, message: impl Fn() -> Message) {
     while core.send(&server, message()) == Err(Unsent::Full) {
-        sleep(BREATHER).await;
+        sleep(RETRY_DELAY).await;
     }
 }
 

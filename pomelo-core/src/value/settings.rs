@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// So many settings take no more memory than they need; those who have more don't count bytes.
-const FEW: usize = 4;
+const EXACT_CAPACITY: usize = 4;
 
 /// Reads a setting; one that is something else than the application wants is said in the log, once for each key and type.
 pub(crate) fn read<T: DeserializeOwned>(key: &str, value: &Value) -> Option<T> {
@@ -65,7 +65,7 @@ impl Settings {
         match self.find(&key) {
             Ok(at) => self.0[at].1 = value,
             Err(at) => {
-                if self.0.len() < FEW {
+                if self.0.len() < EXACT_CAPACITY {
                     self.0.reserve_exact(1);
                 }
                 self.0.insert(at, (key.into(), value));

@@ -18,7 +18,8 @@ use super::server::{FromServer, ToServer};
 fn messages() -> Vec<String> {
     let info = json!({ "id": "chat-1", "serverType": "chat", "host": "h", "port": 1, "args": "a" });
     let incarnation = Incarnation::begin("chat-1");
-    let member = json!({ "info": info, "incarnation": incarnation, "methods": { "r": { "m": 7 } }, "encodings": [] });
+    let member =
+        json!({ "info": info, "incarnation": incarnation, "methods": { "r": { "m": 7 } }, "encodings": [] });
     let occupied = json!({ "host": "h", "pid": 1, "incarnation": incarnation });
     let messages = [
         json!({ "Register": { "member": member, "pid": 7, "added": [info], "told": ["chat-1"] } }),
@@ -78,7 +79,8 @@ fn fuzz_master_frames() {
     let frame = |message: &String| [&(message.len() as u32).to_be_bytes(), message.as_bytes()].concat();
     let frames: Vec<Vec<u8>> = messages().iter().map(frame).collect();
     let read = |pieces: &[&[u8]]| {
-        let mut codec = LengthDelimitedCodec::builder().max_frame_length(super::STRANGER).new_codec();
+        let mut codec =
+            LengthDelimitedCodec::builder().max_frame_length(super::MAX_STRANGER_FRAME).new_codec();
         let (mut input, mut found) = (BytesMut::new(), Vec::new());
         for piece in pieces {
             input.extend_from_slice(piece);
@@ -94,7 +96,7 @@ fn fuzz_master_frames() {
     };
     fuzz("master frames", &frames, |random, input| {
         let whole = read(&[input]);
-        assert!(whole.0.iter().all(|frame| frame.len() <= super::STRANGER));
+        assert!(whole.0.iter().all(|frame| frame.len() <= super::MAX_STRANGER_FRAME));
         assert_eq!(read(&random.pieces(input)), whole);
     });
 }

@@ -28,11 +28,11 @@ use tokio::time::timeout;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 /// The longest frame of somebody who has not logged in: a name and a proof are a tenth of it.
-const STRANGER: usize = 4 * 1024;
+const MAX_STRANGER_FRAME: usize = 4 * 1024;
 /// The longest frame after that: the list of 20,000 servers has room in it.
-const KNOWN: usize = 8 * 1024 * 1024;
+const MAX_FRAME: usize = 8 * 1024 * 1024;
 /// The other side has this long to take a frame: more, and it is gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often both sides say that they are there.
 pub(crate) const BEAT: Duration = Duration::from_secs(1);
 /// Who has been silent for this long is lost.
@@ -60,18 +60,18 @@ pub(crate) enum WireError {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) fn new(stream: S) -> Self {
-        let codec = LengthDelimitedCodec::builder().max_frame_length(STRANGER).new_codec();
+        let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_STRANGER_FRAME).new_codec();
         Self { framed: Framed::new(stream, codec) }
     }
 
     /// The other side has proved who it is: longer frames are taken from it.
     pub(crate) fn trust(&mut self) {
-        self.framed.codec_mut().set_max_frame_length(KNOWN);
+        self.framed.codec_mut().set_max_frame_length(MAX_FRAME);
     }
 
     pub(crate) async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), WireError> {
         let frame = serde_json::to_vec(message)?;
-        match timeout(PATIENCE, self.framed.send(Bytes::from(frame))).await {
+        match timeout(SEND_TIMEOUT, self.framed.send(Bytes::from(frame))).await {
             Ok(sent) => Ok(sent?),
             Err(_) => Err(WireError::Stuck),
         }

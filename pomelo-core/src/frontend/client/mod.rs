@@ -45,7 +45,7 @@ pub enum CloseMode {
 }
 
 /// How long to wait before looking again whether a client has read what waits for it.
-const BREATHER: Duration = Duration::from_millis(50);
+const ROOM_POLL: Duration = Duration::from_millis(50);
 
 /// What sends a client too slow to take what it is sent.
 const TOO_SLOW: &str = "too slow";
@@ -222,7 +222,7 @@ impl ClientSession {
                 state.is_behind
             };
             if is_behind {
-                tokio::time::sleep(BREATHER).await;
+                tokio::time::sleep(ROOM_POLL).await;
             } else {
                 changed.await;
             }

@@ -14,7 +14,7 @@ use super::value::shown;
 use crate::value::server::{ServerId, ServerInfo};
 
 /// The most servers that one entry can stand for.
-const CLUSTER: u64 = 10_000;
+const MAX_CLUSTER_COUNT: u64 = 10_000;
 
 /// What servers.json says for an environment.
 pub(super) struct ServersFile {
@@ -136,8 +136,8 @@ fn expand(
     server_type: &str,
     serial: &mut u64,
 ) -> Result<Vec<Map<String, Value>>, ConfigError> {
-    let expected = format!("a whole number from 1 to {CLUSTER}");
-    let Some(count) = entry.whole("clusterCount", 1..=CLUSTER, &expected)? else {
+    let expected = format!("a whole number from 1 to {MAX_CLUSTER_COUNT}");
+    let Some(count) = entry.whole("clusterCount", 1..=MAX_CLUSTER_COUNT, &expected)? else {
         return Ok(vec![entry.object().clone()]);
     };
     let mut servers = Vec::new();

@@ -17,7 +17,7 @@ use crate::lobby::{Lobby, Seat, Voice};
 use crate::port::Port;
 
 /// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
-const BREATHER: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Listens on the server's `port`, if it has one.
 pub(super) async fn start(hub: &Arc<Hub>) -> pomelo_core::value::Result<()> {
@@ -51,7 +51,7 @@ async fn accept(hub: Arc<Hub>, port: Arc<Port>, lobby: Arc<Lobby>) {
             Err(error) => {
                 lobby.make_room();
                 tracing::warn!(server = %hub.id(), %error, "a link can't be accepted");
-                tokio::time::sleep(BREATHER).await;
+                tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
             }
         };
