@@ -221,8 +221,11 @@ fn code_for_tests_alone_makes_no_arrows() {
     points_nowhere("#[test] fn f() { crate::high::make() }");
     points_nowhere("#[tokio::test] async fn f() { crate::high::make() }");
     points_nowhere("struct S; impl S { #[cfg(test)] fn f() { crate::high::make() } }");
-    let said = said_of(&[("low.rs", "#[cfg(test)] mod tests;"), ("low/tests.rs", "use crate::high::Thing;")]);
-    assert!(said.is_empty(), "{said:?}");
+    for file in ["low/tests.rs", "low/tests/mod.rs"] {
+        let tests = [(file, "use crate::high::Thing; mod more;"), ("low/tests/more.rs", "use crate::high;")];
+        let said = said_of(&[("low.rs", "#[cfg(test)] mod tests;"), tests[0], tests[1]]);
+        assert!(said.is_empty(), "{said:?}");
+    }
 }
 
 #[test]

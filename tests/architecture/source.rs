@@ -74,7 +74,12 @@ impl Crate {
 
     /// A module of tests has its files beside or below its own.
     fn is_for_tests(&self, file: &Path) -> bool {
-        self.tests.iter().any(|tests| file == tests || file.starts_with(tests.with_extension("")))
+        self.tests.iter().any(|tests| {
+            let is_folder = tests.file_name().is_some_and(|name| name == "mod.rs");
+            let below =
+                if is_folder { tests.parent().unwrap_or(tests).to_owned() } else { tests.with_extension("") };
+            file == tests || file.starts_with(below)
+        })
     }
 
     /// The top-level module that a module is in; none for the root.

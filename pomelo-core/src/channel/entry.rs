@@ -13,7 +13,7 @@ use super::table::Table;
 use crate::value::{Error, ErrorKind, Result};
 
 /// How long the server's own tasks wait for a channel. They carry everything else, too, so they come back instead.
-const GLANCE: Duration = Duration::from_millis(50);
+const OWN_TASK_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
 impl Channel {
     /// The channel's guard.
@@ -41,7 +41,7 @@ impl Channel {
         act: impl FnOnce(&mut ChannelGuard<'_>) -> T + Send + 'static,
         later: impl FnOnce(T) + Send + 'static,
     ) -> Option<T> {
-        if let Ok(mut guard) = self.try_guard(GLANCE) {
+        if let Ok(mut guard) = self.try_guard(OWN_TASK_LOCK_TIMEOUT) {
             return Some(act(&mut guard));
         }
         let (channel, peers) = (self.clone(), self.0.table.peers.clone());
@@ -49,7 +49,7 @@ impl Channel {
         peers.executor.clone().spawn(async move {
             // The channels of a server that has stopped are no more.
             while !peers.tasks.is_ended() {
-                sleep(GLANCE).await;
+                sleep(OWN_TASK_LOCK_TIMEOUT).await;
                 let done = channel.try_guard(Duration::ZERO);
                 if let Ok(mut guard) = done {
                     let result = act(&mut guard);

@@ -38,6 +38,9 @@ pub trait Discovery: Send + Sync + 'static {
     /// As [`register`](Self::register), which it is unless operators work through this discovery: then they stop the server and
     /// look at it by `control`.
     ///
+    /// # Cancel safety
+    /// As [`register`](Self::register).
+    ///
     /// # Errors
     /// As [`register`](Self::register).
     fn register_controlled(
