@@ -176,14 +176,19 @@ pub mod session {
 pub mod net {
     pub use pomelo_net::protocol;
 
-    /// Clusters: which servers there are, and the secret that they share.
+    /// Clusters: which servers there are.
     pub mod cluster {
-        pub use pomelo_net::cluster::{StaticDiscovery, secret};
+        pub use pomelo_net::cluster::StaticDiscovery;
     }
 
     /// Connectors: what a handshake hook gets.
     pub mod connector {
         pub use pomelo_net::connector::{ClientInfo, Greeting, Headers, Query};
+    }
+
+    /// Links without I/O: the secret that servers share, handshakes, frames and liveness.
+    pub mod link {
+        pub use pomelo_net::link::{frame, handshake, liveness, patience, secret};
     }
 
     /// Transports: what carries messages between servers.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pomelo::app::Running;
 use pomelo::config::Config;
 use pomelo::master::{Master, MasterDiscovery, MasterSetup};
-use pomelo::net::cluster::secret::Secret;
+use pomelo::net::link::secret::Secret;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;

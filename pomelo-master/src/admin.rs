@@ -16,7 +16,7 @@ use crate::wire::login::{LoginError, Who, enter};
 use crate::wire::operator::{Answer, Asked, Refusal, Request, ToOperator};
 use crate::wire::{Wire, WireError};
 use pomelo_net::address::connect_to;
-use pomelo_net::cluster::secret::Secret;
+use pomelo_net::link::secret::Secret;
 
 /// A master that can't be connected to by then is not there.
 const CONNECT: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use pomelo_core::value::spelling::nearest;
 use pomelo_core::value::{ServerId, host};
 use serde::{Deserialize, Serialize};
 
-use pomelo_net::cluster::secret::Secret;
+use pomelo_net::link::secret::Secret;
 
 /// The keys of master.json that mean something; others are warned of.
 const KEYS: [&str; 5] = ["id", "host", "port", "sshConfigParams", "ssh_config_params"];

@@ -19,7 +19,7 @@
 //! | `admin` | [`Admin`]: an operator's connection |
 //! | `wire` | frames, logins, messages |
 //!
-//! **Who may do what.** Whoever connects proves who it is (see [`secret`](pomelo_net::cluster::secret)), also when it comes back. A
+//! **Who may do what.** Whoever connects proves who it is (see [`secret`](pomelo_net::link::secret)), also when it comes back. A
 //! server needs the token that adminServer.json has for its type, and speaks for its own id only; without that file the token
 //! that this application's master gives to the processes that it starts (see `token`). An operator needs the password of
 //! adminUser.json; level 1 may do everything, level 2 may look. Without that file there is the operator `admin` with the

@@ -15,7 +15,7 @@ use crate::hub::{Hub, Move, News, Order};
 use crate::process::Process;
 use crate::registry::{Denial, LinkId, Newcomer};
 use crate::wire::server::{FromServer, Refusal, Status, ToServer};
-use crate::wire::{BEAT, SILENCE, Wire, WireError};
+use crate::wire::{SILENCE, Wire, WireError};
 
 /// For this long after its start a master believes servers who tell it of others that its predecessor had added.
 const RECOVERY_PERIOD: Duration = Duration::from_secs(60);
@@ -147,9 +147,8 @@ impl Link {
     ) -> Result<&'static str, WireError> {
         let mut asked: HashMap<u64, oneshot::Sender<Status>> = HashMap::new();
         let mut asks = 0;
-        let mut beat = tokio::time::interval(BEAT);
-        let mut heard = tokio::time::Instant::now();
         loop {
+            let (silent_at, beat_at) = (self.wire.silent_at(), self.wire.beat_at());
             let turn = tokio::select! {
                 message = self.wire.receive_known() => Turn::Heard(message?),
                 Some(order) = orders.recv() => Turn::Ordered(order),
@@ -161,12 +160,11 @@ impl Link {
                     Err(RecvError::Lagged(_)) => Turn::TellAllMoves,
                     Err(RecvError::Closed) => return Ok("the master ends"),
                 },
-                _ = beat.tick() => Turn::Beat,
-                () = tokio::time::sleep_until(heard + SILENCE) => return Err(WireError::Silent(SILENCE)),
+                () = tokio::time::sleep_until(beat_at) => Turn::Beat,
+                () = tokio::time::sleep_until(silent_at) => return Err(WireError::Silent(SILENCE)),
             };
             match turn {
                 Turn::Heard(message) => {
-                    heard = tokio::time::Instant::now();
                     match message {
                         FromServer::Beat => {}
                         FromServer::Status { ask, status } => {

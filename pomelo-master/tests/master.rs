@@ -10,7 +10,7 @@ use master_support::{Home, Nature, Serving, Told, admin, all_up, info, member, s
 use pomelo_core::cluster::Refused;
 use pomelo_core::value::ErrorKind;
 use pomelo_master::{Admin, AdminError, Master, ServerState, Which, troubles};
-use pomelo_net::cluster::secret::Secret;
+use pomelo_net::link::secret::Secret;
 use serde_json::{Map, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

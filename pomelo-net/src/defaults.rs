@@ -12,7 +12,7 @@ use pomelo_core::value::{Error, ErrorKind, Result};
 use pomelo_core::wire::Codecs;
 
 use crate::cluster::StaticDiscovery;
-use crate::cluster::secret::Secret;
+use crate::link::secret::Secret;
 use crate::protocol::dictionary::{Dictionary, DictionaryError};
 use crate::protocol::protobuf::Protos;
 use crate::transport::{Memory, Tcp, TcpOptions};

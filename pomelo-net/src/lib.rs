@@ -16,6 +16,8 @@ pub mod connector;
 #[cfg(feature = "server")]
 pub mod defaults;
 #[cfg(feature = "server")]
+pub mod link;
+#[cfg(feature = "server")]
 pub mod lobby;
 #[cfg(feature = "server")]
 pub mod port;

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pomelo_net::cluster::secret::Secret;
+use pomelo_net::link::secret::Secret;
 use pomelo_net::transport::conformance::{Setup, check};
 use pomelo_net::transport::{Memory, Tcp, TcpOptions};
 

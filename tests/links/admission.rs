@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pomelo::config::Config;
 use pomelo::error::ErrorKind;
-use pomelo::net::cluster::secret::Secret;
+use pomelo::net::link::secret::Secret;
 use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::rpc::Caller;
 use pomelo::{Hybrid, to};

@@ -14,7 +14,7 @@ use super::connection::{Connection, ConnectionError, open};
 use super::{CONNECT_TIMEOUT, MasterDiscovery, Tell};
 use crate::process::own_rss_bytes;
 use crate::wire::server::{FromServer, Refusal, Status, ToServer};
-use crate::wire::{BEAT, SILENCE, WireError};
+use crate::wire::{SILENCE, WireError};
 
 /// The longest wait before the master is tried again: with a list complete in 15 s, it may fail twice.
 const LONGEST_RETRY: Duration = Duration::from_secs(4);
@@ -166,12 +166,11 @@ impl Client {
         connection: &mut Connection,
         told: &mut mpsc::Receiver<Tell>,
     ) -> Result<(), ConnectionError> {
-        let (mut beat, mut look) = (tokio::time::interval(BEAT), tokio::time::interval(MISSING_LINKS_POLL));
-        let (mut heard, mut said) = (Instant::now(), None);
+        let (mut look, mut said) = (tokio::time::interval(MISSING_LINKS_POLL), None);
         loop {
+            let (silent_at, beat_at) = (connection.silent_at(), connection.beat_at());
             tokio::select! {
                 message = connection.receive_known() => {
-                    heard = Instant::now();
                     let message = message?;
                     if matches!(message, ToServer::Expect(_)) {
                         said = None;
@@ -197,8 +196,8 @@ impl Client {
                     }
                     None => return Ok(()),
                 },
-                _ = beat.tick() => connection.send(&FromServer::Beat).await?,
-                () = sleep_until(heard + SILENCE) => return Err(WireError::Silent(SILENCE).into()),
+                () = sleep_until(beat_at) => connection.send(&FromServer::Beat).await?,
+                () = sleep_until(silent_at) => return Err(WireError::Silent(SILENCE).into()),
             }
         }
     }

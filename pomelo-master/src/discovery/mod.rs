@@ -26,7 +26,7 @@ use crate::config::{MasterConfig, Tokens};
 use crate::token;
 use client::Client;
 use connection::{Connection, ConnectionError};
-use pomelo_net::cluster::secret::Secret;
+use pomelo_net::link::secret::Secret;
 
 /// A server doesn't wait for a master longer than this before it starts without one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

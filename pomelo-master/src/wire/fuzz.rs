@@ -5,10 +5,10 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use pomelo_core::value::Incarnation;
 use pomelo_fuzz::fuzz;
+use pomelo_net::link::frame;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
 use super::login::Who;
 use super::operator::Asked;
@@ -76,17 +76,15 @@ fn fuzz_master_messages() {
 
 #[test]
 fn fuzz_master_frames() {
-    let frame = |message: &String| [&(message.len() as u32).to_be_bytes(), message.as_bytes()].concat();
-    let frames: Vec<Vec<u8>> = messages().iter().map(frame).collect();
+    let framed = |message: &String| [&(message.len() as u32).to_be_bytes(), message.as_bytes()].concat();
+    let frames: Vec<Vec<u8>> = messages().iter().map(framed).collect();
     let read = |pieces: &[&[u8]]| {
-        let mut codec =
-            LengthDelimitedCodec::builder().max_frame_length(super::MAX_STRANGER_FRAME).new_codec();
         let (mut input, mut found) = (BytesMut::new(), Vec::new());
         for piece in pieces {
             input.extend_from_slice(piece);
             loop {
-                match codec.decode(&mut input) {
-                    Ok(Some(frame)) => found.push(frame),
+                match frame::take(&mut input, super::STRANGER_FRAME_BYTES) {
+                    Ok(Some(([], body))) => found.push(body),
                     Ok(None) => break,
                     Err(error) => return (found, Some(error.to_string())),
                 }
@@ -96,7 +94,7 @@ fn fuzz_master_frames() {
     };
     fuzz("master frames", &frames, |random, input| {
         let whole = read(&[input]);
-        assert!(whole.0.iter().all(|frame| frame.len() <= super::MAX_STRANGER_FRAME));
+        assert!(whole.0.iter().all(|frame| frame.len() <= super::STRANGER_FRAME_BYTES));
         assert_eq!(read(&random.pieces(input)), whole);
     });
 }

@@ -26,12 +26,13 @@ use super::{Wire, WireError};
 use crate::config::{Level, Tokens, Users};
 use crate::guesses::{Account, Guesses};
 use crate::token;
-use pomelo_net::cluster::secret::{Nonce, Proof, Secret};
+use pomelo_net::link::handshake::Hail;
+use pomelo_net::link::secret::{Nonce, Proof, Secret};
 
 /// Of what is said after the login. Another version is refused.
 const VERSION: u32 = 1;
 /// A master that has not said by then whether it lets in is none: it waits longer the more logins have failed.
-const VERDICT: Duration = Duration::from_secs(60);
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Who comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,20 +102,19 @@ pub(crate) async fn enter<S: AsyncRead + AsyncWrite + Unpin>(
     who: Who,
     secret: Option<&Secret>,
 ) -> Result<(), LoginError> {
-    let own = Nonce::random()?;
-    let context = who.context()?;
-    let role = who.role();
-    wire.send(&Hello { version: VERSION, who, nonce: own }).await?;
-    let Challenge { nonce: master } = wire.receive_soon().await?;
-    let proof = secret.map(|secret| secret.prove(role, &own, &master, &context));
+    let (hail, context) = (Hail::new(who.role())?, who.context()?);
+    wire.send(&Hello { version: VERSION, who, nonce: hail.nonce() }).await?;
+    let Challenge { nonce } = wire.receive_soon().await?;
+    let exchange = hail.meet(MASTER, nonce, context);
+    let proof = secret.map(|secret| exchange.prove(secret));
     wire.send(&Answer { proof }).await?;
-    let proof = match wire.receive_within(VERDICT).await? {
+    let proof = match wire.receive_within(VERDICT_TIMEOUT).await? {
         Verdict::Refused { reason } => return Err(LoginError::Refused(reason)),
         Verdict::Welcome { proof } => proof,
     };
     if let Some(secret) = secret {
         let proof = proof.ok_or(LoginError::Impostor)?;
-        secret.verify(MASTER, &master, &own, &context, &proof).map_err(|_| LoginError::Impostor)?;
+        exchange.verify(secret, &proof).map_err(|_| LoginError::Impostor)?;
     }
     wire.trust();
     Ok(())
@@ -181,16 +181,17 @@ impl Doors {
     ) -> Result<Guest, LoginError> {
         let Hello { version, who, nonce } = wire.receive_within(first_frame).await?;
         speak();
-        let own = Nonce::random()?;
-        wire.send(&Challenge { nonce: own }).await?;
+        let hail = Hail::new(MASTER)?;
+        wire.send(&Challenge { nonce: hail.nonce() }).await?;
         let Answer { proof } = wire.receive_soon().await?;
+        let exchange = hail.meet(who.role(), nonce, who.context()?);
         let account = self.account(&who, origin);
         self.guesses.turn(account).await;
         // Nothing is waited for until it is known whether this one failed, or more could be looked at than have a place.
         let judged = if version == VERSION {
-            self.judge(&who, origin.is_here, |secret, context| {
-                secret.verify(who.role(), &nonce, &own, context, &proof?).ok()?;
-                Some(secret.prove(MASTER, &own, &nonce, context))
+            self.judge(&who, origin.is_here, |secret| {
+                exchange.verify(secret, &proof?).ok()?;
+                Some(exchange.prove(secret))
             })?
         } else {
             Err(format!("it speaks version {version}, and this master version {VERSION}"))
@@ -229,12 +230,11 @@ impl Doors {
         &self,
         who: &Who,
         from_here: bool,
-        check: impl FnOnce(&Secret, &[u8]) -> Option<Proof>,
+        check: impl FnOnce(&Secret) -> Option<Proof>,
     ) -> Result<Result<(Guest, Proof), String>, LoginError> {
-        let context = who.context()?;
         Ok(match who {
             Who::Server { id, server_type } => {
-                let proof = self.tokens.of(server_type).and_then(|token| check(token, &context));
+                let proof = self.tokens.of(server_type).and_then(|token| check(token));
                 let guest = Guest::Server { id: id.clone(), server_type: server_type.clone() };
                 match proof {
                     Some(proof) => Ok((guest, proof)),
@@ -243,7 +243,7 @@ impl Doors {
                 }
             }
             Who::Operator { user: name } => match self.users.find(name) {
-                Some(user) => match check(&user.password, &context) {
+                Some(user) => match check(&user.password) {
                     None => Err(WRONG.to_owned()),
                     // Only who knows the password is told that it is such a one.
                     Some(_) if !from_here && !user.may_come_from_afar() => Err(format!(

@@ -18,19 +18,21 @@ pub(crate) mod server;
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::{SinkExt, StreamExt};
+use bytes::{BufMut, BytesMut};
+use pomelo_net::link::frame::{self, TooLong};
+use pomelo_net::link::liveness::{Hearing, Speaking};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
 
 /// The longest frame of somebody who has not logged in: a name and a proof are a tenth of it.
-const MAX_STRANGER_FRAME: usize = 4 * 1024;
+const STRANGER_FRAME_BYTES: usize = 4 * 1024;
 /// The longest frame after that: the list of 20,000 servers has room in it.
-const MAX_FRAME: usize = 8 * 1024 * 1024;
+const KNOWN_FRAME_BYTES: usize = 8 * 1024 * 1024;
+/// How much is read at once.
+const READ_BYTES: usize = 4 * 1024;
 /// The other side has this long to take a frame: more, and it is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often both sides say that they are there.
@@ -38,9 +40,17 @@ pub(crate) const BEAT: Duration = Duration::from_secs(1);
 /// Who has been silent for this long is lost.
 pub(crate) const SILENCE: Duration = Duration::from_secs(5);
 
-/// A connection that carries messages. Reading is cancel safe.
+/// A connection that carries messages.
 pub(crate) struct Wire<S> {
-    framed: Framed<S, LengthDelimitedCodec>,
+    stream: S,
+    /// What was read beyond the last frame.
+    input: BytesMut,
+    /// What is not written yet.
+    out: BytesMut,
+    /// The longest frame that is taken now.
+    limit: usize,
+    hearing: Hearing,
+    speaking: Speaking,
 }
 
 /// Why a connection is of no use any more.
@@ -54,32 +64,79 @@ pub(crate) enum WireError {
     Stuck,
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error("{0}")]
+    TooLong(#[from] TooLong),
     #[error("a message can't be read: {0}")]
     Format(#[from] serde_json::Error),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) fn new(stream: S) -> Self {
-        let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_STRANGER_FRAME).new_codec();
-        Self { framed: Framed::new(stream, codec) }
-    }
-
-    /// The other side has proved who it is: longer frames are taken from it.
-    pub(crate) fn trust(&mut self) {
-        self.framed.codec_mut().set_max_frame_length(MAX_FRAME);
-    }
-
-    pub(crate) async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), WireError> {
-        let frame = serde_json::to_vec(message)?;
-        match timeout(SEND_TIMEOUT, self.framed.send(Bytes::from(frame))).await {
-            Ok(sent) => Ok(sent?),
-            Err(_) => Err(WireError::Stuck),
+        let now = Instant::now().into_std();
+        Self {
+            stream,
+            input: BytesMut::new(),
+            out: BytesMut::new(),
+            limit: STRANGER_FRAME_BYTES,
+            hearing: Hearing::new(SILENCE, now),
+            speaking: Speaking::new(BEAT, now),
         }
     }
 
+    /// The other side has proved who it is: longer frames are taken from it, and from now on it must not be silent.
+    pub(crate) fn trust(&mut self) {
+        self.limit = KNOWN_FRAME_BYTES;
+        self.hearing.heard(Instant::now().into_std());
+    }
+
+    /// When the other side is lost, if nothing comes.
+    pub(crate) fn silent_at(&self) -> Instant {
+        Instant::from_std(self.hearing.silent_at())
+    }
+
+    /// When it is time to say that this side is there, if nothing else is said.
+    pub(crate) fn beat_at(&self) -> Instant {
+        Instant::from_std(self.speaking.beat_at())
+    }
+
+    /// Sends a message.
+    ///
+    /// # Cancel safety
+    /// What is not written yet of it is written before the next one.
+    pub(crate) async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), WireError> {
+        let start = frame::begin(&mut self.out, []);
+        if let Err(error) = serde_json::to_writer((&mut self.out).writer(), message) {
+            self.out.truncate(start);
+            return Err(error.into());
+        }
+        let length = frame::length::<0>(&self.out, start);
+        frame::end(&mut self.out, start, length);
+        match timeout(SEND_TIMEOUT, self.stream.write_all_buf(&mut self.out)).await {
+            Ok(written) => written?,
+            Err(_) => return Err(WireError::Stuck),
+        }
+        self.speaking.said(Instant::now().into_std());
+        Ok(())
+    }
+
+    /// The next message.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost that has come.
     pub(crate) async fn receive<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
-        let frame = self.framed.next().await.ok_or(WireError::Closed)??;
-        Ok(serde_json::from_slice(&frame)?)
+        loop {
+            if let Some(([], frame)) = frame::take(&mut self.input, self.limit)? {
+                self.hearing.heard(Instant::now().into_std());
+                return Ok(serde_json::from_slice(&frame)?);
+            }
+            self.input.reserve(READ_BYTES);
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(match self.input.is_empty() {
+                    true => WireError::Closed,
+                    false => io::Error::from(io::ErrorKind::UnexpectedEof).into(),
+                });
+            }
+        }
     }
 
     /// As [`receive`](Self::receive), but skips what can't be read: a later version of the other side may say it.

@@ -14,7 +14,7 @@ use pomelo_core::metrics::Report;
 use pomelo_core::value::config::Config;
 use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use pomelo_master::{Admin, Master, MasterDiscovery, MasterSetup, ServerState, ServerStatus};
-use pomelo_net::cluster::secret::Secret;
+use pomelo_net::link::secret::Secret;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 

@@ -1,4 +1,4 @@
-//! The two sides of a handshake: who are you, prove it, and what are you.
+//! Greetings: the two sides of a handshake between servers, by which each knows who the other is, and what it is.
 
 use std::io;
 use std::net::IpAddr;
@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 
 use super::wire::{self, Control, Frame, FrameError, MAX_GREETING, Refusal, VERSION};
 use crate::address::is_from_here;
-use crate::cluster::secret::{Nonce, Proof, Secret};
+use crate::link::handshake::Hail;
+use crate::link::secret::{Nonce, Proof, Secret};
 
 const DIALER: &str = "link dialer";
 const LISTENER: &str = "link listener";
@@ -89,52 +90,16 @@ impl Connection {
     }
 }
 
-/// What a handshake proves: two names and two nonces.
-struct Names<'a> {
-    dialer: (&'a ServerId, Nonce),
-    listener: (&'a ServerId, Nonce),
-}
-
-impl Names<'_> {
-    fn context(&self) -> Vec<u8> {
-        format!("{}\0{}", self.dialer.0, self.listener.0).into_bytes()
-    }
-
-    fn prove_dialer(&self, secret: Option<&Secret>) -> Option<Proof> {
-        secret.map(|secret| secret.prove(DIALER, &self.dialer.1, &self.listener.1, &self.context()))
-    }
-
-    fn prove_listener(&self, secret: Option<&Secret>) -> Option<Proof> {
-        secret.map(|secret| secret.prove(LISTENER, &self.listener.1, &self.dialer.1, &self.context()))
-    }
-
-    fn check_dialer(
-        &self,
-        secret: Option<&Secret>,
-        proof: Option<&Proof>,
-        is_here: bool,
-    ) -> Result<(), Refusal> {
-        check(secret, proof, is_here, |secret, proof| {
-            secret.verify(DIALER, &self.dialer.1, &self.listener.1, &self.context(), proof).is_ok()
-        })
-    }
-
-    fn check_listener(
-        &self,
-        secret: Option<&Secret>,
-        proof: Option<&Proof>,
-        is_here: bool,
-    ) -> Result<(), Refusal> {
-        check(secret, proof, is_here, |secret, proof| {
-            secret.verify(LISTENER, &self.listener.1, &self.dialer.1, &self.context(), proof).is_ok()
-        })
-    }
+/// What a handshake is about: the ids of both sides.
+fn context(dialer: &ServerId, listener: &ServerId) -> Vec<u8> {
+    format!("{dialer}\0{listener}").into_bytes()
 }
 
 fn other_version(offered: u16) -> Refusal {
     Refusal::Version { offered, spoken: VERSION }
 }
 
+/// Checks what the other side says for its proof. Without a secret on both sides nobody has one, and only this machine is trusted.
 fn check(
     secret: Option<&Secret>,
     proof: Option<&Proof>,
@@ -157,8 +122,9 @@ pub(super) async fn dial(
     secret: Option<&Secret>,
 ) -> Result<Greeted, GreetError> {
     let mut connection = Connection::new(stream);
-    let (id, nonce) = (own.info.id.clone(), Nonce::random()?);
+    let (id, hail) = (own.info.id.clone(), Hail::new(DIALER)?);
     let is_here = connection.distant_ip()?.is_none();
+    let nonce = hail.nonce();
     let hello = Control::Hello { version: VERSION, id: id.clone(), nonce, nudge: false, incarnation: None };
     connection.say(&hello).await?;
     let (peer, peer_nonce, proof) = match connection.hear().await? {
@@ -168,15 +134,18 @@ pub(super) async fn dial(
         }
         _ => return Err(GreetError::Unexpected),
     };
-    let names = Names { dialer: (&id, nonce), listener: (&peer, peer_nonce) };
+    let exchange = hail.meet(LISTENER, peer_nonce, context(&id, &peer));
     if peer != *expected {
         return Err(connection.refuse(Refusal::Stranger(peer)).await);
     }
-    if let Err(refusal) = names.check_listener(secret, proof.as_ref(), is_here) {
+    if let Err(refusal) =
+        check(secret, proof.as_ref(), is_here, |secret, proof| exchange.verify(secret, proof).is_ok())
+    {
         return Err(connection.refuse(refusal).await);
     }
     let pid = std::process::id();
-    connection.say(&Control::Prove { proof: names.prove_dialer(secret), member: own, pid }).await?;
+    let proof = secret.map(|secret| exchange.prove(secret));
+    connection.say(&Control::Prove { proof, member: own, pid }).await?;
     match connection.hear().await? {
         Control::Welcome { member, pid } if member.info.id == peer => Ok(Greeted { connection, member, pid }),
         _ => Err(GreetError::Unexpected),
@@ -198,7 +167,8 @@ pub(super) async fn answer(
     own: &ServerId,
     secret: Option<&Secret>,
 ) -> Result<Caller, GreetError> {
-    let (is_here, nonce) = (connection.distant_ip()?.is_none(), Nonce::random()?);
+    let (is_here, hail) = (connection.distant_ip()?.is_none(), Hail::new(LISTENER)?);
+    let nonce = hail.nonce();
     let (peer, peer_nonce) = match first {
         Control::Hello { id, nudge: true, incarnation, .. } => {
             return Ok(Caller::Nudge(id, incarnation, connection));
@@ -207,13 +177,15 @@ pub(super) async fn answer(
         Control::Hello { version, .. } => return Err(connection.refuse(other_version(version)).await),
         _ => return Err(GreetError::Unexpected),
     };
-    let names = Names { dialer: (&peer, peer_nonce), listener: (own, nonce) };
-    let proof = names.prove_listener(secret);
+    let exchange = hail.meet(DIALER, peer_nonce, context(&peer, own));
+    let proof = secret.map(|secret| exchange.prove(secret));
     connection.say(&Control::Challenge { version: VERSION, id: own.clone(), nonce, proof }).await?;
     let Control::Prove { proof, member, pid } = connection.hear().await? else {
         return Err(GreetError::Unexpected);
     };
-    if let Err(refusal) = names.check_dialer(secret, proof.as_ref(), is_here) {
+    if let Err(refusal) =
+        check(secret, proof.as_ref(), is_here, |secret, proof| exchange.verify(secret, proof).is_ok())
+    {
         return Err(connection.refuse(refusal).await);
     }
     if member.info.id != peer {

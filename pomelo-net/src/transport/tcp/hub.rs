@@ -17,10 +17,10 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::options::TcpOptions;
-use super::patience::Patience;
 use super::peer::Peer;
 use super::supervise::supervise;
 use super::wire::Control;
+use crate::link::patience::{Limits, Patience};
 use crate::port::PortClosed;
 
 /// A bound server, as its links know it.
@@ -76,7 +76,8 @@ impl Hub {
 
     /// How long that peer still counts as up.
     pub(super) fn patience(&self, peer: &Peer) -> Patience {
-        Patience::new(&self.options, peer.gone_at())
+        let TcpOptions { connect_timeout, gone_after, .. } = *self.options;
+        Patience::new(Limits { connect_timeout, gone_after }, peer.gone_at().map(Instant::into_std))
     }
 
     /// Whether it is this server that dials the other one.

@@ -1,4 +1,4 @@
-//! A link that is up: one task reads and hands over, one writes what is queued.
+//! A link that is up: two tasks, one that reads and hands over, one that writes what is queued.
 
 use std::future::poll_fn;
 use std::io;
@@ -22,12 +22,13 @@ use super::options::TcpOptions;
 use super::peer::Peer;
 use super::queue::{Batch, Queue};
 use super::wire::{self, Control, Frame};
+use crate::link::liveness::{Heard, Hearing, Speaking};
 
 /// How much is read at once.
-const READ: usize = 64 << 10;
+const READ_BYTES: usize = 64 << 10;
 
 /// How long an ending link may take to write what is queued, and the other side to read it.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a link ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,7 @@ pub(super) async fn run(
     };
     if end != End::Silence {
         // Who doesn't take its last words in time is not waited for.
-        let _ = timeout(LINGER, ended).await;
+        let _ = timeout(LINGER_TIMEOUT, ended).await;
     }
     (end, queue.abandon())
 }
@@ -108,20 +109,23 @@ struct Reader {
 
 impl Reader {
     async fn run(&self, read: &mut OwnedReadHalf, mut input: BytesMut) -> End {
+        let mut hearing = Hearing::new(self.options.dead_after, Instant::now().into_std());
         loop {
             if let Some(end) = self.hand_over(&mut input).await {
                 return end;
             }
-            input.reserve(READ);
-            let silent_at = Instant::now() + self.options.dead_after;
+            input.reserve(READ_BYTES);
+            hearing.heard(Instant::now().into_std());
+            let silent_at = Instant::from_std(hearing.silent_at());
             let bytes = tokio::select! {
                 bytes = timeout_at(silent_at, read.read_buf(&mut input)) => bytes,
                 () = self.queue.closed() => return End::Closed,
             };
             match bytes {
-                // This process was suspended: the other side was silent for no longer than usual, and has given up the
-                // link by now, perhaps this server. Clients must not hear what was meant for sessions that count as gone.
-                Ok(Ok(_)) if Instant::now() >= silent_at => return End::Broken,
+                // Clients must not hear what was meant for sessions that count as gone.
+                Ok(Ok(_)) if hearing.judge(Instant::now().into_std()) == Heard::TooLate => {
+                    return End::Broken;
+                }
                 Ok(Ok(1..)) => {}
                 Ok(Ok(0) | Err(_)) => return End::Broken,
                 Err(_) => return End::Silence,
@@ -215,7 +219,8 @@ async fn write_all(
             if queue.is_closed() {
                 return write.shutdown().await;
             }
-            if timeout(options.keepalive, queue.ready()).await.is_err() {
+            let speaking = Speaking::new(options.keepalive, Instant::now().into_std());
+            if timeout_at(Instant::from_std(speaking.beat_at()), queue.ready()).await.is_err() {
                 queue.say(&Control::Ping);
             } else {
                 if has_one_worker || was_burst {

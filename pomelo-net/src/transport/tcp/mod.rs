@@ -1,4 +1,4 @@
-//! ServerList of several processes, on one machine or many: one tcp link per pair of servers.
+//! Tcp: servers of several processes, on one machine or many: one tcp link per pair of servers.
 //!
 //! | file | noun |
 //! |---|---|
@@ -9,10 +9,11 @@
 //! | `link` | a link that is up: its reader and its writer |
 //! | `peer` | another server, and whether there is a link to it |
 //! | `hub`, `supervise` | all peers of a bound server; dialing them, and declaring them gone |
-//! | `patience` | how long a peer without a link counts as up |
 //! | `admission` | who gets the link to an id, the process that has it or one that comes |
 //! | `linking` | making a connection the link to a peer, and unmaking it |
 //! | `listen` | accepting links |
+//!
+//! Proofs, frames, silence and patience are those of [`link`](crate::link).
 //!
 //! Of two servers the one with the lower id dials; one without a `port` dials all others, and what they send comes back
 //! over the same link. Both ends prove that they know the cluster's secret; it is never sent. Without one, only links
@@ -29,7 +30,6 @@ mod link;
 mod linking;
 mod listen;
 mod options;
-mod patience;
 mod peer;
 mod queue;
 mod supervise;
@@ -51,7 +51,7 @@ use hub::{Hub, TcpOutlet};
 ///
 /// ```no_run
 /// # use std::sync::Arc;
-/// # use pomelo_net::cluster::secret::Secret;
+/// # use pomelo_net::link::secret::Secret;
 /// # use pomelo_net::transport::{Tcp, TcpOptions};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut options = TcpOptions::default();

@@ -11,7 +11,7 @@ use pomelo_core::value::{Error, ErrorKind};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use crate::cluster::secret::Secret;
+use crate::link::secret::Secret;
 
 /// How servers are linked.
 ///

@@ -1,4 +1,4 @@
-//! Looks after one peer: dials it, or asks it to dial, and declares it gone.
+//! The supervisor of one peer: dials it, or asks it to dial, and declares it gone.
 
 use std::io;
 use std::sync::Arc;
@@ -41,20 +41,21 @@ pub(super) async fn supervise(hub: Arc<Hub>, peer: Arc<Peer>) {
             return;
         }
         let began = Instant::now();
-        let attempt = attempt(&hub, &peer, hub.patience(&peer).attempt(began)).await;
+        let attempt = attempt(&hub, &peer, hub.patience(&peer).attempt(began.into_std())).await;
         let (ended, patience) = (Instant::now(), hub.patience(&peer));
         let is_gone = match attempt {
             Attempt::Linked => continue,
             Attempt::Refused => true,
-            Attempt::Answered => patience.is_over(began, ended, true),
-            Attempt::Failed => patience.is_over(began, ended, false),
+            Attempt::Answered => patience.is_over(began.into_std(), ended.into_std(), true),
+            Attempt::Failed => patience.is_over(began.into_std(), ended.into_std(), false),
         };
         if is_gone {
-            hub.declare_gone(&peer, patience.gone_at()).await;
+            hub.declare_gone(&peer, patience.gone_at().map(Instant::from_std)).await;
         }
         let pause = pauses.next().unwrap_or(hub.options.max_retry);
+        let next = hub.patience(&peer).next_attempt(ended.into_std(), pause);
         tokio::select! {
-            () = sleep_until(hub.patience(&peer).next_attempt(ended, pause)) => {}
+            () = sleep_until(Instant::from_std(next)) => {}
             () = peer.linked() => {}
             () = peer.nudged.notified() => pauses = self::pauses(&hub.options),
         }

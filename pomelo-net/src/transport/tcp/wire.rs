@@ -1,12 +1,13 @@
-//! Frames on a link: a length in four bytes, a kind in one, and an envelope or something about the link itself.
+//! What is said on a link: frames whose tag of one byte is their kind, an envelope or something about the link itself.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use pomelo_core::cluster::{Member, Refused};
 use pomelo_core::value::{Incarnation, ServerId};
 use pomelo_core::wire::envelope::{Envelope, EnvelopeError};
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::secret::{Nonce, Proof};
+use crate::link::frame::{self, TooLong};
+use crate::link::secret::{Nonce, Proof};
 
 /// The version of this wire format; two servers whose versions differ can't be linked.
 pub(super) const VERSION: u16 = 2;
@@ -19,7 +20,6 @@ const SHARED_FROM: usize = 8 << 10;
 
 const ENVELOPE: u8 = 0;
 const CONTROL: u8 = 1;
-const HEAD: usize = 5;
 
 /// What servers say about their link.
 #[derive(Debug, Serialize, Deserialize)]
@@ -112,8 +112,8 @@ pub(super) enum Frame {
 /// Why bytes are no frame.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FrameError {
-    #[error("a frame of {0} bytes is too long")]
-    TooLong(usize),
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     #[error("a frame of an unknown kind, {0}")]
     Kind(u8),
     #[error("a frame can't be read")]
@@ -122,18 +122,7 @@ pub(super) enum FrameError {
 
 /// Takes the next frame off `input`; none if more bytes are needed.
 pub(super) fn take(input: &mut BytesMut, max: usize) -> Result<Option<Frame>, FrameError> {
-    let Some(head) = input.first_chunk::<HEAD>() else { return Ok(None) };
-    let [a, b, c, d, kind] = *head;
-    let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    if length > max {
-        return Err(FrameError::TooLong(length));
-    }
-    if input.len() < HEAD + length {
-        input.reserve(HEAD + length - input.len());
-        return Ok(None);
-    }
-    input.advance(HEAD);
-    let body = input.split_to(length).freeze();
+    let Some(([kind], body)) = frame::take(input, max)? else { return Ok(None) };
     match kind {
         ENVELOPE => Ok(Some(Frame::Envelope(body))),
         CONTROL => Ok(Some(Frame::Control(rmp_serde::from_slice(&body)?))),
@@ -143,7 +132,7 @@ pub(super) fn take(input: &mut BytesMut, max: usize) -> Result<Option<Frame>, Fr
 
 /// Appends an envelope's frame to `out`; a long body is returned, to follow uncopied.
 pub(super) fn put_envelope(out: &mut BytesMut, envelope: &Envelope, max: usize) -> Result<Bytes, Unwritten> {
-    let start = begin(out, ENVELOPE);
+    let start = frame::begin(out, [ENVELOPE]);
     let body = match envelope.encode(out) {
         Ok(body) => body,
         Err(error) => {
@@ -151,7 +140,7 @@ pub(super) fn put_envelope(out: &mut BytesMut, envelope: &Envelope, max: usize) 
             return Err(Unwritten::Encode(error));
         }
     };
-    let length = out.len() - start - HEAD + body.len();
+    let length = frame::length::<1>(out, start) + body.len();
     if length > max {
         out.truncate(start);
         return Err(Unwritten::TooLong(length));
@@ -162,7 +151,7 @@ pub(super) fn put_envelope(out: &mut BytesMut, envelope: &Envelope, max: usize) 
     } else {
         body
     };
-    end(out, start, length);
+    frame::end(out, start, length);
     Ok(body)
 }
 
@@ -177,25 +166,13 @@ pub(super) enum Unwritten {
 
 /// Appends a control frame to `out`.
 pub(super) fn put_control(out: &mut BytesMut, control: &Control) {
-    let start = begin(out, CONTROL);
+    let start = frame::begin(out, [CONTROL]);
     if let Err(error) = rmp_serde::encode::write_named(&mut out.writer(), control) {
         tracing::error!(%error, ?control, "a control frame can't be written");
         return out.truncate(start);
     }
-    let length = out.len() - start - HEAD;
-    end(out, start, length);
-}
-
-fn begin(out: &mut BytesMut, kind: u8) -> usize {
-    let start = out.len();
-    out.put_u32(0);
-    out.put_u8(kind);
-    start
-}
-
-fn end(out: &mut BytesMut, start: usize, length: usize) {
-    // Frames are bounded far below 4 GiB.
-    out[start..start + 4].copy_from_slice(&(length as u32).to_be_bytes());
+    let length = frame::length::<1>(out, start);
+    frame::end(out, start, length);
 }
 
 #[cfg(test)]

@@ -104,16 +104,16 @@ async fn a_proof_is_for_one_id_only() {
     let (key, b) = (secret(Some("s")), ServerId::from("b"));
     let impostor = async {
         let mut connection = Connection::new(dialed);
-        let nonce = Nonce::random().unwrap();
+        let hail = Hail::new(DIALER).unwrap();
+        let nonce = hail.nonce();
         let hello =
             Control::Hello { version: VERSION, id: "a".into(), nonce, nudge: false, incarnation: None };
         connection.say(&hello).await.unwrap();
         let Control::Challenge { nonce: theirs, .. } = connection.hear().await.unwrap() else {
             panic!("no challenge")
         };
-        let (a, b) = (ServerId::from("a"), ServerId::from("b"));
-        let names = Names { dialer: (&a, nonce), listener: (&b, theirs) };
-        let proof = names.prove_dialer(key.as_ref());
+        let exchange = hail.meet(LISTENER, theirs, context(&"a".into(), &"b".into()));
+        let proof = key.as_ref().map(|secret| exchange.prove(secret));
         connection.say(&Control::Prove { proof, member: member("c"), pid: 7 }).await.unwrap();
     };
     let ((), answered) = tokio::join!(impostor, answered(accepted, &b, key.as_ref()));

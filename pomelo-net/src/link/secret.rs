@@ -8,7 +8,7 @@
 //! work of TLS or of a private network; and a secret that can be guessed can be guessed from a proof, so take a long one.
 //!
 //! ```
-//! use pomelo_net::cluster::secret::{Nonce, Secret};
+//! use pomelo_net::link::secret::{Nonce, Secret};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = Secret::new("a long random text")?;
