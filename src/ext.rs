@@ -37,6 +37,8 @@ pub mod discovery {
     pub use pomelo_core::value::{
         Error, ErrorKind, Incarnation, Result, ServerId, ServerInfo, ServerList, host,
     };
+    #[cfg(feature = "conformance")]
+    pub use pomelo_net::cluster::conformance;
 }
 
 /// Connectors: the trait of what takes clients at a frontend, what it drives there, and all that they name.

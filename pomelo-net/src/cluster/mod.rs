@@ -6,6 +6,8 @@
 //!
 //! The discovery of servers that have a master is `pomelo-master`'s.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod fixed;
 
 pub use fixed::StaticDiscovery;

@@ -1,15 +1,25 @@
-//! The transport does what every transport must.
+//! The transport and the discovery do what every one must.
 
 use std::sync::Arc;
 
-use outside::Bus;
-use pomelo::ext::transport::conformance::{Setup, check};
+use outside::{Bus, Roster};
+use pomelo::ext::{discovery, transport};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transport_of_somebody_else_does_what_a_transport_must() {
-    check(|| {
+    transport::conformance::check(|| {
         let bus = Bus::default();
-        Setup::new(move |_| Arc::new(bus.clone()))
+        transport::conformance::Setup::new(move |_| Arc::new(bus.clone()))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_discovery_of_somebody_else_does_what_a_discovery_must() {
+    use discovery::conformance::{Setup, check, listed};
+    check(async || {
+        let roster = Roster::new(listed());
+        Setup::new(move |_| Arc::new(roster.clone()))
     })
     .await;
 }
