@@ -19,17 +19,21 @@ use pomelo_net::address::connect_to;
 use pomelo_net::link::secret::Secret;
 
 /// A master that can't be connected to by then is not there.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection of an operator to a master. Every method is one request; they are answered one after the other.
 ///
 /// An order that was sent is carried out, also if nobody waits for its outcome.
+///
+/// # Cancel safety
+/// Every method can be dropped at any time, and the next one asked: what was asked before that may be carried out, and its answer is
+/// dropped.
 pub struct Admin {
     address: String,
-    line: Mutex<Line>,
+    conversation: Mutex<Conversation>,
 }
 
-struct Line {
+struct Conversation {
     wire: Wire<TcpStream>,
     asks: u64,
 }
@@ -100,11 +104,11 @@ pub enum AdminError {
 impl Admin {
     /// Connects to the master on `address`, which is `host:port`, an IPv6 address in brackets. The password is proved and not sent.
     ///
-    /// # Cancel safety
-    /// The connection is closed when it is dropped.
-    ///
     /// # Errors
     /// If there is no master, or it refuses the user.
+    ///
+    /// # Cancel safety
+    /// The connection is closed.
     pub async fn connect(address: &str, user: &str, password: &str) -> Result<Self, AdminError> {
         let secret = Secret::new(password).map_err(|_| AdminError::Refused {
             address: address.to_owned(),
@@ -122,48 +126,48 @@ impl Admin {
             user: user.to_owned(),
             reason,
         };
-        let stream = connect_to(address, CONNECT).await.map_err(unreachable)?;
+        let stream = connect_to(address, CONNECT_TIMEOUT).await.map_err(unreachable)?;
         let mut wire = Wire::new(stream);
         match enter(&mut wire, Who::Operator { user: user.to_owned() }, Some(secret)).await {
             Ok(()) => {}
             Err(LoginError::Refused(reason)) => return Err(refused(reason)),
             Err(error) => return Err(no_master(error.to_string())),
         }
-        Ok(Self { address: address.to_owned(), line: Mutex::new(Line { wire, asks: 0 }) })
+        Ok(Self { address: address.to_owned(), conversation: Mutex::new(Conversation { wire, asks: 0 }) })
     }
 
     /// All servers, and the master: sorted by type and id, the master first.
     ///
-    /// # Cancel safety
-    /// Nothing is changed when it is dropped.
-    ///
     /// # Errors
     /// If the master doesn't answer.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed, and the next request can be made at once.
     pub async fn list(&self) -> Result<Vec<ServerStatus>, AdminError> {
         match self.ask(Request::List).await? {
-            Answer::ServerList(servers) => Ok(servers),
+            Answer::Servers(servers) => Ok(servers),
             _ => Err(self.misunderstood()),
         }
     }
 
     /// What became of each server when the master started, as soon as that is over: none, if it was a master alone.
     ///
-    /// # Cancel safety
-    /// Nothing is changed when it is dropped.
-    ///
     /// # Errors
     /// If the master doesn't answer.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed, and the next request can be made at once.
     pub async fn started(&self) -> Result<Vec<Outcome>, AdminError> {
         self.order(Request::Started).await
     }
 
     /// What there is to say of a server now.
     ///
-    /// # Cancel safety
-    /// Nothing is changed when it is dropped.
-    ///
     /// # Errors
     /// If there is no such server, or it isn't up, or doesn't answer.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed, and the next request can be made at once.
     pub async fn report(&self, id: &str) -> Result<Report, AdminError> {
         match self.ask(Request::Report { id: id.to_owned() }).await? {
             Answer::Report(report) => Ok(*report),
@@ -174,11 +178,11 @@ impl Admin {
     /// The last lines of a server's log; of the master's, if it runs in the background. At most 10,000 lines and the
     /// last MiB.
     ///
-    /// # Cancel safety
-    /// Nothing is changed when it is dropped.
-    ///
     /// # Errors
     /// If there is no such server, or its log can't be read.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed, and the next request can be made at once.
     pub async fn log(&self, id: &str, lines: usize) -> Result<Vec<String>, AdminError> {
         match self.ask(Request::Log { id: id.to_owned(), lines }).await? {
             Answer::Lines(lines) => Ok(lines),
@@ -191,33 +195,33 @@ impl Admin {
     ///
     /// A server that takes longer than [`drain`](crate::MasterLimits::drain) is killed.
     ///
-    /// # Cancel safety
-    /// An order that was sent is carried out, also when this is dropped.
-    ///
     /// # Errors
     /// If the user may not, or one of the servers doesn't exist; then none is stopped.
+    ///
+    /// # Cancel safety
+    /// An order that was sent is carried out.
     pub async fn stop(&self, ids: &[String]) -> Result<Vec<Outcome>, AdminError> {
         self.order(Request::Stop { ids: ids.to_vec() }).await
     }
 
     /// Ends the whole application: a server that hasn't stopped after 2 s is killed.
     ///
-    /// # Cancel safety
-    /// As [`stop`](Self::stop).
-    ///
     /// # Errors
     /// If the user may not.
+    ///
+    /// # Cancel safety
+    /// An order that was sent is carried out.
     pub async fn kill(&self) -> Result<Vec<Outcome>, AdminError> {
         self.order(Request::Kill).await
     }
 
     /// Ends servers for good: as [`stop`](Self::stop), but one that hasn't stopped after 2 s is killed.
     ///
-    /// # Cancel safety
-    /// As [`stop`](Self::stop).
-    ///
     /// # Errors
     /// As [`stop`](Self::stop).
+    ///
+    /// # Cancel safety
+    /// An order that was sent is carried out.
     pub async fn kill_these(&self, ids: &[String]) -> Result<Vec<Outcome>, AdminError> {
         self.order(Request::KillThese { ids: ids.to_vec() }).await
     }
@@ -225,11 +229,11 @@ impl Admin {
     /// Starts servers as a servers.json has them, and returns when they are up; those that are up already stay as they are.
     /// One that the master doesn't know is added.
     ///
-    /// # Cancel safety
-    /// As [`stop`](Self::stop).
-    ///
     /// # Errors
     /// If the user may not, or the master is of another environment than `env`; then none is started.
+    ///
+    /// # Cancel safety
+    /// An order that was sent is carried out.
     pub async fn start(&self, env: &str, servers: Vec<Arc<ServerInfo>>) -> Result<Vec<Outcome>, AdminError> {
         self.order(Request::Start { env: env.to_owned(), servers }).await
     }
@@ -237,11 +241,11 @@ impl Admin {
     /// Restarts servers, one after the other: each must be up before the next is stopped, and after one that fails the
     /// others are left as they are. A server that was stopped is started.
     ///
-    /// # Cancel safety
-    /// As [`stop`](Self::stop).
-    ///
     /// # Errors
     /// If the user may not, or a server or the type doesn't exist; then none is stopped.
+    ///
+    /// # Cancel safety
+    /// An order that was sent is carried out.
     pub async fn restart(&self, which: Which) -> Result<Vec<Outcome>, AdminError> {
         self.order(Request::Restart { which }).await
     }
@@ -252,11 +256,11 @@ impl Admin {
     /// Others expect it once it is up, which is that those who must have a link to it do. Of one that can't be up nothing is
     /// left, and its id is free; of a `clusterCount` those that are up stay. A server that is down and never was up is replaced.
     ///
-    /// # Cancel safety
-    /// As [`stop`](Self::stop).
-    ///
     /// # Errors
     /// If the user may not, or the entry is wrong: what of it; then none is started.
+    ///
+    /// # Cancel safety
+    /// An order that was sent is carried out.
     pub async fn add(&self, entry: Map<String, Value>) -> Result<Vec<Outcome>, AdminError> {
         self.order(Request::Add { entry }).await
     }
@@ -269,12 +273,12 @@ impl Admin {
     }
 
     async fn ask(&self, request: Request) -> Result<Answer, AdminError> {
-        let mut line = self.line.lock().await;
-        line.asks += 1;
-        let ask = line.asks;
-        line.wire.send(&Asked { ask, request }).await.map_err(|error| self.broken(error))?;
+        let mut conversation = self.conversation.lock().await;
+        conversation.asks += 1;
+        let ask = conversation.asks;
+        conversation.wire.send(&Asked { ask, request }).await.map_err(|error| self.broken(error))?;
         loop {
-            match line.wire.receive_soon().await.map_err(|error| self.broken(error))? {
+            match conversation.wire.receive_soon().await.map_err(|error| self.broken(error))? {
                 ToOperator::Answer { ask: of, answer } if of == ask => {
                     return answer.map_err(AdminError::from);
                 }

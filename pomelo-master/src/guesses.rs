@@ -17,13 +17,13 @@ use tokio::time::{Instant, sleep_until};
 use pomelo_net::address::Origin;
 
 /// The delay after the first failure; each later one waits twice as long.
-const FIRST: Duration = Duration::from_millis(500);
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Whose last failure is so long ago begins anew.
-const FORGET: Duration = Duration::from_secs(600);
+const FORGET_AFTER: Duration = Duration::from_secs(600);
 /// So many accounts are remembered; of more, the one that failed longest ago is forgotten. Some 400 KB.
 const MAX_ACCOUNTS: usize = 4096;
 /// The counts that the names of an address share.
-const COUNTS: u64 = 16;
+const COUNTS_PER_ADDRESS: u64 = 16;
 
 /// How the logins of one kind are held back.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ impl Pace {
     pub(crate) const SERVER: Self = Self { longest: Duration::from_secs(2), places: 16 };
 
     fn delay(self, failures: u32) -> Duration {
-        FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(self.longest)
+        FIRST_WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(self.longest)
     }
 }
 
@@ -81,7 +81,7 @@ impl Guesses {
     }
 
     fn account(&self, ip: IpAddr, is_server: bool, name: &str) -> Account {
-        Account { origin: Origin::from(ip), is_server, count: self.names.hash_one(name) % COUNTS }
+        Account { origin: Origin::from(ip), is_server, count: self.names.hash_one(name) % COUNTS_PER_ADDRESS }
     }
 
     /// Waits until a login may be looked at.
@@ -111,7 +111,7 @@ impl Guesses {
             oldest.map(|oldest| accounts.remove(&oldest));
         }
         let failures = accounts.entry(account).or_default();
-        if failures.last.is_some_and(|last| now.duration_since(last) > FORGET) {
+        if failures.last.is_some_and(|last| now.duration_since(last) > FORGET_AFTER) {
             failures.count = 0;
         }
         failures.count = failures.count.saturating_add(1);
@@ -175,7 +175,7 @@ mod tests {
         }
         assert_eq!(delays, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
         guesses.succeeded(account);
-        assert_eq!(guesses.failed(account) - Instant::now(), FIRST);
+        assert_eq!(guesses.failed(account) - Instant::now(), FIRST_WAIT);
     }
 
     #[tokio::test(start_paused = true)]
@@ -214,8 +214,8 @@ mod tests {
         for _ in 0..9 {
             guesses.failed(account);
         }
-        tokio::time::advance(FORGET + FIRST).await;
-        assert_eq!(guesses.failed(account) - Instant::now(), FIRST);
+        tokio::time::advance(FORGET_AFTER + FIRST_WAIT).await;
+        assert_eq!(guesses.failed(account) - Instant::now(), FIRST_WAIT);
         for n in 0..2 * MAX_ACCOUNTS as u32 {
             guesses.failed(guesses.operator(IpAddr::V4(n.into()), "admin"));
         }

@@ -11,7 +11,7 @@
 //! | `hub` | the registry, and everybody who must hear of its changes |
 //! | `guesses` | how long who fails to log in waits |
 //! | `token` | what a master's children prove that they are by |
-//! | `link`, `operator` | a connection of a server, of an operator |
+//! | `connection`, `operator` | a connection of a server, of an operator |
 //! | `orders` | start, stop, kill, restart, add |
 //! | `children` | the processes of the servers: starting and ending them; their logs, their ports |
 //! | `keeper` | the tasks that keep servers running |
@@ -40,13 +40,13 @@
 mod admin;
 mod children;
 mod config;
+mod connection;
 mod daemon;
 mod discovery;
 mod guesses;
 mod hub;
 mod join;
 mod keeper;
-mod link;
 mod listen;
 mod operator;
 mod orders;

@@ -11,16 +11,16 @@ use tokio::task::JoinSet;
 
 use crate::children::{Children, Holder};
 use crate::config::MasterConfig;
+use crate::connection::ServerConnection;
 use crate::hub::Hub;
 use crate::keeper;
-use crate::link::Link;
 use crate::operator;
 use crate::setup::{MasterLimits, MasterSetup};
 use crate::wire::login::{Doors, Guest, LoginError, Origin};
 use crate::wire::{Wire, WireError};
 use pomelo_net::address::{Interface, Listener, is_from_here};
 use pomelo_net::lobby::{Lobby, Voice};
-use pomelo_net::port::{Port, PortClosed};
+use pomelo_net::port::{ListeningPort, PortClosed};
 
 /// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -37,11 +37,11 @@ pub struct Master {
 impl Master {
     /// Listens where master.json says.
     ///
-    /// # Cancel safety
-    /// The port is free when it is dropped.
-    ///
     /// # Errors
     /// If a file of the configuration is wrong: which, and which entry. If the port is taken: which.
+    ///
+    /// # Cancel safety
+    /// The port is closed again.
     pub async fn start(setup: &MasterSetup) -> Result<Self> {
         let config = MasterConfig::read(&setup.config)?;
         let mut children = Children::new(setup, &config)?;
@@ -63,7 +63,7 @@ impl Master {
         }
         tracing::info!(master = %config.id, %address, "listening");
         let hub = Arc::new(Hub::new(config, children, &setup.config.servers));
-        let (port, closed) = Port::new(listener);
+        let (port, closed) = ListeningPort::new(listener);
         let (guests, of_port) = (Arc::new(Guests::default()), hub.clone());
         let reception = Arc::new(Reception::new(doors, &setup.limits));
         hub.tasks.spawn("accept", move || {
@@ -82,7 +82,7 @@ impl Master {
     /// Closes its port and all connections, and returns when they are closed. Servers go on without it.
     ///
     /// # Cancel safety
-    /// The port and the connections are closed also when it is dropped.
+    /// It closes all the same, and nobody waits until the port is free.
     pub async fn close(mut self) {
         self.end();
         self.port.wait().await;
@@ -160,7 +160,7 @@ impl Reception {
     }
 }
 
-async fn accept(port: Arc<Port>, guests: Arc<Guests>, reception: Arc<Reception>, hub: Arc<Hub>) {
+async fn accept(port: Arc<ListeningPort>, guests: Arc<Guests>, reception: Arc<Reception>, hub: Arc<Hub>) {
     loop {
         match port.accept().await {
             Ok((stream, peer)) => {
@@ -210,7 +210,9 @@ async fn welcome(
 
 async fn attend(hub: Arc<Hub>, wire: Wire<TcpStream>, guest: Guest, from_here: bool) {
     match guest {
-        Guest::Server { id, server_type } => Link { hub, wire, id, server_type, from_here }.serve().await,
+        Guest::Server { id, server_type } => {
+            ServerConnection { hub, wire, id, server_type, from_here }.serve().await
+        }
         Guest::Operator { user, level } => operator::serve(hub, wire, user, level).await,
     }
 }

@@ -13,10 +13,10 @@ use crate::config::Level;
 use crate::hub::Hub;
 use crate::orders;
 use crate::wire::operator::{Answer, Asked, Refusal, Request, ToOperator};
-use crate::wire::{BEAT, Wire, WireError};
+use crate::wire::{BEAT_INTERVAL, Wire, WireError};
 
 /// The lines of a log that are sent at once.
-const MOST_LINES: usize = 10_000;
+const MAX_LOG_LINES: usize = 10_000;
 
 /// Answers an operator until it leaves. An order that was begun goes on when it does.
 pub(crate) async fn serve(hub: Arc<Hub>, mut wire: Wire<TcpStream>, user: String, level: Level) {
@@ -49,7 +49,7 @@ async fn answer(
     }
     tracing::info!(user, ?request, "an operator asks");
     let (mut answered, told) = carry_out(hub.clone(), request);
-    let mut beat = tokio::time::interval(BEAT);
+    let mut beat = tokio::time::interval(BEAT_INTERVAL);
     let answer = loop {
         tokio::select! {
             done = &mut answered => break done.unwrap_or_else(|_| Err(Refusal::Invalid("it failed inside".into()))),
@@ -92,7 +92,7 @@ impl Drop for Ending {
 /// Does what an operator wants, whose level was checked.
 async fn perform(hub: Arc<Hub>, request: Request) -> Result<Answer, Refusal> {
     Ok(match request {
-        Request::List => Answer::ServerList(hub.list().await),
+        Request::List => Answer::Servers(hub.list().await),
         Request::Started => Answer::Outcomes(hub.started().await),
         Request::Report { id } => report(&hub, &id).await?,
         Request::Log { id, lines } => log(&hub, &id, lines).await?,
@@ -133,7 +133,7 @@ async fn log(hub: &Hub, id: &str, lines: usize) -> Result<Answer, Refusal> {
     } else {
         return Err(Refusal::UnknownServer(id.into()));
     };
-    let tail = crate::children::tail(&file, lines.min(MOST_LINES)).await;
+    let tail = crate::children::tail(&file, lines.min(MAX_LOG_LINES)).await;
     if hub.config.id == id && tail.is_err() {
         let why = format!("{id} runs in the foreground; its log is what it prints there");
         return Err(Refusal::Invalid(why));

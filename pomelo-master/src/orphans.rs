@@ -16,11 +16,11 @@ use tokio::time::sleep;
 const ABANDONED_AFTER: Duration = Duration::from_secs(5);
 
 /// The process that adopts orphans.
-const FIRST: u32 = 1;
+const INIT_PID: u32 = 1;
 
 /// Looks after orphans for ever, if this process is the one that adopts them.
 pub(crate) async fn look_after() {
-    if std::process::id() == FIRST {
+    if std::process::id() == INIT_PID {
         match signal(SignalKind::child()) {
             Ok(mut ended) => loop {
                 bury_abandoned().await;
@@ -68,5 +68,5 @@ fn is_zombie_here(pid: i32) -> bool {
     let Some(name_end) = stat.iter().rposition(|byte| *byte == b')') else { return false };
     let fields = String::from_utf8_lossy(&stat[name_end + 1..]);
     let mut fields = fields.split_ascii_whitespace();
-    fields.next() == Some("Z") && fields.next() == Some(&FIRST.to_string())
+    fields.next() == Some("Z") && fields.next() == Some(&INIT_PID.to_string())
 }

@@ -27,14 +27,14 @@ use crate::{daemon, join, orders, token};
 ///
 /// A server that can't be started does not keep the others from it: it is printed, with the place of its log.
 ///
-/// # Cancel safety
-/// The master ends when it is dropped, and the servers go on without it.
-///
 /// # Errors
 /// As [`Master::start`]; if adminServer.json has no token for a server to start, or if somebody else has a port of one, before
 /// any is started; if servers.json has none of the servers to start; in the background, if the master ended or did
 /// not answer in time, and if a server could not be started: the others run all the same. If the master can't go on; the
 /// servers do without it.
+///
+/// # Cancel safety
+/// The master ends at once and stops no server: they go on, and a master that is started later adopts them.
 pub async fn run(setup: MasterSetup) -> Result<()> {
     let wanted = setup.wanted(&MasterConfig::read(&setup.config)?.id)?;
     let tokens = (Tokens::read(&setup.config)?, Tokens::file(&setup.config));

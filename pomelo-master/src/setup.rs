@@ -1,4 +1,4 @@
-//! The setup of a master: its configuration, which servers it starts, and its limits.
+//! The setup that a master is started with.
 
 use std::io;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub struct MasterSetup {
     pub log_dir: PathBuf,
     /// The directory that servers run in, on other hosts too.
     pub base_dir: PathBuf,
-    /// Arguments of `ssh`, besides those that master.json has as `sshConfigParams`. ServerList on other hosts are started by ssh,
+    /// Arguments of `ssh`, besides those that master.json has as `sshConfigParams`. Servers on other hosts are started by ssh,
     /// which must need no password.
     pub ssh_args: Vec<String>,
     /// Its bounds.

@@ -1,4 +1,4 @@
-//! Server status and outcomes of orders, as operators see them.
+//! The status of servers and the outcome of orders, as operators see them.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The token of a master's children: a shared secret by which servers prove that this application's master started them.
 //!
 //! It is what servers need where adminServer.json gives no tokens. The master gives it to each process that it starts, by the
-//! variable [`VARIABLE`], or on another host by the input of `ssh`, so it is on no command line; and keeps it in a file beside
+//! variable [`TOKEN_VARIABLE`], or on another host by the input of `ssh`, so it is on no command line; and keeps it in a file beside
 //! the logs that its own user alone may read. A master that comes after it reads it there, and so knows the servers that go on.
 
 use std::fmt::Write as _;
@@ -14,19 +14,19 @@ use pomelo_core::value::{Error, ErrorKind, Result, ServerInfo};
 use crate::config::Tokens;
 
 /// The variable that has the token, in the environment of a server that a master started.
-pub(crate) const VARIABLE: &str = "POMELO_SERVER_TOKEN";
+pub(crate) const TOKEN_VARIABLE: &str = "POMELO_SERVER_TOKEN";
 
 /// The length of a token: 32 random bytes in hexadecimal digits.
-const DIGITS: usize = 64;
+const TOKEN_DIGITS: usize = 64;
 
 /// A token that nobody can guess.
 ///
 /// # Errors
 /// If the system has no randomness.
 pub(crate) fn random() -> io::Result<String> {
-    let mut bytes = [0; DIGITS / 2];
+    let mut bytes = [0; TOKEN_DIGITS / 2];
     getrandom::fill(&mut bytes)?;
-    let mut text = String::with_capacity(DIGITS);
+    let mut text = String::with_capacity(TOKEN_DIGITS);
     for byte in bytes {
         let _ = write!(text, "{byte:02x}");
     }
@@ -67,9 +67,10 @@ fn read(file: &Path) -> Result<Option<String>> {
         return Err(Error::of(ErrorKind::Config, why));
     }
     let mut text = String::new();
-    let is_read = opened.take(2 * DIGITS as u64).read_to_string(&mut text).is_ok();
+    let is_read = opened.take(2 * TOKEN_DIGITS as u64).read_to_string(&mut text).is_ok();
     let token = text.trim();
-    let is_token = is_read && token.len() == DIGITS && token.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_token =
+        is_read && token.len() == TOKEN_DIGITS && token.bytes().all(|digit| digit.is_ascii_hexdigit());
     Ok(is_token.then(|| token.to_owned()))
 }
 
@@ -159,7 +160,7 @@ mod tests {
         let dir = TempDir::new();
         let file = dir.path().join("logs/master.token");
         let token = kept_in(&file).unwrap();
-        assert_eq!(token.len(), DIGITS);
+        assert_eq!(token.len(), TOKEN_DIGITS);
         assert_eq!(kept_in(&file).unwrap(), token);
         assert_ne!(kept_in(&dir.path().join("other.token")).unwrap(), token);
     }
@@ -174,7 +175,7 @@ mod tests {
         let token = kept_in(&file).unwrap();
         assert_eq!(kept_in(&file).unwrap(), token);
         dir.write("file", "");
-        assert_eq!(kept_in(&dir.path().join("file/master.token")).unwrap().len(), DIGITS);
+        assert_eq!(kept_in(&dir.path().join("file/master.token")).unwrap().len(), TOKEN_DIGITS);
     }
 
     #[cfg(unix)]

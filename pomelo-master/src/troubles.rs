@@ -9,7 +9,7 @@ use pomelo_core::value::ServerId;
 use crate::status::{ServerState, ServerStatus};
 
 /// More lines than these nobody reads; the rest is counted.
-const MOST_LINES: usize = 20;
+const MAX_LINES: usize = 20;
 
 /// What is wrong with servers, a line for each trouble: which links are missing, for how long and why, and why a server is
 /// down. Two servers that lack the link between them are one line, and so is a server to which nobody has one.
@@ -31,8 +31,8 @@ pub fn troubles(servers: &[ServerStatus]) -> Vec<String> {
             _ => {}
         }
     }
-    if lines.len() > MOST_LINES {
-        let more = lines.split_off(MOST_LINES - 1).len();
+    if lines.len() > MAX_LINES {
+        let more = lines.split_off(MAX_LINES - 1).len();
         lines.push(format!("and {more} troubles more"));
     }
     lines

@@ -1,4 +1,4 @@
-//! A master with its servers and operators, all in this process.
+//! A master, its servers and its operators. The servers are in this process.
 
 #[path = "../../tests/support/log.rs"]
 #[allow(unreachable_pub, reason = "it is seen in these tests only")]

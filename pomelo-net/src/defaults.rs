@@ -18,7 +18,7 @@ use crate::protocol::protobuf::Protos;
 use crate::transport::{Memory, Tcp, TcpOptions};
 
 /// The environment variable that has the cluster's secret, where cluster.json should not.
-const SECRET: &str = "POMELO_CLUSTER_SECRET";
+const SECRET_VARIABLE: &str = "POMELO_CLUSTER_SECRET";
 
 /// The platform of a program whose servers all run in its own process: it reads no command line, launches nothing and hears no
 /// signal.
@@ -110,8 +110,9 @@ fn tcp_options(config: &Config) -> Result<(TcpOptions, Vec<String>)> {
         Some(section) => TcpOptions::read(&section, &config.env)?,
         None => (TcpOptions::default(), vec![]),
     };
-    if let Ok(secret) = std::env::var(SECRET) {
-        let wrong = |error| Error::of(ErrorKind::Config, format_args!("the variable {SECRET}: {error}"));
+    if let Ok(secret) = std::env::var(SECRET_VARIABLE) {
+        let wrong =
+            |error| Error::of(ErrorKind::Config, format_args!("the variable {SECRET_VARIABLE}: {error}"));
         options.secret = Some(Secret::new(secret).map_err(wrong)?);
     }
     Ok((options, warnings))

@@ -17,11 +17,11 @@ use crate::address::Origin;
 pub struct Lobby {
     seats: usize,
     seats_per_address: usize,
-    state: Mutex<State>,
+    state: Mutex<Seating>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Seating {
     /// By number, and so by age.
     strangers: BTreeMap<u64, Stranger>,
     next: u64,
@@ -87,12 +87,12 @@ impl Lobby {
         self.lock().oust(|_| true);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Seating> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-impl State {
+impl Seating {
     /// Takes the seat of the oldest of these, of one that has not spoken if there is any.
     fn oust(&mut self, of: impl Fn(&Stranger) -> bool) {
         let those = self.strangers.iter().filter(|(_, stranger)| of(stranger));

@@ -10,16 +10,16 @@ use tokio::sync::oneshot;
 use crate::address::Listener;
 
 /// A port that is listened on as long as somebody holds this.
-pub struct Port {
+pub struct ListeningPort {
     listener: Listener,
     /// Dropped after the listener.
     _closing: oneshot::Sender<()>,
 }
 
-/// Resolves when a [`Port`] is closed, and so free.
+/// Resolves when a [`ListeningPort`] is closed, and so free.
 pub struct PortClosed(oneshot::Receiver<()>);
 
-impl Port {
+impl ListeningPort {
     /// The port of a listener, and what tells when it is closed.
     pub fn new(listener: Listener) -> (Arc<Self>, PortClosed) {
         let (closing, closed) = oneshot::channel();

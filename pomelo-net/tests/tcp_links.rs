@@ -1,4 +1,4 @@
-//! Tcp links: what two linked servers see of each other.
+//! Two servers that are linked by tcp, and what they see of each other.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -7,7 +7,7 @@ use pomelo_core::value::{ServerId, ServerInfo};
 use serde_json::Value;
 use shlex::Quoter;
 
-use crate::token::VARIABLE;
+use crate::token::TOKEN_VARIABLE;
 
 /// What all servers are.
 pub(crate) struct Program {
@@ -55,7 +55,7 @@ impl Program {
     pub(crate) fn there(&self, info: &ServerInfo, with_token: bool) -> Result<CommandLine, String> {
         let CommandLine { program, args } = self.here(info)?;
         let dir = quote([self.dir.as_str()])?;
-        let reading = format!("read -r {VARIABLE} && export {VARIABLE} && exec \"$@\"");
+        let reading = format!("read -r {TOKEN_VARIABLE} && export {TOKEN_VARIABLE} && exec \"$@\"");
         let reader = ["sh", "-c", reading.as_str(), "sh"];
         let before = if with_token { &reader[..] } else { &[] };
         let words = before.iter().copied().chain([program.as_str()]).chain(args.iter().map(String::as_str));
@@ -212,7 +212,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn on_another_host_a_server_gets_the_token_and_no_command_line_has_it() {
-        let script = format!("printf '<%s>' \"${VARIABLE}\"");
+        let script = format!("printf '<%s>' \"${TOKEN_VARIABLE}\"");
         let program =
             Program { exe: "sh".into(), args: vec!["-c".into(), script], dir: "/".into(), ..program() };
         let text = program.there(&server(json!({ "id": "chat-1" })), true).unwrap().args.pop().unwrap();

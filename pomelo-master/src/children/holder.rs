@@ -85,10 +85,10 @@ fn inode_of(link: &Path) -> Option<&str> {
 
 /// No longer than a line of a terminal.
 fn command_of(pid: u32) -> String {
-    const LONGEST: usize = 80;
+    const LONGEST_COMMAND: usize = 80;
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words = String::from_utf8_lossy(&line).trim_end_matches('\0').replace(['\0', '\n'], " ");
-    match words.char_indices().nth(LONGEST) {
+    match words.char_indices().nth(LONGEST_COMMAND) {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
     }

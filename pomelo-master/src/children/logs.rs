@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// The rights to a log: its user may write, and its group may read.
 #[cfg(unix)]
-const MODE: u32 = 0o640;
+const LOG_MODE: u32 = 0o640;
 
 /// What is read from the end of a log at most, for its last lines.
-const TAIL: u64 = 1024 * 1024;
+const TAIL_BYTES: u64 = 1024 * 1024;
 
 /// The directory of the logs: `<id>.log` for each server, and one older one beside it.
 ///
-/// ServerList write to their log themselves, so a log that is too long can't be renamed while its server runs: it is copied
+/// Servers write to their log themselves, so a log that is too long can't be renamed while its server runs: it is copied
 /// to `<id>.log.1` and emptied. What is written in between is lost; it is as much as fits into the time of a copy.
 #[derive(Debug, Clone)]
 pub(crate) struct Logs {
@@ -60,10 +60,10 @@ impl Logs {
         options.create(true).append(true);
         // What servers say may be about their users, and is nobody else's business.
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, MODE);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, LOG_MODE);
         let log = options.open(file).map_err(named)?;
         #[cfg(unix)]
-        if let Err(error) = log.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(MODE)) {
+        if let Err(error) = log.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(LOG_MODE)) {
             tracing::debug!(file = %file.display(), %error, "the log is another user's");
         }
         Ok(log)
@@ -127,10 +127,10 @@ pub(crate) async fn last_words(log: &Path) -> String {
 fn last_lines(file: &Path, lines: usize) -> io::Result<VecDeque<String>> {
     let mut file = File::open(file)?;
     let length = file.metadata()?.len();
-    let skipped = length.saturating_sub(TAIL);
+    let skipped = length.saturating_sub(TAIL_BYTES);
     file.seek(SeekFrom::Start(skipped))?;
     let mut last = VecDeque::new();
-    for (number, line) in BufReader::new(file.take(TAIL)).split(b'\n').enumerate() {
+    for (number, line) in BufReader::new(file.take(TAIL_BYTES)).split(b'\n').enumerate() {
         let line = line?;
         // The first is cut somewhere.
         if skipped > 0 && number == 0 {

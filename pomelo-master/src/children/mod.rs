@@ -36,7 +36,7 @@ use pomelo_net::address::is_here;
 pub(crate) const CHECKED: &str = "POMELO_CHECKED";
 
 /// What tells tokio's runtime how many threads to have; an operator who sets it for the master sets it for all.
-const WORKERS: &str = "TOKIO_WORKER_THREADS";
+const WORKERS_VARIABLE: &str = "TOKIO_WORKER_THREADS";
 
 /// Starts the processes of servers.
 pub(crate) struct Children {
@@ -127,12 +127,12 @@ impl Children {
         let mut command = line.to_command();
         // What reads its output is a file. The master has checked the configuration that it reads, too.
         command.env("NO_COLOR", "1").env(CHECKED, "1");
-        if self.is_crowded(&info.host) && std::env::var_os(WORKERS).is_none() {
-            command.env(WORKERS, "1");
+        if self.is_crowded(&info.host) && std::env::var_os(WORKERS_VARIABLE).is_none() {
+            command.env(WORKERS_VARIABLE, "1");
         }
         command.current_dir(&self.program.dir).stdin(Stdio::null()).stdout(out).stderr(err);
         match &self.token {
-            Some(token) if is_here => drop(command.env(token::VARIABLE, token)),
+            Some(token) if is_here => drop(command.env(token::TOKEN_VARIABLE, token)),
             Some(_) => drop(command.stdin(Stdio::piped())),
             None => {}
         }

@@ -9,11 +9,11 @@ use super::holder::Holder;
 use pomelo_net::address::connect;
 
 /// A port that doesn't answer by then is one that nobody listens on.
-const PROBE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether somebody listens on a port.
 pub(crate) async fn is_taken(host: &str, port: u16) -> bool {
-    connect(host, port, PROBE).await.is_ok()
+    connect(host, port, PROBE_TIMEOUT).await.is_ok()
 }
 
 /// A port of a server that somebody listens on.
@@ -104,7 +104,7 @@ pub(crate) async fn check_all_ports(servers: &[&ServerInfo]) -> Result<(), Strin
 pub(crate) async fn refuses(info: &ServerInfo) -> bool {
     let mut refused = false;
     for (_, port) in ports(info) {
-        match connect(&info.host, port, PROBE).await {
+        match connect(&info.host, port, PROBE_TIMEOUT).await {
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => refused = true,
             _ => return false,
         }

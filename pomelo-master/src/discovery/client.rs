@@ -14,7 +14,7 @@ use super::connection::{Connection, ConnectionError, open};
 use super::{CONNECT_TIMEOUT, MasterDiscovery, Tell};
 use crate::process::own_rss_bytes;
 use crate::wire::server::{FromServer, Refusal, Status, ToServer};
-use crate::wire::{SILENCE, WireError};
+use crate::wire::{SILENCE_TIMEOUT, WireError};
 
 /// The longest wait before the master is tried again: with a list complete in 15 s, it may fail twice.
 const LONGEST_RETRY: Duration = Duration::from_secs(4);
@@ -197,7 +197,7 @@ impl Client {
                     None => return Ok(()),
                 },
                 () = sleep_until(beat_at) => connection.send(&FromServer::Beat).await?,
-                () = sleep_until(silent_at) => return Err(WireError::Silent(SILENCE).into()),
+                () = sleep_until(silent_at) => return Err(WireError::Silent(SILENCE_TIMEOUT).into()),
             }
         }
     }

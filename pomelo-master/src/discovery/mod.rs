@@ -72,9 +72,10 @@ impl MasterDiscovery {
         let servers = config.servers.clone();
         let mut tokens = Tokens::read(config)?;
         if tokens.is_open()
-            && let Ok(token) = std::env::var(token::VARIABLE)
+            && let Ok(token) = std::env::var(token::TOKEN_VARIABLE)
         {
-            let wrong = |error| Error::of(ErrorKind::Config, format_args!("{}: {error}", token::VARIABLE));
+            let wrong =
+                |error| Error::of(ErrorKind::Config, format_args!("{}: {error}", token::TOKEN_VARIABLE));
             tokens.insert(Tokens::ANY, Secret::new(token).map_err(wrong)?);
         }
         Ok(Self { address: master.address(), tokens, servers })

@@ -25,17 +25,17 @@ pub(crate) use watch::watch;
 const HEALTHY_UPTIME: Duration = Duration::from_secs(60);
 
 /// A port whose process was ended is free by then.
-const PORT_RELEASE: Duration = Duration::from_secs(2);
+const PORT_RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The longest wait before a server is started again.
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const LONGEST_RESTART_DELAY: Duration = Duration::from_secs(60);
 
 /// How long to wait before a server is started again: 1 s, twice as long each time, no longer than a minute.
 fn delays() -> ExponentialBackoff {
     ExponentialBuilder::new()
         .with_jitter()
         .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(LONGEST_DELAY)
+        .with_max_delay(LONGEST_RESTART_DELAY)
         .without_max_times()
         .build()
 }
@@ -74,7 +74,7 @@ async fn keep_running(hub: Arc<Hub>, id: ServerId) {
         if began.elapsed() > HEALTHY_UPTIME {
             delay = delays();
         }
-        let wait = delay.next().unwrap_or(LONGEST_DELAY);
+        let wait = delay.next().unwrap_or(LONGEST_RESTART_DELAY);
         tracing::info!(server = %id, ?wait, "will be started again");
         let dismissed = hub.until(|registry| registry.get(&id).is_none_or(|e| !e.is_kept()).then_some(()));
         if timeout(wait, dismissed).await.is_ok() {
@@ -109,7 +109,8 @@ async fn make_room(hub: &Hub, info: &ServerInfo) -> Result<bool, String> {
     tokio::pin!(adopted);
     let adopt = hub.children.limits.adopt;
     // All that an earlier master started have found this one by the end of that.
-    let deadline = Instant::now() + adopt.saturating_sub(hub.began.elapsed()).max(adopt.min(PORT_RELEASE));
+    let deadline =
+        Instant::now() + adopt.saturating_sub(hub.began.elapsed()).max(adopt.min(PORT_RELEASE_TIMEOUT));
     while Instant::now() < deadline {
         if timeout(Duration::from_millis(250), &mut adopted).await.is_ok() {
             return Ok(true);

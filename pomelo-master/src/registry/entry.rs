@@ -1,4 +1,4 @@
-//! The entry of one server in the registry: its description, standing, incarnation and processes.
+//! An entry of the registry: what is known of one server.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

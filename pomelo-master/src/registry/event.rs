@@ -1,4 +1,4 @@
-//! Registry events: the changes that servers and operators are told.
+//! Events of the registry, which others must be told.
 
 use pomelo_core::value::{Incarnation, ServerId};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pomelo_core::value::{ServerId, ServerInfo};
 
 use super::standing::Standing;
-use super::{MOST_SERVERS, Registry};
+use super::{MAX_SERVERS, Registry};
 
 impl Registry {
     /// A server tells what the master before this one had it expect: servers that servers.json lacks, or has otherwise; and, if
@@ -45,7 +45,7 @@ impl Registry {
 
     fn learn(&mut self, info: &Arc<ServerInfo>) -> bool {
         let id = &info.id;
-        if self.former.contains(id) || self.servers.len() >= MOST_SERVERS {
+        if self.former.contains(id) || self.servers.len() >= MAX_SERVERS {
             return false;
         }
         let is_new = match self.servers.get_mut(id) {

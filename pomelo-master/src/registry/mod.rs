@@ -36,10 +36,10 @@ use gaps::Gaps;
 use standing::Standing;
 
 /// More servers than this are a mistake: each is told of all others.
-const MOST_SERVERS: usize = 20_000;
+const MAX_SERVERS: usize = 20_000;
 
 /// So many ids of servers that are no more are kept, since their logs may be of use.
-const MOST_FORMER: usize = 1_000;
+const MAX_FORMER_SERVERS: usize = 1_000;
 
 /// The servers, by id.
 #[derive(Debug, Default)]
@@ -47,12 +47,12 @@ pub(super) struct Registry {
     servers: BTreeMap<ServerId, Entry>,
     /// What servers.json says.
     configured: BTreeMap<ServerId, Arc<ServerInfo>>,
-    /// ServerList that were taken out.
+    /// Servers that were taken out.
     former: BTreeSet<ServerId>,
     gaps: Gaps,
-    /// ServerList that are there and were not up yet.
+    /// Servers that are there and were not up yet.
     rising: BTreeSet<ServerId>,
-    /// ServerList that are up for the first time in their life, and of which nobody was told.
+    /// Servers that are up for the first time in their life, and of which nobody was told.
     risen: VecDeque<(ServerId, u32)>,
     /// All are to end, and none is started any more.
     is_closing: bool,
@@ -125,7 +125,7 @@ impl Registry {
     /// Whether an operator may add a server of that id: there is none, or one that is down and was never up.
     pub(super) fn may_add(&self, id: &str) -> bool {
         let replaceable = |entry: &Entry| entry.is_down() && entry.standing.may_be_replaced();
-        self.get(id).map_or(self.servers.len() < MOST_SERVERS, replaceable)
+        self.get(id).map_or(self.servers.len() < MAX_SERVERS, replaceable)
     }
 
     /// An operator adds a server. Others expect it when it is up. False if there is one of that id, or no room.
@@ -201,7 +201,7 @@ impl Registry {
         }
         if is_forgotten {
             self.servers.remove(&id);
-            if self.former.len() >= MOST_FORMER {
+            if self.former.len() >= MAX_FORMER_SERVERS {
                 self.former.pop_first();
             }
             self.former.insert(id);
@@ -301,8 +301,8 @@ impl Registry {
         let (id, incarnation) = (&member.info.id, member.incarnation);
         let refused = |refusal| Err(Denial::Refused(refusal));
         if !self.servers.contains_key(id) {
-            if self.servers.len() >= MOST_SERVERS {
-                return refused(Refusal::of(format!("there are {MOST_SERVERS} servers already")));
+            if self.servers.len() >= MAX_SERVERS {
+                return refused(Refusal::of(format!("there are {MAX_SERVERS} servers already")));
             }
             // Settled when it is registered, or it would be forgotten as one that is down.
             self.former.remove(id);

@@ -1,4 +1,4 @@
-//! Tests of the registry: what it knows through everything that servers and processes do.
+//! The registry, through everything that servers and processes do.
 
 use super::*;
 use crate::status::ServerState;

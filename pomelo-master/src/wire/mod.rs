@@ -36,9 +36,9 @@ const READ_BYTES: usize = 4 * 1024;
 /// The other side has this long to take a frame: more, and it is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often both sides say that they are there.
-pub(crate) const BEAT: Duration = Duration::from_secs(1);
+pub(crate) const BEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// Who has been silent for this long is lost.
-pub(crate) const SILENCE: Duration = Duration::from_secs(5);
+pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that carries messages.
 pub(crate) struct Wire<S> {
@@ -78,8 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             input: BytesMut::new(),
             out: BytesMut::new(),
             limit: STRANGER_FRAME_BYTES,
-            hearing: Hearing::new(SILENCE, now),
-            speaking: Speaking::new(BEAT, now),
+            hearing: Hearing::new(SILENCE_TIMEOUT, now),
+            speaking: Speaking::new(BEAT_INTERVAL, now),
         }
     }
 
@@ -149,9 +149,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// As [`receive`](Self::receive), but for no longer than [`SILENCE`].
+    /// As [`receive`](Self::receive), but for no longer than [`SILENCE_TIMEOUT`].
     pub(crate) async fn receive_soon<T: DeserializeOwned>(&mut self) -> Result<T, WireError> {
-        self.receive_within(SILENCE).await
+        self.receive_within(SILENCE_TIMEOUT).await
     }
 
     /// As [`receive`](Self::receive), but for no longer than that.

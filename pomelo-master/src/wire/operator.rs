@@ -1,4 +1,4 @@
-//! Messages between an operator and the master: requests and their responses.
+//! Requests of operators, and the answers of the master.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub(crate) enum Request {
     KillThese {
         ids: Vec<String>,
     },
-    /// ServerList as somebody's servers.json has them, of that environment.
+    /// Servers as somebody's servers.json has them, of that environment.
     Start {
         env: String,
         servers: Vec<Arc<ServerInfo>>,
@@ -84,7 +84,7 @@ pub(crate) enum ToOperator {
 /// The answer to a request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    ServerList(Vec<ServerStatus>),
+    Servers(Vec<ServerStatus>),
     Report(Box<Report>),
     Lines(Vec<String>),
     Outcomes(Vec<Outcome>),

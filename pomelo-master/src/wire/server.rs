@@ -1,4 +1,4 @@
-//! Messages between a server and the master, both ways.
+//! Messages between a server and the master.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(crate) enum FromServer {
     Register {
         member: Member,
         pid: u32,
-        /// ServerList that an earlier master told it to expect and servers.json doesn't name, or has otherwise: a master that is new would
+        /// Servers that an earlier master told it to expect and servers.json doesn't name, or has otherwise: a master that is new would
         /// not know them before they have registered too.
         added: Vec<Arc<ServerInfo>>,
         /// All that the last master told it to expect, if one did.

@@ -176,7 +176,7 @@ pub struct Nature {
     pub is_mute: bool,
     /// When it is refused it tries again: a server that starts, and begins after whatever it must.
     pub is_patient: bool,
-    /// ServerList that it should be linked with and isn't.
+    /// Servers that it should be linked with and isn't.
     pub missing_links: Vec<String>,
     /// It panics the next time that it is told whom to expect.
     pub panics: bool,

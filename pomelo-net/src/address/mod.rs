@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 pub use self::origin::Origin;
 
 /// How many connections may wait for being accepted: a restart brings all of a server's clients and peers back at once.
-const BACKLOG: u32 = 1024;
+const BACKLOG_CONNECTIONS: u32 = 1024;
 
 /// Whether who is connected with `stream` is on this machine: it comes from loopback, or from the very address that it came to.
 pub fn is_from_here(stream: &TcpStream) -> io::Result<bool> {
@@ -30,7 +30,7 @@ pub fn is_from_here(stream: &TcpStream) -> io::Result<bool> {
 /// Whether a host is this machine: one of its addresses is loopback, every interface, or an address of ours.
 ///
 /// # Cancel safety
-/// Nothing is changed when it is dropped.
+/// Nothing is left of it when it is dropped.
 pub async fn is_here(host: &str) -> bool {
     resolve(host, 0).await.is_ok_and(|addresses| addresses.iter().any(|address| is_ours(address.ip())))
 }
@@ -86,11 +86,11 @@ pub async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpSt
 
 /// As [`connect`], to an address like `host:port`.
 ///
-/// # Cancel safety
-/// The connection is given up when it is dropped.
-///
 /// # Errors
 /// As [`connect`]; `InvalidInput` if the address is none.
+///
+/// # Cancel safety
+/// As [`connect`].
 pub async fn connect_to(address: &str, limit: Duration) -> io::Result<TcpStream> {
     let (host, port) =
         host::split_port(address).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
@@ -138,12 +138,12 @@ impl Listener {
     /// Listens; `prepare` sets what sockets that are accepted get from the one that listens. Port 0 lets the system choose, one
     /// for all addresses.
     ///
-    /// # Cancel safety
-    /// The port is free when it is dropped.
-    ///
     /// # Errors
     /// Why it can't listen on the first of the addresses; none of the others has to work, but a port that somebody has there is
     /// an error, too.
+    ///
+    /// # Cancel safety
+    /// No port is taken when it is dropped.
     pub async fn bind(
         interface: Interface<'_>,
         port: u16,
@@ -224,7 +224,7 @@ fn bind_one(address: SocketAddr, prepare: &impl Fn(&TcpSocket) -> io::Result<()>
     socket.set_reuseaddr(true)?;
     prepare(&socket)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.listen(BACKLOG_CONNECTIONS)
 }
 
 #[cfg(test)]

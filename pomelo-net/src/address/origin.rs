@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Whoever has one address of IPv6 has all that begin with the same 64 bits.
-const NETWORK: u128 = !0 << 64;
+const NETWORK_MASK: u128 = !0 << 64;
 
 /// Where a connection comes from: an address of IPv4, or a network of IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,7 +12,7 @@ pub struct Origin(IpAddr);
 impl From<IpAddr> for Origin {
     fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & NETWORK)),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & NETWORK_MASK)),
             address => address,
         })
     }

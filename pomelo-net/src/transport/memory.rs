@@ -1,4 +1,4 @@
-//! ServerList of one process.
+//! The transport between servers of one process, in memory.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -177,17 +177,17 @@ impl Transport for Memory {
         drop(links);
         others.iter().for_each(|other| self.open(&own, other));
         let link_sender: Arc<dyn LinkSender> =
-            Arc::new(MemoryOutlet { id: own.id().clone(), memory: self.clone() });
+            Arc::new(MemorySender { id: own.id().clone(), memory: self.clone() });
         Box::pin(ready(Ok(link_sender)))
     }
 }
 
-struct MemoryOutlet {
+struct MemorySender {
     id: ServerId,
     memory: Memory,
 }
 
-impl LinkSender for MemoryOutlet {
+impl LinkSender for MemorySender {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         let passage = self.memory.read().passage(&self.id, to);
         match passage {

@@ -1,4 +1,4 @@
-//! Transports: carry envelopes between servers.
+//! Transports, which carry envelopes between servers.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

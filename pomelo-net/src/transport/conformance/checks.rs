@@ -14,10 +14,10 @@ use tokio::time::{sleep, timeout};
 use super::{Check, World};
 
 /// How long anything may take before it is said to hang: far longer than any machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const HANG_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// As many calls as are out at once.
-const CALLS: u32 = 10_000;
+const CALLS_IN_FLIGHT: u32 = 10_000;
 
 pub(super) const ALL: &[Check] = &[
     ("messages arrive in the order in which they were sent", |world| Box::pin(order(world))),
@@ -38,11 +38,11 @@ pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    assert!(timeout(PATIENCE, waiting).await.is_ok(), "this never came: {what}");
+    assert!(timeout(HANG_TIMEOUT, waiting).await.is_ok(), "this never came: {what}");
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match timeout(PATIENCE, future).await {
+    match timeout(HANG_TIMEOUT, future).await {
         Ok(value) => value,
         Err(_) => panic!("this hangs: {what}"),
     }
@@ -67,7 +67,7 @@ impl World {
 async fn order(world: World) {
     // Calls to one server without a session or key start in the order in which they are made.
     let mut calls = Vec::new();
-    for number in 0..CALLS {
+    for number in 0..CALLS_IN_FLIGHT {
         let app = world.app().clone();
         let mut call = Box::pin(maybe_done(async move {
             app.rpc_invoke::<u32>("callee-1", "user", "echo", "note", &(number,)).await
@@ -81,7 +81,7 @@ async fn order(world: World) {
         call.as_mut().take_output().expect("it has ended").expect("a note is taken");
     }
     let notes = world.gate.notes.lock().expect("nobody panicked").clone();
-    assert!(notes.iter().copied().eq(0..CALLS), "the notes are not in order");
+    assert!(notes.iter().copied().eq(0..CALLS_IN_FLIGHT), "the notes are not in order");
     world.stop().await;
 }
 
@@ -95,10 +95,10 @@ async fn bodies(world: World) {
 }
 
 async fn in_flight(world: World) {
-    let calls: Vec<_> = (0..CALLS).map(|number| world.spawn("wait", number)).collect();
-    until("all calls at the callee", || world.gate.noted() == CALLS as usize).await;
-    world.gate.open.add_permits(CALLS as usize);
-    for (number, call) in (0..CALLS).zip(calls) {
+    let calls: Vec<_> = (0..CALLS_IN_FLIGHT).map(|number| world.spawn("wait", number)).collect();
+    until("all calls at the callee", || world.gate.noted() == CALLS_IN_FLIGHT as usize).await;
+    world.gate.open.add_permits(CALLS_IN_FLIGHT as usize);
+    for (number, call) in (0..CALLS_IN_FLIGHT).zip(calls) {
         let answer = soon("an answer", call).await.expect("no panic").expect("an answer");
         assert_eq!(answer, number, "an answer went to another call");
     }

@@ -72,10 +72,10 @@ impl Proxy for Untyped {
     }
 }
 
-const LENDS: &[Injected] = &[Injected::of::<Gate>()];
+const INJECTED: &[Injected] = &[Injected::of::<Gate>()];
 
 const fn method(id: u16, name: &'static str) -> Method {
-    Method { id, name, concurrent: false, injects: LENDS }
+    Method { id, name, concurrent: false, injects: INJECTED }
 }
 
 impl Contract for Echo {

@@ -1,5 +1,4 @@
-//! Conformance suite of transports: checks that anyone can run on an implementation of
-//! [`Transport`].
+//! Checks of what every transport must do, for whoever implements [`Transport`].
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -128,11 +127,11 @@ type Check = (&'static str, fn(World) -> LocalBoxFuture<'static, ()>);
 
 /// Runs every check on a fresh setup, and prints what it runs.
 ///
-/// # Cancel safety
-/// Servers of the check that is running end when it is dropped.
-///
 /// # Panics
 /// If the transport fails one.
+///
+/// # Cancel safety
+/// The servers of the check that runs are not stopped in order.
 pub async fn check(setup: impl Fn() -> Setup) {
     for (name, check) in checks::ALL {
         println!("conformance: {name}");

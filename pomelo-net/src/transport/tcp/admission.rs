@@ -1,7 +1,7 @@
 //! Admission: who gets the link to a server's id, the process that has it or one that comes.
 //!
 //! An id belongs to the process that is there. Another one with it is *superseded* if it began earlier, and else asks for
-//! the place of a process that may be over: it gets the place once nothing was heard of the older one for [`ANSWER`], and
+//! the place of a process that may be over: it gets the place once nothing was heard of the older one for [`ANSWER_TIMEOUT`], and
 //! until then is refused as *occupied*, with where the older one runs.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::queue::Queue;
 use super::wire::Refusal;
 
 /// A process of which nothing was heard for so long, though it was asked, gives its id up to one that comes.
-const ANSWER: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How the connection of a newcomer was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) async fn admit<'a>(
     options: &TcpOptions,
 ) -> Result<MutexGuard<'a, ()>, Refusal> {
     // Whoever dials must hear the answer before it gives up.
-    let answer = ANSWER.min(options.connect_timeout / 2);
+    let answer = ANSWER_TIMEOUT.min(options.connect_timeout / 2);
     let mut was_asked = made == Made::ByDialing;
     loop {
         let turn = peer.turn.lock().await;

@@ -9,7 +9,7 @@ use pomelo_core::value::{Incarnation, ServerId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::wire::{self, Control, Frame, FrameError, MAX_GREETING, Refusal, VERSION};
+use super::wire::{self, Control, Frame, FrameError, MAX_GREETING_BYTES, Refusal, VERSION};
 use crate::address::is_from_here;
 use crate::link::handshake::Hail;
 use crate::link::secret::{Nonce, Proof, Secret};
@@ -62,7 +62,7 @@ impl Connection {
     /// What the other side says next.
     pub(super) async fn hear(&mut self) -> Result<Control, GreetError> {
         loop {
-            match wire::take(&mut self.input, MAX_GREETING)? {
+            match wire::take(&mut self.input, MAX_GREETING_BYTES)? {
                 Some(Frame::Control(Control::Refused(refusal))) => {
                     return Err(GreetError::RefusedByPeer(refusal));
                 }

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::admission::{Made, admit};
 use super::greet::{Connection, Greeted};
-use super::hub::Hub;
 use super::link::{self, End};
+use super::mesh::Mesh;
 use super::peer::{Peer, Process};
 use super::queue::Queue;
 use super::wire::{Control, Refusal};
@@ -32,7 +32,7 @@ impl Drop for Linked {
     }
 }
 
-impl Hub {
+impl Mesh {
     /// Takes a connection whose other side is known as the link to it, in place of an older one. The side that was
     /// dialed welcomes the other; the side that dialed has `said` what it is.
     ///

@@ -10,19 +10,19 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::greet::{self, Caller, Connection, GreetError};
-use super::hub::Hub;
+use super::mesh::Mesh;
 use super::wire::Control;
 use crate::address::{Interface, Listener};
 use crate::lobby::{Lobby, Seat, Voice};
-use crate::port::Port;
+use crate::port::ListeningPort;
 
 /// How long to wait before accepting again when that fails: it does when there are no file descriptors left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Listens on the server's `port`, if it has one.
-pub(super) async fn start(hub: &Arc<Hub>) -> pomelo_core::value::Result<()> {
-    let info = hub.own().info;
-    if hub.options.secret.is_none() {
+pub(super) async fn start(mesh: &Arc<Mesh>) -> pomelo_core::value::Result<()> {
+    let info = mesh.own().info;
+    if mesh.options.secret.is_none() {
         tracing::warn!(server = %info.id, "no cluster secret: only servers of this machine can be linked");
     }
     let Some(port) = info.port else { return Ok(()) };
@@ -36,52 +36,52 @@ pub(super) async fn start(hub: &Arc<Hub>) -> pomelo_core::value::Result<()> {
         )
         .with_source(error)
     })?;
-    let (port, closed) = Port::new(listener);
-    hub.set_listening(closed);
-    let lobby = Lobby::new(hub.options.strangers, hub.options.strangers_per_address);
-    let accepting = hub.clone();
-    hub.tasks.spawn("accept links", move || accept(accepting.clone(), port.clone(), lobby.clone()));
+    let (port, closed) = ListeningPort::new(listener);
+    mesh.set_listening(closed);
+    let lobby = Lobby::new(mesh.options.strangers, mesh.options.strangers_per_address);
+    let accepting = mesh.clone();
+    mesh.tasks.spawn("accept links", move || accept(accepting.clone(), port.clone(), lobby.clone()));
     Ok(())
 }
 
-async fn accept(hub: Arc<Hub>, port: Arc<Port>, lobby: Arc<Lobby>) {
+async fn accept(mesh: Arc<Mesh>, port: Arc<ListeningPort>, lobby: Arc<Lobby>) {
     loop {
         let (stream, address) = match port.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 lobby.make_room();
-                tracing::warn!(server = %hub.id(), %error, "a link can't be accepted");
+                tracing::warn!(server = %mesh.id(), %error, "a link can't be accepted");
                 tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
             }
         };
-        if !hub.options.admits(address.ip()) {
-            complain(&hub, "closed unread: the address is not on the whitelist", address);
+        if !mesh.options.admits(address.ip()) {
+            complain(&mesh, "closed unread: the address is not on the whitelist", address);
             continue;
         }
-        tokio::spawn(greet(hub.clone(), stream, address, lobby.seat(address.ip())));
+        tokio::spawn(greet(mesh.clone(), stream, address, lobby.seat(address.ip())));
         if lobby.is_crowded() {
             tokio::task::yield_now().await;
         }
     }
 }
 
-async fn greet(hub: Arc<Hub>, stream: TcpStream, address: SocketAddr, seat: Seat) {
+async fn greet(mesh: Arc<Mesh>, stream: TcpStream, address: SocketAddr, seat: Seat) {
     // Without it a link is slower, not wrong.
     let _ = stream.set_nodelay(true);
     let voice = seat.voice();
-    match seat.hold(hear_out(&hub, stream, &voice)).await {
-        None => complain(&hub, "no link: it gave way to others that came", address),
-        Some(Err(error)) => complain(&hub, format_args!("no link: {error}"), address),
+    match seat.hold(hear_out(&mesh, stream, &voice)).await {
+        None => complain(&mesh, "no link: it gave way to others that came", address),
+        Some(Err(error)) => complain(&mesh, format_args!("no link: {error}"), address),
         Some(Ok(Caller::Link(greeted))) => {
             let peer = greeted.member.info.id.clone();
-            if let Err(refusal) = hub.install(greeted, None).await {
-                complain(&hub, format_args!("no link to {peer}: {refusal}"), address);
+            if let Err(refusal) = mesh.install(greeted, None).await {
+                complain(&mesh, format_args!("no link to {peer}: {refusal}"), address);
             }
         }
         Some(Ok(Caller::Nudge(id, incarnation, mut connection))) => {
-            let answer = match hub.peer(&id) {
-                Some(peer) if hub.dials(&peer.info()) => {
+            let answer = match mesh.peer(&id) {
+                Some(peer) if mesh.dials(&peer.info()) => {
                     peer.nudged.notify_one();
                     match incarnation.is_some_and(|it| peer.is_linked_with_other_than(it)) {
                         true => Control::Taken,
@@ -110,18 +110,18 @@ enum NotHeard {
     Greet(#[from] GreetError),
 }
 
-async fn hear_out(hub: &Hub, stream: TcpStream, voice: &Voice) -> Result<Caller, NotHeard> {
-    let (limit, options) = (hub.options.first_frame.min(hub.options.connect_timeout), &hub.options);
+async fn hear_out(mesh: &Mesh, stream: TcpStream, voice: &Voice) -> Result<Caller, NotHeard> {
+    let (limit, options) = (mesh.options.first_frame.min(mesh.options.connect_timeout), &mesh.options);
     let mut connection = Connection::new(stream);
     let first = timeout(limit, connection.hear()).await.map_err(|_| NotHeard::Silent(limit))??;
     voice.speak();
-    let answer = greet::answer(connection, first, hub.id(), options.secret.as_ref());
+    let answer = greet::answer(connection, first, mesh.id(), options.secret.as_ref());
     Ok(timeout(options.connect_timeout, answer).await.map_err(|_| NotHeard::Slow)??)
 }
 
 /// Says why somebody got no link.
-fn complain(hub: &Hub, why: impl fmt::Display, address: SocketAddr) {
-    if let Some(left_out) = hub.refused.admit(&address.ip()) {
-        tracing::warn!(server = %hub.id(), %address, left_out, "{why}");
+fn complain(mesh: &Mesh, why: impl fmt::Display, address: SocketAddr) {
+    if let Some(left_out) = mesh.refused.admit(&address.ip()) {
+        tracing::warn!(server = %mesh.id(), %address, left_out, "{why}");
     }
 }

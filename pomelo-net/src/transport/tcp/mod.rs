@@ -8,7 +8,7 @@
 //! | `queue` | what waits to be written to a link |
 //! | `link` | a link that is up: its reader and its writer |
 //! | `peer` | another server, and whether there is a link to it |
-//! | `hub`, `supervise` | all peers of a bound server; dialing them, and declaring them gone |
+//! | `mesh`, `supervise` | all peers of a bound server; dialing them, and declaring them gone |
 //! | `admission` | who gets the link to an id, the process that has it or one that comes |
 //! | `linking` | making a connection the link to a peer, and unmaking it |
 //! | `listen` | accepting links |
@@ -25,10 +25,10 @@
 
 mod admission;
 mod greet;
-mod hub;
 mod link;
 mod linking;
 mod listen;
+mod mesh;
 mod options;
 mod peer;
 mod queue;
@@ -45,7 +45,7 @@ use pomelo_core::value::Result;
 
 pub use options::TcpOptions;
 
-use hub::{Hub, TcpOutlet};
+use mesh::{Mesh, TcpSender};
 
 /// The transport between servers of several processes.
 ///
@@ -80,9 +80,9 @@ impl Transport for Tcp {
     ) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>> {
         Box::pin(async move {
             self.options.check_set()?;
-            let hub = Hub::new(self.options.clone(), server, link_events);
-            listen::start(&hub).await?;
-            Ok(Arc::new(TcpOutlet(hub)) as Arc<dyn LinkSender>)
+            let mesh = Mesh::new(self.options.clone(), server, link_events);
+            listen::start(&mesh).await?;
+            Ok(Arc::new(TcpSender(mesh)) as Arc<dyn LinkSender>)
         })
     }
 }

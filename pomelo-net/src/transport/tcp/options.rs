@@ -1,4 +1,4 @@
-//! Options of links between servers.
+//! Options of links between servers, by cluster.json or by code.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -25,11 +25,11 @@ pub(super) struct Peer {
     pub(super) turn: tokio::sync::Mutex<()>,
     /// It asked to be dialed.
     pub(super) nudged: Notify,
-    state: Mutex<State>,
+    state: Mutex<PeerState>,
     changed: Notify,
 }
 
-struct State {
+struct PeerState {
     info: Arc<ServerInfo>,
     /// It is in the list of servers to be linked with.
     expected: bool,
@@ -49,7 +49,7 @@ struct State {
 
 impl Peer {
     pub(super) fn new(info: Arc<ServerInfo>, expected: bool) -> Self {
-        let state = State {
+        let state = PeerState {
             info: info.clone(),
             expected,
             queue: None,
@@ -163,7 +163,7 @@ impl Peer {
         self.until(|state| state.queue.is_some()).await;
     }
 
-    async fn until(&self, condition: impl Fn(&State) -> bool) {
+    async fn until(&self, condition: impl Fn(&PeerState) -> bool) {
         loop {
             let changed = self.changed.notified();
             if condition(&self.lock()) {
@@ -193,7 +193,7 @@ impl Peer {
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PeerState> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -1,4 +1,4 @@
-//! The write queue of a link.
+//! The queue of a link: frames that wait to be written.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -14,14 +14,14 @@ use tokio::time::sleep;
 use super::wire::{self, Control, Unwritten};
 
 /// An emptied buffer that is larger is not kept, so that a burst doesn't stay as memory.
-const KEEP: usize = 256 << 10;
+const KEPT_BUFFER_BYTES: usize = 256 << 10;
 
 /// How many pieces go into one vectored write.
 const MAX_SLICES: usize = 32;
 
 /// A bounded queue of frames: many write to it, the link's writer empties it.
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<Waiting>,
     wake: Notify,
     /// The other side answered that it is there.
     heard: Notify,
@@ -32,7 +32,7 @@ pub(super) struct Queue {
 }
 
 #[derive(Default)]
-struct State {
+struct Waiting {
     /// Pieces that are complete; long bodies are pieces of their own.
     pieces: VecDeque<Bytes>,
     /// Where the next frame goes.
@@ -169,7 +169,7 @@ impl Queue {
         self.until(|state| state.is_abandoned).await;
     }
 
-    async fn until(&self, condition: impl Fn(&State) -> bool) {
+    async fn until(&self, condition: impl Fn(&Waiting) -> bool) {
         loop {
             let changed = self.closed.notified();
             if condition(&self.lock()) {
@@ -200,18 +200,18 @@ impl Queue {
         let mut state = self.lock();
         state.is_closed = true;
         let lost = state.envelopes;
-        *state = State { is_closed: true, is_abandoned: true, ..State::default() };
+        *state = Waiting { is_closed: true, is_abandoned: true, ..Waiting::default() };
         drop(state);
         self.closed.notify_waiters();
         lost
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-impl State {
+impl Waiting {
     fn is_empty(&self) -> bool {
         self.pieces.is_empty() && self.tail.is_empty()
     }
@@ -220,7 +220,7 @@ impl State {
     fn seal(&mut self) {
         if !self.tail.is_empty() {
             self.pieces.push_back(self.tail.split().freeze());
-            if self.tail.capacity() > KEEP {
+            if self.tail.capacity() > KEPT_BUFFER_BYTES {
                 self.tail = BytesMut::new();
             }
         }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::greet::{self, GreetError};
-use super::hub::Hub;
+use super::mesh::Mesh;
 use super::options::TcpOptions;
 use super::peer::Peer;
 use crate::address;
@@ -30,19 +30,19 @@ enum Attempt {
 }
 
 /// Runs as long as the peer is expected, or up.
-pub(super) async fn supervise(hub: Arc<Hub>, peer: Arc<Peer>) {
-    let mut pauses = pauses(&hub.options);
+pub(super) async fn supervise(mesh: Arc<Mesh>, peer: Arc<Peer>) {
+    let mut pauses = pauses(&mesh.options);
     loop {
         if peer.queue().is_some() {
             peer.unlinked().await;
-            pauses = self::pauses(&hub.options);
+            pauses = self::pauses(&mesh.options);
         }
-        if hub.is_closed() || hub.forget(&peer) {
+        if mesh.is_closed() || mesh.forget(&peer) {
             return;
         }
         let began = Instant::now();
-        let attempt = attempt(&hub, &peer, hub.patience(&peer).attempt(began.into_std())).await;
-        let (ended, patience) = (Instant::now(), hub.patience(&peer));
+        let attempt = attempt(&mesh, &peer, mesh.patience(&peer).attempt(began.into_std())).await;
+        let (ended, patience) = (Instant::now(), mesh.patience(&peer));
         let is_gone = match attempt {
             Attempt::Linked => continue,
             Attempt::Refused => true,
@@ -50,14 +50,14 @@ pub(super) async fn supervise(hub: Arc<Hub>, peer: Arc<Peer>) {
             Attempt::Failed => patience.is_over(began.into_std(), ended.into_std(), false),
         };
         if is_gone {
-            hub.declare_gone(&peer, patience.gone_at().map(Instant::from_std)).await;
+            mesh.declare_gone(&peer, patience.gone_at().map(Instant::from_std)).await;
         }
-        let pause = pauses.next().unwrap_or(hub.options.max_retry);
-        let next = hub.patience(&peer).next_attempt(ended.into_std(), pause);
+        let pause = pauses.next().unwrap_or(mesh.options.max_retry);
+        let next = mesh.patience(&peer).next_attempt(ended.into_std(), pause);
         tokio::select! {
             () = sleep_until(Instant::from_std(next)) => {}
             () = peer.linked() => {}
-            () = peer.nudged.notified() => pauses = self::pauses(&hub.options),
+            () = peer.nudged.notified() => pauses = self::pauses(&mesh.options),
         }
     }
 }
@@ -68,14 +68,14 @@ fn pauses(options: &TcpOptions) -> impl Iterator<Item = Duration> + use<> {
     pauses.with_jitter().without_max_times().build()
 }
 
-async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
+async fn attempt(mesh: &Arc<Mesh>, peer: &Peer, limit: Duration) -> Attempt {
     let info = peer.info();
     // It can only dial, and has as long for that.
     let Some(port) = info.port else {
         peer.set_trouble(Some("it has no port, and doesn't come by itself".into()));
         return Attempt::Failed;
     };
-    let result = match timeout(limit, connect(hub, &info, port, limit)).await {
+    let result = match timeout(limit, connect(mesh, &info, port, limit)).await {
         Ok(result) => result,
         Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     };
@@ -87,11 +87,11 @@ async fn attempt(hub: &Arc<Hub>, peer: &Peer, limit: Duration) -> Attempt {
             if let GreetError::RefusedByPeer(refusal) = &error
                 && let Some(refused) = refusal.for_server()
             {
-                hub.tell(peer, |link_events| link_events.refused(&peer.id, refused));
+                mesh.tell(peer, |link_events| link_events.refused(&peer.id, refused));
             }
             let text = format!("{error} ({})", host::with_port(&info.host, port));
             if peer.is_news(&text) {
-                tracing::warn!(server = %hub.id(), peer = %peer.id, "no link: {text}");
+                tracing::warn!(server = %mesh.id(), peer = %peer.id, "no link: {text}");
             }
             Attempt::Failed
         }
@@ -115,19 +115,19 @@ fn trouble(error: &GreetError, info: &ServerInfo, port: u16) -> String {
 
 /// Makes the link, or asks for it.
 async fn connect(
-    hub: &Arc<Hub>,
+    mesh: &Arc<Mesh>,
     info: &ServerInfo,
     port: u16,
     limit: Duration,
 ) -> Result<Attempt, GreetError> {
-    let own = hub.own();
+    let own = mesh.own();
     // Who is linked with another process of this server says by a handshake only what becomes of this one.
-    if !hub.dials(info) && greet::nudge(open(info, port, limit).await?, &own).await? {
+    if !mesh.dials(info) && greet::nudge(open(info, port, limit).await?, &own).await? {
         return Ok(Attempt::Answered);
     }
     let stream = open(info, port, limit).await?;
-    let greeted = greet::dial(stream, own.clone(), &info.id, hub.options.secret.as_ref()).await?;
-    hub.install(greeted, Some(own)).await.map_err(GreetError::Refused)?;
+    let greeted = greet::dial(stream, own.clone(), &info.id, mesh.options.secret.as_ref()).await?;
+    mesh.install(greeted, Some(own)).await.map_err(GreetError::Refused)?;
     Ok(Attempt::Linked)
 }
 

@@ -54,22 +54,22 @@ impl LinkEvents for Quiet {
     }
 }
 
-async fn bind(id: &str, port: Option<u16>, link_events: Arc<Quiet>) -> TcpOutlet {
+async fn bind(id: &str, port: Option<u16>, link_events: Arc<Quiet>) -> TcpSender {
     let info = serde_json::json!({ "id": id, "serverType": "chat", "port": port });
     let member = serde_json::json!({
         "info": info, "incarnation": Incarnation::begin(id), "methods": {}, "encodings": []
     });
-    let hub = Hub::new(Arc::default(), serde_json::from_value(member).unwrap(), link_events);
-    listen::start(&hub).await.unwrap();
-    TcpOutlet(hub)
+    let mesh = Mesh::new(Arc::default(), serde_json::from_value(member).unwrap(), link_events);
+    listen::start(&mesh).await.unwrap();
+    TcpSender(mesh)
 }
 
 /// chat-1, which dials, and chat-2, which has a port and expects it.
-async fn pair() -> (TcpOutlet, TcpOutlet) {
+async fn pair() -> (TcpSender, TcpSender) {
     pair_with([Arc::default(), Arc::default()]).await
 }
 
-async fn pair_with([one, two]: [Arc<Quiet>; 2]) -> (TcpOutlet, TcpOutlet) {
+async fn pair_with([one, two]: [Arc<Quiet>; 2]) -> (TcpSender, TcpSender) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (one, two) = (bind("chat-1", None, one).await, bind("chat-2", Some(port), two).await);
     two.expect(&[one.0.own().info]);
@@ -85,9 +85,10 @@ async fn until(mut is_so: impl FnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("this takes too long");
 }
 
-fn is_linked(one: &TcpOutlet, two: &TcpOutlet) -> bool {
-    let has_link =
-        |hub: &Hub, id: &ServerId| hub.peer(id).and_then(|peer| peer.queue()).is_some_and(|q| !q.is_closed());
+fn is_linked(one: &TcpSender, two: &TcpSender) -> bool {
+    let has_link = |mesh: &Mesh, id: &ServerId| {
+        mesh.peer(id).and_then(|peer| peer.queue()).is_some_and(|q| !q.is_closed())
+    };
     has_link(&one.0, two.0.id()) && has_link(&two.0, one.0.id())
 }
 

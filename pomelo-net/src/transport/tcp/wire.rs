@@ -1,4 +1,4 @@
-//! What is said on a link: frames whose tag of one byte is their kind, an envelope or something about the link itself.
+//! Messages of a link: frames whose tag of one byte is their kind, an envelope or something about the link itself.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pomelo_core::cluster::{Member, Refused};
@@ -13,10 +13,10 @@ use crate::link::secret::{Nonce, Proof};
 pub(super) const VERSION: u16 = 2;
 
 /// Until both sides have proved who they are, frames are no longer than this.
-pub(super) const MAX_GREETING: usize = 1 << 20;
+pub(super) const MAX_GREETING_BYTES: usize = 1 << 20;
 
 /// Bodies from this length on are not copied behind their envelope's head.
-const SHARED_FROM: usize = 8 << 10;
+const SHARED_BODY_BYTES: usize = 8 << 10;
 
 const ENVELOPE: u8 = 0;
 const CONTROL: u8 = 1;
@@ -145,7 +145,7 @@ pub(super) fn put_envelope(out: &mut BytesMut, envelope: &Envelope, max: usize) 
         out.truncate(start);
         return Err(Unwritten::TooLong(length));
     }
-    let body = if body.len() < SHARED_FROM {
+    let body = if body.len() < SHARED_BODY_BYTES {
         out.extend_from_slice(&body);
         Bytes::new()
     } else {

@@ -44,7 +44,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
 
 /// What there is in place of masters in reserve.
 const MASTERHA: &str = "\
-ServerList go on when the master dies: they keep the list that they have, see each other by their links, and register with the next
+Servers go on when the master dies: they keep the list that they have, see each other by their links, and register with the next
 master. So let whatever watches your services start it again (systemd: `ExecStart=pomelo start -e production` with
 `Restart=on-failure`), or run `pomelo start` once more: it finds the servers that run, and starts those that are missing.";
 

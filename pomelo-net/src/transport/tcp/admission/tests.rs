@@ -75,14 +75,14 @@ async fn a_second_process_is_refused_while_the_first_answers_and_told_where_that
     let (link, _serving) = world.link(world.older, Some(Duration::from_millis(900)));
     let (refused, after) = world.come(world.later, Made::ByListening).await;
     assert_eq!(refused.unwrap_err(), "that server runs on 10.0.0.7 already, as the process 7");
-    assert!(after < ANSWER && !link.is_closed(), "the first one notices nothing");
+    assert!(after < ANSWER_TIMEOUT && !link.is_closed(), "the first one notices nothing");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_does_not_answer_for_a_second_gives_its_id_up() {
     let world = World::new();
     let (link, serving) = world.link(world.older, None);
-    assert_eq!(world.come(world.later, Made::ByListening).await, (Ok(()), ANSWER));
+    assert_eq!(world.come(world.later, Made::ByListening).await, (Ok(()), ANSWER_TIMEOUT));
     assert!(link.is_closed());
     serving.await.unwrap();
 }
@@ -116,7 +116,7 @@ async fn a_process_whose_link_just_broke_has_a_second_to_come_back() {
     let (link, serving) = world.link(world.older, None);
     link.close();
     serving.await.unwrap();
-    assert_eq!(world.come(world.later, Made::ByListening).await, (Ok(()), ANSWER));
+    assert_eq!(world.come(world.later, Made::ByListening).await, (Ok(()), ANSWER_TIMEOUT));
     assert_eq!(world.come(world.later, Made::ByListening).await, (Ok(()), AT_ONCE), "it had it");
 
     let world = World::new();

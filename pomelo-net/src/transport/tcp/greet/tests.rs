@@ -187,7 +187,7 @@ fn without_a_secret_only_this_machine_may_be_linked() {
 #[tokio::test]
 async fn whatever_is_said_first_is_a_handshake_or_an_error() {
     let huge = [0xff, 0xff, 0xff, 0xff, 1];
-    let above = ((MAX_GREETING + 1) as u32).to_be_bytes();
+    let above = ((MAX_GREETING_BYTES + 1) as u32).to_be_bytes();
     for bytes in [
         &b""[..],
         b"GET / HTTP/1.1\r\n\r\n",

@@ -1,4 +1,4 @@
-//! A bound server and all its peers.
+//! The mesh: a bound server, and its links to all peers.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ use crate::link::patience::{Limits, Patience};
 use crate::port::PortClosed;
 
 /// A bound server, as its links know it.
-pub(super) struct Hub {
+pub(super) struct Mesh {
     pub(super) options: Arc<TcpOptions>,
     pub(super) link_events: Arc<dyn LinkEvents>,
     pub(super) runtime: Handle,
@@ -40,7 +40,7 @@ pub(super) struct Hub {
     closed: AtomicBool,
 }
 
-impl Hub {
+impl Mesh {
     pub(super) fn new(options: Arc<TcpOptions>, own: Member, link_events: Arc<dyn LinkEvents>) -> Arc<Self> {
         let (runtime, id, failing) = (Handle::current(), own.info.id.clone(), link_events.clone());
         let report = move |error: &Error| failing.failed(error.clone());
@@ -105,8 +105,8 @@ impl Hub {
         }
         let peer = Arc::new(Peer::new(info.clone(), expected));
         peers.insert(info.id.clone(), peer.clone());
-        let (hub, kept) = (self.clone(), peer.clone());
-        let supervise = move || supervise(hub.clone(), kept.clone());
+        let (mesh, kept) = (self.clone(), peer.clone());
+        let supervise = move || supervise(mesh.clone(), kept.clone());
         peer.set_supervisor(self.tasks.spawn_guarded(format!("peer {}", info.id), supervise));
         peer
     }
@@ -134,17 +134,17 @@ impl Hub {
 }
 
 /// The sending side of a bound server.
-pub(super) struct TcpOutlet(pub(super) Arc<Hub>);
+pub(super) struct TcpSender(pub(super) Arc<Mesh>);
 
-impl TcpOutlet {
+impl TcpSender {
     /// Takes no links any more, and ends those that are there. What is returned ends once the port is free.
     fn shut(&self) -> Option<PortClosed> {
-        let hub = &self.0;
-        hub.closed.store(true, Ordering::Release);
-        hub.tasks.end();
-        let listening = hub.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        let own = hub.own();
-        for peer in hub.peers() {
+        let mesh = &self.0;
+        mesh.closed.store(true, Ordering::Release);
+        mesh.tasks.end();
+        let listening = mesh.listening.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let own = mesh.own();
+        for peer in mesh.peers() {
             peer.stop_supervisor();
             end(&peer, &own);
         }
@@ -152,7 +152,7 @@ impl TcpOutlet {
     }
 }
 
-impl LinkSender for TcpOutlet {
+impl LinkSender for TcpSender {
     fn send(&self, to: &ServerId, envelope: Envelope) -> Result<(), Unsent> {
         let peer = self.0.peer(to).ok_or(Unsent::NoLink)?;
         match peer.queue() {
@@ -163,11 +163,11 @@ impl LinkSender for TcpOutlet {
     }
 
     fn expect(&self, servers: &[Arc<ServerInfo>]) {
-        let hub = &self.0;
-        for info in servers.iter().filter(|info| info.id != *hub.id()) {
-            hub.peer_or_new(info, true);
+        let mesh = &self.0;
+        for info in servers.iter().filter(|info| info.id != *mesh.id()) {
+            mesh.peer_or_new(info, true);
         }
-        for peer in hub.peers() {
+        for peer in mesh.peers() {
             if !servers.iter().any(|info| info.id == peer.id) {
                 peer.forget();
             }
@@ -183,12 +183,12 @@ impl LinkSender for TcpOutlet {
     }
 
     fn announce(&self, server: Member) {
-        let hub = &self.0;
+        let mesh = &self.0;
         let before = {
-            let mut own = hub.own.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut own = mesh.own.write().unwrap_or_else(|poisoned| poisoned.into_inner());
             std::mem::replace(&mut *own, server.clone())
         };
-        for peer in hub.peers() {
+        for peer in mesh.peers() {
             if before.incarnation != server.incarnation {
                 end(&peer, &before);
                 peer.nudged.notify_one();
@@ -225,7 +225,7 @@ impl LinkSender for TcpOutlet {
     }
 }
 
-impl Drop for TcpOutlet {
+impl Drop for TcpSender {
     fn drop(&mut self) {
         self.shut();
     }

@@ -15,13 +15,13 @@ use crate::hub::{Hub, Move, News, Order};
 use crate::process::Process;
 use crate::registry::{Denial, LinkId, Newcomer};
 use crate::wire::server::{FromServer, Refusal, Status, ToServer};
-use crate::wire::{SILENCE, Wire, WireError};
+use crate::wire::{SILENCE_TIMEOUT, Wire, WireError};
 
 /// For this long after its start a master believes servers who tell it of others that its predecessor had added.
 const RECOVERY_PERIOD: Duration = Duration::from_secs(60);
 
 /// A server that has come in.
-pub(crate) struct Link {
+pub(crate) struct ServerConnection {
     pub(crate) hub: Arc<Hub>,
     pub(crate) wire: Wire<TcpStream>,
     /// What it has proved to be.
@@ -55,7 +55,7 @@ enum Turn {
     Beat,
 }
 
-impl Link {
+impl ServerConnection {
     /// Serves it until it leaves, is silent, or is refused.
     pub(crate) async fn serve(mut self) {
         let (link, orders) = self.hub.link();
@@ -161,7 +161,7 @@ impl Link {
                     Err(RecvError::Closed) => return Ok("the master ends"),
                 },
                 () = tokio::time::sleep_until(beat_at) => Turn::Beat,
-                () = tokio::time::sleep_until(silent_at) => return Err(WireError::Silent(SILENCE)),
+                () = tokio::time::sleep_until(silent_at) => return Err(WireError::Silent(SILENCE_TIMEOUT)),
             };
             match turn {
                 Turn::Heard(message) => {
