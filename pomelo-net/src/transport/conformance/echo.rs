@@ -1,17 +1,24 @@
 //! The servers of the checks: one that calls, one that is called. What `servers!` would write, by hand.
 
+use std::ffi::OsString;
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use pomelo_core::app::{App, Mount, Platform, ServerType};
+use pomelo_core::app::{App, Mount, Network, Platform, Provided, ServerType, Task, Wants};
 use pomelo_core::args::ArgReader;
 use pomelo_core::inject::{Context, Injected};
 use pomelo_core::method::{Contract, Inbound, IntoReply, Method, Proxy, Remote, Table};
 use pomelo_core::router::Routers;
 use pomelo_core::rpc::RpcClient;
+use pomelo_core::value::config::Config;
 use pomelo_core::value::{Error, Result};
+use pomelo_core::wire::Codecs;
 use tokio::sync::Semaphore;
+
+use crate::cluster::StaticDiscovery;
 
 /// What the callee's methods wait at, and what they noted.
 #[derive(Clone)]
@@ -56,7 +63,26 @@ impl pomelo_core::app::Cluster for Cluster {
     }
 
     fn platform() -> &'static dyn Platform {
-        &crate::defaults::Embedded
+        &Bare
+    }
+}
+
+/// The platform of the checks: the transport is the one under test, all of servers.json is expected, and nobody reads a command line.
+struct Bare;
+
+impl Platform for Bare {
+    fn task(&self, _: Vec<OsString>) -> Result<Task> {
+        Ok(Task::RunAll { env: None })
+    }
+
+    fn provide(&self, config: &Config, _: Wants) -> Result<Provided> {
+        let discovery = Arc::new(StaticDiscovery::new(config.servers.iter().cloned()));
+        let network = Network { discovery: Some(discovery), transport: None };
+        Ok(Provided { network, codecs: Codecs::default(), warnings: vec![], warned: false })
+    }
+
+    fn stop_signal(&self) -> BoxFuture<'static, ()> {
+        pending().boxed()
     }
 }
 
