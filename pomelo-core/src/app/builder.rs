@@ -20,20 +20,19 @@ use super::starting::{Assembled, Joining};
 use super::watchdog::end_process;
 use super::{App, checks, variables};
 use crate::channel::Table as ChannelTable;
-use crate::cluster::{Discovery, Transport, View};
+use crate::cluster::{Discovery, Transport};
 use crate::context::ServerContext;
 use crate::dispatch::{Dispatch, Installed, MountedEndpoints};
 use crate::event::Event;
 use crate::frontend::Registry;
 use crate::inject::State;
-use crate::metrics::Counters;
-use crate::peers::{Busy, Peers, Pending};
+use crate::peers::Peers;
 use crate::router::{RouteBy, Router, Routers, Routing};
 use crate::runtime::{Runtime, Supervisor, boundary};
 use crate::server::{LinkReceiver, Membership, Server};
 use crate::value::config::Config;
 use crate::value::spelling::did_you_mean;
-use crate::value::{Incarnation, OwnIncarnation, Result, RouteTable, ServerId, ServerInfo, ServerList};
+use crate::value::{Result, RouteTable, ServerId, ServerInfo, ServerList};
 use crate::wire::{Codec, Codecs, Encoding};
 
 /// The environment that servers run in if nothing names another.
@@ -429,32 +428,9 @@ impl<R: Cluster> Builder<R> {
         } else {
             (Handle::current(), None, None)
         };
-        let peers = Arc::new(Peers {
-            runtime: Runtime {
-                info: info.clone(),
-                limits: setup.limits.clone(),
-                counters: Counters::default(),
-                stats: Default::default(),
-                executor,
-                tasks,
-                thread,
-                lines: Default::default(),
-                underway: Default::default(),
-                routes: RouteTable::new(&shared.routes),
-                method_names: Default::default(),
-            },
-            config: shared.config.clone(),
-            view: View::expecting(&shared.config.servers),
-            own_incarnation: OwnIncarnation::new(Incarnation::begin(&info.id)),
-            codecs: shared.codecs.clone(),
-            unreadable: Default::default(),
-            pending: Pending::new(setup.limits.pending_calls),
-            owed: Default::default(),
-            busy: Busy::default(),
-            link_sender: OnceLock::new(),
-            local: OnceLock::new(),
-            leaving: AtomicBool::new(false),
-        });
+        let routes = RouteTable::new(&shared.routes);
+        let runtime = Runtime::new(info.clone(), setup.limits.clone(), executor, tasks, thread, routes);
+        let peers = Arc::new(Peers::new(runtime, shared.config.clone(), shared.codecs.clone()));
         let settings = setup.settings.into_iter().map(|(key, value)| (key, Arc::new(value)));
         let context = Arc::new(ServerContext {
             peers: peers.clone(),

@@ -240,3 +240,23 @@ impl std::fmt::Display for NoPort<'_> {
         write!(f, "{from} can't reach {to}: one of the two needs a `port` in servers.json")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::testing::peers;
+
+    #[tokio::test]
+    async fn a_reply_that_found_a_full_link_is_owed_as_an_error() {
+        let (peers, sent) = peers("chat-1", &["gate-1"]);
+        let gate = ServerId::from("gate-1");
+        sent.refuse(Some(Unsent::Full));
+        peers.reply(&gate, 7, Ok(Answer::Done(1)));
+        assert_eq!(peers.counters.dropped(Dropped::Unanswered), 1);
+        sent.refuse(None);
+        peers.owed.pay(|server, message| peers.send(server, message));
+        let sent = sent.take();
+        let [(to, Message::Reply { seq: 7, result: Err(error) })] = &sent[..] else { panic!("{sent:?}") };
+        assert_eq!((to, error.kind()), (&gate, ErrorKind::Overloaded));
+    }
+}

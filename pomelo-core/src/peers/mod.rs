@@ -4,6 +4,8 @@ mod ask;
 mod busy;
 mod owed;
 mod pending;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use self::ask::{Unqueued, returned};
 pub(crate) use self::busy::{Busy, Task};
@@ -44,6 +46,24 @@ pub struct Peers {
 }
 
 impl Peers {
+    /// The way of a server that is about to start: nothing is linked yet.
+    pub(crate) fn new(runtime: Runtime, config: Arc<Config>, codecs: Arc<Codecs>) -> Self {
+        Self {
+            view: View::expecting(&config.servers),
+            own_incarnation: OwnIncarnation::new(Incarnation::begin(&runtime.info.id)),
+            pending: Pending::new(runtime.limits.pending_calls),
+            runtime,
+            config,
+            codecs,
+            unreadable: Throttle::default(),
+            owed: Owed::default(),
+            busy: Busy::default(),
+            link_sender: OnceLock::new(),
+            local: OnceLock::new(),
+            leaving: AtomicBool::new(false),
+        }
+    }
+
     /// Which process of the server this is.
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.own_incarnation.now()

@@ -50,6 +50,30 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    /// The runtime of a server whose application's code runs on `executor`; on `thread` alone, if that is one.
+    pub(crate) fn new(
+        info: Arc<ServerInfo>,
+        limits: Limits,
+        executor: Handle,
+        tasks: Supervisor,
+        thread: Option<ThreadId>,
+        routes: RouteTable,
+    ) -> Self {
+        Self {
+            info,
+            limits,
+            executor,
+            tasks,
+            thread,
+            routes,
+            counters: Counters::default(),
+            stats: ServerStats::default(),
+            lines: Throttle::default(),
+            underway: Underway::default(),
+            method_names: RwLock::default(),
+        }
+    }
+
     /// What the remote method of that number is called.
     pub(crate) fn method_name(&self, method: u32) -> Option<String> {
         self.method_names().get(method as usize).cloned()
