@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, RwLock, Weak};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use futures::future::{Either, select};
 use tokio::runtime::Handle;
@@ -23,7 +23,7 @@ use crate::channel::Table as ChannelTable;
 use crate::cluster::{Discovery, Transport};
 use crate::context::ServerContext;
 use crate::dispatch::{Dispatch, Installed, MountedEndpoints};
-use crate::event::Event;
+use crate::event::{Event, Events};
 use crate::frontend::Registry;
 use crate::inject::State;
 use crate::peers::Peers;
@@ -450,15 +450,15 @@ impl<R: Cluster> Builder<R> {
             endpoints: RwLock::default(),
             has_concurrent: AtomicBool::new(false),
         });
-        let server = Arc::new_cyclic(|server: &Weak<Server>| Server {
+        let events = Events::new(peers.clone());
+        let server = Arc::new(Server {
             peers: peers.clone(),
             context,
             dispatch,
             membership: Membership::new(),
             progress: Default::default(),
             detailed_errors: setup.detailed_errors,
-            listens: !setup.listeners.is_empty(),
-            events: Default::default(),
+            events: events.clone(),
             detours: setup.broadcast_filter.is_some().then(Default::default),
             registry: Registry::new(
                 setup.single_session,
@@ -467,11 +467,10 @@ impl<R: Cluster> Builder<R> {
                 setup.sessions_lost,
             ),
             channels: ChannelTable::new(peers.clone(), {
-                let server = server.clone();
+                let events = events.clone();
                 move |channel, uids| {
-                    if let Some(server) = server.upgrade().filter(|server| server.listens) {
-                        let (channel, uids) = (channel.clone(), uids.to_vec());
-                        server.emit(Event::MembersLost { channel, uids });
+                    if events.has_listener() {
+                        events.emit(Event::MembersLost { channel: channel.clone(), uids: uids.to_vec() });
                     }
                 }
             }),
@@ -480,6 +479,14 @@ impl<R: Cluster> Builder<R> {
         });
         // It is set once: the server is new.
         let _ = server.peers.local.set(Arc::new(LinkReceiver(Arc::downgrade(&server))));
+        if !setup.listeners.is_empty() {
+            let told = Arc::downgrade(&server);
+            server.events.listen(move |event| {
+                if let Some(endpoints) = told.upgrade().and_then(|server| server.dispatch.endpoints()) {
+                    endpoints.emit(event);
+                }
+            });
+        }
         let app = App::<R>::new(server);
         let mut mount = Mount::new();
         R::mount(&app, &mut mount);

@@ -142,8 +142,8 @@ async fn bring_up<R: Cluster>(
         run_hooks("after_startup", &server.hooks.after_startup, app, limit)
             .await
             .map_err(StartError::hook(app.server_id()))?;
-        app.emit(Event::StartServer);
-        app.heard().await;
+        app.events.emit(Event::StartServer);
+        app.events.heard().await;
     }
     // 4. The cluster knows it.
     for server in &*servers {
@@ -233,8 +233,8 @@ async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Resul
     run_hooks("after_start_all", &hooks, &app, app.limits.component_timeout)
         .await
         .map_err(StartError::hook(app.server_id()))?;
-    app.emit(Event::StartAll);
-    app.heard().await;
+    app.events.emit(Event::StartAll);
+    app.events.heard().await;
     Ok(())
 }
 

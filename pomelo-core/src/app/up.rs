@@ -93,7 +93,7 @@ impl<R: Cluster> Live<R> {
         }
         app.step(Step::Leave, LEAVE_TIMEOUT, app.leave()).await;
         self.has_left = true;
-        app.step(Step::Listeners, app.limits.stop_timeout, app.heard()).await;
+        app.step(Step::Listeners, app.limits.stop_timeout, app.events.heard()).await;
         if ending != Ending::Crash {
             app.say_stopped();
         }

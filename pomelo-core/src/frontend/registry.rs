@@ -317,9 +317,9 @@ impl Registry {
 
     /// Tells the listeners before the handler goes on, as pomelo does.
     async fn tell(&self, core: &Arc<Server>, id: SessionId, event: fn(Session) -> Event) {
-        if let (true, Some(session)) = (core.listens, self.session(id)) {
-            core.emit(event(Session::new(core, session.snapshot())));
-            core.heard().await;
+        if let (true, Some(session)) = (core.events.has_listener(), self.session(id)) {
+            core.events.emit(event(Session::new(core, session.snapshot())));
+            core.events.heard().await;
         }
     }
 }

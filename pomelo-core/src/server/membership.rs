@@ -138,14 +138,14 @@ impl Server {
             Joined::Reborn(before) => {
                 self.incarnation_over(&info.id, before);
                 if !guest {
-                    self.emit(Event::RemoveServers(vec![info.id.clone()]));
+                    self.events.emit(Event::RemoveServers(vec![info.id.clone()]));
                 }
             }
             Joined::New | Joined::Superseded(_) => {}
         }
         if !guest {
             tracing::debug!(server = %self.info.id, peer = %info.id, "up");
-            self.emit(Event::AddServers(vec![info]));
+            self.events.emit(Event::AddServers(vec![info]));
             self.membership.changed.notify_waiters();
         }
         Ok(())
@@ -196,10 +196,10 @@ impl Server {
             return;
         }
         self.membership.pairs().declare(peer, incarnation, dropped);
-        self.emit(Event::RemoveServers(vec![peer.clone()]));
+        self.events.emit(Event::RemoveServers(vec![peer.clone()]));
         if was_expected && !is_expected {
             // It was off the list, and expected only as long as it was up.
-            self.emit(Event::ReplaceServers(self.view.known().all_expected()));
+            self.events.emit(Event::ReplaceServers(self.view.known().all_expected()));
         }
     }
 
@@ -271,7 +271,7 @@ impl Server {
         }
         self.membership.changed.notify_waiters();
         if !changes.added.is_empty() || !changes.removed.is_empty() {
-            self.emit(Event::ReplaceServers(servers.to_vec()));
+            self.events.emit(Event::ReplaceServers(servers.to_vec()));
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A server, without the type of its app.
 
 mod discovered;
-mod events;
 mod leaving;
 mod links;
 mod lost;
@@ -30,12 +29,12 @@ use crate::args::{pack, unpack};
 use crate::channel::{Channels, Table as ChannelTable};
 use crate::context::ServerContext;
 use crate::dispatch::{Dispatch, Executor};
+use crate::event::Events;
 use crate::frontend::{Detours, Frontend, Registry, SessionService};
 use crate::peers::Peers;
 use crate::session::{BackendSessionService, Hooks};
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::Body;
-use events::Events;
 
 /// One server of the application.
 pub struct Server {
@@ -44,9 +43,7 @@ pub struct Server {
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) membership: Membership,
     pub(crate) detailed_errors: bool,
-    /// Whether anybody is told of events.
-    pub(crate) listens: bool,
-    pub(crate) events: Events,
+    pub(crate) events: Arc<Events>,
     pub(crate) registry: Registry,
     pub(crate) channels: Arc<ChannelTable>,
     /// At a frontend with a broadcast filter.

@@ -32,7 +32,7 @@ impl ClientSession {
             .await;
         }
         self.let_go();
-        self.core.emit(Event::CloseSession(Session::closed(&self.core, closed)));
+        self.core.events.emit(Event::CloseSession(Session::closed(&self.core, closed)));
     }
 
     /// The servers that have hooks on the session, this one included, and were not told of its closing; none closes it.

@@ -1,4 +1,8 @@
-//! Events: what listeners of the application are told of a server.
+//! Events: what listeners of the application are told of a server, in the order in which it happened.
+
+mod queue;
+
+pub(crate) use self::queue::Events;
 
 use std::sync::Arc;
 
