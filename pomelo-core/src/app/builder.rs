@@ -24,12 +24,13 @@ use crate::cluster::{Discovery, Transport};
 use crate::context::ServerContext;
 use crate::dispatch::{Dispatch, Installed, MountedEndpoints};
 use crate::event::{Event, Events};
-use crate::frontend::Registry;
+use crate::frontend::{ClientSettings, Registry};
 use crate::inject::State;
 use crate::peers::Peers;
 use crate::router::{RouteBy, Router, Routers, Routing};
 use crate::runtime::{Runtime, Supervisor, boundary};
 use crate::server::{LinkReceiver, Membership, Server};
+use crate::session::Sessions;
 use crate::value::config::Config;
 use crate::value::spelling::did_you_mean;
 use crate::value::{Result, RouteTable, ServerId, ServerInfo, ServerList};
@@ -438,8 +439,10 @@ impl<R: Cluster> Builder<R> {
             settings: RwLock::new(settings.collect()),
             unbound: Default::default(),
         });
+        let (sessions, events) = (Sessions::new(peers.clone()), Events::new(peers.clone()));
         let dispatch = Arc::new(Dispatch {
             peers: peers.clone(),
+            sessions: sessions.clone(),
             routers: Arc::new(Routers::new(context.clone(), setup.routers)),
             filters: setup.filters.iter().map(|make| make(&context)).collect(),
             global_filters: setup.global_filters.iter().map(|make| make(&context)).collect(),
@@ -450,43 +453,46 @@ impl<R: Cluster> Builder<R> {
             endpoints: RwLock::default(),
             has_concurrent: AtomicBool::new(false),
         });
-        let events = Events::new(peers.clone());
-        let server = Arc::new(Server {
-            peers: peers.clone(),
-            context,
-            dispatch,
-            membership: Membership::new(),
-            progress: Default::default(),
-            detailed_errors: setup.detailed_errors,
-            events: events.clone(),
-            detours: setup.broadcast_filter.is_some().then(Default::default),
-            registry: Registry::new(
-                setup.single_session,
-                setup.broadcast_filter,
-                setup.limits.outboxes,
-                setup.sessions_lost,
-            ),
-            channels: ChannelTable::new(peers.clone(), {
-                let events = events.clone();
-                move |channel, uids| {
-                    if events.has_listener() {
-                        events.emit(Event::MembersLost { channel: channel.clone(), uids: uids.to_vec() });
-                    }
-                }
-            }),
-            hooks: Default::default(),
-            reloading: Default::default(),
-        });
-        // It is set once: the server is new.
-        let _ = server.peers.local.set(Arc::new(LinkReceiver(Arc::downgrade(&server))));
         if !setup.listeners.is_empty() {
-            let told = Arc::downgrade(&server);
-            server.events.listen(move |event| {
-                if let Some(endpoints) = told.upgrade().and_then(|server| server.dispatch.endpoints()) {
+            let told = Arc::downgrade(&dispatch);
+            events.listen(move |event| {
+                if let Some(endpoints) = told.upgrade().and_then(|dispatch| dispatch.endpoints()) {
                     endpoints.emit(event);
                 }
             });
         }
+        let detours = setup.broadcast_filter.is_some().then(Default::default);
+        let clients = ClientSettings {
+            single_session: setup.single_session,
+            broadcast_filter: setup.broadcast_filter,
+            detailed_errors: setup.detailed_errors,
+        };
+        let dispatcher = Box::new(dispatch.clone());
+        let registry = Registry::new(sessions.clone(), events.clone(), dispatcher, clients);
+        let (owner, handling) = (Arc::downgrade(&registry), Arc::downgrade(&dispatch));
+        sessions.attach(owner, handling);
+        let told = events.clone();
+        let channels = ChannelTable::new(peers.clone(), move |channel, uids| {
+            if told.has_listener() {
+                told.emit(Event::MembersLost { channel: channel.clone(), uids: uids.to_vec() });
+            }
+        });
+        let server = Arc::new(Server {
+            peers,
+            context,
+            dispatch,
+            sessions,
+            registry,
+            sessions_lost: setup.sessions_lost,
+            membership: Membership::new(),
+            progress: Default::default(),
+            events,
+            detours,
+            channels,
+            reloading: Default::default(),
+        });
+        // It is set once: the server is new.
+        let _ = server.peers.local.set(Arc::new(LinkReceiver(Arc::downgrade(&server))));
         let app = App::<R>::new(server);
         let mut mount = Mount::new();
         R::mount(&app, &mut mount);

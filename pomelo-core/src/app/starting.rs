@@ -16,7 +16,7 @@ use super::up::{Ending, Live, Thread, run_hooks};
 use crate::cluster::{Discovery, Member, MethodTable, Transport};
 use crate::dispatch::Installed;
 use crate::event::Event;
-use crate::frontend::{Connector, Frontend};
+use crate::frontend::Connector;
 use crate::runtime::Supervisor;
 use crate::server::{Discovered, LinkReceiver, Server, relief};
 use crate::value::{Error, ErrorKind, Result, ServerId};
@@ -129,7 +129,7 @@ async fn bring_up<R: Cluster>(
     for (server, public) in servers.iter_mut().zip(public) {
         let app = server.app.clone();
         server.components.after_start(&app).await.map_err(StartError::hook(app.server_id()))?;
-        let frontend = Frontend::new(Arc::clone(&app));
+        let frontend = app.frontend();
         for connector in &public.connectors {
             let listening = connector.clone().start(frontend.clone()).await;
             let listening = listening.map_err(|error| StartError::listening(app.server_id(), error))?;

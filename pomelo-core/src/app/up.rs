@@ -147,7 +147,7 @@ impl<R> Drop for Live<R> {
             core.abandon();
         }
         // Hooks hold the application. What they would do needs a server.
-        core.hooks.clear();
+        core.sessions.hooks.clear();
         core.close_connections();
         core.tasks.end();
         core.channels.clear();
@@ -167,8 +167,8 @@ impl Server {
 
     /// Closes what clients are connected by; whoever serves the connections ends with them.
     fn close_connections(&self) {
-        let (open, closing) = (self.registry.sessions(), self.registry.sessions_that_close());
-        open.iter().chain(&closing).for_each(|session| session.outbox().close());
+        let (open, closing) = (self.registry.all(), self.registry.sessions_that_close());
+        open.iter().chain(&closing).for_each(|session| session.with_outbox(|outbox| outbox.close()));
         self.registry.flusher.end();
     }
 }

@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, poll_fn};
 use tokio::task::{coop, yield_now};
 use tokio::time::Instant;
 
+use super::Dispatch;
 use super::jobs::{Queue, Taker};
 use super::pipeline::{at_once, stopping};
 use super::queues::Forwarded;
@@ -17,7 +18,6 @@ use crate::outbox::turn;
 use crate::peers::Task;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Within, Work, boundary};
-use crate::server::Server;
 use crate::value::{Error, ErrorKind, ServerId};
 use crate::wire::envelope::{Answer, Origin};
 
@@ -39,11 +39,13 @@ pub(crate) enum Job {
 pub(crate) struct Executor(Vec<Arc<Queue<Job>>>);
 
 impl Executor {
-    pub(crate) fn start(core: &Arc<Server>) -> Self {
-        let lanes = (0..core.limits.lanes.max(1)).map(|_| {
-            let (queue, taker) = Queue::new(core.limits.lane_queue.max(1));
-            let (lane, taker) = (core.clone(), Arc::new(taker));
-            core.tasks.spawn_on(&core.executor, "lane", move || run(lane.clone(), taker.clone()));
+    pub(crate) fn start(dispatch: &Arc<Dispatch>) -> Self {
+        let lanes = (0..dispatch.limits.lanes.max(1)).map(|_| {
+            let (queue, taker) = Queue::new(dispatch.limits.lane_queue.max(1));
+            let (lane, taker) = (dispatch.clone(), Arc::new(taker));
+            dispatch
+                .tasks
+                .spawn_on(&dispatch.peers.executor, "lane", move || run(lane.clone(), taker.clone()));
             queue
         });
         Self(lanes.collect())
@@ -55,10 +57,10 @@ impl Executor {
     }
 }
 
-async fn run(core: Arc<Server>, jobs: Arc<Taker<Job>>) {
+async fn run(dispatch: Arc<Dispatch>, jobs: Arc<Taker<Job>>) {
     loop {
         for _ in 0..JOBS_PER_TURN {
-            poll_fn(|cx| poll_job(&core, &jobs, cx)).await;
+            poll_fn(|cx| poll_job(&dispatch, &jobs, cx)).await;
             if turn::is_over() || !coop::has_budget_remaining() {
                 break;
             }
@@ -68,48 +70,48 @@ async fn run(core: Arc<Server>, jobs: Arc<Taker<Job>>) {
 }
 
 /// Takes the next job and polls it.
-fn poll_job(core: &Arc<Server>, jobs: &Taker<Job>, cx: &mut Context<'_>) -> Poll<()> {
-    let mut work = ready!(jobs.poll(cx, |job| begin(core, job)));
+fn poll_job(dispatch: &Arc<Dispatch>, jobs: &Taker<Job>, cx: &mut Context<'_>) -> Poll<()> {
+    let mut work = ready!(jobs.poll(cx, |job| begin(dispatch, job)));
     if work.as_mut().poll(cx).is_pending() {
-        core.executor.spawn(work);
+        dispatch.peers.executor.spawn(work);
     }
     Poll::Ready(())
 }
 
-fn begin(core: &Arc<Server>, job: Job) -> BoxFuture<'static, ()> {
+fn begin(dispatch: &Arc<Dispatch>, job: Job) -> BoxFuture<'static, ()> {
     match job {
         Job::Call { from, seq, method, origin, args, task } => {
             let inbound = Inbound { from, args };
-            Box::pin(serve(core.clone(), inbound, seq, method, origin, task))
+            Box::pin(serve(dispatch.clone(), inbound, seq, method, origin, task))
         }
-        Job::Turn { message, concurrent } => Box::pin(super::queues::turn(core, message, concurrent)),
+        Job::Turn { message, concurrent } => Box::pin(super::queues::turn(dispatch, message, concurrent)),
     }
 }
 
 /// Runs a call of a remote and answers it; whatever happens meanwhile, the lane goes on.
-async fn serve(core: Arc<Server>, inbound: Inbound, seq: u64, method: u32, origin: Origin, task: Task) {
-    let answer = pin!(answer(&core, &inbound, seq, method));
-    let answer = origin.scope(answer).within(Within::call(&core, &inbound.from, method, origin));
-    if let (Err(error), 1..) = (boundary::survive(&core, "call", answer).await, seq) {
-        core.reply(&inbound.from, seq, Err(error));
+async fn serve(dispatch: Arc<Dispatch>, inbound: Inbound, seq: u64, method: u32, origin: Origin, task: Task) {
+    let answer = pin!(answer(&dispatch, &inbound, seq, method));
+    let answer = origin.scope(answer).within(Within::call(&dispatch, &inbound.from, method, origin));
+    if let (Err(error), 1..) = (boundary::survive(&dispatch, "call", answer).await, seq) {
+        dispatch.reply(&inbound.from, seq, Err(error));
     }
     drop(task);
 }
 
-async fn answer(core: &Arc<Server>, inbound: &Inbound, seq: u64, method: u32) {
+async fn answer(dispatch: &Arc<Dispatch>, inbound: &Inbound, seq: u64, method: u32) {
     let (from, began) = (&inbound.from, Instant::now());
-    let endpoints = core.dispatch.endpoints();
+    let endpoints = dispatch.endpoints();
     let endpoint = endpoints.as_ref().and_then(|endpoints| endpoints.remote(method));
     let mut result = match endpoint {
         Some(endpoint) => {
-            let site = Site::new(core, "remote").method(method);
+            let site = Site::new(dispatch, "remote").method(method);
             let answer =
                 boundary::run(site, (endpoint, inbound), |(endpoint, inbound)| endpoint.answer(inbound));
             let mut run = pin!(answer);
             let ended = match at_once(run.as_mut()).await {
                 Poll::Ready(ended) => ended,
                 Poll::Pending => {
-                    let _entered = core.underway.enter(Work::Call { method, from: from.clone() });
+                    let _entered = dispatch.underway.enter(Work::Call { method, from: from.clone() });
                     run.await
                 }
             };
@@ -118,12 +120,12 @@ async fn answer(core: &Arc<Server>, inbound: &Inbound, seq: u64, method: u32) {
         None if endpoints.is_none() => Err(stopping()),
         None => Err(Error::of(ErrorKind::NoSuchMethod, format_args!("no method of number {method}"))),
     };
-    let stats = endpoint.map_or_else(|| core.stats.unknown(), |endpoint| endpoint.stats());
+    let stats = endpoint.map_or_else(|| dispatch.stats.unknown(), |endpoint| endpoint.stats());
     stats.add(result.as_ref().err(), began.elapsed());
     if let Err(error) = &mut result {
-        Site::new(core, "remote").method(method).failed_for(Some(from), error);
+        Site::new(dispatch, "remote").method(method).failed_for(Some(from), error);
     }
     if seq != 0 {
-        core.reply(from, seq, result.map(Answer::Returned));
+        dispatch.reply(from, seq, result.map(Answer::Returned));
     }
 }

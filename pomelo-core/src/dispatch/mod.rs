@@ -5,11 +5,13 @@ mod executor;
 mod jobs;
 pub mod pipeline;
 mod queues;
+mod worker;
 
 pub(crate) use self::endpoints::{Endpoints, Installed, Listener, MountedEndpoints, Parts};
 pub(crate) use self::executor::{Executor, Job};
 pub(crate) use self::queues::{Forwarded, SessionQueues};
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -17,11 +19,14 @@ use crate::filter::{AnyFilter, ErrorHandler};
 use crate::metrics::RouteReport;
 use crate::peers::Peers;
 use crate::router::Routers;
+use crate::session::Sessions;
 use crate::value::Route;
 
 /// How a server runs what arrives: messages of clients, its own and those that frontends forwarded, and calls.
 pub(crate) struct Dispatch {
     pub(crate) peers: Arc<Peers>,
+    /// The sessions of the messages that run here.
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) routers: Arc<Routers>,
     /// Around this server's handlers.
     pub(crate) filters: Vec<Arc<dyn AnyFilter>>,
@@ -40,6 +45,11 @@ pub(crate) struct Dispatch {
 }
 
 impl Dispatch {
+    /// What starts calls and messages in the order in which they arrived.
+    pub(crate) fn executor(self: &Arc<Self>) -> &Executor {
+        self.executor.get_or_init(|| Executor::start(self))
+    }
+
     /// The server's handlers and remotes; none before it starts, and after it has ended.
     pub(crate) fn endpoints(&self) -> Option<Arc<dyn Endpoints>> {
         self.endpoints.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
@@ -69,5 +79,13 @@ impl Dispatch {
         reports.extend(self.endpoints().into_iter().flat_map(|endpoints| endpoints.reports()));
         reports.sort_by(|a, b| a.route.cmp(&b.route));
         reports
+    }
+}
+
+impl Deref for Dispatch {
+    type Target = Arc<Peers>;
+
+    fn deref(&self) -> &Arc<Peers> {
+        &self.peers
     }
 }

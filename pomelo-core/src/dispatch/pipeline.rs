@@ -7,23 +7,23 @@ use std::task::Poll;
 use futures::future::poll_fn;
 use tokio::time::{Instant, timeout_at};
 
+use super::Dispatch;
 use super::endpoints::HandlerEndpoint;
 use crate::filter::{AnyFilter, ErrorHandler, Verdict};
-use crate::frontend::ClientSession;
+use crate::frontend::{ClientSession, note_unhandled};
 use crate::metrics::Dropped;
 use crate::request::Request;
 use crate::router::{RouteBy, RoutedMessage, Subject};
 use crate::runtime::boundary::Site;
 use crate::runtime::{Work, boundary};
-use crate::server::Server;
 use crate::value::{Error, ErrorKind, Fault, Result, ServerId};
 use crate::wire::Body;
 use crate::wire::envelope::Answer;
 
 /// Whom the answer goes to.
-pub(crate) enum ReplyTo {
+pub(crate) enum ReplyTo<'a> {
     /// A client of this server.
-    Client(Arc<ClientSession>),
+    Client(&'a Arc<ClientSession>),
     /// The frontend that forwarded the message.
     Frontend { server: ServerId, seq: u64 },
 }
@@ -38,32 +38,32 @@ pub(crate) enum Routed {
     Answered(serde_json::Value),
 }
 
-impl ReplyTo {
+impl ReplyTo<'_> {
     /// Answers, unless that has happened.
-    pub(crate) fn answer(&self, core: &Arc<Server>, request: &Request, outcome: &Result<Body>) {
+    pub(crate) fn answer(&self, dispatch: &Arc<Dispatch>, request: &Request, outcome: &Result<Body>) {
         match self {
             Self::Client(session) if request.take_answer() => {
                 session.respond(request.id(), request.route().as_str(), outcome.as_ref().map(Some));
             }
-            Self::Client(_) => core.counters.add(Dropped::LateReply),
-            Self::Frontend { server, seq } => forward(core, request, server, *seq, outcome.clone()),
+            Self::Client(_) => dispatch.counters.add(Dropped::LateReply),
+            Self::Frontend { server, seq } => forward(dispatch, request, server, *seq, outcome.clone()),
         }
     }
 }
 
 /// Answers the frontend that forwarded the message.
-fn forward(core: &Arc<Server>, request: &Request, server: &ServerId, seq: u64, outcome: Result<Body>) {
+fn forward(dispatch: &Arc<Dispatch>, request: &Request, server: &ServerId, seq: u64, outcome: Result<Body>) {
     if request.take_answer() {
-        core.reply(server, seq, outcome.map(|body| Answer::Response(request.id().map(|_| body))));
+        dispatch.reply(server, seq, outcome.map(|body| Answer::Response(request.id().map(|_| body))));
     } else {
-        core.counters.add(Dropped::LateReply);
+        dispatch.counters.add(Dropped::LateReply);
     }
 }
 
 /// What the application's code for one message may take together, of one of two kinds: before filters, router and handler; error
 /// handler and after filters.
 struct Budget<'a> {
-    core: &'a Server,
+    dispatch: &'a Dispatch,
     request: &'a Request,
     /// When it is used up. It begins with the first code that has to wait.
     until: Option<Instant>,
@@ -71,8 +71,8 @@ struct Budget<'a> {
 
 impl<'a> Budget<'a> {
     /// For the error handler and the after filters.
-    fn after(core: &'a Server, request: &'a Request) -> Self {
-        Self { core, request, until: None }
+    fn after(dispatch: &'a Dispatch, request: &'a Request) -> Self {
+        Self { dispatch, request, until: None }
     }
 
     /// Runs `work` as long as there is time; none if that is over. What is ready at once costs no timer, and runs also when the
@@ -81,21 +81,21 @@ impl<'a> Budget<'a> {
         if let Poll::Ready(done) = at_once(Pin::new(&mut *work)).await {
             return Some(done);
         }
-        let limit = self.core.limits.request_timeout;
+        let limit = self.dispatch.limits.request_timeout;
         let until = *self.until.get_or_insert_with(|| Instant::now() + limit);
-        Box::pin(wait(self.core, self.request, until, Pin::new(work))).await
+        Box::pin(wait(self.dispatch, self.request, until, Pin::new(work))).await
     }
 }
 
 /// Waits for what wasn't ready at once; none if it isn't in time. Nearly nothing has to wait, so it is boxed where it does: each
 /// task that handles a message has room for its whole future, and copies it.
 async fn wait<T>(
-    core: &Server,
+    dispatch: &Dispatch,
     request: &Request,
     until: Instant,
     work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    let _entered = core
+    let _entered = dispatch
         .underway
         .enter(Work::Message { route: request.route().clone(), session: request.session().id() });
     timeout_at(until, work).await.ok()
@@ -107,8 +107,8 @@ pub(crate) async fn at_once<F: Future + ?Sized>(mut work: Pin<&mut F>) -> Poll<F
 }
 
 /// Until when before filters, router and handler must be done.
-fn deadline(core: &Server, request: &Request) -> Instant {
-    request.arrived() + core.limits.request_timeout
+fn deadline(dispatch: &Dispatch, request: &Request) -> Instant {
+    request.arrived() + dispatch.limits.request_timeout
 }
 
 fn late(request: &Request) -> Error {
@@ -116,49 +116,49 @@ fn late(request: &Request) -> Error {
 }
 
 /// On a frontend: the filters that are global, then the router, until the deadline.
-pub(crate) async fn route(core: &Arc<Server>, request: &Request) -> Result<Routed> {
-    in_time(core, request, pin!(find_route(core, request))).await
+pub(crate) async fn route(dispatch: &Arc<Dispatch>, request: &Request) -> Result<Routed> {
+    in_time(dispatch, request, pin!(find_route(dispatch, request))).await
 }
 
 /// Asks the router again for a message that could not be sent where it said, until the same deadline.
-pub(crate) async fn route_again(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
-    in_time(core, request, pin!(ask_router(core, request))).await
+pub(crate) async fn route_again(dispatch: &Arc<Dispatch>, request: &Request) -> Result<ServerId> {
+    in_time(dispatch, request, pin!(ask_router(dispatch, request))).await
 }
 
 async fn in_time<T>(
-    core: &Server,
+    dispatch: &Dispatch,
     request: &Request,
     mut work: Pin<&mut impl Future<Output = Result<T>>>,
 ) -> Result<T> {
     match at_once(work.as_mut()).await {
         Poll::Ready(routed) => routed,
         Poll::Pending => {
-            let waiting = Box::pin(wait(core, request, deadline(core, request), work));
+            let waiting = Box::pin(wait(dispatch, request, deadline(dispatch, request), work));
             waiting.await.unwrap_or_else(|| Err(late(request)))
         }
     }
 }
 
-async fn find_route(core: &Arc<Server>, request: &Request) -> Result<Routed> {
-    if let Verdict::Answer(body) = run_before(core, &core.dispatch.global_filters, request).await? {
+async fn find_route(dispatch: &Arc<Dispatch>, request: &Request) -> Result<Routed> {
+    if let Verdict::Answer(body) = run_before(dispatch, &dispatch.global_filters, request).await? {
         return Ok(Routed::Answered(body));
     }
     let server_type = request.route().server_type();
-    if server_type == &*core.info.server_type {
-        return Ok(Routed::Here { concurrent: core.dispatch.is_concurrent(request.route()) });
+    if server_type == &*dispatch.info.server_type {
+        return Ok(Routed::Here { concurrent: dispatch.is_concurrent(request.route()) });
     }
-    ask_router(core, request).await.map(Routed::At)
+    ask_router(dispatch, request).await.map(Routed::At)
 }
 
 /// Asks the router for the server that handles a message.
-async fn ask_router(core: &Arc<Server>, request: &Request) -> Result<ServerId> {
+async fn ask_router(dispatch: &Arc<Dispatch>, request: &Request) -> Result<ServerId> {
     let by = RouteBy {
-        context: core.context.clone(),
+        context: dispatch.routers.context().clone(),
         subject: Subject::Session(request.session().clone()),
         message: RoutedMessage::Client { route: request.route().clone(), body: request.body().clone() },
     };
-    let site = Site::new(core, "router").on(request);
-    let decision = core.dispatch.routers.route(request.route().server_type(), by, site).await;
+    let site = Site::new(dispatch, "router").on(request);
+    let decision = dispatch.routers.route(request.route().server_type(), by, site).await;
     decision.map_err(|error| not_routed(&site, request, error))
 }
 
@@ -173,102 +173,102 @@ fn not_routed(site: &Site<'_>, request: &Request, error: Error) -> Error {
 
 /// Answers a message for a global filter.
 pub(crate) async fn answer(
-    core: &Arc<Server>,
+    dispatch: &Arc<Dispatch>,
     request: &Request,
     body: serde_json::Value,
-    reply_to: &ReplyTo,
+    reply_to: &ReplyTo<'_>,
 ) {
-    let outcome = encode(Site::new(core, "before filter").on(request), request, &body);
-    reply_to.answer(core, request, &outcome);
-    after_global(core, request, &outcome).await;
+    let outcome = encode(Site::new(dispatch, "before filter").on(request), request, &body);
+    reply_to.answer(dispatch, request, &outcome);
+    after_global(dispatch, request, &outcome).await;
 }
 
 /// Answers a message that reached no handler.
-pub(crate) async fn reject(core: &Arc<Server>, request: &Request, mut error: Error, reply_to: &ReplyTo) {
-    not_handled(core, request, &mut error);
+pub(crate) async fn reject(
+    dispatch: &Arc<Dispatch>,
+    request: &Request,
+    mut error: Error,
+    reply_to: &ReplyTo<'_>,
+) {
+    note_unhandled(dispatch, request, &mut error);
     if request.id().is_none() && error.kind() != ErrorKind::Closed {
-        core.counters.add(Dropped::Undelivered);
+        dispatch.counters.add(Dropped::Undelivered);
     }
-    let mut budget = Budget::after(core, request);
+    let mut budget = Budget::after(dispatch, request);
     let outcome =
-        map_error(core, core.dispatch.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
-    reply_to.answer(core, request, &outcome);
-    run_after(core, &core.dispatch.global_filters, request, &outcome, &mut budget).await;
-}
-
-/// Logs and counts a message for another server that failed on its way.
-#[cold]
-pub(crate) fn not_handled(core: &Server, request: &Request, error: &mut Error) {
-    Site::new(core, "forwarding").on(request).failed(error);
-    let route = request.route();
-    core.stats.failed(Some(route.as_str()).filter(|_| core.routes.knows(route)), error);
+        map_error(dispatch, dispatch.global_error_handler.as_ref(), request, Err(error), &mut budget).await;
+    reply_to.answer(dispatch, request, &outcome);
+    run_after(dispatch, &dispatch.global_filters, request, &outcome, &mut budget).await;
 }
 
 /// Handles a message here: filters, handler, error handler, answer, filters.
-pub(crate) async fn serve(core: &Arc<Server>, request: &Request, reply_to: &ReplyTo) {
-    let endpoints = core.dispatch.endpoints();
+pub(crate) async fn serve(dispatch: &Arc<Dispatch>, request: &Request, reply_to: &ReplyTo<'_>) {
+    let endpoints = dispatch.endpoints();
     let endpoint = endpoints.as_ref().map(|endpoints| endpoints.handler(request.route()));
-    let outcome = within(core, request, endpoint, reply_to).await;
-    let stats = endpoint.flatten().map_or_else(|| core.stats.unknown(), |endpoint| endpoint.stats());
+    let outcome = within(dispatch, request, endpoint, reply_to).await;
+    let stats = endpoint.flatten().map_or_else(|| dispatch.stats.unknown(), |endpoint| endpoint.stats());
     stats.add(outcome.as_ref().err(), request.arrived().elapsed());
-    let mut budget = Budget::after(core, request);
-    let outcome = map_error(core, core.dispatch.error_handler.as_ref(), request, outcome, &mut budget).await;
-    if let (ReplyTo::Frontend { server, seq }, true) = (reply_to, core.dispatch.filters.is_empty()) {
+    let mut budget = Budget::after(dispatch, request);
+    let outcome = map_error(dispatch, dispatch.error_handler.as_ref(), request, outcome, &mut budget).await;
+    if let (ReplyTo::Frontend { server, seq }, true) = (reply_to, dispatch.filters.is_empty()) {
         // Nobody else wants to see the answer, so it needs no copy.
-        return forward(core, request, server, *seq, outcome);
+        return forward(dispatch, request, server, *seq, outcome);
     }
-    reply_to.answer(core, request, &outcome);
-    run_after(core, &core.dispatch.filters, request, &outcome, &mut budget).await;
+    reply_to.answer(dispatch, request, &outcome);
+    run_after(dispatch, &dispatch.filters, request, &outcome, &mut budget).await;
     if let ReplyTo::Client(_) = reply_to {
-        run_after(core, &core.dispatch.global_filters, request, &outcome, &mut budget).await;
+        run_after(dispatch, &dispatch.global_filters, request, &outcome, &mut budget).await;
     }
 }
 
 /// Runs the global after filters; the response is queued already.
-pub(crate) async fn after_global(core: &Arc<Server>, request: &Request, outcome: &Result<Body>) {
-    run_after(core, &core.dispatch.global_filters, request, outcome, &mut Budget::after(core, request)).await;
+pub(crate) async fn after_global(dispatch: &Arc<Dispatch>, request: &Request, outcome: &Result<Body>) {
+    run_after(dispatch, &dispatch.global_filters, request, outcome, &mut Budget::after(dispatch, request))
+        .await;
 }
 
 /// Runs filters and handler until the deadline; no timer is made for one that is ready at once.
 async fn within(
-    core: &Arc<Server>,
+    dispatch: &Arc<Dispatch>,
     request: &Request,
     endpoint: Option<Option<&dyn HandlerEndpoint>>,
-    reply_to: &ReplyTo,
+    reply_to: &ReplyTo<'_>,
 ) -> Result<Body> {
-    let mut work = pin!(run(core, request, endpoint));
+    let mut work = pin!(run(dispatch, request, endpoint));
     if let Poll::Ready(outcome) = at_once(work.as_mut()).await {
         return outcome;
     }
-    let deadline = deadline(core, request);
+    let deadline = deadline(dispatch, request);
     if let Some(by) = request.answer_by().filter(|by| *by < deadline) {
-        if let Some(outcome) = Box::pin(wait(core, request, by, work.as_mut())).await {
+        if let Some(outcome) = Box::pin(wait(dispatch, request, by, work.as_mut())).await {
             return outcome;
         }
-        reply_to.answer(core, request, &Err(given_up(core, request)));
+        reply_to.answer(dispatch, request, &Err(given_up(dispatch, request)));
     }
-    Box::pin(wait(core, request, deadline, work)).await.unwrap_or_else(|| Err(given_up(core, request)))
+    Box::pin(wait(dispatch, request, deadline, work))
+        .await
+        .unwrap_or_else(|| Err(given_up(dispatch, request)))
 }
 
 /// The error of a handler that took too long.
 #[cold]
-fn given_up(core: &Server, request: &Request) -> Error {
+fn given_up(dispatch: &Dispatch, request: &Request) -> Error {
     let mut error = late(request);
-    Site::new(core, "handler").on(request).failed(&mut error);
+    Site::new(dispatch, "handler").on(request).failed(&mut error);
     error
 }
 
 /// Runs the before filters and the handler. There is no endpoint where no handler has that route, and none of the two where the
 /// server has ended.
 async fn run(
-    core: &Arc<Server>,
+    dispatch: &Arc<Dispatch>,
     request: &Request,
     endpoint: Option<Option<&dyn HandlerEndpoint>>,
 ) -> Result<Body> {
-    if let Verdict::Answer(body) = run_before(core, &core.dispatch.filters, request).await? {
-        return encode(Site::new(core, "before filter").on(request), request, &body);
+    if let Verdict::Answer(body) = run_before(dispatch, &dispatch.filters, request).await? {
+        return encode(Site::new(dispatch, "before filter").on(request), request, &body);
     }
-    let site = Site::new(core, "handler").on(request);
+    let site = Site::new(dispatch, "handler").on(request);
     let handled = match endpoint.ok_or_else(stopping)? {
         Some(endpoint) => {
             boundary::run(site, (endpoint, request), |(endpoint, request)| endpoint.handle(request)).await
@@ -302,9 +302,13 @@ fn encode(site: Site<'_>, request: &Request, body: &serde_json::Value) -> Result
     request.encode(body).map_err(|error| logged(&site, error))
 }
 
-async fn run_before(core: &Server, filters: &[Arc<dyn AnyFilter>], request: &Request) -> Result<Verdict> {
+async fn run_before(
+    dispatch: &Dispatch,
+    filters: &[Arc<dyn AnyFilter>],
+    request: &Request,
+) -> Result<Verdict> {
     for filter in filters {
-        let site = Site::new(core, "before filter").on(request);
+        let site = Site::new(dispatch, "before filter").on(request);
         let verdict = boundary::run(site, (filter, request), |(filter, request)| filter.before(request));
         match verdict.await.flatten() {
             Ok(Verdict::Continue) => {}
@@ -317,14 +321,14 @@ async fn run_before(core: &Server, filters: &[Arc<dyn AnyFilter>], request: &Req
 
 /// Runs all after filters: also where a before filter has failed, and after one of them has.
 async fn run_after(
-    core: &Server,
+    dispatch: &Dispatch,
     filters: &[Arc<dyn AnyFilter>],
     request: &Request,
     outcome: &Result<Body>,
     budget: &mut Budget<'_>,
 ) {
     for filter in filters.iter().rev() {
-        let site = Site::new(core, "after filter").on(request);
+        let site = Site::new(dispatch, "after filter").on(request);
         let args = (&**filter, request, outcome);
         let mut after =
             boundary::run(site, args, |(filter, request, outcome)| filter.after(request, outcome));
@@ -336,14 +340,14 @@ async fn run_after(
 
 /// Lets the application's error handler replace what a failed request is answered.
 async fn map_error(
-    core: &Server,
+    dispatch: &Dispatch,
     handler: Option<&ErrorHandler>,
     request: &Request,
     outcome: Result<Body>,
     budget: &mut Budget<'_>,
 ) -> Result<Body> {
     let (Err(error), Some(handler)) = (&outcome, handler) else { return outcome };
-    let site = Site::new(core, "error handler").on(request);
+    let site = Site::new(dispatch, "error handler").on(request);
     let args = (handler, error, request);
     let mapping = boundary::run(site, args, |(handler, error, request)| {
         handler(error.clone(), request.clone(), error.body().cloned())

@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use foldhash::fast::RandomState;
-use serde_json::Value;
 
+use super::Dispatch;
 use super::executor::Job;
 use super::pipeline;
 use super::pipeline::ReplyTo;
@@ -15,9 +15,8 @@ use crate::metrics::Dropped;
 use crate::peers::Task;
 use crate::request::Request;
 use crate::runtime::{Within, boundary};
-use crate::server::Server;
-use crate::session::{ClosedSession, Session, hooks};
-use crate::value::{Error, ErrorKind, Incarnation, Route, ServerId, SessionId, Settings, Uid};
+use crate::session::{Change, ClosedSession, Overlay, Session, SessionHandling};
+use crate::value::{Error, ErrorKind, Incarnation, Route, ServerId, SessionId};
 use crate::wire::envelope::{Origin, Snapshot};
 use crate::wire::{Body, Encoding};
 
@@ -53,33 +52,13 @@ struct Queue {
     closed: Option<Box<ClosedSession>>,
 }
 
-/// Changes to a session made from here, each with the session's version that has it.
-#[derive(Default)]
-pub(crate) struct Overlay {
-    uid: Option<(u64, Option<Uid>)>,
-    settings: HashMap<String, (u64, Value), RandomState>,
-}
-
-impl Overlay {
-    pub(crate) fn set_uid(&mut self, uid: Option<Uid>, version: u64) {
-        self.uid = Some((version, uid));
+impl SessionHandling for Dispatch {
+    fn note(&self, id: SessionId, change: Change, version: u64) {
+        self.queues.note(id, change, version);
     }
 
-    pub(crate) fn set(&mut self, changes: Settings, version: u64) {
-        self.settings.extend(changes.into_iter().map(|(key, value)| (key, (version, value))));
-    }
-
-    fn apply(&self, snapshot: &mut Snapshot) {
-        if let Some((version, uid)) = &self.uid
-            && *version > snapshot.version
-        {
-            snapshot.uid = uid.clone();
-        }
-        for (key, (version, value)) in &self.settings {
-            if *version > snapshot.version {
-                Arc::make_mut(&mut snapshot.settings).change(key.clone(), value.clone());
-            }
-        }
+    fn close(self: Arc<Self>, closed: ClosedSession) {
+        self.queues.close(&self, closed);
     }
 }
 
@@ -91,11 +70,11 @@ impl Default for SessionQueues {
 
 impl SessionQueues {
     /// Takes a message in: it runs now if its session is idle here, or when those before it have ended.
-    pub(crate) fn add(&self, core: &Arc<Server>, message: Forwarded) {
+    pub(crate) fn add(&self, dispatch: &Arc<Dispatch>, message: Forwarded) {
         let id = message.session.id;
-        if core.dispatch.is_concurrent(&message.route) {
-            let refused = core.executor().push(id.serial, Job::Turn { message, concurrent: true });
-            return refused.into_iter().for_each(|job| refuse(core, job));
+        if dispatch.is_concurrent(&message.route) {
+            let refused = dispatch.executor().push(id.serial, Job::Turn { message, concurrent: true });
+            return refused.into_iter().for_each(|job| refuse(dispatch, job));
         }
         // The lock is held until the lane has taken the message or not: what closes the session meanwhile finds either a queue
         // that has a turn, or none.
@@ -104,59 +83,58 @@ impl SessionQueues {
             Entry::Occupied(queue) => return queue.into_mut().waiting.push_back(message),
             Entry::Vacant(vacant) => vacant,
         };
-        match core.executor().push(id.serial, Job::Turn { message, concurrent: false }) {
+        match dispatch.executor().push(id.serial, Job::Turn { message, concurrent: false }) {
             None => drop(vacant.insert(Queue::default())),
             Some(job) => {
                 drop(shard);
-                refuse(core, job);
+                refuse(dispatch, job);
             }
         }
     }
 
     /// Lays a change that was made from here over the messages of that session that follow.
-    pub(crate) fn note(&self, id: SessionId, change: impl FnOnce(&mut Overlay)) {
+    fn note(&self, id: SessionId, change: Change, version: u64) {
         if let Some(queue) = self.shard(id).get_mut(&id) {
-            change(queue.overlay.get_or_insert_default());
+            queue.overlay.get_or_insert_default().note(change, version);
         }
     }
 
     /// The session is closed: what waits is dropped and counted, and once the running message has ended, the hooks run.
-    pub(crate) fn close(&self, core: &Arc<Server>, mut closed: ClosedSession) {
+    pub(crate) fn close(&self, dispatch: &Arc<Dispatch>, mut closed: ClosedSession) {
         let id = closed.session.id;
         let mut shard = self.shard(id);
         if let Some(queue) = shard.get_mut(&id) {
-            core.counters.add_many(Dropped::SessionClosed, queue.waiting.len());
+            dispatch.counters.add_many(Dropped::SessionClosed, queue.waiting.len());
             queue.waiting.clear();
             queue.closed.take().into_iter().for_each(|before| closed.join(*before));
             queue.closed = Some(Box::new(closed));
             return;
         }
         drop(shard);
-        let core = core.clone();
-        core.executor.clone().spawn(hooks::run(core, closed));
+        dispatch.peers.executor.spawn(dispatch.sessions.clone().run_hooks(closed));
     }
 
     /// The session is gone: what waits is dropped and counted. Hooks run when its frontend says that it has closed.
-    pub(crate) fn drop_waiting(&self, core: &Server, id: SessionId) {
+    pub(crate) fn drop_waiting(&self, dispatch: &Dispatch, id: SessionId) {
         let waiting = self.shard(id).get_mut(&id).map(|queue| std::mem::take(&mut queue.waiting));
         if let Some(waiting) = waiting {
-            core.counters.add_many(Dropped::SessionClosed, waiting.len());
+            dispatch.counters.add_many(Dropped::SessionClosed, waiting.len());
         }
     }
 
     /// That life of a frontend counts as gone: nobody waits for what waits of its sessions, so it is dropped and counted.
-    pub(crate) fn lose(&self, core: &Server, incarnation: Incarnation) {
+    pub(crate) fn lose(&self, dispatch: &Dispatch, incarnation: Incarnation) {
         for shard in &self.0 {
             let mut shard = lock(shard);
             let lost = shard.iter_mut().filter(|(id, _)| id.incarnation == incarnation);
             let waiting: Vec<_> = lost.map(|(_, queue)| std::mem::take(&mut queue.waiting)).collect();
             drop(shard);
-            core.counters.add_many(Dropped::SessionClosed, waiting.iter().map(VecDeque::len).sum());
+            dispatch.counters.add_many(Dropped::SessionClosed, waiting.iter().map(VecDeque::len).sum());
         }
     }
 
     /// The next message of a session, with the overlay applied; none ends the session's turn.
-    fn next(&self, core: &Arc<Server>, id: SessionId) -> Next {
+    fn next(&self, dispatch: &Arc<Dispatch>, id: SessionId) -> Next {
         let mut shard = self.shard(id);
         let Entry::Occupied(mut queue) = shard.entry(id) else { return Next::Idle };
         if let Some(mut message) = queue.get_mut().waiting.pop_front() {
@@ -164,7 +142,7 @@ impl SessionQueues {
                 overlay.apply(&mut message.session);
             }
             drop(shard);
-            return Next::Message(Opened::new(core, message));
+            return Next::Message(Opened::new(dispatch, message));
         }
         queue.remove().closed.map_or(Next::Idle, Next::Closed)
     }
@@ -188,64 +166,65 @@ enum Next {
 
 /// The lane of a session is full; who wants no answer can't be told.
 #[cold]
-fn refuse(core: &Arc<Server>, job: Job) {
+fn refuse(dispatch: &Arc<Dispatch>, job: Job) {
     let Job::Turn { message: Forwarded { from, seq, id, .. }, .. } = job else { return };
     if id.is_none() {
-        core.counters.add(Dropped::LaneFull);
+        dispatch.counters.add(Dropped::LaneFull);
     }
     let error = Error::of(ErrorKind::Overloaded, "the server has too many messages queued");
-    core.reply_later(from, seq, Err(error));
+    dispatch.reply_later(from, seq, Err(error));
 }
 
 /// A message whose turn it is.
 struct Opened {
     request: Request,
-    reply_to: ReplyTo,
+    reply_to: ReplyTo<'static>,
     task: Task,
 }
 
 impl Opened {
-    fn new(core: &Arc<Server>, message: Forwarded) -> Self {
+    fn new(dispatch: &Arc<Dispatch>, message: Forwarded) -> Self {
         let Forwarded { from, seq, session, route, id, body, accept, task } = message;
-        let request = Request::new(route, id, body, accept, Session::new(core, session));
+        let request = Request::new(route, id, body, accept, Session::new(&dispatch.sessions, session));
         Self { request, reply_to: ReplyTo::Frontend { server: from, seq }, task }
     }
 }
 
 /// Handles `first` and, unless it is `concurrent`, all messages of its session that come meanwhile.
 pub(crate) fn turn(
-    core: &Arc<Server>,
+    dispatch: &Arc<Dispatch>,
     first: Forwarded,
     concurrent: bool,
 ) -> impl Future<Output = ()> + Send + 'static {
     // Opened at once: the future has room for whatever it is given.
-    handle_all(core.clone(), Opened::new(core, first), concurrent)
+    handle_all(dispatch.clone(), Opened::new(dispatch, first), concurrent)
 }
 
-async fn handle_all(core: Arc<Server>, first: Opened, concurrent: bool) {
+async fn handle_all(dispatch: Arc<Dispatch>, first: Opened, concurrent: bool) {
     let id = first.request.session().id();
     let mut message = first;
     loop {
-        handle(&core, message).await;
+        handle(&dispatch, message).await;
         if concurrent {
             return;
         }
-        match core.dispatch.queues.next(&core, id) {
+        match dispatch.queues.next(&dispatch, id) {
             Next::Message(next) => message = next,
             Next::Idle => return,
-            Next::Closed(closed) => return hooks::run(core, *closed).await,
+            Next::Closed(closed) => return dispatch.sessions.clone().run_hooks(*closed).await,
         }
     }
 }
 
 /// Handles a message and answers it; whatever happens meanwhile, the session's queue goes on.
-async fn handle(core: &Arc<Server>, message: Opened) {
+async fn handle(dispatch: &Arc<Dispatch>, message: Opened) {
     let Opened { request, reply_to, task } = message;
-    let serve = pin!(pipeline::serve(core, &request, &reply_to));
-    let serve = Origin::Handler(request.session().id()).scope(serve).within(Within::request(core, &request));
-    let served = boundary::survive(core, "message", serve).await;
+    let serve = pin!(pipeline::serve(dispatch, &request, &reply_to));
+    let serve =
+        Origin::Handler(request.session().id()).scope(serve).within(Within::request(dispatch, &request));
+    let served = boundary::survive(dispatch, "message", serve).await;
     if let Err(error) = served {
-        reply_to.answer(core, &request, &Err(error));
+        reply_to.answer(dispatch, &request, &Err(error));
     }
     drop(task);
 }

@@ -105,12 +105,13 @@ pub(crate) fn deliver_to_uids(core: &Arc<Server>, from: &ServerId, seq: u64, pus
     let (tables, is_only) = (core.registry.tables(), uids.len() == 1);
     for uid in uids {
         let reached = match tables.sessions_of(&uid) {
-            [session] if is_only => {
-                let frame = frames.only(session.outbox());
-                usize::from(delivery.append(core, frame, session.outbox(), push.volatile))
-            }
+            [session] if is_only => usize::from(session.with_outbox(|outbox| {
+                let frame = frames.only(outbox);
+                delivery.append(core, frame, outbox, push.volatile)
+            })),
             sessions => {
-                sessions.iter().filter(|session| delivery.add(core, &mut frames, session.outbox())).count()
+                let mut add = |outbox: &Arc<Outbox>| delivery.add(core, &mut frames, outbox);
+                sessions.iter().filter(|session| session.with_outbox(&mut add)).count()
             }
         };
         if reached == 0 {
@@ -129,7 +130,7 @@ pub(crate) fn broadcast(core: &Arc<Server>, push: &Push, bound_only: bool) {
     let sessions: Vec<Arc<ClientSession>> = core.registry.tables().sessions().cloned().collect();
     let (mut frames, mut delivery) = (Frames::new(core, push), Delivery::begin());
     for session in sessions.iter().filter(|session| !bound_only || session.uid().is_some()) {
-        delivery.add(core, &mut frames, session.outbox());
+        session.with_outbox(|outbox| delivery.add(core, &mut frames, outbox));
     }
     delivery.finish(core);
 }

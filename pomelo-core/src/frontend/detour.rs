@@ -176,17 +176,17 @@ async fn work(core: Arc<Server>, detour: Arc<Detour>) {
 
 /// Delivers a push to all clients of this frontend that the filter lets through; one on which it panics isn't let through.
 async fn broadcast(core: &Arc<Server>, push: &Push, bound_only: bool, parameter: &Value) {
-    let Some(filter) = &core.registry.broadcast_filter else { return };
-    let mut sessions = core.registry.sessions();
+    let Some(filter) = &core.registry.settings.broadcast_filter else { return };
+    let mut sessions = core.registry.all();
     sessions.retain(|session| !bound_only || session.uid().is_some());
     let mut frames = Frames::new(core, push);
     for sessions in sessions.chunks(TURN) {
         let mut delivery = Delivery::begin();
         for session in sessions {
-            let asking = Session::new(core, session.snapshot());
+            let asking = Session::new(&core.sessions, session.snapshot());
             let site = Site::new(core, "broadcast filter").delivering(&push.route, session.id());
             if boundary::call(&site, || filter(&asking, parameter)).unwrap_or(false) {
-                delivery.add(core, &mut frames, session.outbox());
+                session.with_outbox(|outbox| delivery.add(core, &mut frames, outbox));
             }
         }
         delivery.finish(core);

@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::client::ClientSession;
-use crate::server::Server;
+use super::registry::Registry;
 
 /// How long a session waits at most for others that end.
 const WINDOW: Duration = Duration::from_millis(50);
@@ -46,18 +46,18 @@ struct State {
 
 impl Ends {
     /// Has a session's hooks run once the ends that are ready have been read.
-    pub(crate) fn add(core: &Arc<Server>, session: Arc<ClientSession>) {
+    pub(crate) fn add(registry: &Arc<Registry>, session: Arc<ClientSession>) {
         let now = Instant::now();
         let (begins, is_alone) = {
-            let mut state = core.registry.ends.lock();
+            let mut state = registry.ends.lock();
             let is_alone = state.last.replace(now).is_none_or(|last| now - last > QUIET);
             state.waiting.push_back((now, session));
             (!std::mem::replace(&mut state.is_gathering, true), is_alone)
         };
         if begins {
             // Where ends are read, which may not be where hooks run.
-            let runtime = Handle::try_current().unwrap_or_else(|_| core.executor.clone());
-            runtime.spawn(gather(Gathering(core.clone()), is_alone));
+            let runtime = Handle::try_current().unwrap_or_else(|_| registry.peers.executor.clone());
+            runtime.spawn(gather(Gathering(registry.clone()), is_alone));
         }
     }
 
@@ -84,19 +84,19 @@ impl Ends {
 }
 
 /// Starts the hooks of all that wait, also if its task ends on the way.
-struct Gathering(Arc<Server>);
+struct Gathering(Arc<Registry>);
 
 impl Drop for Gathering {
     fn drop(&mut self) {
-        let ends = &self.0.registry.ends;
+        let ends = &self.0.ends;
         while let Some(rest) = ends.take(Instant::now()) {
-            rest.iter().for_each(|session| drop(session.finish_closing()));
+            rest.iter().for_each(|session| drop(session.work(None)));
         }
     }
 }
 
 async fn gather(gathering: Gathering, is_alone: bool) {
-    let ends = &gathering.0.registry.ends;
+    let ends = &gathering.0.ends;
     // It goes on after the system was asked for what is ready.
     yield_now().await;
     let mut until = Instant::now();
@@ -109,7 +109,7 @@ async fn gather(gathering: Gathering, is_alone: bool) {
             until = settle(ends).await;
             continue;
         }
-        let running = join_all(due.iter().map(ClientSession::finish_closing));
+        let running = join_all(due.iter().map(|session| session.work(None)));
         // Those that take longer go on by themselves.
         if waited < WINDOW && timeout(PATIENCE, running).await.is_err() {
             waited += PATIENCE;

@@ -7,18 +7,21 @@ mod detour;
 mod ends;
 mod formats;
 mod group;
+mod owner;
 mod registry;
 mod service;
+mod tables;
 mod waits;
 
-pub use self::client::{ClientSession, CloseMode, Flow};
+pub use self::client::{ClientSession, CloseMode, Flow, Generation};
+pub(crate) use self::client::{Incoming, Next, note_unhandled};
 pub use self::connector::{Connector, Listening};
 pub(crate) use self::delivery::{broadcast, deliver_to_uids};
 pub(crate) use self::detour::Detours;
 pub(crate) use self::group::{deliver, drop_group, fetch_again};
-pub(crate) use self::registry::{BroadcastFilter, Registry};
+pub(crate) use self::registry::{BroadcastFilter, ClientSettings, Dispatcher, Registry};
 pub use self::service::SessionService;
-pub(crate) use self::waits::{Waits, later};
+pub(crate) use self::waits::Waits;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,34 +32,38 @@ use crate::metrics::Counters;
 use crate::outbox::{Flusher, Outbox};
 use crate::runtime::boundary::Site;
 use crate::runtime::{Supervisor, Within, boundary};
-use crate::server::Server;
 use crate::value::config::Config;
 use crate::value::{Error, Result, ServerInfo};
-use crate::wire::{Format, FormatId};
+use crate::wire::{Encoding, Format, FormatId};
 
 /// The client-facing side of a server.
 pub struct Frontend {
-    core: Arc<Server>,
+    registry: Arc<Registry>,
+    /// Has others know of an encoding that the clients take.
+    add_encoding: Box<dyn Fn(Encoding) + Send + Sync>,
 }
 
 impl Frontend {
-    pub(crate) fn new(core: Arc<Server>) -> Arc<Self> {
-        Arc::new(Self { core })
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        add_encoding: impl Fn(Encoding) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { registry, add_encoding: Box::new(add_encoding) })
     }
 
     /// What servers.json says of the server.
     pub fn server(&self) -> &Arc<ServerInfo> {
-        &self.core.info
+        &self.registry.peers.info
     }
 
     /// The configuration that the server runs with.
     pub fn config(&self) -> &Config {
-        &self.core.config
+        &self.registry.peers.config
     }
 
     /// The routes of all handlers of all types in servers.json, in no particular order.
     pub fn routes(&self) -> &[String] {
-        self.core.routes.all()
+        self.registry.peers.routes.all()
     }
 
     /// Makes a kind of connection known, so that pushes are framed for it.
@@ -65,26 +72,24 @@ impl Frontend {
     /// If the frontend has 64 of them already: its connectors are too many.
     pub fn add_format(&self, format: Arc<dyn Format>) -> Result<FormatId> {
         let encoding = format.encoding();
-        let id = self.core.registry.formats.add(format)?;
-        if self.core.member().is_some_and(|member| !member.encodings.contains(&encoding)) {
-            self.core.change_member(|member| member.encodings.push(encoding));
-        }
+        let id = self.registry.formats.add(format)?;
+        (self.add_encoding)(encoding);
         Ok(id)
     }
 
     /// The flusher of the server's connections.
     pub fn flusher(&self) -> Arc<Flusher> {
-        self.core.registry.flusher.clone()
+        self.registry.flusher.clone()
     }
 
     /// Starts what must live as long as the server: what accepts clients, and what minds their deadlines.
     pub fn tasks(&self) -> &Supervisor {
-        &self.core.tasks
+        &self.registry.peers.tasks
     }
 
     /// The server's counters.
     pub fn counters(&self) -> &Counters {
-        &self.core.counters
+        &self.registry.peers.counters
     }
 
     /// Runs a hook of the application for a connector: where the server's code runs, which with `one_thread` is one thread, and
@@ -100,24 +105,24 @@ impl Frontend {
         what: &'static str,
         hook: impl FnOnce() -> BoxFuture<'static, T> + Send + 'static,
     ) -> Result<T> {
-        let core = self.core.clone();
+        let peers = self.registry.peers.clone();
         let run = async move {
-            let site = Site::new(&core, what);
-            Within::hook(&core, what).poll(boundary::run(site, hook, |hook| hook())).await
+            let site = Site::new(&peers, what);
+            Within::hook(&peers, what).poll(boundary::run(site, hook, |hook| hook())).await
         };
-        self.core.at_home(run).await.flatten()
+        self.registry.peers.at_home(run).await.flatten()
     }
 
     /// Logs what a hook that [ran](Self::run) has failed with, by whose [`Fault`](crate::value::Fault) it is, and held to a rate;
     /// `what` names the hook. A panic was logged before.
     pub fn failed(&self, what: &'static str, mut error: Error) {
-        Site::new(&self.core, what).failed(&mut error);
+        Site::new(&self.registry.peers, what).failed(&mut error);
     }
 
     /// Opens a session for a connection whose handshake is done.
     pub fn open(self: &Arc<Self>, outbox: &Arc<Outbox>, peer: Option<SocketAddr>) -> Arc<ClientSession> {
-        let session = ClientSession::open(&self.core, outbox, peer);
-        if self.core.tasks.is_ended() {
+        let session = ClientSession::open(&self.registry, outbox, peer);
+        if self.registry.peers.tasks.is_ended() {
             // It greeted a server that is gone.
             outbox.close();
         }

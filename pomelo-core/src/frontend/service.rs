@@ -3,37 +3,39 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::server::Server;
-use crate::session::{Session, no_session};
+use super::client::ClientSession;
+use super::registry::Registry;
+
+use crate::session::{Session, SessionOwner, no_session};
 use crate::value::{Result, SessionId, Uid};
-use crate::wire::envelope::SessionOp;
+use crate::wire::envelope::{Answer, SessionOp};
 
 /// pomelo's `sessionService`: the sessions of this frontend. Elsewhere it has none.
 #[derive(Clone)]
 pub struct SessionService {
-    core: Arc<Server>,
+    registry: Arc<Registry>,
 }
 
 impl SessionService {
-    pub(crate) fn new(core: Arc<Server>) -> Self {
-        Self { core }
+    pub(crate) fn new(registry: Arc<Registry>) -> Self {
+        Self { registry }
     }
 
     /// The session of that id, if it is open.
     pub fn get(&self, id: SessionId) -> Option<Session> {
-        self.core.registry.session(id).map(|session| Session::new(&self.core, session.snapshot()))
+        self.registry.session(id).map(|session| self.snapshot(&session))
     }
 
     /// The sessions that are bound to a user.
     pub fn get_by_uid(&self, uid: &str) -> Vec<Session> {
-        let sessions = self.core.registry.sessions_of(uid);
-        sessions.iter().map(|session| Session::new(&self.core, session.snapshot())).collect()
+        let sessions = self.registry.sessions_of(uid);
+        sessions.iter().map(|session| self.snapshot(session)).collect()
     }
 
     /// Every open session, for each of which `visit` runs.
     pub fn for_each(&self, visit: impl FnMut(Session)) {
-        let sessions = self.core.registry.sessions();
-        sessions.iter().map(|session| Session::new(&self.core, session.snapshot())).for_each(visit);
+        let sessions = self.registry.all();
+        sessions.iter().map(|session| self.snapshot(session)).for_each(visit);
     }
 
     /// As [`for_each`](Self::for_each), for sessions that are bound to a user.
@@ -47,7 +49,7 @@ impl SessionService {
 
     /// How many sessions are open.
     pub fn len(&self) -> usize {
-        self.core.registry.session_count()
+        self.registry.session_count()
     }
 
     /// Whether no session is open.
@@ -82,7 +84,7 @@ impl SessionService {
     /// # Errors
     /// If there is no such session.
     pub fn import(&self, id: SessionId, key: &str, value: impl Into<serde_json::Value>) -> Result<()> {
-        let session = self.core.registry.session(id).ok_or_else(|| no_session(id))?;
+        let session = self.registry.session(id).ok_or_else(|| no_session(id))?;
         session.set_all([(key.to_owned(), value.into())]);
         Ok(())
     }
@@ -97,7 +99,7 @@ impl SessionService {
     pub async fn kick(&self, uid: impl Into<Uid>, reason: Option<&str>) {
         let op = SessionOp::KickUid { uid: uid.into(), reason: reason.map(str::to_owned) };
         // Kicking fails for no session.
-        let _ = self.core.registry.act(&self.core, &self.core.info.id, op).await;
+        let _ = self.act(op).await;
     }
 
     /// Closes a session; the client is told why, without a reason `kick`. An unknown session is no error.
@@ -108,11 +110,19 @@ impl SessionService {
     pub async fn kick_by_session_id(&self, id: SessionId, reason: Option<&str>) {
         let op = SessionOp::Kick { id, reason: reason.map(str::to_owned) };
         // Kicking fails for no session.
-        let _ = self.core.registry.act(&self.core, &self.core.info.id, op).await;
+        let _ = self.act(op).await;
     }
 
     /// The address that a client connects from.
     pub fn client_address(&self, id: SessionId) -> Option<SocketAddr> {
-        self.core.registry.session(id)?.peer()
+        self.registry.session(id)?.peer()
+    }
+
+    async fn act(&self, op: SessionOp) -> Result<Answer> {
+        self.registry.clone().act(&self.registry.peers.info.id, op).await
+    }
+
+    fn snapshot(&self, session: &ClientSession) -> Session {
+        Session::new(&self.registry.sessions, session.snapshot())
     }
 }

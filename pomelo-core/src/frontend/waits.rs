@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use futures::future::join_all;
@@ -11,13 +10,12 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::client::ClientSession;
+use super::registry::Registry;
 use crate::metrics::Dropped;
-use crate::server::Server;
+use crate::peers::Peers;
+use crate::session::after;
 use crate::value::{ServerId, SessionId};
 use crate::wire::envelope::Origin;
-
-/// A wait that is longer than a clock can tell.
-const ENDLESS: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// Sessions of one user; most have one.
 pub(crate) type Closing = SmallVec<[Arc<ClientSession>; 1]>;
@@ -38,7 +36,7 @@ impl Waits {
     /// Says whether they are closed.
     pub(crate) async fn until_closed(
         &self,
-        core: &Server,
+        peers: &Peers,
         sessions: &[Arc<ClientSession>],
         by: Instant,
     ) -> bool {
@@ -49,12 +47,12 @@ impl Waits {
             .filter_map(|session| Some((self.enter(origin, session.id())?, session)))
             .collect();
         let closed = join_all(waits.iter().map(|(_, session)| session.closed()));
-        if !waits.is_empty() && core.tasks.by(by, closed).await.is_err() {
-            core.counters.add(Dropped::CloseWait);
+        if !waits.is_empty() && peers.tasks.by(by, closed).await.is_err() {
+            peers.counters.add(Dropped::CloseWait);
             let late = waits.iter().find(|(_, session)| !session.is_closed());
             let session = late.map(|(_, session)| tracing::field::display(session.id()));
-            if let Some(left_out) = core.admit(format_args!("close_wait")) {
-                let server = &core.info.id;
+            if let Some(left_out) = peers.admit(format_args!("close_wait")) {
+                let server = &peers.info.id;
                 tracing::warn!(%server, session, left_out, "a session takes longer to close than `close_wait`");
             }
         }
@@ -80,17 +78,17 @@ impl Waits {
 
     /// Starts an operation for another server that is to wait; it ends early if that server abandons it.
     pub(crate) fn start(
-        core: &Arc<Server>,
+        registry: &Arc<Registry>,
         from: &ServerId,
         seq: u64,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
-        let (place, owner) = ((from.clone(), seq), core.clone());
-        let mut asked = lock(&core.registry.waits.asked);
+        let (place, owner) = ((from.clone(), seq), registry.clone());
+        let mut asked = lock(&registry.waits.asked);
         // It can't end before it is in the table: the lock is held until then.
-        let task = core.executor.spawn(async move {
+        let task = registry.peers.executor.spawn(async move {
             work.await;
-            lock(&owner.registry.waits.asked).remove(&place);
+            lock(&owner.waits.asked).remove(&place);
         });
         asked.insert((from.clone(), seq), task.abort_handle());
     }
@@ -114,14 +112,8 @@ impl Waits {
 }
 
 /// Until when who waits for a session to close does so, if the wait begins now.
-pub(crate) fn close_by(core: &Server) -> Instant {
-    later(core.limits.close_wait)
-}
-
-/// The moment after that time.
-pub(crate) fn later(wait: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(wait).unwrap_or_else(|| now + ENDLESS)
+pub(crate) fn close_by(peers: &Peers) -> Instant {
+    after(peers.limits.close_wait)
 }
 
 /// Whether the closing of a session waits for another, directly or through others.

@@ -57,7 +57,7 @@ impl Server {
     pub(crate) async fn drain(self: &Arc<Self>) {
         let drained = async {
             self.heard_by_all().await;
-            for session in self.registry.sessions() {
+            for session in self.registry.all() {
                 session.quiet().await;
             }
             self.busy.idle().await;
@@ -106,7 +106,7 @@ impl Server {
     /// Lets all clients go after what they are still to be sent, without a kick, so that they connect again, and waits until
     /// what runs for them has ended and the last of it has left, but no longer than `stop_timeout`.
     pub(crate) async fn dismiss_clients(self: &Arc<Self>, reason: &str) {
-        let sessions = self.registry.sessions();
+        let sessions = self.registry.all();
         for session in &sessions {
             session.close(CloseMode::Drain, reason);
         }
@@ -115,7 +115,7 @@ impl Server {
                 session.closed().await;
             }
             // Whoever writes for them ends with this server.
-            while sessions.iter().any(|session| !session.outbox().is_closed()) {
+            while sessions.iter().any(|session| !session.with_outbox(|outbox| outbox.is_closed())) {
                 sleep(LAST_FRAMES_POLL).await;
             }
         })

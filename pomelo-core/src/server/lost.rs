@@ -47,7 +47,7 @@ pub(crate) fn lose(core: &Arc<Server>, server: &ServerId, dropped: &Batch) {
         return;
     }
     tracing::warn!(server = %core.info.id, by = %server, sessions = sessions.len(), "sessions are lost");
-    if core.registry.sessions_lost.is_none() {
+    if core.sessions_lost.is_none() {
         // Before anything else that they ask for is handled.
         mark(&sessions);
     }
@@ -72,8 +72,8 @@ async fn put_back(
     server: ServerId,
     sessions: &[Arc<ClientSession>],
 ) -> Result<(), Option<Error>> {
-    let Some(hook) = &core.registry.sessions_lost else { return Err(None) };
-    let sessions = sessions.iter().map(|session| Session::new(core, session.snapshot())).collect();
+    let Some(hook) = &core.sessions_lost else { return Err(None) };
+    let sessions = sessions.iter().map(|session| Session::new(&core.sessions, session.snapshot())).collect();
     let lost = LostSessions { server, sessions };
     let limit = core.limits.request_timeout;
     let run = boundary::run(Site::new(core, HOOK), (hook, core, lost), |(hook, core, lost)| hook(core, lost));
@@ -84,7 +84,7 @@ async fn put_back(
 
 /// Has sessions close at the next message of their clients.
 fn mark(sessions: &[Arc<ClientSession>]) {
-    sessions.iter().for_each(|session| session.lose(REASON));
+    sessions.iter().for_each(|session| session.close_at_next_message(REASON));
 }
 
 /// Closes sessions so that their clients come back: one that asks for something at once, the others one after the other.

@@ -222,12 +222,12 @@ impl Server {
             }
         };
         let mut dropped = Batch { uids: self.channels.lose(peer, late), ..Batch::default() };
-        self.dispatch.queues.lose(self, incarnation);
-        let (sessions, hooks_below) = self.hooks.lose(incarnation);
+        self.dispatch.queues.lose(&self.dispatch, incarnation);
+        let (sessions, hooks_below) = self.sessions.hooks.lose(incarnation);
         for session in sessions {
             dropped.sessions.push(session.id);
             let reason = format!("its frontend {peer} is gone");
-            self.dispatch.queues.close(self, ClosedSession::lost(session, reason, hooks_below));
+            self.sessions.close(ClosedSession::lost(session, reason, hooks_below));
         }
         dropped
     }

@@ -28,13 +28,12 @@ use serde::de::DeserializeOwned;
 use crate::args::{pack, unpack};
 use crate::channel::{Channels, Table as ChannelTable};
 use crate::context::ServerContext;
-use crate::dispatch::{Dispatch, Executor};
+use crate::dispatch::Dispatch;
 use crate::event::Events;
 use crate::frontend::{Detours, Frontend, Registry, SessionService};
 use crate::peers::Peers;
-use crate::session::{BackendSessionService, Hooks};
+use crate::session::{BackendSessionService, Sessions};
 use crate::value::{Error, ErrorKind, Result, ServerId};
-use crate::wire::Body;
 
 /// One server of the application.
 pub struct Server {
@@ -42,13 +41,14 @@ pub struct Server {
     pub(crate) context: Arc<ServerContext>,
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) membership: Membership,
-    pub(crate) detailed_errors: bool,
     pub(crate) events: Arc<Events>,
-    pub(crate) registry: Registry,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) registry: Arc<Registry>,
+    /// Puts users of lost sessions back, for the application.
+    pub(crate) sessions_lost: Option<LostHook>,
     pub(crate) channels: Arc<ChannelTable>,
     /// At a frontend with a broadcast filter.
     pub(crate) detours: Option<Detours>,
-    pub(crate) hooks: Hooks,
     pub(crate) reloading: Mutex<()>,
     pub(crate) progress: Progress,
 }
@@ -61,17 +61,22 @@ impl Server {
 
     /// The sessions of this frontend.
     pub fn sessions(self: &Arc<Self>) -> SessionService {
-        SessionService::new(self.clone())
+        SessionService::new(self.registry.clone())
     }
 
     /// Sessions of any frontend.
     pub fn backend_sessions(self: &Arc<Self>) -> BackendSessionService {
-        BackendSessionService::new(self.clone())
+        BackendSessionService::new(self.sessions.clone())
     }
 
     /// The client side of this server, for a connector that is started by hand.
     pub fn frontend(self: &Arc<Self>) -> Arc<Frontend> {
-        Frontend::new(self.clone())
+        let server = self.clone();
+        Frontend::new(self.registry.clone(), move |encoding| {
+            if server.member().is_some_and(|member| !member.encodings.contains(&encoding)) {
+                server.change_member(|member| member.encodings.push(encoding));
+            }
+        })
     }
 
     /// Calls a remote's method by name, without a proxy; `namespace` is `user`.
@@ -99,15 +104,6 @@ impl Server {
         let number = self.method(&server, service, method)?;
         let args = pack(args)?;
         unpack(&self.call(&server, number, 0, args, self.limits.rpc_timeout).await?)
-    }
-
-    pub(crate) fn executor(self: &Arc<Self>) -> &Executor {
-        self.dispatch.executor.get_or_init(|| Executor::start(self))
-    }
-
-    /// What a client is answered where something failed.
-    pub(crate) fn error_body(&self, error: &Error) -> Body {
-        Body::json(error.response(self.detailed_errors).to_string())
     }
 
     /// Sends what must not be lost and found a full link.

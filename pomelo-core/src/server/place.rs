@@ -71,7 +71,7 @@ impl Server {
     fn end_for(self: &Arc<Self>, error: Error) {
         let reason = error.to_string();
         self.tasks.fail(error);
-        for session in self.registry.sessions() {
+        for session in self.registry.all() {
             session.close(CloseMode::Drain, &reason);
         }
     }

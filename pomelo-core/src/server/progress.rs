@@ -105,7 +105,7 @@ impl Server {
     fn requests_under_way(&self) -> String {
         let unheard = self.progress.lock().unheard.clone();
         let links = unheard.iter().map(|server| format!("the link to {server}"));
-        let sessions = self.registry.sessions();
+        let sessions = self.registry.all();
         let sessions = sessions.iter().filter_map(|session| session.unfinished());
         let frontends = self.leaving_frontends().into_iter().map(|id| format!("frontend {id}, which stops"));
         let mut all: Vec<String> = links.chain(self.underway.names(&self.method_names())).collect();

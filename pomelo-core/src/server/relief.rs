@@ -4,7 +4,6 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::Server;
-use crate::metrics::Dropped;
 
 /// How often all blocked outboxes are looked at.
 const RELIEF_INTERVAL: Duration = Duration::from_secs(1);
@@ -19,24 +18,8 @@ pub(crate) async fn run(core: Weak<Server>) {
         // Either is a reason to look.
         let _ = tokio::time::timeout(RELIEF_INTERVAL, flusher.pressed()).await;
         let Some(core) = core.upgrade() else { return };
-        core.kick_too_slow();
+        core.registry.kick_too_slow();
         drop(core);
         tokio::time::sleep(RELIEF_RETRY).await;
-    }
-}
-
-impl Server {
-    fn kick_too_slow(&self) {
-        for outbox in self.registry.flusher.too_slow() {
-            match outbox.session().map(|id| self.registry.session(id)) {
-                Some(Some(session)) => session.overflowed(),
-                // It closes already.
-                Some(None) => {}
-                None => {
-                    self.counters.add(Dropped::TooSlow);
-                    outbox.close();
-                }
-            }
-        }
     }
 }

@@ -8,7 +8,7 @@ impl Server {
     ///
     /// It looks at every session and every channel, so ask once in a second rather than for every request.
     pub fn report(&self) -> Report {
-        let sessions = self.registry.sessions();
+        let sessions = self.registry.all();
         let (channels, channel_members) = self.channels.count();
         let (users, channel_copies) = self.registry.tables().count();
         let known = self.view.known();
@@ -25,7 +25,10 @@ impl Server {
             channels: channels as u64,
             channel_members: channel_members as u64,
             channel_copies: channel_copies as u64,
-            outbox_bytes: sessions.iter().map(|session| session.outbox().queued_bytes() as u64).sum(),
+            outbox_bytes: sessions
+                .iter()
+                .map(|session| session.with_outbox(|outbox| outbox.queued_bytes()) as u64)
+                .sum(),
             link_bytes: self.link_sender.get().map_or(0, |link_sender| link_sender.queued_bytes() as u64),
             pending_calls: self.pending.len() as u64,
             dropped: self.counters.iter().map(|(reason, count)| (reason.name().to_owned(), count)).collect(),

@@ -6,7 +6,6 @@ use super::{Server, lost};
 use crate::cluster::Member;
 use crate::cluster::pair::Greeted;
 use crate::metrics::Dropped;
-use crate::session::resubscribe;
 use crate::value::{Incarnation, ServerId, Uid};
 use crate::wire::envelope::{Batch, Envelope, Greeting, Message, Settled};
 
@@ -60,9 +59,9 @@ impl Server {
     /// and says of which sessions the closing was missed.
     pub(crate) fn relinked(self: &Arc<Self>, peer: &ServerId) {
         self.channels.relinked(peer);
-        let sessions = self.hooks.sessions_at(peer);
+        let sessions = self.sessions.hooks.sessions_at(peer);
         if !sessions.is_empty() {
-            self.executor.spawn(resubscribe(self.clone(), sessions));
+            self.executor.spawn(self.sessions.clone().resubscribe(sessions));
         }
     }
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Session;
-use crate::server::Server;
+use super::{Session, Sessions};
 use crate::value::{Result, ServerId, SessionId, Uid};
 use crate::wire::envelope::{Answer, SessionOp};
 
@@ -12,12 +11,12 @@ use crate::wire::envelope::{Answer, SessionOp};
 /// Every method fails as any call does if that frontend can't be reached.
 #[derive(Clone)]
 pub struct BackendSessionService {
-    core: Arc<Server>,
+    sessions: Arc<Sessions>,
 }
 
 impl BackendSessionService {
-    pub(crate) fn new(core: Arc<Server>) -> Self {
-        Self { core }
+    pub(crate) fn new(sessions: Arc<Sessions>) -> Self {
+        Self { sessions }
     }
 
     /// The session of that id at a frontend, if it is open.
@@ -28,7 +27,7 @@ impl BackendSessionService {
     /// # Errors
     /// If the frontend can't be reached.
     pub async fn get(&self, frontend: &ServerId, id: SessionId) -> Result<Option<Session>> {
-        Ok(self.sessions(frontend, SessionOp::Get { id }).await?.pop())
+        Ok(self.find(frontend, SessionOp::Get { id }).await?.pop())
     }
 
     /// The sessions of a user at a frontend.
@@ -39,7 +38,7 @@ impl BackendSessionService {
     /// # Errors
     /// If the frontend can't be reached.
     pub async fn get_by_uid(&self, frontend: &ServerId, uid: impl Into<Uid>) -> Result<Vec<Session>> {
-        self.sessions(frontend, SessionOp::GetByUid { uid: uid.into() }).await
+        self.find(frontend, SessionOp::GetByUid { uid: uid.into() }).await
     }
 
     /// Closes a session; the client is told why, without a reason `kick`. An unknown session is no error.
@@ -57,7 +56,7 @@ impl BackendSessionService {
         reason: Option<&str>,
     ) -> Result<()> {
         let op = SessionOp::Kick { id, reason: reason.map(str::to_owned) };
-        self.core.ask_session(frontend, op).await.map(drop)
+        self.sessions.ask(frontend, op).await.map(drop)
     }
 
     /// Closes every session of a user at a frontend; the clients are told why, without a reason `kick`.
@@ -77,13 +76,13 @@ impl BackendSessionService {
         reason: Option<&str>,
     ) -> Result<()> {
         let op = SessionOp::KickUid { uid: uid.into(), reason: reason.map(str::to_owned) };
-        self.core.ask_session(frontend, op).await.map(drop)
+        self.sessions.ask(frontend, op).await.map(drop)
     }
 
-    async fn sessions(&self, frontend: &ServerId, op: SessionOp) -> Result<Vec<Session>> {
-        match self.core.ask_session(frontend, op).await? {
+    async fn find(&self, frontend: &ServerId, op: SessionOp) -> Result<Vec<Session>> {
+        match self.sessions.ask(frontend, op).await? {
             Answer::Sessions(found) => {
-                Ok(found.into_iter().map(|found| Session::new(&self.core, found)).collect())
+                Ok(found.into_iter().map(|found| Session::new(&self.sessions, found)).collect())
             }
             _ => Ok(Vec::new()),
         }

@@ -4,11 +4,17 @@
 //! gets a [`Session`]: a snapshot whose asynchronous methods act on the real one.
 
 mod backend;
-pub(crate) mod hooks;
+mod closed;
+mod hooks;
+mod overlay;
+mod owner;
 mod remote;
 
 pub use self::backend::BackendSessionService;
-pub(crate) use self::hooks::{ClosedSession, Hooks, resubscribe};
+pub(crate) use self::closed::ClosedSession;
+pub(crate) use self::overlay::{Change, Overlay};
+pub(crate) use self::owner::{Acting, SessionHandling, SessionOwner, Sessions};
+pub(crate) use self::remote::after;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,10 +24,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::peers::Peers;
-use crate::server::Server;
 use crate::value::{Error, ErrorKind, Result, ServerId, SessionId, Settings, Uid, read_setting};
 use crate::wire::envelope::{Answer, SessionOp, Snapshot};
-use hooks::Hook;
+use hooks::{Hook, Hooks};
 
 /// A client's session, as a handler sees it: a snapshot taken when handling starts. Cheap to clone.
 ///
@@ -31,7 +36,7 @@ use hooks::Hook;
 pub struct Session(Arc<Inner>);
 
 struct Inner {
-    core: Arc<Server>,
+    sessions: Arc<Sessions>,
     id: SessionId,
     frontend: ServerId,
     view: Mutex<View>,
@@ -49,19 +54,19 @@ struct View {
 }
 
 impl Session {
-    pub(crate) fn new(core: &Arc<Server>, snapshot: Snapshot) -> Self {
-        Self::with(core, snapshot, None)
+    pub(crate) fn new(sessions: &Arc<Sessions>, snapshot: Snapshot) -> Self {
+        Self::with(sessions, snapshot, None)
     }
 
     /// The session that hooks on its closing get.
-    pub(crate) fn closed(core: &Arc<Server>, closed: ClosedSession) -> Self {
-        Self::with(core, closed.session, Some(closed.reason))
+    pub(crate) fn closed(sessions: &Arc<Sessions>, closed: ClosedSession) -> Self {
+        Self::with(sessions, closed.session, Some(closed.reason))
     }
 
-    fn with(core: &Arc<Server>, snapshot: Snapshot, close_reason: Option<Arc<str>>) -> Self {
+    fn with(sessions: &Arc<Sessions>, snapshot: Snapshot, close_reason: Option<Arc<str>>) -> Self {
         let Snapshot { id, frontend, uid, settings, version } = snapshot;
         let view = Mutex::new(View { uid, settings, version, changed: Vec::new() });
-        Self(Arc::new(Inner { core: core.clone(), id, frontend, view, close_reason }))
+        Self(Arc::new(Inner { sessions: sessions.clone(), id, frontend, view, close_reason }))
     }
 
     /// The session's id, unique in the cluster.
@@ -155,7 +160,7 @@ impl Session {
         let mut view = self.view();
         (view.uid, view.version) = (Some(uid.clone()), version);
         drop(view);
-        self.0.core.dispatch.queues.note(self.0.id, |overlay| overlay.set_uid(Some(uid), version));
+        self.0.sessions.note(self.0.id, Change::User(Some(uid)), version);
         Ok(())
     }
 
@@ -171,7 +176,7 @@ impl Session {
         let mut view = self.view();
         (view.uid, view.version) = (None, version);
         drop(view);
-        self.0.core.dispatch.queues.note(self.0.id, |overlay| overlay.set_uid(None, version));
+        self.0.sessions.note(self.0.id, Change::User(None), version);
         Ok(())
     }
 
@@ -212,7 +217,7 @@ impl Session {
         view.version = version;
         view.pushed(&changes);
         drop(view);
-        self.0.core.dispatch.queues.note(self.0.id, |overlay| overlay.set(changes, version));
+        self.0.sessions.note(self.0.id, Change::Settings(changes), version);
         Ok(())
     }
 
@@ -229,7 +234,7 @@ impl Session {
     /// As any call, if the frontend can't be reached. A session that is already closed is no error.
     pub async fn kick(&self, reason: Option<&str>) -> Result<()> {
         let op = SessionOp::Kick { id: self.0.id, reason: reason.map(str::to_owned) };
-        self.0.core.ask_session(&self.0.frontend, op).await.map(drop)
+        self.0.sessions.ask(&self.0.frontend, op).await.map(drop)
     }
 
     /// Runs `hook` once the session is closed and what was running for it has ended; at once if that is so already.
@@ -252,10 +257,10 @@ impl Session {
 
     /// The session by itself: changes to it and to this one no longer touch each other.
     pub(crate) fn detached(&self) -> Self {
-        let Inner { core, id, frontend, close_reason, .. } = &*self.0;
+        let Inner { sessions, id, frontend, close_reason, .. } = &*self.0;
         let view = Mutex::new(self.view().clone());
         Self(Arc::new(Inner {
-            core: core.clone(),
+            sessions: sessions.clone(),
             id: *id,
             frontend: frontend.clone(),
             view,
@@ -274,16 +279,17 @@ impl Session {
         }
     }
 
-    pub(crate) fn peers(&self) -> &Arc<Peers> {
-        &self.0.core.peers
+    fn sessions(&self) -> &Arc<Sessions> {
+        &self.0.sessions
     }
 
-    pub(crate) fn core(&self) -> &Arc<Server> {
-        &self.0.core
+    /// The way of this server to others.
+    pub(crate) fn peers(&self) -> &Arc<Peers> {
+        &self.0.sessions.peers
     }
 
     async fn ask(&self, op: SessionOp) -> Result<u64> {
-        match self.0.core.ask_session(&self.0.frontend, op).await? {
+        match self.0.sessions.ask(&self.0.frontend, op).await? {
             Answer::Done(version) => Ok(version),
             other => Err(Error::of(ErrorKind::BadMessage, format_args!("unexpected answer {other:?}"))),
         }

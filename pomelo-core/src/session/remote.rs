@@ -1,32 +1,36 @@
-//! Operations on sessions of other frontends.
+//! Operations on sessions of any frontend.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::hooks;
+use tokio::time::Instant;
+
+use super::Sessions;
+use super::closed::send_in_time;
 use crate::cluster::Unsent;
-use crate::frontend::later;
-use crate::server::Server;
 use crate::value::{Result, ServerId};
 use crate::wire::envelope::{Answer, Message, Origin, SessionOp};
 
-impl Server {
-    /// Asks the frontend that owns a session.
+/// A wait that is longer than a clock can tell.
+const ENDLESS: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+impl Sessions {
+    /// Asks the frontend that owns a session, which may be this server.
     ///
     /// # Cancel safety
     /// A bind that waits there for sessions to close ends when this is dropped or fails.
-    pub(crate) async fn ask_session(self: &Arc<Self>, frontend: &ServerId, op: SessionOp) -> Result<Answer> {
-        if self.owns(frontend) {
-            return self.registry.act(self, frontend, op).await;
+    pub(crate) async fn ask(&self, frontend: &ServerId, op: SessionOp) -> Result<Answer> {
+        let peers = &self.peers;
+        if peers.owns(frontend) {
+            return self.act(op).await;
         }
         let binds = matches!(op, SessionOp::Bind { .. });
         let waits = binds || matches!(op, SessionOp::Kick { .. } | SessionOp::KickUid { .. });
-        let wait = if waits { self.limits.close_wait } else { Duration::ZERO };
+        let wait = if waits { peers.limits.close_wait } else { Duration::ZERO };
         let origin = Origin::current();
-        let question = self.question(frontend, |seq| Message::Session { seq, origin, op })?;
-        let asking = binds.then(|| Asking { core: self, frontend, seq: question.seq(), is_over: false });
-        let answer =
-            self.answer(frontend, question, later(self.limits.rpc_timeout.saturating_add(wait))).await?;
+        let question = peers.question(frontend, |seq| Message::Session { seq, origin, op })?;
+        let asking = binds.then(|| Asking { sessions: self, frontend, seq: question.seq(), is_over: false });
+        let by = after(peers.limits.rpc_timeout.saturating_add(wait));
+        let answer = peers.answer(frontend, question, by).await?;
         if let Some(mut asking) = asking {
             asking.is_over = true;
         }
@@ -34,9 +38,15 @@ impl Server {
     }
 }
 
+/// The moment after that time.
+pub(crate) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or_else(|| now + ENDLESS)
+}
+
 /// A question that its frontend must not go on with when nobody waits for the answer any more.
 struct Asking<'a> {
-    core: &'a Arc<Server>,
+    sessions: &'a Sessions,
     frontend: &'a ServerId,
     seq: u64,
     is_over: bool,
@@ -47,11 +57,11 @@ impl Drop for Asking<'_> {
         if self.is_over {
             return;
         }
-        let (core, seq) = (self.core, self.seq);
+        let (peers, seq) = (&self.sessions.peers, self.seq);
         let message = move || Message::Abandon { seq };
-        if core.send(self.frontend, message()) == Err(Unsent::Full) {
-            let sending = hooks::send_in_time(core.clone(), self.frontend.clone(), message);
-            drop(core.executor.spawn(sending));
+        if peers.send(self.frontend, message()) == Err(Unsent::Full) {
+            let sending = send_in_time(peers.clone(), self.frontend.clone(), message);
+            drop(peers.executor.spawn(sending));
         }
     }
 }

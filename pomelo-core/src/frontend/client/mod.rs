@@ -1,8 +1,13 @@
 //! A client's session at its frontend: the real one.
 
+mod attachment;
 mod closing;
+mod forward;
 mod responses;
-mod worker;
+
+pub use self::attachment::Generation;
+pub use self::closing::CloseMode;
+pub(crate) use self::forward::note_unhandled;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,14 +19,15 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::ends::Ends;
+use self::attachment::Attachment;
+use self::forward::Out;
+use super::Registry;
 use crate::metrics::Dropped;
 use crate::outbox::Outbox;
 use crate::request::Request;
-use crate::server::{Server, receiver};
 use crate::value::{Error, ErrorKind, Route, ServerId, SessionId, Settings, Uid};
 use crate::wire::envelope::Snapshot;
-use crate::wire::{Body, Format};
+use crate::wire::{Body, Encoding, Format};
 
 /// Whether a connector may go on reading a client's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,31 +38,18 @@ pub enum Flow {
     Pause,
 }
 
-/// What becomes of a session's connection when the session closes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseMode {
-    /// The client is still sent all that is queued, then the connection closes, without a kick, so that the client comes
-    /// back: the server lets it go.
-    Drain,
-    /// What is queued is discarded, and a kick says why.
-    Discard,
-    /// The connection is gone already, or its connector ends it.
-    Gone,
-}
-
 /// How long to wait before looking again whether a client has read what waits for it.
 const ROOM_POLL: Duration = Duration::from_millis(50);
 
-/// What sends a client too slow to take what it is sent.
-const TOO_SLOW: &str = "too slow";
-
 /// A connected client, as its connector knows it.
 pub struct ClientSession {
-    core: Arc<Server>,
+    registry: Arc<Registry>,
     id: SessionId,
+    /// Its address, if it has one.
     peer: Option<SocketAddr>,
-    outbox: Arc<Outbox>,
+    attachment: Attachment,
     state: Mutex<State>,
+    /// Notified when there is room for messages, when nothing is unanswered any more, and when the phase changes.
     changed: Notify,
 }
 
@@ -64,15 +57,18 @@ pub struct ClientSession {
 struct State {
     uid: Option<Uid>,
     settings: Arc<Settings>,
+    /// How often user and settings have changed.
     version: u64,
     phase: Phase,
+    /// Messages that the worker has not begun.
     waiting: VecDeque<Incoming>,
     /// A worker is handling messages one by one.
     working: bool,
     /// Messages that are waiting, being handled here or out at a backend.
     unanswered: usize,
     /// Those that are out, by their numbers.
-    out: SmallVec<[(u64, Request); 1]>,
+    out: Out,
+    /// The servers that have hooks on the session, or handle a message of it while it closes.
     subscribers: SmallVec<[ServerId; 1]>,
     /// A server has dropped what it had of the session: it closes when the client asks for something.
     is_lost: bool,
@@ -110,25 +106,40 @@ impl State {
     }
 }
 
-struct Incoming {
-    id: Option<u64>,
-    route: Route,
-    body: Body,
+/// A client's message that was taken in.
+pub(crate) struct Incoming {
+    pub(crate) id: Option<u64>,
+    pub(crate) route: Route,
+    pub(crate) body: Body,
+}
+
+/// What a worker does next.
+pub(crate) enum Next {
+    /// Handle this message.
+    Message(Incoming),
+    /// End: nothing waits, and the next message begins another worker.
+    Idle,
+    /// [Finish](ClientSession::finish) the session: it closes.
+    Closing,
 }
 
 impl ClientSession {
-    pub(crate) fn open(core: &Arc<Server>, outbox: &Arc<Outbox>, peer: Option<SocketAddr>) -> Arc<Self> {
-        let id = SessionId { incarnation: core.incarnation(), serial: core.registry.next_serial() };
+    pub(super) fn open(
+        registry: &Arc<Registry>,
+        outbox: &Arc<Outbox>,
+        peer: Option<SocketAddr>,
+    ) -> Arc<Self> {
+        let id = SessionId { incarnation: registry.peers.incarnation(), serial: registry.next_serial() };
         outbox.set_session(id);
         let session = Arc::new(Self {
-            core: core.clone(),
+            registry: registry.clone(),
             id,
             peer,
-            outbox: outbox.clone(),
+            attachment: Attachment::new(outbox.clone()),
             state: Mutex::default(),
             changed: Notify::new(),
         });
-        core.registry.insert(session.clone());
+        registry.insert(session.clone());
         session
     }
 
@@ -142,20 +153,46 @@ impl ClientSession {
         self.peer
     }
 
+    /// How its connection frames what it is sent.
     fn format(&self) -> Option<&Arc<dyn Format>> {
-        self.core.registry.formats.get(self.outbox.format())
+        self.registry.formats.get(self.attachment.with(|outbox| outbox.format()))
     }
 
-    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+    /// The encoding of bodies that the client takes.
+    pub(crate) fn accept(&self) -> Encoding {
+        self.format().map(|format| format.encoding()).unwrap_or_default()
+    }
+
+    /// Reads the connection that the session has now.
+    pub(crate) fn with_outbox<T>(&self, read: impl FnOnce(&Arc<Outbox>) -> T) -> T {
+        self.attachment.with(read)
+    }
+
+    /// Puts another connection under the session while it is open; gives its generation. Whatever is sent to the client from then on
+    /// goes to that one: responses, pushes, and the last frame of a close. The former connection keeps what it has queued, and is its
+    /// connector's to end, by [`close_if_attached`](Self::close_if_attached). None if the session closes.
+    pub fn attach(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Generation> {
+        self.registry.attach(self, || {
+            let state = self.lock();
+            if state.phase != Phase::Open {
+                return None;
+            }
+            outbox.set_session(self.id);
+            Some(self.attachment.replace(outbox.clone()))
+        })
+    }
+
+    /// Which connection the session has: the first, or how many have taken its place since.
+    pub fn generation(&self) -> Generation {
+        self.attachment.generation()
     }
 
     /// Takes a client's message in. A route that isn't one is answered `{"code":500}` if it has a dot, else dropped.
     pub fn receive(self: &Arc<Self>, id: Option<u64>, route: &str, body: Body) -> Flow {
-        let route = match self.core.routes.parse(route) {
+        let route = match self.registry.peers.routes.parse(route) {
             Ok(route) => route,
             Err(error) => {
-                self.core.counters.add(Dropped::BadRoute);
+                self.registry.peers.counters.add(Dropped::BadRoute);
                 if route.contains('.') {
                     self.respond(id, route, Err(&Error::of(ErrorKind::NoSuchMethod, error)));
                 }
@@ -167,42 +204,34 @@ impl ClientSession {
             self.close(CloseMode::Discard, "attack");
             return Flow::Continue;
         }
-        if self.core.is_leaving() {
-            self.core.counters.add(Dropped::Stopping);
+        if self.registry.peers.is_leaving() {
+            self.registry.peers.counters.add(Dropped::Stopping);
             self.respond(id, route.as_str(), Err(&Error::of(ErrorKind::Refused, "the server is stopping")));
             return Flow::Continue;
         }
         let mut state = self.lock();
         if state.phase != Phase::Open {
-            self.core.counters.add(Dropped::SessionClosed);
+            self.registry.peers.counters.add(Dropped::SessionClosed);
             return Flow::Continue;
         }
         if state.is_lost {
             let reason = state.reason.clone().unwrap_or_default();
             drop(state);
-            self.core.counters.add(Dropped::SessionClosed);
+            self.registry.peers.counters.add(Dropped::SessionClosed);
             self.close(CloseMode::Drain, &reason);
             return Flow::Continue;
         }
         state.unanswered += 1;
-        let is_full = state.unanswered >= self.core.limits.queued_requests || state.is_behind;
+        let is_full = state.unanswered >= self.registry.peers.limits.queued_requests || state.is_behind;
         let flow = if is_full { Flow::Pause } else { Flow::Continue };
         let message = Incoming { id, route, body };
         if std::mem::replace(&mut state.working, true) {
             state.waiting.push_back(message);
         } else {
             drop(state);
-            self.start(Some(message));
+            self.work(Some(message));
         }
         flow
-    }
-
-    /// Has the session close at the client's next message, for that reason.
-    pub(crate) fn lose(&self, reason: &str) {
-        let mut state = self.lock();
-        if state.phase == Phase::Open {
-            (state.is_lost, state.reason) = (true, Some(reason.into()));
-        }
     }
 
     /// Waits until there is room for more messages and their responses, or the session closes.
@@ -214,8 +243,9 @@ impl ClientSession {
             let changed = self.changed.notified();
             let is_behind = {
                 let mut state = self.lock();
-                state.is_behind = state.is_behind && self.outbox.is_full();
-                let has_room = state.unanswered < self.core.limits.queued_requests && !state.is_behind;
+                state.is_behind = state.is_behind && self.attachment.with(|outbox| outbox.is_full());
+                let has_room =
+                    state.unanswered < self.registry.peers.limits.queued_requests && !state.is_behind;
                 if state.phase != Phase::Open || has_room {
                     return;
                 }
@@ -229,61 +259,33 @@ impl ClientSession {
         }
     }
 
-    /// Closes the session for a reason that its hooks get, and ends its connection as `mode` says. False if it is closing
-    /// already: then neither the first reason nor the first mode changes.
-    pub fn close(self: &Arc<Self>, mode: CloseMode, reason: &str) -> bool {
-        if !self.begin_closing(mode, reason) {
-            return false;
-        }
-        match (mode, self.format()) {
-            (CloseMode::Drain, Some(format)) => self.outbox.finish(format.restart()),
-            (CloseMode::Discard, Some(format)) => self.outbox.cut(format.kick(reason)),
-            (CloseMode::Drain | CloseMode::Discard, None) => self.outbox.close(),
-            (CloseMode::Gone, _) => {}
-        }
-        true
+    /// Has a worker handle the session's messages from this one on; without one it only finishes a session that closes.
+    pub(super) fn work(self: &Arc<Self>, first: Option<Incoming>) -> JoinHandle<()> {
+        self.registry.dispatcher.work(self.clone(), first)
     }
 
-    /// Kicks a client that doesn't take what it is sent, which is counted.
-    pub fn overflowed(self: &Arc<Self>) {
-        if self.close(CloseMode::Discard, TOO_SLOW) {
-            self.core.counters.add(Dropped::TooSlow);
+    /// The message that a worker begins with, unless the session has begun to close meanwhile.
+    pub(crate) fn begin(&self, first: Option<Incoming>) -> Option<Incoming> {
+        if first.is_some() && self.lock().phase != Phase::Open {
+            self.registry.peers.counters.add(Dropped::SessionClosed);
+            return None;
         }
+        first
     }
 
-    /// Begins closing: what waits is dropped, what runs ends, then the hooks run. False if it had begun already.
-    fn begin_closing(self: &Arc<Self>, mode: CloseMode, reason: &str) -> bool {
+    /// What a worker does after a message.
+    pub(crate) fn next(&self) -> Next {
         let mut state = self.lock();
-        if state.phase != Phase::Open {
-            return false;
+        if let Some(message) = state.waiting.pop_front() {
+            return Next::Message(message);
         }
-        state.phase = Phase::Leaving;
-        state.reason = Some(reason.into());
-        self.core.counters.add_many(Dropped::SessionClosed, state.waiting.len());
-        state.waiting.clear();
-        let out = std::mem::take(&mut state.out);
-        drop(state);
-        self.core.registry.begin_closing(self);
-        let asked = receiver::abandon(&self.core, self.id, out);
-        // Only now may a worker finish: what it takes out of the tables has to be there, and servers that handle a message of
-        // the session are waited for as those that have hooks on it are. Such a handler may register one.
-        let mut state = self.lock();
-        asked.iter().for_each(|server| state.subscribe(server));
-        state.phase = Phase::Closing;
-        let idle = !std::mem::replace(&mut state.working, true);
-        drop(state);
-        self.changed.notify_waiters();
-        match mode {
-            _ if !idle => {}
-            CloseMode::Gone => Ends::add(&self.core, self.clone()),
-            CloseMode::Drain | CloseMode::Discard => drop(self.finish_closing()),
+        // An idle session keeps no memory for messages.
+        state.waiting = VecDeque::new();
+        if matches!(state.phase, Phase::Open | Phase::Leaving) {
+            state.working = false;
+            return Next::Idle;
         }
-        true
-    }
-
-    /// Has the hooks of a session run that closes and is idle.
-    pub(super) fn finish_closing(self: &Arc<Self>) -> JoinHandle<()> {
-        self.start(None)
+        Next::Closing
     }
 
     /// Has a server told when the session closes; false if it is closed already.
@@ -326,7 +328,7 @@ impl ClientSession {
     fn snapshot_of(&self, state: &State) -> Snapshot {
         Snapshot {
             id: self.id,
-            frontend: self.core.info.id.clone(),
+            frontend: self.registry.peers.info.id.clone(),
             uid: state.uid.clone(),
             settings: state.settings.clone(),
             version: state.version,

@@ -6,11 +6,8 @@ use bytes::Bytes;
 
 use super::{ClientSession, State};
 use crate::metrics::Dropped;
-use crate::peers::AwaitsReply;
-use crate::server::receiver;
 use crate::value::{Error, ErrorKind, Result};
 use crate::wire::Body;
-use crate::wire::envelope::Answer;
 
 impl ClientSession {
     /// Sends the answer to a request; a notify gets none.
@@ -29,15 +26,15 @@ impl ClientSession {
                 &own
             }
             Err(error) => {
-                own = self.core.error_body(error);
+                own = self.registry.error_body(error);
                 &own
             }
         };
         let Some(frame) = self.frame(id, route, body) else {
-            return self.core.counters.add(Dropped::Unencodable);
+            return self.registry.peers.counters.add(Dropped::Unencodable);
         };
-        if let Some(reason) = self.outbox.send(frame).dropped() {
-            self.core.counters.add(reason);
+        if let Some(reason) = self.attachment.with(|outbox| outbox.send(frame)).dropped() {
+            self.registry.peers.counters.add(reason);
             if reason != Dropped::Closing {
                 self.respond_instead(id, route, reason);
             }
@@ -53,25 +50,26 @@ impl ClientSession {
             }
             _ => Error::of(ErrorKind::Overloaded, "too much waits for the client"),
         };
-        if let Some(frame) = self.frame(id, route, &self.core.error_body(&error)) {
+        if let Some(frame) = self.frame(id, route, &self.registry.error_body(&error)) {
             // It is refused only if the connection closes; what could not be sent is counted already.
-            let _ = self.outbox.send_instead(frame);
+            let _ = self.attachment.with(|outbox| outbox.send_instead(frame));
         }
     }
 
     /// The frame of a response; of one that is longer than the protocol allows, an error's, which is counted.
     pub(super) fn frame(&self, id: u64, route: &str, body: &Body) -> Option<Bytes> {
         let format = self.format()?;
-        let frame = |body| format.response(id, &self.core.codecs.fit(format.encoding(), route, body));
+        let frame =
+            |body| format.response(id, &self.registry.peers.codecs.fit(format.encoding(), route, body));
         match frame(body) {
             Ok(frame) => Some(frame),
             Err(error) => {
-                self.core.counters.add(Dropped::Unanswered);
-                if let Some(left_out) = self.core.admit(format_args!("response {route}")) {
-                    let server = &self.core.info.id;
+                self.registry.peers.counters.add(Dropped::Unanswered);
+                if let Some(left_out) = self.registry.peers.admit(format_args!("response {route}")) {
+                    let server = &self.registry.peers.info.id;
                     tracing::error!(%server, session = %self.id, route, %error, left_out, "a response can't be sent");
                 }
-                frame(&self.core.error_body(&error)).ok()
+                frame(&self.registry.error_body(&error)).ok()
             }
         }
     }
@@ -83,21 +81,11 @@ impl ClientSession {
 
     pub(super) fn count_off(&self, mut state: MutexGuard<'_, State>) {
         state.unanswered = state.unanswered.saturating_sub(1);
-        let (room, quiet) = (state.unanswered + 1 == self.core.limits.queued_requests, state.unanswered == 0);
+        let (room, quiet) =
+            (state.unanswered + 1 == self.registry.peers.limits.queued_requests, state.unanswered == 0);
         drop(state);
-        if room || quiet && self.core.is_leaving() {
+        if room || quiet && self.registry.peers.is_leaving() {
             self.changed.notify_waiters();
         }
-    }
-}
-
-impl AwaitsReply for ClientSession {
-    fn replied(self: Arc<Self>, seq: u64, result: Result<Answer>) {
-        // It left the list with its session, and who took it has ended it.
-        let Some(request) = self.lock().forget(seq) else { return };
-        let outcome = receiver::outcome(&self.core, &request, result);
-        self.respond(request.id(), request.route().as_str(), outcome.as_ref().map(Some));
-        self.answered();
-        receiver::after_global(&self.core, request, outcome);
     }
 }

@@ -1,0 +1,113 @@
+//! The worker of a session at its frontend: handles the session's messages one after the other, and finishes it at the end.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::Dispatch;
+use super::pipeline;
+use super::pipeline::{ReplyTo, Routed};
+use crate::frontend::{ClientSession, Dispatcher, Incoming, Next};
+use crate::request::Request;
+use crate::rpc::send_routed;
+use crate::runtime::{Within, boundary};
+use crate::session::Session;
+use crate::value::{Result, ServerId};
+use crate::wire::Body;
+use crate::wire::envelope::Origin;
+
+/// A message that is being handled here: unanswered until this is dropped, also by a panic.
+struct Unanswered<'a>(&'a ClientSession);
+
+impl Unanswered<'_> {
+    /// Somebody else counts it off.
+    fn by_another(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}
+
+impl Dispatcher for Arc<Dispatch> {
+    fn work(&self, session: Arc<ClientSession>, first: Option<Incoming>) -> JoinHandle<()> {
+        // In a box of its own: a task copies its future several times.
+        self.peers.executor.spawn(Box::pin(work(self.clone(), session, first)))
+    }
+
+    fn after_forwarding(&self, request: Request, outcome: Result<Body>) {
+        if !self.global_filters.is_empty() {
+            let dispatch = self.clone();
+            self.peers.executor.spawn(async move {
+                let after = pin!(pipeline::after_global(&dispatch, &request, &outcome));
+                Within::request(&dispatch, &request).poll(after).await
+            });
+        }
+    }
+}
+
+async fn work(dispatch: Arc<Dispatch>, session: Arc<ClientSession>, first: Option<Incoming>) {
+    let mut next = session.begin(first);
+    loop {
+        if let Some(message) = next {
+            handle(&dispatch, &session, message).await;
+        }
+        match session.next() {
+            Next::Message(message) => next = Some(message),
+            Next::Idle => return,
+            Next::Closing => return session.finish().await,
+        }
+    }
+}
+
+/// Handles a message; whatever happens meanwhile, it is answered and counted off, and the worker goes on.
+async fn handle(dispatch: &Arc<Dispatch>, session: &Arc<ClientSession>, message: Incoming) {
+    let Incoming { id, route, body } = message;
+    let snapshot = Session::new(&dispatch.sessions, session.snapshot());
+    let request = Request::new(route, id, body, session.accept(), snapshot);
+    let handling = pin!(route_and_serve(dispatch, session, &request));
+    let within = Within::request(dispatch, &request);
+    let handling = Origin::Handler(session.id()).scope(handling).within(within);
+    let handled = boundary::survive(dispatch, "message", handling).await;
+    if let Err(error) = handled {
+        ReplyTo::Client(session).answer(dispatch, &request, &Err(error));
+    }
+}
+
+/// Finds out where a message is handled, and has it handled there.
+async fn route_and_serve(dispatch: &Arc<Dispatch>, session: &Arc<ClientSession>, request: &Request) {
+    let unanswered = Unanswered(session);
+    let reply_to = ReplyTo::Client(session);
+    match pipeline::route(dispatch, request).await {
+        Ok(Routed::Here { concurrent: false }) => pipeline::serve(dispatch, request, &reply_to).await,
+        Ok(Routed::Here { concurrent: true }) => {
+            unanswered.by_another();
+            dispatch.peers.executor.spawn(serve(dispatch.clone(), session.clone(), request.clone()));
+        }
+        Ok(Routed::At(server)) => {
+            let forward = |server: &ServerId| session.forward(request, server);
+            let again = || Box::pin(pipeline::route_again(dispatch, request));
+            match send_routed(server, forward, again).await {
+                Ok(_) => unanswered.by_another(),
+                Err(error) => Box::pin(pipeline::reject(dispatch, request, error, &reply_to)).await,
+            }
+        }
+        Ok(Routed::Answered(body)) => Box::pin(pipeline::answer(dispatch, request, body, &reply_to)).await,
+        Err(error) => Box::pin(pipeline::reject(dispatch, request, error, &reply_to)).await,
+    }
+}
+
+/// Handles a message beside others.
+async fn serve(dispatch: Arc<Dispatch>, session: Arc<ClientSession>, request: Request) {
+    let _unanswered = Unanswered(&session);
+    let reply_to = ReplyTo::Client(&session);
+    let serve = pin!(pipeline::serve(&dispatch, &request, &reply_to));
+    let serve = Origin::Handler(session.id()).scope(serve).within(Within::request(&dispatch, &request));
+    if let Err(error) = boundary::survive(&dispatch, "message", serve).await {
+        reply_to.answer(&dispatch, &request, &Err(error));
+    }
+}
