@@ -11,6 +11,8 @@ mod owner;
 mod registry;
 mod service;
 mod tables;
+#[cfg(test)]
+pub(crate) mod testing;
 mod waits;
 
 pub use self::client::{ClientSession, CloseMode, Flow, Generation};

@@ -4,6 +4,8 @@ mod attachment;
 mod closing;
 mod forward;
 mod responses;
+#[cfg(test)]
+mod tests;
 
 pub use self::attachment::Generation;
 pub use self::closing::CloseMode;
