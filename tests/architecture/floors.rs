@@ -112,13 +112,8 @@ pub const PLANS: &[Plan<'static>] = &[
 pub const STILL_THERE: &[StillThere<'static>] = &[
     ("pomelo_core", "app", "server"),
     ("pomelo_core", "channel", "peers"),
-    ("pomelo_core", "dispatch", "server"),
-    ("pomelo_core", "frontend", "dispatch"),
-    ("pomelo_core", "frontend", "rpc"),
     ("pomelo_core", "frontend", "server"),
     ("pomelo_core", "runtime", "wire"),
-    ("pomelo_core", "session", "frontend"),
-    ("pomelo_core", "session", "server"),
     ("tool", "commands", ""),
     ("tool", "failure", "init"),
     ("tool", "failure", "master"),
