@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pomelo::config::ConfigError;
 
 use crate::admin::AdminError;
-use crate::init::InitError;
+use crate::init_error::InitError;
 use crate::master::Master;
 
 /// Why a command failed.
@@ -50,6 +50,18 @@ pub enum Failure {
     },
     /// The system refused something else.
     System(std::io::Error),
+}
+
+impl From<InitError> for Failure {
+    fn from(error: InitError) -> Self {
+        Self::Init(error)
+    }
+}
+
+impl From<Box<ConfigError>> for Failure {
+    fn from(error: Box<ConfigError>) -> Self {
+        Self::Config(error)
+    }
 }
 
 impl fmt::Display for Failure {

@@ -8,8 +8,6 @@ use pomelo::config::{Config, ConfigError};
 use pomelo::ext::transport::host;
 use pomelo::master::MasterConfig;
 
-use crate::failure::Failure;
-
 /// The variable by which an application is told where its configuration is.
 const CONFIG: &str = "POMELO_CONFIG";
 /// The environment of an application that is told none.
@@ -48,17 +46,17 @@ impl Master {
     ///
     /// # Errors
     /// If master.json is needed and wrong: which, and what of it.
-    pub fn find(directory: &Path, said: Said<'_>) -> Result<(Self, Vec<Self>), Failure> {
+    pub fn find(directory: &Path, said: Said<'_>) -> Result<(Self, Vec<Self>), Box<ConfigError>> {
         let dir = match said {
             Said { host: Some(_), port: Some(_), .. } => None,
             _ => config_of(directory),
         };
         let Some(dir) = dir else {
-            return Ok((Self::read(None, said).map_err(|error| Failure::Config(Box::new(error)))?, vec![]));
+            return Ok((Self::read(None, said).map_err(Box::new)?, vec![]));
         };
         if let Some(env) = said.env.filter(|env| !env.is_empty()) {
             let master = Self::read(Some((dir, env.to_owned())), said);
-            return Ok((master.map_err(|error| Failure::Config(Box::new(error)))?, vec![]));
+            return Ok((master.map_err(Box::new)?, vec![]));
         }
         let first = Self::read(Some((dir.clone(), DEFAULT_ENV.to_owned())), said);
         let mut others: Vec<_> = environments(&dir)
@@ -73,7 +71,7 @@ impl Master {
             }
             // A file without it, as in production.
             Err(_) if !others.is_empty() => Ok((others.remove(0), others)),
-            Err(error) => Err(Failure::Config(Box::new(error))),
+            Err(error) => Err(Box::new(error)),
         }
     }
 

@@ -70,7 +70,7 @@ impl Operator {
 
     fn masters(&self) -> Result<(Master, Vec<Master>), Failure> {
         let Self { directory, env, host, port, .. } = self;
-        Master::find(directory, Said { env: env.as_deref(), host: host.as_deref(), port: *port })
+        Ok(Master::find(directory, Said { env: env.as_deref(), host: host.as_deref(), port: *port })?)
     }
 
     /// The failure of a request to this master.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Done, render};
+use super::render;
 use crate::admin::{ServerState, ServerStatus, troubles};
 use crate::failure::Failure;
 use crate::operator::Operator;
+use crate::output::Done;
 use crate::table::{self, Side, Tone, cell};
 use crate::units;
 

@@ -1,8 +1,9 @@
 //! `pomelo log`.
 
-use super::{Done, render};
+use super::render;
 use crate::failure::Failure;
 use crate::operator::Operator;
+use crate::output::Done;
 
 /// Shows the last lines of a server's log.
 pub async fn run(id: &str, lines: usize, operator: &Operator) -> Result<Done, Failure> {

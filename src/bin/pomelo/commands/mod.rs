@@ -16,22 +16,8 @@ use crate::cli::{Command, Restart};
 use crate::failure::Failure;
 use crate::init;
 use crate::operator::Operator;
+use crate::output::Done;
 use outcomes::Change;
-
-/// What a command has to say, and whether all went well.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Done {
-    /// For stdout.
-    pub text: String,
-    /// False if something asked for wasn't done.
-    pub ok: bool,
-}
-
-impl From<String> for Done {
-    fn from(text: String) -> Self {
-        Self { text, ok: true }
-    }
-}
 
 /// Does what the command line says.
 ///

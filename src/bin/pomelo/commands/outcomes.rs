@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Done, render};
+use super::render;
 use crate::admin::{Admin, AdminError, Outcome, Which};
 use crate::failure::Failure;
 use crate::operator::Operator;
-use crate::say;
+use crate::output::{Done, say};
 use crate::table::{self, Tone, cell};
 
 /// A change to the servers.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use pomelo::metrics::{MissingLink, Report};
 
-use super::{Done, render};
+use super::render;
 use crate::failure::Failure;
 use crate::operator::Operator;
+use crate::output::Done;
 use crate::table::{self, Side, Tone, cell};
 use crate::units;
 

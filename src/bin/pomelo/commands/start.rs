@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::io;
 use std::process::Command;
 
-use super::Done;
 use crate::cli::Start;
 use crate::failure::Failure;
 use crate::locate::Application;
+use crate::output::Done;
 
 /// Runs the application's binary in its directory.
 pub fn run(start: &Start) -> Result<Done, Failure> {
