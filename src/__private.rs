@@ -1,4 +1,4 @@
-//! What the macros' output names. Not for use by hand, but for what `servers!` writes.
+//! Names for the macros' output. Not for use by hand, but for what `servers!` writes.
 
 pub use std::sync::Arc;
 

@@ -9,8 +9,11 @@ use crate::errors::Errors;
 
 /// `#[handler(rename = "…", crate = path, fields)]`, and the same of `#[remote]`.
 pub(crate) struct BlockOptions {
+    /// Its name on the wire, if not that of the item.
     pub(crate) rename: Option<String>,
+    /// Where the `pomelo` crate is.
     pub(crate) krate: Path,
+    /// Where `fields` was said: parameters by value are the message's fields.
     pub(crate) fields: Option<Path>,
 }
 
@@ -41,8 +44,11 @@ impl BlockOptions {
 /// `#[pomelo(rename = "…", skip, concurrent)]` on a function.
 #[derive(Default)]
 pub(crate) struct MethodOptions {
+    /// Its name on the wire, if not that of the function.
     pub(crate) rename: Option<String>,
+    /// It is a helper.
     pub(crate) skip: bool,
+    /// Where `concurrent` was said: it may run beside earlier requests of its session.
     pub(crate) concurrent: Option<Path>,
 }
 

@@ -144,8 +144,9 @@ fn headers_open_with_a_noun() {
 
 /// Sources that tests or the tool take as data.
 fn is_data(file: &Path) -> bool {
-    file.components()
-        .any(|part| ["ui", "template", "node_modules", "target"].iter().any(|data| part.as_os_str() == *data))
+    file.components().any(|part| {
+        ["ui", "template", "before", "node_modules", "target"].iter().any(|data| part.as_os_str() == *data)
+    })
 }
 
 #[test]

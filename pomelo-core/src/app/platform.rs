@@ -27,6 +27,9 @@ pub trait Platform: Send + Sync {
     fn provide(&self, config: &Config, wants: Wants) -> Result<Provided>;
 
     /// Resolves when the process is asked to stop, which is heard from the call on.
+    ///
+    /// # Cancel safety
+    /// It may be dropped at any time; a signal that came is then forgotten.
     fn stop_signal(&self) -> BoxFuture<'static, ()>;
 }
 

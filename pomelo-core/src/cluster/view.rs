@@ -70,8 +70,11 @@ pub(crate) struct View {
 /// What is known at one moment.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Known {
+    /// Servers that there should be, by type: what routers hash over.
     expected: HashMap<Arc<str>, ServerList, RandomState>,
+    /// Servers that are up, by type.
     live: HashMap<Arc<str>, ServerList, RandomState>,
+    /// What is known of each server that is up.
     members: HashMap<ServerId, Member, RandomState>,
     /// ServerList that no list had when they came; they are expected as long as they are up.
     uninvited: HashSet<ServerId, RandomState>,

@@ -80,8 +80,11 @@ impl FilterFactory for Serial {
 type Turn = (SessionId, Instant, Option<u64>);
 
 struct SerialTurns {
+    /// How long a message waits for its turn.
     patience: Duration,
+    /// The lock of each session that has a message.
     turns: Mutex<HashMap<SessionId, Arc<AsyncMutex<()>>>>,
+    /// The locks that are held, by the message whose turn it is.
     held: Mutex<HashMap<Turn, OwnedMutexGuard<()>>>,
 }
 

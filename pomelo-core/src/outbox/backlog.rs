@@ -22,9 +22,13 @@ const COUNTED_BYTES: usize = 1024;
 
 /// The list, the count and the bound of the blocked outboxes of one server.
 pub(super) struct Backlog {
+    /// Bytes that blocked outboxes hold together, each counted in pieces of [`COUNTED_BYTES`].
     held: AtomicUsize,
+    /// So many bytes blocked outboxes may hold together.
     limit: usize,
+    /// The blocked outboxes.
     stalled: Mutex<Vec<Weak<Outbox>>>,
+    /// Wakes whoever kicks the slowest clients when too much is held.
     pressed: Notify,
 }
 

@@ -24,7 +24,9 @@ const CONNECTIONS_PER_TURN: usize = 64;
 ///
 /// What is dirty stays on its list, or returns there if a task is cut off: one that is begun again after a panic finds it.
 pub struct Flusher {
+    /// Dirty outboxes, one list for each worker thread.
     lists: Box<[List]>,
+    /// The bytes of all outboxes, and their limit.
     pub(super) backlog: Backlog,
     /// Runs the tasks, from their start.
     tasks: OnceLock<Supervisor>,

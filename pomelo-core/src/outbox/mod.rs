@@ -81,12 +81,17 @@ pub trait Sink: Send + Sync + 'static {
 /// goes as soon as all is written. If four or more had to wait, what the next few would need is kept, at most 512 bytes,
 /// until something is written that needs less.
 pub struct Outbox {
+    /// The queue, under a lock that is held for a few instructions.
     state: Mutex<State>,
+    /// What writes to the socket.
     sink: Box<dyn Sink>,
+    /// The tasks that write what is queued.
     flusher: Arc<Flusher>,
     /// The number of a [`FormatId`]; it may change until the session opens.
     format: AtomicU8,
+    /// So many bytes may wait for a client that takes nothing; [`CEILING_LIMITS`] times as many for one that reads.
     limit: usize,
+    /// Whose outbox it is, for logs; none before the handshake.
     session: OnceLock<SessionId>,
 }
 

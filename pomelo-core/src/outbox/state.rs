@@ -8,6 +8,7 @@ use super::{Frames, PLACE_BYTES};
 /// What is behind the lock of an outbox.
 #[derive(Default)]
 pub(super) struct State {
+    /// Frames to be written, the oldest first.
     pub(super) queue: Frames,
     /// Bytes queued and not written, those that the flusher has taken out included.
     pub(super) bytes: usize,
@@ -27,6 +28,7 @@ pub(super) struct State {
     pub(super) lingering: bool,
     /// Writing it made the flusher panic.
     pub(super) faulty: bool,
+    /// How far the end of the connection has come.
     pub(super) closing: Closing,
 }
 

@@ -26,8 +26,11 @@ use crate::wire::Body;
 /// What a router decides by: the first argument of a call, or the session of a client's message, and what is sent.
 #[derive(Clone)]
 pub struct RouteBy {
+    /// The server that routes.
     pub(crate) context: Arc<ServerContext>,
+    /// The session or key that it is routed by.
     pub(crate) subject: Subject,
+    /// The message that is routed.
     pub(crate) message: RoutedMessage,
 }
 

@@ -106,12 +106,19 @@ impl<O: DeserializeOwned + Send + 'static, M: Mode> IntoFuture for Call<O, M> {
 /// A call without the types of its answer.
 #[doc(hidden)]
 pub struct Outgoing {
+    /// What chooses a server of the type.
     routers: Arc<Routers>,
+    /// The type of server that is called.
     server_type: &'static str,
+    /// The remote's name.
     service: &'static str,
+    /// The method's name.
     method: &'static str,
+    /// Which server or servers of the type.
     destination: Destination,
+    /// The arguments as MessagePack, or why they can't be.
     args: Result<Bytes>,
+    /// How long to wait for the reply; none for the server's default.
     timeout: Option<Duration>,
 }
 

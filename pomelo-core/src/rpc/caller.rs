@@ -31,9 +31,13 @@ use crate::wire::envelope::{Answer, Envelope, Message, Origin};
 /// # }
 /// ```
 pub struct Caller {
+    /// What its calls are sent by.
     link_sender: Arc<dyn LinkSender>,
+    /// What the links tell: who is up, and the replies.
     state: Arc<State>,
+    /// How long a call may take.
     timeout: Duration,
+    /// Where timers of calls run, whichever thread calls.
     runtime: Handle,
 }
 

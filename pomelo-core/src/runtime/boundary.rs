@@ -43,8 +43,11 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 /// Which code of the application runs, for logs and errors. Nothing is formatted before something goes wrong.
 #[derive(Clone, Copy)]
 pub(crate) struct Site<'a> {
+    /// Where panics and long runs are counted and logged.
     runtime: &'a Runtime,
+    /// What kind of code it is, such as `handler`.
     what: &'static str,
+    /// Whose it is: a route, a session, a channel.
     subject: Subject<'a>,
 }
 

@@ -29,8 +29,11 @@ use throttle::Throttle;
 
 /// What runs a server's tasks and its application's code, and what it needs to say of them in logs.
 pub struct Runtime {
+    /// What servers.json says of the server.
     pub(crate) info: Arc<ServerInfo>,
+    /// The server's bounds.
     pub(crate) limits: Limits,
+    /// What was dropped, by reason.
     pub(crate) counters: Counters,
     pub(crate) stats: ServerStats,
     /// Runs the application's code.

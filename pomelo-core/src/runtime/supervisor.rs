@@ -39,11 +39,17 @@ const PANICS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 pub struct Supervisor(Arc<Shared>);
 
 struct Shared {
+    /// The server's id, for logs.
     server: String,
+    /// Where its tasks run.
     runtime: Handle,
+    /// Told of every panic of a task.
     report: Box<dyn Fn(&Error) + Send + Sync>,
+    /// Why the server can't go on, once it can't.
     failure: OnceLock<Error>,
+    /// Wakes those who wait for a failure.
     failing: Notify,
+    /// The tasks that run.
     tasks: Mutex<Tasks>,
 }
 

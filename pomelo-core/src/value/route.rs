@@ -14,8 +14,11 @@ pub struct Route(Arc<Inner>);
 
 #[derive(PartialEq, Eq, Hash)]
 struct Inner {
+    /// The whole route.
     text: Box<str>,
+    /// Where the dot before the handler is.
     first_dot: usize,
+    /// Where the dot before the method is.
     last_dot: usize,
 }
 

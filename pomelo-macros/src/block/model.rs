@@ -8,6 +8,7 @@ use crate::attributes;
 
 /// A handler or a remote: what its four forms have in common.
 pub(crate) struct Block {
+    /// Handler or remote.
     pub(crate) kind: Kind,
     /// `::pomelo`, or what `crate = …` says.
     pub(crate) krate: Path,
@@ -17,9 +18,11 @@ pub(crate) struct Block {
     pub(crate) fields: bool,
     /// The place of what we add.
     pub(crate) at: Span,
+    /// The conditions under which it exists.
     pub(crate) cfgs: Vec<Attribute>,
     /// How one instance is made; none for a trait.
     pub(crate) constructors: Vec<Constructor>,
+    /// What can be called, in the order of their numbers.
     pub(crate) methods: Vec<Method>,
 }
 
@@ -54,10 +57,13 @@ pub(crate) struct Method {
     pub(crate) wire: String,
     /// `cfg`, `doc` and `deprecated`.
     pub(crate) attrs: Vec<Attribute>,
+    /// It may run beside earlier requests of its session.
     pub(crate) concurrent: bool,
+    /// It is called on the instance.
     pub(crate) takes_self: bool,
     /// All but `self`.
     pub(crate) params: Vec<Param>,
+    /// The type that it returns.
     pub(crate) output: Type,
 }
 

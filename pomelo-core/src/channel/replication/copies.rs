@@ -1,4 +1,4 @@
-//! What the owner of a channel knows of its copies: which frontends have one, and what each was told.
+//! Replicas of a channel, as its owner knows them: which frontends have one, and what each was told.
 
 use super::members::List;
 use crate::value::ServerId;

@@ -1,4 +1,4 @@
-//! What could not be told to frontends, and is told as soon as their links have room.
+//! Retries: messages that frontends could not be sent, and are sent as soon as their links have room.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! What was pushed and who got it, and the rules for that.
+//! The journal of pushes and deliveries, and the rules that it is checked by.
 
 use std::collections::{BTreeMap, BTreeSet};
 
