@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::metrics::Dropped;
 use crate::session::ClosedSession;
 use crate::value::{Error, ErrorKind, Incarnation, ServerId, ServerInfo};
-use crate::wire::envelope::{Batch, Message};
+use crate::wire::envelope::Batch;
 
 /// A server's own place in the cluster.
 pub(crate) struct Membership {
@@ -126,8 +126,7 @@ impl Server {
         self.membership.links().made(&info.id);
         let news = if guest { None } else { self.membership.pairs().meet(&info.id, incarnation) };
         if let Some(greeting) = news {
-            // If there is no link any more, the next one begins with it.
-            let _ = self.send(&info.id, Message::Greeting(greeting));
+            self.greet(&info.id, greeting);
         }
         match joined {
             Joined::Again => {

@@ -109,6 +109,7 @@ impl Server {
     /// Sends what must not be lost and found a full link.
     pub(crate) fn send_again(self: &Arc<Self>) {
         self.owed.pay(|server, message| self.send(server, message));
+        self.greet_again();
         self.channels.tell_untold();
         crate::frontend::fetch_again(self);
     }

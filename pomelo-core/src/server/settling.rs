@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Server, lost};
-use crate::cluster::Member;
 use crate::cluster::pair::Greeted;
+use crate::cluster::{Member, Unsent};
 use crate::metrics::Dropped;
 use crate::value::{Incarnation, ServerId, Uid};
 use crate::wire::envelope::{Batch, Envelope, Greeting, Message, Settled};
@@ -76,7 +76,20 @@ impl Server {
             pairs.declare(peer, incarnation, Batch { uids, ..Batch::default() });
             pairs.greeting(peer, incarnation)
         };
-        // If there is no link, the next one begins with it.
-        let _ = self.send(peer, Message::Greeting(greeting));
+        self.greet(peer, greeting);
+    }
+
+    /// Greets a peer on a link that there is already. If there is none, the next one begins with it.
+    pub(crate) fn greet(&self, peer: &ServerId, greeting: Greeting) {
+        if self.send(peer, Message::Greeting(greeting)) == Err(Unsent::Full) {
+            self.membership.pairs().not_said(peer);
+        }
+    }
+
+    /// Greets peers whose links had no room for it.
+    pub(crate) fn greet_again(&self) {
+        let _turn = self.membership.turn();
+        let unsaid = self.membership.pairs().say_again();
+        unsaid.into_iter().for_each(|(peer, greeting)| self.greet(&peer, greeting));
     }
 }

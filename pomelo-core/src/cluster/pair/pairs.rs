@@ -1,6 +1,6 @@
 //! The pairs of a server: one for each server of the cluster that it has met.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
@@ -15,6 +15,8 @@ pub(crate) struct Pairs {
     /// How often this server has declared a peer gone, whichever. So a number is never used again for a process, not even
     /// when its pair was forgotten.
     declarations: u64,
+    /// Peers whose link had no room for a greeting: they are greeted again.
+    unsaid: HashSet<ServerId, RandomState>,
 }
 
 impl Pairs {
@@ -40,9 +42,23 @@ impl Pairs {
         }
     }
 
-    /// What goes first on a new link.
+    /// What goes first on a new link, and again on one that there is when something was dropped late.
     pub(crate) fn greeting(&mut self, peer: &ServerId, incarnation: Incarnation) -> Greeting {
+        self.unsaid.remove(peer);
         self.of(peer, incarnation).map(Pair::greeting).unwrap_or_default()
+    }
+
+    /// The link to a peer had no room for a greeting.
+    pub(crate) fn not_said(&mut self, peer: &ServerId) {
+        self.unsaid.insert(peer.clone());
+    }
+
+    /// The greetings for which there was no room. Without a link they are needed no more: the next one begins with one.
+    pub(crate) fn say_again(&mut self) -> Vec<(ServerId, Greeting)> {
+        let unsaid = std::mem::take(&mut self.unsaid).into_iter();
+        unsaid
+            .filter_map(|peer| self.pairs.get_mut(&peer).map(Pair::greeting).map(|news| (peer, news)))
+            .collect()
     }
 
     /// Takes a peer's greeting.

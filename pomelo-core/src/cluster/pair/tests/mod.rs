@@ -1,5 +1,7 @@
 //! Two sides of a pair over a link that breaks anywhere, by seeds.
 
+mod schedules;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
