@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, RwLock, Weak};
 
 use futures::future::{Either, select};
 use tokio::runtime::Handle;
@@ -24,12 +24,12 @@ use crate::cluster::{Discovery, Transport};
 use crate::context::ServerContext;
 use crate::dispatch::{Dispatch, Installed, MountedEndpoints};
 use crate::event::{Event, Events};
-use crate::frontend::{ClientSettings, Registry};
+use crate::frontend::{ClientSettings, Detours, Registry};
 use crate::inject::State;
 use crate::peers::Peers;
 use crate::router::{RouteBy, Router, Routers, Routing};
 use crate::runtime::{Runtime, Supervisor, boundary};
-use crate::server::{LinkReceiver, Membership, Server};
+use crate::server::{LinkReceiver, Membership, Server, take_in_directly};
 use crate::session::Sessions;
 use crate::value::config::Config;
 use crate::value::spelling::did_you_mean;
@@ -461,7 +461,7 @@ impl<R: Cluster> Builder<R> {
                 }
             });
         }
-        let detours = setup.broadcast_filter.is_some().then(Default::default);
+        let has_filter = setup.broadcast_filter.is_some();
         let clients = ClientSettings {
             single_session: setup.single_session,
             broadcast_filter: setup.broadcast_filter,
@@ -477,17 +477,24 @@ impl<R: Cluster> Builder<R> {
                 told.emit(Event::MembersLost { channel: channel.clone(), uids: uids.to_vec() });
             }
         });
-        let server = Arc::new(Server {
+        let server = Arc::new_cyclic(|server: &Weak<Server>| Server {
             peers,
             context,
             dispatch,
             sessions,
-            registry,
+            registry: registry.clone(),
             sessions_lost: setup.sessions_lost,
             membership: Membership::new(),
             progress: Default::default(),
             events,
-            detours,
+            detours: has_filter.then(|| {
+                let server = server.clone();
+                Detours::new(registry.clone(), move |from, message| {
+                    if let Some(server) = server.upgrade() {
+                        take_in_directly(&server, from, message);
+                    }
+                })
+            }),
             channels,
             reloading: Default::default(),
         });

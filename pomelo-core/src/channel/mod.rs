@@ -12,6 +12,8 @@ mod lock;
 pub(crate) mod replication;
 mod service;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use self::guard::ChannelGuard;
 pub use self::service::Channels;

@@ -6,48 +6,48 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::client::ClientSession;
+use super::registry::Registry;
 use crate::metrics::Dropped;
 use crate::outbox::{Appended, Outbox};
-use crate::server::Server;
 use crate::value::{ServerId, Uid};
 use crate::wire::Format;
 use crate::wire::envelope::{Answer, Push};
 
 /// A push's frames, each built when the first connection needs it.
 pub(crate) struct Frames<'a> {
-    core: &'a Server,
+    registry: &'a Registry,
     push: &'a Push,
     /// By the number of the format.
     built: SmallVec<[Option<Result<Bytes, ()>>; 4]>,
 }
 
 impl<'a> Frames<'a> {
-    pub(crate) fn new(core: &'a Server, push: &'a Push) -> Self {
-        Self { core, push, built: SmallVec::new() }
+    pub(crate) fn new(registry: &'a Registry, push: &'a Push) -> Self {
+        Self { registry, push, built: SmallVec::new() }
     }
 
     /// The frame for a connection that is the only one to get the push.
     fn only(&self, outbox: &Outbox) -> Option<Bytes> {
-        build(self.core, &**self.core.registry.formats.get(outbox.format())?, self.push).ok()
+        build(self.registry, &**self.registry.formats.get(outbox.format())?, self.push).ok()
     }
 
     fn of(&mut self, outbox: &Outbox) -> Option<&Bytes> {
         let (id, push) = (outbox.format(), self.push);
-        let format = self.core.registry.formats.get(id)?;
+        let format = self.registry.formats.get(id)?;
         let index = usize::from(id.0);
         if index >= self.built.len() {
             self.built.resize(index + 1, None);
         }
-        self.built.get_mut(index)?.get_or_insert_with(|| build(self.core, &**format, push)).as_ref().ok()
+        self.built.get_mut(index)?.get_or_insert_with(|| build(self.registry, &**format, push)).as_ref().ok()
     }
 }
 
-fn build(core: &Server, format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
+fn build(registry: &Registry, format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
     let body = push.payload.body(format.encoding()).ok_or(())?;
     format.push(&push.route, body).map_err(|error| {
         let route = &push.route;
-        if let Some(left_out) = core.admit(format_args!("push {route}")) {
-            tracing::error!(server = %core.info.id, %route, %error, left_out, "a push can't be sent");
+        if let Some(left_out) = registry.peers.admit(format_args!("push {route}")) {
+            tracing::error!(server = %registry.peers.info.id, %route, %error, left_out, "a push can't be sent");
         }
     })
 }
@@ -60,14 +60,20 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     /// Queues the push for one connection, and says whether it will be sent.
-    pub(crate) fn add(&mut self, core: &Server, frames: &mut Frames<'_>, outbox: &Arc<Outbox>) -> bool {
+    pub(crate) fn add(&mut self, registry: &Registry, frames: &mut Frames<'_>, outbox: &Arc<Outbox>) -> bool {
         let frame = frames.of(outbox).cloned();
-        self.append(core, frame, outbox, frames.push.volatile)
+        self.append(registry, frame, outbox, frames.push.volatile)
     }
 
-    fn append(&mut self, core: &Server, frame: Option<Bytes>, outbox: &Arc<Outbox>, volatile: bool) -> bool {
+    fn append(
+        &mut self,
+        registry: &Registry,
+        frame: Option<Bytes>,
+        outbox: &Arc<Outbox>,
+        volatile: bool,
+    ) -> bool {
         let Some(frame) = frame else {
-            core.counters.add(Dropped::Unencodable);
+            registry.peers.counters.add(Dropped::Unencodable);
             return false;
         };
         let appended = if volatile { outbox.append_volatile(frame) } else { outbox.append(frame) };
@@ -77,15 +83,15 @@ impl Delivery {
         match appended.dropped() {
             None => true,
             Some(reason) => {
-                core.counters.add(reason);
+                registry.peers.counters.add(reason);
                 false
             }
         }
     }
 
     /// Wakes the flusher.
-    pub(crate) fn finish(mut self, core: &Server) {
-        core.registry.flusher.mark_all(&mut self.dirty);
+    pub(crate) fn finish(mut self, registry: &Registry) {
+        registry.flusher.mark_all(&mut self.dirty);
         DIRTY.set(self.dirty);
     }
 
@@ -100,17 +106,18 @@ thread_local! {
 }
 
 /// Delivers a push to users by name, and answers who was not reached.
-pub(crate) fn deliver_to_uids(core: &Arc<Server>, from: &ServerId, seq: u64, push: &Push, uids: Vec<Uid>) {
-    let (mut frames, mut delivery, mut missing) = (Frames::new(core, push), Delivery::begin(), Vec::new());
-    let (tables, is_only) = (core.registry.tables(), uids.len() == 1);
+pub(crate) fn deliver_to_uids(registry: &Registry, from: &ServerId, seq: u64, push: &Push, uids: Vec<Uid>) {
+    let (mut frames, mut delivery, mut missing) =
+        (Frames::new(registry, push), Delivery::begin(), Vec::new());
+    let (tables, is_only) = (registry.tables(), uids.len() == 1);
     for uid in uids {
         let reached = match tables.sessions_of(&uid) {
             [session] if is_only => usize::from(session.with_outbox(|outbox| {
                 let frame = frames.only(outbox);
-                delivery.append(core, frame, outbox, push.volatile)
+                delivery.append(registry, frame, outbox, push.volatile)
             })),
             sessions => {
-                let mut add = |outbox: &Arc<Outbox>| delivery.add(core, &mut frames, outbox);
+                let mut add = |outbox: &Arc<Outbox>| delivery.add(registry, &mut frames, outbox);
                 sessions.iter().filter(|session| session.with_outbox(&mut add)).count()
             }
         };
@@ -119,18 +126,18 @@ pub(crate) fn deliver_to_uids(core: &Arc<Server>, from: &ServerId, seq: u64, pus
         }
     }
     drop(tables);
-    delivery.finish(core);
+    delivery.finish(registry);
     if seq != 0 {
-        core.reply(from, seq, Ok(Answer::Missing(missing)));
+        registry.peers.reply(from, seq, Ok(Answer::Missing(missing)));
     }
 }
 
 /// Delivers a push to all clients of this frontend, which has no broadcast filter.
-pub(crate) fn broadcast(core: &Arc<Server>, push: &Push, bound_only: bool) {
-    let sessions: Vec<Arc<ClientSession>> = core.registry.tables().sessions().cloned().collect();
-    let (mut frames, mut delivery) = (Frames::new(core, push), Delivery::begin());
+pub(crate) fn broadcast(registry: &Registry, push: &Push, bound_only: bool) {
+    let sessions: Vec<Arc<ClientSession>> = registry.tables().sessions().cloned().collect();
+    let (mut frames, mut delivery) = (Frames::new(registry, push), Delivery::begin());
     for session in sessions.iter().filter(|session| !bound_only || session.uid().is_some()) {
-        session.with_outbox(|outbox| delivery.add(core, &mut frames, outbox));
+        session.with_outbox(|outbox| delivery.add(registry, &mut frames, outbox));
     }
-    delivery.finish(core);
+    delivery.finish(registry);
 }

@@ -12,10 +12,11 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use super::delivery::{Delivery, Frames};
+use super::registry::Registry;
 use crate::metrics::Dropped;
+use crate::peers::Peers;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Added, Backlog, Within, boundary};
-use crate::server::{Server, take_in_directly};
 use crate::session::Session;
 use crate::value::{Error, ErrorKind, ServerId};
 use crate::wire::envelope::{Answer, GroupOp, Message, Push};
@@ -23,9 +24,13 @@ use crate::wire::envelope::{Answer, GroupOp, Message, Push};
 /// How many sessions are decided on, or messages delivered, before other tasks get their turn.
 const TURN: usize = 64;
 
+/// Takes a message of a sender in whose turn it is.
+type TakeIn = dyn Fn(&ServerId, Message) + Send + Sync;
+
 /// What waits behind broadcasts at a frontend that has a broadcast filter, by sender.
-#[derive(Default)]
 pub(crate) struct Detours {
+    registry: Arc<Registry>,
+    take_in: Box<TakeIn>,
     /// How many senders have one now. It is looked at for every push.
     active: AtomicUsize,
     senders: Mutex<HashMap<ServerId, Arc<Detour>, RandomState>>,
@@ -40,35 +45,64 @@ struct Detour {
 }
 
 impl Detours {
-    /// Takes a message in: behind those that the filter decides on, or directly.
-    pub(crate) fn receive(&self, core: &Arc<Server>, from: &ServerId, message: Message) {
+    /// Detours of the clients that `registry` has. What waited goes to `take_in` in its turn.
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        take_in: impl Fn(&ServerId, Message) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let (active, senders) = Default::default();
+        Arc::new(Self { registry, take_in: Box::new(take_in), active, senders })
+    }
+
+    /// Takes a message: it waits behind those that the filter decides on, or is given back, since it is its turn.
+    pub(crate) fn receive(self: &Arc<Self>, from: &ServerId, message: Message) -> Option<Message> {
         if let Message::Broadcast { .. } = message {
-            return self.begin(core, from, message);
+            self.begin(from, message);
+            return None;
         }
         if self.active.load(Ordering::Acquire) == 0 || !is_ordered(&message) {
-            return take_in_directly(core, from, message);
+            return Some(message);
         }
         let detour = self.lock().get(from).cloned();
-        let Some(detour) = detour else { return take_in_directly(core, from, message) };
-        let limit = if is_optional(&message) { core.limits.queued_pushes } else { usize::MAX };
+        let Some(detour) = detour else { return Some(message) };
+        let limit = if is_optional(&message) { self.peers().limits.queued_pushes } else { usize::MAX };
         match detour.backlog.add_behind(message, limit) {
-            Added::Queued | Added::First => {}
-            Added::Idle(message) => take_in_directly(core, from, message),
-            Added::Full(message) => refuse(core, from, message),
+            Added::Queued | Added::First => None,
+            Added::Idle(message) => Some(message),
+            Added::Full(message) => {
+                self.refuse(from, message);
+                None
+            }
         }
     }
 
     /// The filter has to decide on a broadcast, after what waits already.
-    fn begin(&self, core: &Arc<Server>, from: &ServerId, broadcast: Message) {
+    fn begin(self: &Arc<Self>, from: &ServerId, broadcast: Message) {
         let detour = self.lock().entry(from.clone()).or_insert_with(|| Detour::new(from)).clone();
-        match detour.backlog.add(broadcast, core.limits.queued_pushes) {
+        match detour.backlog.add(broadcast, self.peers().limits.queued_pushes) {
             Added::Queued | Added::Idle(_) => {}
-            Added::Full(message) => refuse(core, from, message),
+            Added::Full(message) => self.refuse(from, message),
             Added::First => {
                 self.active.fetch_add(1, Ordering::AcqRel);
-                core.executor.spawn(work(core.clone(), detour));
+                self.peers().executor.spawn(work(self.clone(), detour));
             }
         }
+    }
+
+    /// Drops a message for which there is no room, and tells who waits for an answer to it.
+    fn refuse(&self, from: &ServerId, message: Message) {
+        let peers = self.peers();
+        peers.counters.add(Dropped::BehindFilter);
+        if let Message::PushUids { seq: seq @ 1.., .. }
+        | Message::Group { op: GroupOp::Push { seq: seq @ 1.., .. }, .. } = message
+        {
+            let why = format!("too many pushes wait for the broadcast filter of {}", peers.info.id);
+            peers.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Overloaded, why)));
+        }
+    }
+
+    fn peers(&self) -> &Arc<Peers> {
+        &self.registry.peers
     }
 
     /// That life of a server is over: nothing of what waits is delivered any more. Returns how much that was.
@@ -107,17 +141,6 @@ fn is_optional(message: &Message) -> bool {
     }
 }
 
-/// Drops a message for which there is no room, and tells who waits for an answer to it.
-fn refuse(core: &Arc<Server>, from: &ServerId, message: Message) {
-    core.counters.add(Dropped::BehindFilter);
-    if let Message::PushUids { seq: seq @ 1.., .. }
-    | Message::Group { op: GroupOp::Push { seq: seq @ 1.., .. }, .. } = message
-    {
-        let why = format!("too many pushes wait for the broadcast filter of {}", core.info.id);
-        core.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Overloaded, why)));
-    }
-}
-
 impl Detour {
     fn new(from: &ServerId) -> Arc<Self> {
         Arc::new(Self { from: from.clone(), backlog: Backlog::default(), delivering: Mutex::default() })
@@ -128,7 +151,7 @@ impl Detour {
     }
 
     /// Delivers what waits, up to the next broadcast, or as much as one turn allows.
-    fn deliver(&self, core: &Arc<Server>) -> Next {
+    fn deliver(&self, take_in: &TakeIn) -> Next {
         let _delivering = self.delivering();
         for _ in 0..TURN {
             match self.backlog.next() {
@@ -136,7 +159,7 @@ impl Detour {
                 Some(Message::Broadcast { push, bound_only, filter }) => {
                     return Next::Decide { push, bound_only, parameter: filter.unwrap_or(Value::Null) };
                 }
-                Some(message) => take_in_directly(core, &self.from, message),
+                Some(message) => take_in(&self.from, message),
             }
         }
         Next::More
@@ -151,45 +174,40 @@ enum Next {
 }
 
 /// Works one sender's detour off.
-async fn work(core: Arc<Server>, detour: Arc<Detour>) {
-    let site = Site::new(&core, "delivery").named(&detour.from);
+async fn work(detours: Arc<Detours>, detour: Arc<Detour>) {
+    let peers = detours.peers();
+    let site = Site::new(peers, "delivery").named(&detour.from);
     loop {
         // Nothing of the application's runs in there; this is for what nobody foresaw, and what waits goes on.
-        match boundary::call(&site, || detour.deliver(&core)).unwrap_or(Next::More) {
+        match boundary::call(&site, || detour.deliver(&*detours.take_in)).unwrap_or(Next::More) {
             Next::Nothing => break,
             Next::More => tokio::task::yield_now().await,
             Next::Decide { push, bound_only, parameter } => {
-                let deciding = pin!(broadcast(&core, &push, bound_only, &parameter));
-                let _ = boundary::survive(
-                    &core,
-                    "broadcast",
-                    Within::hook(&core, "broadcast filter").poll(deciding),
-                )
-                .await;
+                let deciding = pin!(broadcast(&detours.registry, &push, bound_only, &parameter));
+                let deciding = Within::hook(peers, "broadcast filter").poll(deciding);
+                let _ = boundary::survive(peers, "broadcast", deciding).await;
             }
         }
     }
-    if let Some(detours) = &core.detours {
-        detours.active.fetch_sub(1, Ordering::AcqRel);
-    }
+    detours.active.fetch_sub(1, Ordering::AcqRel);
 }
 
 /// Delivers a push to all clients of this frontend that the filter lets through; one on which it panics isn't let through.
-async fn broadcast(core: &Arc<Server>, push: &Push, bound_only: bool, parameter: &Value) {
-    let Some(filter) = &core.registry.settings.broadcast_filter else { return };
-    let mut sessions = core.registry.all();
+async fn broadcast(registry: &Registry, push: &Push, bound_only: bool, parameter: &Value) {
+    let Some(filter) = &registry.settings.broadcast_filter else { return };
+    let mut sessions = registry.all();
     sessions.retain(|session| !bound_only || session.uid().is_some());
-    let mut frames = Frames::new(core, push);
+    let mut frames = Frames::new(registry, push);
     for sessions in sessions.chunks(TURN) {
         let mut delivery = Delivery::begin();
         for session in sessions {
-            let asking = Session::new(&core.sessions, session.snapshot());
-            let site = Site::new(core, "broadcast filter").delivering(&push.route, session.id());
+            let asking = Session::new(&registry.sessions, session.snapshot());
+            let site = Site::new(&registry.peers, "broadcast filter").delivering(&push.route, session.id());
             if boundary::call(&site, || filter(&asking, parameter)).unwrap_or(false) {
-                session.with_outbox(|outbox| delivery.add(core, &mut frames, outbox));
+                session.with_outbox(|outbox| delivery.add(registry, &mut frames, outbox));
             }
         }
-        delivery.finish(core);
+        delivery.finish(registry);
         tokio::task::yield_now().await;
     }
 }

@@ -20,7 +20,7 @@ pub(crate) use self::client::{Incoming, Next, note_unhandled};
 pub use self::connector::{Connector, Listening};
 pub(crate) use self::delivery::{broadcast, deliver_to_uids};
 pub(crate) use self::detour::Detours;
-pub(crate) use self::group::{deliver, drop_group, fetch_again};
+pub(crate) use self::group::{deliver, fetch_again, keep_groups};
 pub(crate) use self::registry::{BroadcastFilter, ClientSettings, Dispatcher, Registry};
 pub use self::service::SessionService;
 pub(crate) use self::waits::Waits;

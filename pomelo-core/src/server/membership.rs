@@ -13,6 +13,7 @@ use super::links::Links;
 use crate::cluster::pair::Pairs;
 use crate::cluster::{Joined, Member, Registration, Superseded};
 use crate::event::Event;
+use crate::frontend;
 use crate::metrics::Dropped;
 use crate::session::ClosedSession;
 use crate::value::{Error, ErrorKind, Incarnation, ServerId, ServerInfo};
@@ -208,10 +209,7 @@ impl Server {
         self.fail_pending(peer, format_args!("{peer} is gone"));
         let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(peer));
         self.counters.add_many(Dropped::LinkBroke, waiting);
-        let groups = self.registry.tables().groups_of(peer, incarnation);
-        for key in groups {
-            crate::frontend::drop_group(self, &key);
-        }
+        frontend::keep_groups(&self.registry, peer, incarnation, |_| false);
         let late = {
             let (core, peer) = (Arc::downgrade(self), peer.clone());
             move |uids| {

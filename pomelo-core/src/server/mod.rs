@@ -48,7 +48,7 @@ pub struct Server {
     pub(crate) sessions_lost: Option<LostHook>,
     pub(crate) channels: Arc<ChannelTable>,
     /// At a frontend with a broadcast filter.
-    pub(crate) detours: Option<Detours>,
+    pub(crate) detours: Option<Arc<Detours>>,
     pub(crate) reloading: Mutex<()>,
     pub(crate) progress: Progress,
 }
@@ -111,7 +111,7 @@ impl Server {
         self.owed.pay(|server, message| self.send(server, message));
         self.greet_again();
         self.channels.tell_untold();
-        crate::frontend::fetch_again(self);
+        crate::frontend::fetch_again(&self.registry);
     }
 }
 

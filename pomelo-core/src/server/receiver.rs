@@ -71,8 +71,12 @@ impl LinkEvents for LinkReceiver {
 
 fn take_in(core: &Arc<Server>, from: &ServerId, message: Message) {
     match &core.detours {
-        Some(detours) => detours.receive(core, from, message),
         None => take_in_directly(core, from, message),
+        Some(detours) => {
+            if let Some(message) = detours.receive(from, message) {
+                take_in_directly(core, from, message);
+            }
+        }
     }
 }
 
@@ -98,19 +102,19 @@ pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Mes
             tracing::debug!(session = %session.id, reason = &*reason, "a session closed");
             core.sessions.close(ClosedSession::new(session, reason).asked_by(from, seq));
         }
-        Message::Group { key, version, op } => frontend::deliver(core, from, key, version, op),
+        Message::Group { key, version, op } => frontend::deliver(&core.registry, from, key, version, op),
         Message::Groups { incarnation, alive } => {
-            let groups = core.registry.tables().groups_of(from, incarnation);
-            for key in groups.into_iter().filter(|key| !alive.contains(&key.group)) {
-                frontend::drop_group(core, &key);
-            }
+            frontend::keep_groups(&core.registry, from, incarnation, |group| alive.contains(&group));
         }
         Message::FetchGroup { group } => {
-            let (core, from) = (core.clone(), from.clone());
-            core.executor.clone().spawn(async move { core.channels.asked(&from, group) });
+            // Not here: the sender may hold the channel's lock, and be in this very thread.
+            let (channels, from) = (core.channels.clone(), from.clone());
+            core.executor.spawn(async move { channels.asked(&from, group) });
         }
-        Message::PushUids { seq, push, uids } => frontend::deliver_to_uids(core, from, seq, &push, uids),
-        Message::Broadcast { push, bound_only, .. } => frontend::broadcast(core, &push, bound_only),
+        Message::PushUids { seq, push, uids } => {
+            frontend::deliver_to_uids(&core.registry, from, seq, &push, uids)
+        }
+        Message::Broadcast { push, bound_only, .. } => frontend::broadcast(&core.registry, &push, bound_only),
         Message::Barrier { seq } => core.reply(from, seq, Ok(Answer::Done(0))),
         Message::Greeting(greeting) => core.greeted(from, greeting),
         Message::Settled(settled) => core.settled(from, settled),

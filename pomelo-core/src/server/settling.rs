@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Server, lost};
 use crate::cluster::pair::Greeted;
 use crate::cluster::{Member, Unsent};
+use crate::frontend;
 use crate::metrics::Dropped;
 use crate::value::{Incarnation, ServerId, Uid};
 use crate::wire::envelope::{Batch, Envelope, Greeting, Message, Settled};
@@ -42,8 +43,7 @@ impl Server {
         let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(from));
         self.counters.add_many(Dropped::Outdated, waiting);
         if let Some(incarnation) = self.view.known().member(from).map(|member| member.incarnation) {
-            let groups = self.registry.tables().groups_of(from, incarnation);
-            groups.iter().for_each(|key| crate::frontend::drop_group(self, key));
+            frontend::keep_groups(&self.registry, from, incarnation, |_| false);
         }
         lost::lose(self, from, news);
     }
