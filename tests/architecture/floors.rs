@@ -134,7 +134,5 @@ pub const PLANS: &[Plan<'static>] = &[
 /// it goes.
 pub const STILL_THERE: &[StillThere<'static>] = &[
     ("pomelo_core", "app", "server"),
-    ("pomelo_core", "channel", "peers"),
-    ("pomelo_core", "frontend", "server"),
     ("pomelo_core", "runtime", "wire"),
 ];

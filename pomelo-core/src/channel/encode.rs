@@ -16,35 +16,32 @@ const MAX_PACKAGE: usize = 0x00ff_ffff;
 /// The kind of a message and the length of its route, in bytes.
 const HEAD: usize = 2;
 
-impl Peers {
-    /// Encodes a push once in each encoding that one of the frontends needs.
-    ///
-    /// # Errors
-    /// If it can't be encoded, or is longer than any client can be sent.
-    pub(super) fn encode_push<'a>(
-        &self,
-        route: &str,
-        message: &impl Serialize,
-        volatile: bool,
-        frontends: impl Iterator<Item = &'a ServerId>,
-    ) -> Result<Push> {
-        check_route(route)?;
-        let known = self.view.known();
-        let (mut payload, mut encoded) = (Payload::default(), 0_u8);
-        for accept in frontends.filter_map(|server| known.member(server)).flat_map(|member| &member.encodings)
-        {
-            let bit = 1 << accept.number();
-            if encoded & bit != 0 {
-                continue;
-            }
-            let body = self.codecs.encode(*accept, route, &message)?;
-            check_body(route, &body)?;
-            // Without a schema it is JSON, which then is there, too.
-            encoded |= bit | 1 << body.encoding.number();
-            payload.add(body);
+/// Encodes a push once in each encoding that one of the frontends needs.
+///
+/// # Errors
+/// If it can't be encoded, or is longer than any client can be sent.
+pub(super) fn encode_push<'a>(
+    peers: &Peers,
+    route: &str,
+    message: &impl Serialize,
+    volatile: bool,
+    frontends: impl Iterator<Item = &'a ServerId>,
+) -> Result<Push> {
+    check_route(route)?;
+    let known = peers.view.known();
+    let (mut payload, mut encoded) = (Payload::default(), 0_u8);
+    for accept in frontends.filter_map(|server| known.member(server)).flat_map(|member| &member.encodings) {
+        let bit = 1 << accept.number();
+        if encoded & bit != 0 {
+            continue;
         }
-        Ok(Push { route: route.into(), payload, volatile })
+        let body = peers.codecs.encode(*accept, route, &message)?;
+        check_body(route, &body)?;
+        // Without a schema it is JSON, which then is there, too.
+        encoded |= bit | 1 << body.encoding.number();
+        payload.add(body);
     }
+    Ok(Push { route: route.into(), payload, volatile })
 }
 
 /// What no client can be sent is an error to who pushes it.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::confirmed::Asked;
+use super::encode::encode_push;
 use super::lock::Held;
 use super::replication::Outgoing;
 use super::{Inner, Recipient, State};
@@ -72,7 +73,7 @@ impl<'a> ChannelGuard<'a> {
         let no_member = || Error::new(500, format_args!("{uid} is not in channel {}", self.channel.name));
         let (uid, at) = self.state.owner.member(uid).ok_or_else(no_member)?;
         let peers = &self.channel.table.peers;
-        let push = peers.encode_push(route, message, false, at.clone())?;
+        let push = encode_push(peers, route, message, false, at.clone())?;
         for sid in at {
             let to_one = Message::PushUids { seq: 0, push: push.clone(), uids: vec![uid.clone()] };
             if peers.send(sid, to_one).is_err() {
@@ -85,7 +86,7 @@ impl<'a> ChannelGuard<'a> {
     fn push_as(&mut self, route: &str, message: &impl Serialize, volatile: bool) -> Result<()> {
         self.check()?;
         let peers = &self.channel.table.peers;
-        let push = peers.encode_push(route, message, volatile, self.state.owner.frontends())?;
+        let push = encode_push(peers, route, message, volatile, self.state.owner.frontends())?;
         let unsent = self.state.owner.push(push, &mut Frontends(self.channel));
         if unsent > 0 {
             peers.counters.add_many(Dropped::Unreachable, unsent);
@@ -98,7 +99,7 @@ impl<'a> ChannelGuard<'a> {
         self.check()?;
         let (channel, owner) = (self.channel, &mut self.state.owner);
         let peers = &channel.table.peers;
-        let push = peers.encode_push(route, message, false, owner.frontends())?;
+        let push = encode_push(peers, route, message, false, owner.frontends())?;
         let frontends: SmallVec<[ServerId; 4]> = owner.frontends().cloned().collect();
         let asked = frontends.iter().map(|sid| {
             let uids = owner.members_at(sid);

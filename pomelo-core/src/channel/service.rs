@@ -7,6 +7,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::confirmed::{Asked, missing};
+use super::encode::encode_push;
 use super::entry::Step;
 use super::guard::ChannelGuard;
 use super::table::Table;
@@ -88,7 +89,7 @@ impl Channels {
     {
         let by_frontend = group(recipients);
         let push =
-            self.table.peers.encode_push(route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
+            encode_push(&self.table.peers, route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
         for (sid, uids) in by_frontend {
             if self.table.peers.send(&sid, Message::PushUids { seq: 0, push: push.clone(), uids }).is_err() {
                 self.table.peers.counters.add(Dropped::Unreachable);
@@ -116,7 +117,7 @@ impl Channels {
     {
         let by_frontend = group(to);
         let push =
-            self.table.peers.encode_push(route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
+            encode_push(&self.table.peers, route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
         let asked = by_frontend.into_iter().map(|(sid, uids)| {
             let (push, to) = (push.clone(), uids.clone());
             let sent = self.table.peers.question(&sid, |seq| Message::PushUids { seq, push, uids: to });
@@ -149,7 +150,7 @@ impl Channels {
     ) -> Result<()> {
         let servers = self.table.peers.view.known().live(server_type);
         let push =
-            self.table.peers.encode_push(route, message, false, servers.iter().map(|server| &server.id))?;
+            encode_push(&self.table.peers, route, message, false, servers.iter().map(|server| &server.id))?;
         for server in servers.iter() {
             let broadcast = Message::Broadcast { push: push.clone(), bound_only, filter: filter.clone() };
             if self.table.peers.send(&server.id, broadcast).is_err() {
