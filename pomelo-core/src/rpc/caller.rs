@@ -1,7 +1,6 @@
-//! Calls from a process that is no server.
+//! Callers: a process that calls remotes and is no server.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,12 +8,14 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::args::{pack, unpack};
-use crate::cluster::{LinkEvents, LinkSender, Member, Superseded, Transport, Unsent};
-use crate::peers::{Pending, Waiter};
-use crate::value::{Error, ErrorKind, Incarnation, Limits, Result, ServerId, ServerInfo};
-use crate::wire::envelope::{Answer, Envelope, Message, Origin};
+use crate::cluster::{Joined, LinkEvents, Member, Superseded, Transport};
+use crate::peers::Peers;
+use crate::runtime::{Runtime, Supervisor};
+use crate::value::{Error, ErrorKind, Incarnation, Limits, Result, RouteTable, ServerId, ServerInfo};
+use crate::wire::envelope::{Answer, Envelope, Message};
 
 /// Calls the remotes of a cluster's servers from a process that is none of them, such as a login web or a tool for game
 /// masters. It needs no `App`.
@@ -31,21 +32,12 @@ use crate::wire::envelope::{Answer, Envelope, Message, Origin};
 /// # }
 /// ```
 pub struct Caller {
-    /// What its calls are sent by.
-    link_sender: Arc<dyn LinkSender>,
-    /// What the links tell: who is up, and the replies.
-    state: Arc<State>,
-    /// How long a call may take.
+    /// Its way to the servers.
+    peers: Arc<Peers>,
+    /// A link was made, or a server has changed.
+    changed: Arc<Notify>,
+    /// How long a call may take, waiting for a link included.
     timeout: Duration,
-    /// Where timers of calls run, whichever thread calls.
-    runtime: Handle,
-}
-
-struct State {
-    link_sender: OnceLock<Weak<dyn LinkSender>>,
-    pending: Pending,
-    up: Mutex<HashMap<ServerId, Member>>,
-    changed: Notify,
 }
 
 impl Caller {
@@ -57,27 +49,32 @@ impl Caller {
     ///
     /// # Errors
     /// As [`Transport::bind`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it has returned, it leaves nothing behind that calls could use; links that were made end.
     pub async fn join(transport: &dyn Transport, name: &str, servers: &[Arc<ServerInfo>]) -> Result<Self> {
-        let info: ServerInfo = serde_json::from_value(json!({ "id": name }))?;
+        let info: Arc<ServerInfo> = Arc::new(serde_json::from_value(json!({ "id": name }))?);
+        let executor = Handle::current();
+        let tasks = Supervisor::new(executor.clone(), &info.id, |_| {});
+        let limits = Limits::default();
+        let runtime = Runtime::new(info.clone(), limits, executor, tasks, None, RouteTable::default());
+        let peers = Arc::new(Peers::new(runtime, Arc::default(), Arc::default()));
         let member = Member {
-            incarnation: Incarnation::begin(name),
-            info: Arc::new(info),
+            incarnation: peers.incarnation(),
+            info,
             methods: Arc::default(),
             encodings: vec![],
             leaving: false,
             newcomer: false,
         };
-        let state = Arc::new(State {
-            link_sender: OnceLock::new(),
-            pending: Pending::new(Limits::default().pending_calls),
-            up: Mutex::default(),
-            changed: Notify::new(),
-        });
-        let link_sender = transport.bind(member, Arc::new(Replies(state.clone()))).await?;
-        // It is set once: the state is new.
-        let _ = state.link_sender.set(Arc::downgrade(&link_sender));
+        peers.view.expect(servers);
+        let changed = Arc::new(Notify::new());
+        let replies = Replies { peers: Arc::downgrade(&peers), changed: changed.clone() };
+        let link_sender = transport.bind(member, Arc::new(replies)).await?;
         link_sender.expect(servers);
-        Ok(Self { link_sender, state, timeout: Duration::from_secs(30), runtime: Handle::current() })
+        // It is set once: the peers are new.
+        let _ = peers.link_sender.set(link_sender);
+        Ok(Self { peers, changed, timeout: Duration::from_secs(30) })
     }
 
     /// Sets how long a call may take, waiting for a link included; 30 s by default.
@@ -91,7 +88,7 @@ impl Caller {
     /// [`Limits::pending_calls`] of a server.
     #[must_use]
     pub fn pending_calls(self, limit: usize) -> Self {
-        self.state.pending.set_limit(limit);
+        self.peers.pending.set_limit(limit);
         self
     }
 
@@ -105,6 +102,9 @@ impl Caller {
     /// The method's own error with its code; or by [`kind`](Error::kind): `NoSuchMethod`, `Refused` if the server is stopping
     /// or the link breaks meanwhile, `Overloaded` also with more than [`pending_calls`](Self::pending_calls) out to that
     /// server, `Deadline`, also if there is no link until then.
+    ///
+    /// # Cancel safety
+    /// Dropping it abandons the answer; the callee isn't told.
     pub async fn call<T: DeserializeOwned>(
         &self,
         server: &str,
@@ -113,37 +113,18 @@ impl Caller {
         args: &(impl Serialize + ?Sized),
     ) -> Result<T> {
         let (args, server) = (pack(args)?, ServerId::from(server));
-        let call = async {
-            let member = self.linked(&server).await;
-            if member.leaving {
-                return Err(Error::of(ErrorKind::Refused, format_args!("{server} is stopping")));
-            }
-            let number = member.methods.number(service, method).ok_or_else(|| {
-                let why = format!("{server} has no remote method {service}.{method}");
-                Error::of(ErrorKind::NoSuchMethod, why)
-            })?;
-            let mut question = self.state.pending.add_task(&server)?;
-            let (seq, origin) = (question.seq(), Origin::Outside);
-            let message = Message::Call { seq, method: number, lane: 0, origin, args };
-            self.link_sender.send(&server, Envelope(message)).map_err(|reason| unsent(&server, reason))?;
-            match question.answer().await {
-                Some(Ok(Answer::Returned(bytes))) => unpack(&bytes),
-                Some(Err(error)) => Err(error),
-                Some(Ok(_)) | None => Err(unsent(&server, Unsent::NoLink)),
-            }
-        };
-        let late = || Error::of(ErrorKind::Deadline, format_args!("no answer from {server}"));
-        let call = {
-            // Whoever calls may be in a thread that belongs to no runtime.
-            let _entered = self.runtime.enter();
-            tokio::time::timeout(self.timeout, call)
-        };
-        call.await.unwrap_or_else(|_| Err(late()))
+        let deadline = Instant::now() + self.timeout;
+        let linked = self.peers.tasks.by(deadline, self.linked(&server)).await;
+        linked.map_err(|_| Error::of(ErrorKind::Deadline, format_args!("no link to {server} in time")))?;
+        let number = self.peers.method(&server, service, method)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        unpack(&self.peers.call(&server, number, 0, args, left).await?)
     }
 
     /// The servers that there is a link to, sorted.
     pub fn servers(&self) -> Vec<ServerId> {
-        let mut servers: Vec<_> = self.state.up().keys().cloned().collect();
+        let known = self.peers.view.known();
+        let mut servers: Vec<_> = known.members().map(|member| member.info.id.clone()).collect();
         servers.sort();
         servers
     }
@@ -153,55 +134,52 @@ impl Caller {
     /// # Cancel safety
     /// The links end also when it is dropped; what is queued may not be sent.
     pub async fn close(self) {
-        self.link_sender.close().await;
+        if let Some(link_sender) = self.peers.link_sender.get() {
+            link_sender.close().await;
+        }
     }
 
-    async fn linked(&self, server: &ServerId) -> Member {
+    /// Waits for a link to a server.
+    async fn linked(&self, server: &ServerId) {
         loop {
-            let changed = self.state.changed.notified();
-            if let Some(member) = self.state.up().get(server) {
-                return member.clone();
+            let changed = self.changed.notified();
+            if self.peers.view.known().member(server).is_some() {
+                return;
             }
             changed.await;
         }
     }
 }
 
-fn unsent(server: &ServerId, reason: Unsent) -> Error {
-    match reason {
-        Unsent::Full => Error::of(ErrorKind::Overloaded, format_args!("the link to {server} is full")),
-        Unsent::TooLong => Error::of(ErrorKind::BadMessage, "the arguments are too long"),
-        Unsent::NoLink | Unsent::NoPort => {
-            Error::of(ErrorKind::Refused, format_args!("the link to {server} broke"))
+/// Takes answers in; nobody calls this process.
+struct Replies {
+    peers: Weak<Peers>,
+    changed: Arc<Notify>,
+}
+
+impl Replies {
+    /// There is no link to that server any more: whoever waits for its answer can't get it.
+    fn lost(&self, server: &ServerId, incarnation: Option<Incarnation>) {
+        let Some(peers) = self.peers.upgrade() else { return };
+        let known = peers.view.known();
+        let incarnation = incarnation.or_else(|| known.member(server).map(|member| member.incarnation));
+        if incarnation.and_then(|incarnation| peers.view.leave(server, incarnation)).is_none() {
+            // It was not linked, or it is another process of it that is over.
+            return;
+        }
+        for (seq, waiter) in peers.pending.remove_server(server) {
+            let why = format_args!("the link to {server} broke");
+            peers.settle(seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
         }
     }
 }
 
-impl State {
-    fn up(&self) -> MutexGuard<'_, HashMap<ServerId, Member>> {
-        self.up.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// Takes answers in; nobody calls this process.
-struct Replies(Arc<State>);
-
 impl LinkEvents for Replies {
     fn receive(&self, from: &ServerId, envelope: Envelope) {
+        let Some(peers) = self.peers.upgrade() else { return };
         match envelope.0 {
-            Message::Reply { seq, result } => {
-                if let Some(Waiter::Task(task)) = self.0.pending.remove(seq) {
-                    // Whoever asked may have stopped waiting.
-                    let _ = task.send(result);
-                }
-            }
-            Message::Barrier { seq } => {
-                if let Some(link_sender) = self.0.link_sender.get().and_then(Weak::upgrade) {
-                    let answer = Message::Reply { seq, result: Ok(Answer::Done(0)) };
-                    // Who can't be told hears that the link broke.
-                    let _ = link_sender.send(from, Envelope(answer));
-                }
-            }
+            Message::Reply { seq, result } => peers.complete(seq, result),
+            Message::Barrier { seq } => peers.reply(from, seq, Ok(Answer::Done(0))),
             _ => tracing::debug!(%from, "a caller was sent something other than an answer"),
         }
     }
@@ -212,25 +190,29 @@ impl LinkEvents for Replies {
     }
 
     fn joined(&self, member: Member) -> Result<(), Superseded> {
-        self.0.up().insert(member.info.id.clone(), member);
-        self.0.changed.notify_waiters();
+        let Some(peers) = self.peers.upgrade() else { return Ok(()) };
+        if let Joined::Superseded(later) = peers.view.join(member) {
+            return Err(Superseded(later));
+        }
+        self.changed.notify_waiters();
         Ok(())
     }
 
     fn unlinked(&self, server: &ServerId, _: usize) {
-        self.0.up().remove(server);
-        // Their senders are dropped, which is how they learn of it.
-        drop(self.0.pending.remove_server(server));
+        self.lost(server, None);
     }
 
-    fn left(&self, server: &ServerId, _: Incarnation) {
-        self.unlinked(server, 0);
+    fn left(&self, server: &ServerId, incarnation: Incarnation) {
+        self.lost(server, Some(incarnation));
     }
 
     fn changed(&self, member: Member) {
-        if let Some(known) = self.0.up().get_mut(&member.info.id) {
-            *known = member;
+        let Some(peers) = self.peers.upgrade() else { return };
+        let known = peers.view.known();
+        if known.member(&member.info.id).is_some_and(|known| known.incarnation == member.incarnation) {
+            // It is the same process, so nothing ends by it.
+            let _ = peers.view.join(member);
+            self.changed.notify_waiters();
         }
-        self.0.changed.notify_waiters();
     }
 }
