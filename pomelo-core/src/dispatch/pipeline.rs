@@ -268,14 +268,15 @@ async fn run(
     if let Verdict::Answer(body) = run_before(dispatch, &dispatch.filters, request).await? {
         return encode(Site::new(dispatch, "before filter").on(request), request, &body);
     }
-    let site = Site::new(dispatch, "handler").on(request);
+    // Made where it is used, here and below: kept while the application's code runs, it would lie in the future twice.
+    let site = || Site::new(dispatch, "handler").on(request);
     let handled = match endpoint.ok_or_else(stopping)? {
         Some(endpoint) => {
-            boundary::run(site, (endpoint, request), |(endpoint, request)| endpoint.handle(request)).await
+            boundary::run(site(), (endpoint, request), |(endpoint, request)| endpoint.handle(request)).await
         }
         None => Err(no_handler(request)),
     };
-    handled.flatten().map_err(|error| logged(&site, error))
+    handled.flatten().map_err(|error| logged(&site(), error))
 }
 
 #[cold]
@@ -308,12 +309,12 @@ async fn run_before(
     request: &Request,
 ) -> Result<Verdict> {
     for filter in filters {
-        let site = Site::new(dispatch, "before filter").on(request);
-        let verdict = boundary::run(site, (filter, request), |(filter, request)| filter.before(request));
+        let site = || Site::new(dispatch, "before filter").on(request);
+        let verdict = boundary::run(site(), (filter, request), |(filter, request)| filter.before(request));
         match verdict.await.flatten() {
             Ok(Verdict::Continue) => {}
             Ok(Verdict::Answer(body)) => return Ok(Verdict::Answer(body)),
-            Err(error) => return Err(logged(&site, error)),
+            Err(error) => return Err(logged(&site(), error)),
         }
     }
     Ok(Verdict::Continue)
@@ -328,12 +329,12 @@ async fn run_after(
     budget: &mut Budget<'_>,
 ) {
     for filter in filters.iter().rev() {
-        let site = Site::new(dispatch, "after filter").on(request);
+        let site = || Site::new(dispatch, "after filter").on(request);
         let args = (&**filter, request, outcome);
         let mut after =
-            boundary::run(site, args, |(filter, request, outcome)| filter.after(request, outcome));
+            boundary::run(site(), args, |(filter, request, outcome)| filter.after(request, outcome));
         if budget.spend(&mut after).await.is_none() {
-            site.failed(&mut late(request));
+            site().failed(&mut late(request));
         }
     }
 }
@@ -347,18 +348,18 @@ async fn map_error(
     budget: &mut Budget<'_>,
 ) -> Result<Body> {
     let (Err(error), Some(handler)) = (&outcome, handler) else { return outcome };
-    let site = Site::new(dispatch, "error handler").on(request);
+    let site = || Site::new(dispatch, "error handler").on(request);
     let args = (handler, error, request);
-    let mapping = boundary::run(site, args, |(handler, error, request)| {
+    let mapping = boundary::run(site(), args, |(handler, error, request)| {
         handler(error.clone(), request.clone(), error.body().cloned())
     });
     let mapped = budget.spend(&mut { mapping }).await;
     match mapped {
-        Some(Ok(Some(body))) => encode(site, request, &body),
+        Some(Ok(Some(body))) => encode(site(), request, &body),
         // The boundary has logged a panic.
         Some(Ok(None) | Err(_)) => outcome,
         None => {
-            site.failed(&mut late(request));
+            site().failed(&mut late(request));
             outcome
         }
     }
