@@ -10,7 +10,7 @@ pub(crate) mod testing;
 pub(crate) use self::ask::{Unqueued, returned};
 pub(crate) use self::busy::{Busy, Task};
 pub(crate) use self::owed::Owed;
-pub(crate) use self::pending::{AwaitsReply, Pending, Question, Waiter};
+pub(crate) use self::pending::{AwaitsReply, Pending, Question};
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
