@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
 use serde::Serialize;
@@ -92,14 +91,6 @@ impl ServerContext {
     /// Something that was inserted into the app, by type.
     pub fn state<T: 'static>(&self) -> Option<&T> {
         self.state.find()
-    }
-}
-
-impl Deref for ServerContext {
-    type Target = Arc<Peers>;
-
-    fn deref(&self) -> &Arc<Peers> {
-        &self.peers
     }
 }
 

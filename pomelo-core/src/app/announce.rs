@@ -20,25 +20,25 @@ impl Server {
     /// Says that the server is up, and where its clients are taken; for other servers it has a port only if it isn't together with
     /// all of them.
     pub(super) fn say_up(&self, clients: impl Iterator<Item = SocketAddr>, is_alone: bool) {
-        let info = &self.info;
+        let info = &self.peers.info;
         let (host, port) = match info.port.filter(|_| is_alone) {
             Some(port) => (Some(&*info.host), Some(port)),
             None => (None, None),
         };
-        let took = rounded(self.stats.uptime());
+        let took = rounded(self.peers.stats.uptime());
         tracing::info!(server = %info.id, clients = listed(clients), host, port, ?took, "up");
     }
 
     /// Says that all servers that are expected are up, which is known here since now.
     pub(super) fn say_all_up(&self) {
-        let servers = self.view.known().all_expected().len();
-        let took = rounded(self.stats.uptime());
+        let servers = self.peers.view.known().all_expected().len();
+        let took = rounded(self.peers.stats.uptime());
         tracing::info!(servers, ?took, "all servers are up");
     }
 
     /// Says that the server has stopped.
     pub(super) fn say_stopped(&self) {
-        let ran = Duration::from_secs(self.stats.uptime().as_secs());
-        tracing::info!(server = %self.info.id, ?ran, "stopped");
+        let ran = Duration::from_secs(self.peers.stats.uptime().as_secs());
+        tracing::info!(server = %self.peers.info.id, ?ran, "stopped");
     }
 }

@@ -162,15 +162,15 @@ impl<R: Cluster> Components<R> {
 /// Runs a step where the server's code runs, for as long as it may take; an error says whose it is.
 async fn run<R: Cluster>(component: &Arc<dyn Part<R>>, step: Step, app: &App<R>) -> Result<()> {
     let limit = match step {
-        Step::Start | Step::AfterStart => app.limits.component_timeout,
-        Step::Stop => app.limits.stop_timeout,
+        Step::Start | Step::AfterStart => app.peers.limits.component_timeout,
+        Step::Stop => app.peers.limits.stop_timeout,
     };
     let (own, part) = (app.clone(), component.clone());
-    let mut task = app.executor.spawn(async move {
+    let mut task = app.peers.executor.spawn(async move {
         let name = part.name().to_owned();
-        let site = Site::new(&own, "component").named(&name);
+        let site = Site::new(&own.peers, "component").named(&name);
         let run = boundary::run(site, (part, step, own.clone()), |(part, step, app)| part.run(step, app));
-        Within::hook(&own, &name).poll(run).await.flatten()
+        Within::hook(&own.peers, &name).poll(run).await.flatten()
     });
     if step == Step::Stop {
         app.progress.begin(StopStep::Component(component.name().to_owned()));

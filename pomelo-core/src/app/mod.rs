@@ -73,6 +73,6 @@ impl<R> Deref for App<R> {
 
 impl<R> fmt::Debug for App<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "App({})", self.core.info.id)
+        write!(f, "App({})", self.core.peers.info.id)
     }
 }

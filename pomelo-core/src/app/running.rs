@@ -96,10 +96,9 @@ impl<R: Cluster> Running<R> {
     /// # Cancel safety
     /// Nothing is lost when it is dropped: a failure is told again.
     pub async fn failed(&self) -> (ServerId, Error) {
-        let failures = self
-            .servers
-            .iter()
-            .map(|up| Box::pin(async { (up.app().server_id().clone(), up.app().tasks.failed().await) }));
+        let failures = self.servers.iter().map(|up| {
+            Box::pin(async { (up.app().server_id().clone(), up.app().peers.tasks.failed().await) })
+        });
         match self.servers.is_empty() {
             true => std::future::pending().await,
             false => select_all(failures).await.0,
@@ -112,7 +111,7 @@ impl<R: Cluster> Running<R> {
             let group = self.servers.iter().filter(|up| up.app().is_frontend() == frontends);
             group.map(Up::longest_end).max().unwrap_or_default()
         };
-        let limits = self.servers.iter().map(|up| up.app().limits.stop_timeout);
+        let limits = self.servers.iter().map(|up| up.app().peers.limits.stop_timeout);
         let cores: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
         Patience {
             longest: longest(true) + longest(false) + STOP_ANNOUNCE_DELAY,

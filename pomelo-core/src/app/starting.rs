@@ -53,7 +53,7 @@ pub(super) async fn start<R: Cluster>(
     joining: &Joining,
 ) -> Result<Vec<Live<R>>, StartError> {
     let (mut servers, public): (Vec<_>, Vec<_>) = servers.into_iter().map(Assembled::split).unzip();
-    let tasks = |server: &Live<R>| (server.app.server_id().clone(), server.app.tasks.clone());
+    let tasks = |server: &Live<R>| (server.app.server_id().clone(), server.app.peers.tasks.clone());
     let tasks: Vec<_> = servers.iter().map(tasks).collect();
     let outcome = {
         let up = pin!(bring_up(&mut servers, &public, joining));
@@ -108,7 +108,7 @@ async fn bring_up<R: Cluster>(
     for (server, public) in servers.iter_mut().zip(public) {
         // 1. What the application has of its own is there before the first message.
         let app = server.app.clone();
-        let (id, limit) = (app.server_id(), app.limits.component_timeout);
+        let (id, limit) = (app.server_id(), app.peers.limits.component_timeout);
         run_hooks("before_startup", &server.hooks.before_startup, &app, limit)
             .await
             .map_err(StartError::hook(id))?;
@@ -138,7 +138,7 @@ async fn bring_up<R: Cluster>(
     }
     for server in &*servers {
         let app = &server.app;
-        let limit = app.limits.component_timeout;
+        let limit = app.peers.limits.component_timeout;
         run_hooks("after_startup", &server.hooks.after_startup, app, limit)
             .await
             .map_err(StartError::hook(app.server_id()))?;
@@ -161,13 +161,13 @@ async fn bring_up<R: Cluster>(
     let told = Arc::new(Once::new());
     for server in &*servers {
         let (app, hooks) = (server.app.clone(), server.hooks.after_start_all.clone());
-        match app.view.known().is_complete() {
+        match app.peers.view.known().is_complete() {
             true => started_all(app, hooks).await?,
             false => wait_for_all(&app, hooks, &told),
         }
     }
     if let Some(server) = servers.first()
-        && servers.iter().all(|server| server.app.view.known().is_complete())
+        && servers.iter().all(|server| server.app.peers.view.known().is_complete())
     {
         told.call_once(|| server.app.say_all_up());
     }
@@ -177,11 +177,11 @@ async fn bring_up<R: Cluster>(
 /// Starts the tasks that a server needs as long as it is up.
 fn supervise<R: Cluster>(app: &App<R>) {
     let core: &Arc<Server> = app;
-    core.registry.flusher.start(&core.tasks);
+    core.registry.flusher.start(&core.peers.tasks);
     let weak = Arc::downgrade(core);
-    core.tasks.spawn("sweep", move || sweep(weak.clone()));
+    core.peers.tasks.spawn("sweep", move || sweep(weak.clone()));
     let weak = Arc::downgrade(core);
-    core.tasks.spawn("relief of outboxes", move || relief::run(weak.clone()));
+    core.peers.tasks.spawn("relief of outboxes", move || relief::run(weak.clone()));
 }
 
 /// Waits until the servers of this process can reach all others, or `link_timeout` is over.
@@ -191,7 +191,7 @@ async fn wait_for_links<R: Cluster>(servers: &[Live<R>]) {
             server.app.all_linked().await;
         }
     };
-    let limit = servers.iter().map(|server| server.app.limits.link_timeout).max().unwrap_or_default();
+    let limit = servers.iter().map(|server| server.app.peers.limits.link_timeout).max().unwrap_or_default();
     if tokio::time::timeout(limit, all_up).await.is_err() {
         tracing::info!("not all servers are up yet");
     }
@@ -202,14 +202,15 @@ async fn join<R: Cluster>(app: &App<R>, public: &Public, transport: &dyn Transpo
     let mut encodings: Vec<Encoding> =
         public.connectors.iter().map(|connector| connector.encoding()).collect();
     encodings.dedup();
-    let (info, incarnation, methods) = (app.info.clone(), app.incarnation(), public.methods.clone());
+    let (info, incarnation, methods) =
+        (app.peers.info.clone(), app.peers.incarnation(), public.methods.clone());
     let member = Member { info, incarnation, methods, encodings, leaving: false, newcomer: true };
     // It knows itself first: what others send at once may need it.
-    let _ = app.view.join(member.clone());
+    let _ = app.peers.view.join(member.clone());
     let link_sender = transport.bind(member.clone(), Arc::new(LinkReceiver(Arc::downgrade(app)))).await?;
-    link_sender.expect(&app.config.servers);
+    link_sender.expect(&app.peers.config.servers);
     // It is set once: the server is new.
-    let _ = app.link_sender.set(link_sender);
+    let _ = app.peers.link_sender.set(link_sender);
     Ok(())
 }
 
@@ -230,7 +231,7 @@ async fn register<R: Cluster>(app: &App<R>, discovery: &dyn Discovery) -> Result
 /// Runs the hooks that wait for all servers, once all are up.
 async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Result<(), StartError> {
     app.all_up().await;
-    run_hooks("after_start_all", &hooks, &app, app.limits.component_timeout)
+    run_hooks("after_start_all", &hooks, &app, app.peers.limits.component_timeout)
         .await
         .map_err(StartError::hook(app.server_id()))?;
     app.events.emit(Event::StartAll);
@@ -241,7 +242,7 @@ async fn started_all<R: Cluster>(app: App<R>, hooks: Vec<Lifecycle<R>>) -> Resul
 /// As [`started_all`], in the background; the first of this process that is through says so.
 fn wait_for_all<R: Cluster>(app: &App<R>, hooks: Vec<Lifecycle<R>>, told: &Arc<Once>) {
     let (own, told) = (app.clone(), told.clone());
-    app.tasks.spawn("after_start_all", move || {
+    app.peers.tasks.spawn("after_start_all", move || {
         let (app, told) = (own.clone(), told.clone());
         let started_all = started_all(own.clone(), hooks.clone());
         async move {
@@ -261,10 +262,10 @@ async fn sweep(core: Weak<Server>) {
         let Some(core) = core.upgrade() else { return };
         core.send_again();
         // The server that handles it answers at the deadline; this is for when it can't.
-        let limit = core.limits.request_timeout + Duration::from_secs(2);
-        for (seq, waiter) in core.pending.remove_overdue(limit) {
+        let limit = core.peers.limits.request_timeout + Duration::from_secs(2);
+        for (seq, waiter) in core.peers.pending.remove_overdue(limit) {
             let error = Error::of(ErrorKind::Deadline, "no answer came");
-            core.settle(seq, waiter, Err(error));
+            core.peers.settle(seq, waiter, Err(error));
         }
     }
 }

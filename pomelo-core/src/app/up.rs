@@ -93,7 +93,7 @@ impl<R: Cluster> Live<R> {
         }
         app.step(Step::Leave, LEAVE_TIMEOUT, app.leave()).await;
         self.has_left = true;
-        app.step(Step::Listeners, app.limits.stop_timeout, app.events.heard()).await;
+        app.step(Step::Listeners, app.peers.limits.stop_timeout, app.events.heard()).await;
         if ending != Ending::Crash {
             app.say_stopped();
         }
@@ -101,7 +101,7 @@ impl<R: Cluster> Live<R> {
 
     async fn stop(&mut self, ending: Ending) {
         let app = self.app.clone();
-        let limit = app.limits.stop_timeout;
+        let limit = app.peers.limits.stop_timeout;
         app.begin_leaving();
         app.step(Step::Connectors, limit, self.stop_listening()).await;
         if self.is_joined {
@@ -117,7 +117,7 @@ impl<R: Cluster> Live<R> {
     async fn run_last_hooks(&mut self) {
         let (app, hooks) = (&self.app, std::mem::take(&mut self.hooks.before_shutdown));
         app.progress.begin(Step::Hooks);
-        let limit = app.limits.stop_timeout;
+        let limit = app.peers.limits.stop_timeout;
         if let Err(error) = run_hooks("before_shutdown", &hooks, app, limit).await {
             if error.kind() == ErrorKind::Deadline {
                 app.took_too_long(limit);
@@ -136,7 +136,7 @@ impl<R: Cluster> Live<R> {
         // Connectors, requests, sessions and listeners; each hook and each component.
         let steps = 4 + self.hooks.before_shutdown.len() + self.components.len();
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-        self.app.limits.stop_timeout.saturating_mul(steps).saturating_add(LEAVE_TIMEOUT)
+        self.app.peers.limits.stop_timeout.saturating_mul(steps).saturating_add(LEAVE_TIMEOUT)
     }
 }
 
@@ -149,7 +149,7 @@ impl<R> Drop for Live<R> {
         // Hooks hold the application. What they would do needs a server.
         core.sessions.hooks.clear();
         core.close_connections();
-        core.tasks.end();
+        core.peers.tasks.end();
         core.channels.clear();
     }
 }
@@ -159,7 +159,7 @@ impl Server {
     fn abandon(self: &Arc<Self>) {
         self.stop_taking();
         let core = self.clone();
-        self.tasks.runtime().spawn(async move {
+        self.peers.tasks.runtime().spawn(async move {
             // Late or not, the server is gone.
             let _ = tokio::time::timeout(LEAVE_TIMEOUT, core.leave()).await;
         });
@@ -188,8 +188,8 @@ impl<R: Cluster> Up<R> {
         let (app, longest_end) = (live.app.clone(), live.longest_end());
         let addresses = live.listening().iter().map(|listening| listening.address).collect();
         let live = Arc::new(Mutex::new(Some(live)));
-        let (tasks, failing) = (app.tasks.clone(), live.clone());
-        let undertaker = app.tasks.runtime().spawn(async move {
+        let (tasks, failing) = (app.peers.tasks.clone(), live.clone());
+        let undertaker = app.peers.tasks.runtime().spawn(async move {
             tasks.failed().await;
             if let Some(live) = take(&failing) {
                 live.end(Ending::Failed).await;
@@ -241,11 +241,11 @@ pub(super) async fn run_hooks<R: Cluster>(
     for hook in hooks {
         let (hook, own) = (hook.clone(), app.clone());
         let run = async move {
-            let site = Site::new(&own, what);
+            let site = Site::new(&own.peers, what);
             let run = boundary::run(site, (hook, own.clone()), |(hook, app)| hook(app));
-            Within::hook(&own, what).poll(run).await.flatten()
+            Within::hook(&own.peers, what).poll(run).await.flatten()
         };
-        let mut task = app.executor.spawn(run);
+        let mut task = app.peers.executor.spawn(run);
         match tokio::time::timeout(limit, &mut task).await {
             Ok(ended) => {
                 let stopped = |_| Err(Error::of(ErrorKind::Closed, format_args!("{what} was cut off")));

@@ -146,7 +146,7 @@ impl FilterFactory for TooBusy {
     fn build(&self, app: &ServerContext) -> impl Filter {
         let lag_us = Arc::new(AtomicU64::new(0));
         let measured = Arc::downgrade(&lag_us);
-        app.tasks.spawn_on(&app.executor, "lag", move || measure(measured.clone()));
+        app.peers.tasks.spawn_on(&app.peers.executor, "lag", move || measure(measured.clone()));
         LagLimit { limit: self.0, lag_us }
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn meets(by: &RouteBy, servers: &ServerList) {
     let server_type = &*first.server_type;
     if by.context.unbound.is_news(server_type) {
         tracing::warn!(
-            server = %by.context.info.id,
+            server = %by.context.peers.info.id,
             session = %session.id(),
             candidates = servers.len(),
             "sessions without a user all go to one server of type `{server_type}`: bind them first, or set a router by \

@@ -19,33 +19,33 @@ impl MembershipEvents for Discovered {
         let Some(core) = self.0.upgrade() else { return };
         core.membership.was_told.store(true, Ordering::Release);
         core.expect(&servers);
-        if servers.iter().any(|info| core.owns(&info.id)) {
+        if servers.iter().any(|info| core.peers.owns(&info.id)) {
             core.taken_in();
         }
     }
 
     fn up(&self, server: Member) {
         let Some(core) = self.0.upgrade() else { return };
-        if core.owns(&server.info.id) {
-            if server.incarnation > core.incarnation() {
+        if core.peers.owns(&server.info.id) {
+            if server.incarnation > core.peers.incarnation() {
                 core.superseded(&DISCOVERY.into(), server.incarnation);
             }
             return;
         }
-        if core.link_sender.get().is_some_and(|link_sender| link_sender.can_reach(&server.info)) {
+        if core.peers.link_sender.get().is_some_and(|link_sender| link_sender.can_reach(&server.info)) {
             return;
         }
         if let Err(Superseded(later)) = core.joined(server) {
-            tracing::debug!(server = %core.info.id, %later, "late news of a process that was replaced");
+            tracing::debug!(server = %core.peers.info.id, %later, "late news of a process that was replaced");
         }
     }
 
     fn gone(&self, server: &ServerId, incarnation: Incarnation) {
         let Some(core) = self.0.upgrade() else { return };
-        if core.owns(server) {
+        if core.peers.owns(server) {
             return;
         }
-        if let Some(link_sender) = core.link_sender.get() {
+        if let Some(link_sender) = core.peers.link_sender.get() {
             link_sender.cut(server, incarnation);
         }
         core.left(server, incarnation);
@@ -57,7 +57,7 @@ impl MembershipEvents for Discovered {
 
     fn failed(&self, error: Error) {
         if let Some(core) = self.0.upgrade() {
-            core.tasks.fail(error);
+            core.peers.tasks.fail(error);
         }
     }
 }

@@ -20,32 +20,33 @@ const LAST_FRAMES_POLL: Duration = Duration::from_millis(5);
 impl Server {
     /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
     pub(crate) fn begin_leaving(&self) {
-        if !self.leaving.swap(true, Ordering::AcqRel) {
+        if !self.peers.leaving.swap(true, Ordering::AcqRel) {
             self.change_member(|member| member.leaving = true);
         }
     }
 
     /// Takes nothing new from now on, though nobody was told.
     pub(crate) fn stop_taking(&self) {
-        self.leaving.store(true, Ordering::Release);
+        self.peers.leaving.store(true, Ordering::Release);
     }
 
     /// Whether frontends of other processes may be told to stop at the same moment as this server, as by a system that ends
     /// a group of processes.
     pub(crate) fn may_have_company(&self) -> bool {
-        let known = self.view.known();
+        let known = self.peers.view.known();
         !self.is_frontend() && known.members().any(|member| self.serves(member))
     }
 
     /// Whether a server is a frontend that can send something to this one.
     fn serves(&self, member: &Member) -> bool {
-        let can_reach = |info| self.link_sender.get().is_some_and(|link_sender| link_sender.can_reach(info));
+        let can_reach =
+            |info| self.peers.link_sender.get().is_some_and(|link_sender| link_sender.can_reach(info));
         member.info.frontend && can_reach(&member.info)
     }
 
     /// Takes this server out of the cluster: others learn that it is gone.
     pub(crate) async fn leave(&self) {
-        if let Some(link_sender) = self.link_sender.get() {
+        if let Some(link_sender) = self.peers.link_sender.get() {
             link_sender.close().await;
         }
         if let Some(registration) = self.membership.registration.get() {
@@ -60,11 +61,11 @@ impl Server {
             for session in self.registry.all() {
                 session.quiet().await;
             }
-            self.busy.idle().await;
+            self.peers.busy.idle().await;
             self.frontends_gone().await;
-            self.busy.idle().await;
+            self.peers.busy.idle().await;
         };
-        self.step(Step::Requests, self.limits.stop_timeout, drained).await;
+        self.step(Step::Requests, self.peers.limits.stop_timeout, drained).await;
     }
 
     /// On a backend, waits until no frontend is about to stop: where all servers are told to stop at once, what frontends have
@@ -84,18 +85,19 @@ impl Server {
 
     /// The frontends that are about to stop and may still send something to this server.
     pub(crate) fn leaving_frontends(&self) -> Vec<ServerId> {
-        let known = self.view.known();
+        let known = self.peers.view.known();
         let leaving = known.members().filter(|member| member.leaving && self.serves(member));
         leaving.map(|member| member.info.id.clone()).collect()
     }
 
     /// Waits until every server that is linked has heard what this one announced: what it sent before that is here then.
     async fn heard_by_all(self: &Arc<Self>) {
-        let known = self.view.known();
-        let others = || known.members().map(|member| &member.info.id).filter(|id| !self.owns(id));
+        let known = self.peers.view.known();
+        let others = || known.members().map(|member| &member.info.id).filter(|id| !self.peers.owns(id));
         self.progress.set_unheard(others().cloned());
         let fences = others().map(|id| async {
-            let heard = self.ask(id, self.limits.stop_timeout, |seq| Message::Barrier { seq }).await;
+            let heard =
+                self.peers.ask(id, self.peers.limits.stop_timeout, |seq| Message::Barrier { seq }).await;
             self.progress.heard(id);
             heard
         });
@@ -123,6 +125,6 @@ impl Server {
     }
 
     async fn until_closed(&self, closed: impl Future<Output = ()>) {
-        self.step(Step::Sessions, self.limits.stop_timeout, closed).await;
+        self.step(Step::Sessions, self.peers.limits.stop_timeout, closed).await;
     }
 }

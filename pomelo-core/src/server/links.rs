@@ -58,17 +58,20 @@ impl Links {
 impl Server {
     /// The servers that are expected and can be reached, and to which there is no link now, sorted.
     pub(crate) fn missing_links(&self) -> Vec<MissingLink> {
-        let (Some(link_sender), expected) = (self.link_sender.get(), self.view.known().all_expected()) else {
+        let (Some(link_sender), expected) =
+            (self.peers.link_sender.get(), self.peers.view.known().all_expected())
+        else {
             return vec![];
         };
-        let wanted = |info: &&std::sync::Arc<ServerInfo>| !self.owns(&info.id) && link_sender.can_reach(info);
+        let wanted =
+            |info: &&std::sync::Arc<ServerInfo>| !self.peers.owns(&info.id) && link_sender.can_reach(info);
         let mut missing: Vec<_> = {
             let links = self.membership.links();
             let since = |info: &std::sync::Arc<ServerInfo>| Some((info.id.clone(), links.missing(&info.id)?));
             expected.iter().filter(wanted).filter_map(since).collect()
         };
         missing.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let ever = self.stats.uptime();
+        let ever = self.peers.stats.uptime();
         let link = |(server, since): (ServerId, Option<Instant>)| MissingLink {
             for_ms: millis(since.map_or(ever, |since| since.elapsed())),
             why: link_sender.trouble(&server),

@@ -46,19 +46,19 @@ pub(crate) fn lose(core: &Arc<Server>, server: &ServerId, dropped: &Batch) {
     if sessions.is_empty() {
         return;
     }
-    tracing::warn!(server = %core.info.id, by = %server, sessions = sessions.len(), "sessions are lost");
+    tracing::warn!(server = %core.peers.info.id, by = %server, sessions = sessions.len(), "sessions are lost");
     if core.sessions_lost.is_none() {
         // Before anything else that they ask for is handled.
         mark(&sessions);
     }
     let (core, server) = (core.clone(), server.clone());
-    core.executor.clone().spawn(async move {
+    core.peers.executor.clone().spawn(async move {
         match put_back(&core, server, &sessions).await {
             Ok(()) => {}
             Err(error) => {
                 if let Some(mut error) = error {
-                    Site::new(&core, HOOK).failed(&mut error);
-                    core.stats.failed(Some(HOOK), &error);
+                    Site::new(&core.peers, HOOK).failed(&mut error);
+                    core.peers.stats.failed(Some(HOOK), &error);
                 }
                 close(sessions).await;
             }
@@ -75,10 +75,12 @@ async fn put_back(
     let Some(hook) = &core.sessions_lost else { return Err(None) };
     let sessions = sessions.iter().map(|session| Session::new(&core.sessions, session.snapshot())).collect();
     let lost = LostSessions { server, sessions };
-    let limit = core.limits.request_timeout;
-    let run = boundary::run(Site::new(core, HOOK), (hook, core, lost), |(hook, core, lost)| hook(core, lost));
+    let limit = core.peers.limits.request_timeout;
+    let run = boundary::run(Site::new(&core.peers, HOOK), (hook, core, lost), |(hook, core, lost)| {
+        hook(core, lost)
+    });
     let late = || Error::of(ErrorKind::Deadline, format_args!("on_sessions_lost took longer than {limit:?}"));
-    let run = Within::hook(core, HOOK).poll(run);
+    let run = Within::hook(&core.peers, HOOK).poll(run);
     timeout(limit, run).await.unwrap_or_else(|_| Err(late())).flatten().map_err(Some)
 }
 

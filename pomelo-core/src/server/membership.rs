@@ -91,17 +91,17 @@ impl Membership {
 impl Server {
     /// This server as others need to know it; none before it is up.
     pub(crate) fn member(&self) -> Option<Member> {
-        self.view.known().member(&self.info.id).cloned()
+        self.peers.view.known().member(&self.peers.info.id).cloned()
     }
 
     /// Changes what others know of this server, and tells them.
     pub(crate) fn change_member(&self, change: impl FnOnce(&mut Member)) {
         let _telling = self.membership.telling();
-        let Some(member) = self.view.change_own(&self.info.id, change) else { return };
+        let Some(member) = self.peers.view.change_own(&self.peers.info.id, change) else { return };
         if let Some(registration) = self.membership.registration.get() {
             registration.update(member.clone());
         }
-        if let Some(link_sender) = self.link_sender.get() {
+        if let Some(link_sender) = self.peers.link_sender.get() {
             link_sender.announce(member);
         }
     }
@@ -109,8 +109,8 @@ impl Server {
     /// As [`change_member`](Self::change_member), where the discovery knows it already.
     pub(crate) fn change_for_peers(&self, change: impl FnOnce(&mut Member)) {
         let _telling = self.membership.telling();
-        let Some(member) = self.view.change_own(&self.info.id, change) else { return };
-        if let Some(link_sender) = self.link_sender.get() {
+        let Some(member) = self.peers.view.change_own(&self.peers.info.id, change) else { return };
+        if let Some(link_sender) = self.peers.link_sender.get() {
             link_sender.announce(member);
         }
     }
@@ -119,7 +119,7 @@ impl Server {
     pub(crate) fn joined(self: &Arc<Self>, member: Member) -> Result<(), Superseded> {
         let _turn = self.membership.turn();
         let (info, incarnation, guest) = (member.info.clone(), member.incarnation, member.is_guest());
-        let joined = self.view.join(member);
+        let joined = self.peers.view.join(member);
         if let Joined::Superseded(later) = joined {
             return Err(Superseded(later));
         }
@@ -144,7 +144,7 @@ impl Server {
             Joined::New | Joined::Superseded(_) => {}
         }
         if !guest {
-            tracing::debug!(server = %self.info.id, peer = %info.id, "up");
+            tracing::debug!(server = %self.peers.info.id, peer = %info.id, "up");
             self.events.emit(Event::AddServers(vec![info]));
             self.membership.changed.notify_waiters();
         }
@@ -154,21 +154,21 @@ impl Server {
     /// A server that is linked has changed.
     pub(crate) fn changed(self: &Arc<Self>, member: Member) {
         let _turn = self.membership.turn();
-        let known = self.view.known();
+        let known = self.peers.view.known();
         if known.member(&member.info.id).is_some_and(|known| known.incarnation == member.incarnation) {
-            self.view.join(member);
+            self.peers.view.join(member);
             self.membership.changed.notify_waiters();
         }
     }
 
     /// The link broke: whoever waits for an answer can't get it any more.
     pub(crate) fn unlinked(self: &Arc<Self>, peer: &ServerId, lost: usize) {
-        self.counters.add_many(Dropped::LinkBroke, lost);
+        self.peers.counters.add_many(Dropped::LinkBroke, lost);
         // Where one of the two stops, that is as it should be.
-        if self.is_leaving() || self.view.known().member(peer).is_none_or(|peer| peer.leaving) {
-            tracing::debug!(server = %self.info.id, %peer, lost, "the link ended");
+        if self.peers.is_leaving() || self.peers.view.known().member(peer).is_none_or(|peer| peer.leaving) {
+            tracing::debug!(server = %self.peers.info.id, %peer, lost, "the link ended");
         } else {
-            tracing::warn!(server = %self.info.id, %peer, lost, "the link broke");
+            tracing::warn!(server = %self.peers.info.id, %peer, lost, "the link broke");
         }
         self.membership.links().broke(peer);
         self.registry.stop_fetching(peer);
@@ -178,17 +178,17 @@ impl Server {
     pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
         let _turn = self.membership.turn();
         self.membership.occupied().remove(peer);
-        let was_expected = self.view.known().expects(peer).is_some();
-        let Some(member) = self.view.leave(peer, incarnation) else { return };
-        let is_expected = self.view.known().expects(peer).is_some();
+        let was_expected = self.peers.view.known().expects(peer).is_some();
+        let Some(member) = self.peers.view.leave(peer, incarnation) else { return };
+        let is_expected = self.peers.view.known().expects(peer).is_some();
         match is_expected {
             true => self.membership.links().broke(peer),
             false => self.membership.links().forget(peer),
         }
-        if self.is_leaving() || member.leaving || member.is_guest() {
-            tracing::debug!(server = %self.info.id, %peer, "a server has left");
+        if self.peers.is_leaving() || member.leaving || member.is_guest() {
+            tracing::debug!(server = %self.peers.info.id, %peer, "a server has left");
         } else {
-            tracing::warn!(server = %self.info.id, %peer, "a server is gone");
+            tracing::warn!(server = %self.peers.info.id, %peer, "a server is gone");
         }
         self.membership.changed.notify_waiters();
         let dropped = self.incarnation_over(peer, incarnation);
@@ -199,7 +199,7 @@ impl Server {
         self.events.emit(Event::RemoveServers(vec![peer.clone()]));
         if was_expected && !is_expected {
             // It was off the list, and expected only as long as it was up.
-            self.events.emit(Event::ReplaceServers(self.view.known().all_expected()));
+            self.events.emit(Event::ReplaceServers(self.peers.view.known().all_expected()));
         }
     }
 
@@ -208,7 +208,7 @@ impl Server {
     fn incarnation_over(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) -> Batch {
         self.fail_pending(peer, format_args!("{peer} is gone"));
         let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(peer));
-        self.counters.add_many(Dropped::LinkBroke, waiting);
+        self.peers.counters.add_many(Dropped::LinkBroke, waiting);
         frontend::keep_groups(&self.registry, peer, incarnation, |_| false);
         let late = {
             let (core, peer) = (Arc::downgrade(self), peer.clone());
@@ -231,8 +231,8 @@ impl Server {
 
     fn fail_pending(self: &Arc<Self>, peer: &ServerId, why: std::fmt::Arguments<'_>) {
         self.registry.waits.abandon_all(peer);
-        for (seq, waiter) in self.pending.remove_server(peer) {
-            self.settle(seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
+        for (seq, waiter) in self.peers.pending.remove_server(peer) {
+            self.peers.settle(seq, waiter, Err(Error::of(ErrorKind::Refused, why)));
         }
     }
 
@@ -243,14 +243,16 @@ impl Server {
 
     /// Waits until there is a link to every server that is expected and that there can be one to.
     pub(crate) async fn all_linked(&self) {
-        self.until_up(|info| self.link_sender.get().is_none_or(|link_sender| link_sender.can_reach(info)))
-            .await;
+        self.until_up(|info| {
+            self.peers.link_sender.get().is_none_or(|link_sender| link_sender.can_reach(info))
+        })
+        .await;
     }
 
     async fn until_up(&self, counts: impl Fn(&ServerInfo) -> bool) {
         loop {
             let changed = self.membership.changed.notified();
-            if self.view.known().all_up(&counts) {
+            if self.peers.view.known().all_up(&counts) {
                 return;
             }
             changed.await;
@@ -258,12 +260,12 @@ impl Server {
     }
 
     pub(crate) fn expect(self: &Arc<Self>, servers: &[Arc<ServerInfo>]) {
-        let changes = self.view.expect(servers);
-        let known = self.view.known();
+        let changes = self.peers.view.expect(servers);
+        let known = self.peers.view.known();
         let (ids, is_up) = (servers.iter().map(|info| &info.id), |id: &ServerId| known.member(id).is_some());
         self.membership.links().expect(ids, is_up);
         self.membership.pairs().retain(|id| known.member(id).is_some() || known.expects(id).is_some());
-        if let Some(link_sender) = self.link_sender.get() {
+        if let Some(link_sender) = self.peers.link_sender.get() {
             link_sender.expect(servers);
         }
         self.membership.changed.notify_waiters();

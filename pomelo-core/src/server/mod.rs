@@ -101,14 +101,14 @@ impl Server {
             );
             return Err(Error::of(ErrorKind::NoSuchMethod, why));
         }
-        let number = self.method(&server, service, method)?;
+        let number = self.peers.method(&server, service, method)?;
         let args = pack(args)?;
-        unpack(&self.call(&server, number, 0, args, self.limits.rpc_timeout).await?)
+        unpack(&self.peers.call(&server, number, 0, args, self.peers.limits.rpc_timeout).await?)
     }
 
     /// Sends what must not be lost and found a full link.
     pub(crate) fn send_again(self: &Arc<Self>) {
-        self.owed.pay(|server, message| self.send(server, message));
+        self.peers.owed.pay(|server, message| self.peers.send(server, message));
         self.greet_again();
         self.channels.tell_untold();
         crate::frontend::fetch_again(&self.registry);
@@ -125,6 +125,6 @@ impl Deref for Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("server", &self.info.id).finish_non_exhaustive()
+        f.debug_struct("Server").field("server", &self.peers.info.id).finish_non_exhaustive()
     }
 }

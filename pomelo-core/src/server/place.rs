@@ -25,18 +25,20 @@ impl Server {
     /// A later process of this id was there. A server that only starts holds nothing: it begins later than that one, whose clock
     /// was ahead. A server that runs is the one that has been replaced, and ends.
     pub(crate) fn superseded(self: &Arc<Self>, by: &ServerId, later: Incarnation) -> bool {
-        if later < self.incarnation() {
+        if later < self.peers.incarnation() {
             return true;
         }
         if self.has_started() {
-            let why =
-                format!("another process of {} has begun later, says {by}: this one ends", self.info.id);
+            let why = format!(
+                "another process of {} has begun later, says {by}: this one ends",
+                self.peers.info.id
+            );
             self.end_for(Error::of(ErrorKind::Refused, why));
             return false;
         }
-        let incarnation = Incarnation::begin_after(&self.info.id, later);
-        tracing::warn!(server = %self.info.id, %by, "an earlier process of this server began later, by its clock");
-        self.own_incarnation.set(incarnation);
+        let incarnation = Incarnation::begin_after(&self.peers.info.id, later);
+        tracing::warn!(server = %self.peers.info.id, %by, "an earlier process of this server began later, by its clock");
+        self.peers.own_incarnation.set(incarnation);
         self.change_member(|member| member.incarnation = incarnation);
         true
     }
@@ -45,7 +47,7 @@ impl Server {
     fn occupied(self: &Arc<Self>, by: &ServerId, place: String) -> bool {
         if self.has_started() {
             // Its transport goes on trying, and says so once.
-            tracing::debug!(server = %self.info.id, %by, place, "another process has this id there");
+            tracing::debug!(server = %self.peers.info.id, %by, place, "another process has this id there");
             return true;
         }
         let now = Instant::now();
@@ -56,21 +58,21 @@ impl Server {
             since
         };
         self.membership.changed.notify_waiters();
-        if since.elapsed() < self.gone_after() {
+        if since.elapsed() < self.peers.gone_after() {
             return true;
         }
-        tracing::error!(server = %self.info.id, error = %self.runs_already(by, &place), "there is no place for this server");
+        tracing::error!(server = %self.peers.info.id, error = %self.runs_already(by, &place), "there is no place for this server");
         false
     }
 
     fn runs_already(&self, by: &ServerId, place: &str) -> Error {
-        Error::of(ErrorKind::Refused, format_args!("{} runs already, {place}, says {by}", self.info.id))
+        Error::of(ErrorKind::Refused, format_args!("{} runs already, {place}, says {by}", self.peers.info.id))
     }
 
     /// This server can't stay: its clients go, and whoever runs it is told.
     fn end_for(self: &Arc<Self>, error: Error) {
         let reason = error.to_string();
-        self.tasks.fail(error);
+        self.peers.tasks.fail(error);
         for session in self.registry.all() {
             session.close(CloseMode::Drain, &reason);
         }
@@ -98,7 +100,7 @@ impl Server {
     /// # Errors
     /// If one still does after `gone_after`: where that process runs.
     pub(crate) async fn has_its_id(&self) -> Result<(), Error> {
-        let limit = self.gone_after();
+        let limit = self.peers.gone_after();
         let free = async {
             loop {
                 let changed = self.membership.changed.notified();

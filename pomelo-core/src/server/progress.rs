@@ -83,7 +83,7 @@ impl Server {
     /// The present step is over its limit.
     pub(crate) fn took_too_long(&self, limit: Duration) {
         let waited_for = self.waits_for();
-        tracing::warn!(server = %self.info.id, ?limit, waited_for, "a step of the stop took too long and is cut off");
+        tracing::warn!(server = %self.peers.info.id, ?limit, waited_for, "a step of the stop took too long and is cut off");
         self.progress.lock().overdue.push(waited_for);
     }
 
@@ -108,18 +108,19 @@ impl Server {
         let sessions = self.registry.all();
         let sessions = sessions.iter().filter_map(|session| session.unfinished());
         let frontends = self.leaving_frontends().into_iter().map(|id| format!("frontend {id}, which stops"));
-        let mut all: Vec<String> = links.chain(self.underway.names(&self.method_names())).collect();
+        let mut all: Vec<String> =
+            links.chain(self.peers.underway.names(&self.peers.method_names())).collect();
         all.extend(frontends);
         all.extend(listed(sessions));
         if all.is_empty() {
             // What keeps its thread has not had to wait for anything yet, so it isn't known by name.
-            return format!("{} messages or calls that keep their threads", self.busy.count());
+            return format!("{} messages or calls that keep their threads", self.peers.busy.count());
         }
         all.join(", ")
     }
 
     fn sessions_that_close(&self) -> String {
-        let mut all = self.underway.names(&self.method_names());
+        let mut all = self.peers.underway.names(&self.peers.method_names());
         let sessions = self.registry.sessions_that_close();
         all.extend(listed(sessions.iter().filter_map(|session| session.unfinished())));
         if all.is_empty() { "the last frames of clients to leave".to_owned() } else { all.join(", ") }
@@ -128,8 +129,9 @@ impl Server {
     /// An error that says which steps of the stop took too long; none if all were in time.
     pub(crate) fn overdue(&self) -> Option<Error> {
         let overdue = std::mem::take(&mut self.progress.lock().overdue);
-        let why = format_args!("{} stopped too slowly, it waited for {}", self.info.id, overdue.join("; "))
-            .to_string();
+        let why =
+            format_args!("{} stopped too slowly, it waited for {}", self.peers.info.id, overdue.join("; "))
+                .to_string();
         (!overdue.is_empty()).then(|| Error::of(ErrorKind::Deadline, why))
     }
 }

@@ -23,8 +23,8 @@ pub(crate) struct LinkReceiver(pub(crate) Weak<Server>);
 impl LinkEvents for LinkReceiver {
     fn receive(&self, from: &ServerId, envelope: Envelope) {
         let Some(core) = self.0.upgrade() else { return };
-        if core.view.lacks(from) {
-            return core.counters.add(Dropped::Outdated);
+        if core.peers.view.lacks(from) {
+            return core.peers.counters.add(Dropped::Outdated);
         }
         take_in(&core, from, envelope.0);
     }
@@ -64,7 +64,7 @@ impl LinkEvents for LinkReceiver {
 
     fn failed(&self, error: Error) {
         if let Some(core) = self.0.upgrade() {
-            core.tasks.fail(error);
+            core.peers.tasks.fail(error);
         }
     }
 }
@@ -84,17 +84,18 @@ fn take_in(core: &Arc<Server>, from: &ServerId, message: Message) {
 pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Message) {
     match message {
         Message::Call { seq, method, lane, origin, args } => {
-            let job = Job::Call { from: from.clone(), seq, method, origin, args, task: core.busy.begin() };
+            let job =
+                Job::Call { from: from.clone(), seq, method, origin, args, task: core.peers.busy.begin() };
             if core.dispatch.executor().push(lane, job).is_some() {
                 refuse_call(core, from, seq);
             }
         }
         Message::Forward { seq, session, route, id, body, accept } => {
-            let task = core.busy.begin();
+            let task = core.peers.busy.begin();
             let message = Forwarded { from: from.clone(), seq, session, route, id, body, accept, task };
             core.dispatch.queues.add(&core.dispatch, message);
         }
-        Message::Reply { seq, result } => core.complete(seq, result),
+        Message::Reply { seq, result } => core.peers.complete(seq, result),
         Message::Session { seq, origin, op } => act(core, from, seq, origin, op),
         Message::Abandon { seq } => core.registry.waits.abandon(from, seq),
         Message::SessionGone { id } => core.dispatch.queues.drop_waiting(&core.dispatch, id),
@@ -109,13 +110,13 @@ pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Mes
         Message::FetchGroup { group } => {
             // Not here: the sender may hold the channel's lock, and be in this very thread.
             let (channels, from) = (core.channels.clone(), from.clone());
-            core.executor.spawn(async move { channels.asked(&from, group) });
+            core.peers.executor.spawn(async move { channels.asked(&from, group) });
         }
         Message::PushUids { seq, push, uids } => {
             frontend::deliver_to_uids(&core.registry, from, seq, &push, uids)
         }
         Message::Broadcast { push, bound_only, .. } => frontend::broadcast(&core.registry, &push, bound_only),
-        Message::Barrier { seq } => core.reply(from, seq, Ok(Answer::Done(0))),
+        Message::Barrier { seq } => core.peers.reply(from, seq, Ok(Answer::Done(0))),
         Message::Greeting(greeting) => core.greeted(from, greeting),
         Message::Settled(settled) => core.settled(from, settled),
     }
@@ -125,16 +126,16 @@ pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Mes
 #[cold]
 fn refuse_call(core: &Arc<Server>, from: &ServerId, seq: u64) {
     if seq == 0 {
-        return core.counters.add(Dropped::LaneFull);
+        return core.peers.counters.add(Dropped::LaneFull);
     }
-    let why = format_args!("{} has too many calls queued", core.info.id);
-    core.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Overloaded, why)));
+    let why = format_args!("{} has too many calls queued", core.peers.info.id);
+    core.peers.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Overloaded, why)));
 }
 
 /// Does what another server wants of a session.
 fn act(core: &Arc<Server>, from: &ServerId, seq: u64, origin: Origin, op: SessionOp) {
     let acting = match core.registry.clone().act(from, op) {
-        Either::Left(done) => return core.reply(from, seq, done.into_inner()),
+        Either::Left(done) => return core.peers.reply(from, seq, done.into_inner()),
         Either::Right(acting) => acting,
     };
     let (peers, asker) = (core.peers.clone(), from.clone());

@@ -11,14 +11,14 @@ impl Server {
         let sessions = self.registry.all();
         let (channels, channel_members) = self.channels.count();
         let (users, channel_copies) = self.registry.tables().count();
-        let known = self.view.known();
+        let known = self.peers.view.known();
         let mut peers: Vec<_> = known.members().map(|member| member.info.id.clone()).collect();
-        peers.retain(|peer| !self.owns(peer));
+        peers.retain(|peer| !self.peers.owns(peer));
         peers.sort();
         Report {
-            id: self.info.id.clone(),
-            incarnation: self.incarnation(),
-            uptime_ms: u64::try_from(self.stats.uptime().as_millis()).unwrap_or(u64::MAX),
+            id: self.peers.info.id.clone(),
+            incarnation: self.peers.incarnation(),
+            uptime_ms: u64::try_from(self.peers.stats.uptime().as_millis()).unwrap_or(u64::MAX),
             sessions: sessions.len() as u64,
             bound_sessions: sessions.iter().filter(|session| session.uid().is_some()).count() as u64,
             users: users as u64,
@@ -29,10 +29,19 @@ impl Server {
                 .iter()
                 .map(|session| session.with_outbox(|outbox| outbox.queued_bytes()) as u64)
                 .sum(),
-            link_bytes: self.link_sender.get().map_or(0, |link_sender| link_sender.queued_bytes() as u64),
-            pending_calls: self.pending.len() as u64,
-            dropped: self.counters.iter().map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
-            panics: self.counters.panics(),
+            link_bytes: self
+                .peers
+                .link_sender
+                .get()
+                .map_or(0, |link_sender| link_sender.queued_bytes() as u64),
+            pending_calls: self.peers.pending.len() as u64,
+            dropped: self
+                .peers
+                .counters
+                .iter()
+                .map(|(reason, count)| (reason.name().to_owned(), count))
+                .collect(),
+            panics: self.peers.counters.panics(),
             routes: self.dispatch.reports(),
             peers,
             missing_links: self.missing_links(),

@@ -23,13 +23,14 @@ impl Server {
 
     /// Settles what a peer says that it dropped of this server: before anything else of that link is handled.
     pub(crate) fn greeted(self: &Arc<Self>, from: &ServerId, greeting: Greeting) {
-        let Greeted { news, answer } = self.membership.pairs().greeted(from, self.incarnation(), greeting);
+        let Greeted { news, answer } =
+            self.membership.pairs().greeted(from, self.peers.incarnation(), greeting);
         if let Some(news) = news {
             self.settle(from, &news);
         }
         if let Some(settled) = answer {
             // If it is lost, the next link's greeting says the same again.
-            let _ = self.send(from, Message::Settled(settled));
+            let _ = self.peers.send(from, Message::Settled(settled));
         }
     }
 
@@ -37,12 +38,12 @@ impl Server {
     /// anew when the link was made ([`relinked`](Self::relinked)), if this server had not declared the peer gone as well.
     fn settle(self: &Arc<Self>, from: &ServerId, news: &Batch) {
         tracing::info!(
-            server = %self.info.id, peer = %from, users = news.uids.len(), sessions = news.sessions.len(),
+            server = %self.peers.info.id, peer = %from, users = news.uids.len(), sessions = news.sessions.len(),
             "was declared gone by a peer that is back, which dropped what it had of this server"
         );
         let waiting = self.detours.as_ref().map_or(0, |detours| detours.forget(from));
-        self.counters.add_many(Dropped::Outdated, waiting);
-        if let Some(incarnation) = self.view.known().member(from).map(|member| member.incarnation) {
+        self.peers.counters.add_many(Dropped::Outdated, waiting);
+        if let Some(incarnation) = self.peers.view.known().member(from).map(|member| member.incarnation) {
             frontend::keep_groups(&self.registry, from, incarnation, |_| false);
         }
         lost::lose(self, from, news);
@@ -61,7 +62,7 @@ impl Server {
         self.channels.relinked(peer);
         let sessions = self.sessions.hooks.sessions_at(peer);
         if !sessions.is_empty() {
-            self.executor.spawn(self.sessions.clone().resubscribe(sessions));
+            self.peers.executor.spawn(self.sessions.clone().resubscribe(sessions));
         }
     }
 
@@ -81,7 +82,7 @@ impl Server {
 
     /// Greets a peer on a link that there is already. If there is none, the next one begins with it.
     pub(crate) fn greet(&self, peer: &ServerId, greeting: Greeting) {
-        if self.send(peer, Message::Greeting(greeting)) == Err(Unsent::Full) {
+        if self.peers.send(peer, Message::Greeting(greeting)) == Err(Unsent::Full) {
             self.membership.pairs().not_said(peer);
         }
     }
