@@ -132,7 +132,5 @@ pub const PLANS: &[Plan<'static>] = &[
 
 /// Arrows that point the wrong way since before there were floors, as of 2026-11-28. The list may only shrink; when it is empty,
 /// it goes.
-pub const STILL_THERE: &[StillThere<'static>] = &[
-    ("pomelo_core", "app", "server"),
-    ("pomelo_core", "runtime", "wire"),
-];
+pub const STILL_THERE: &[StillThere<'static>] =
+    &[("pomelo_core", "app", "server"), ("pomelo_core", "runtime", "wire")];
