@@ -8,8 +8,8 @@ pub use pomelo_core::app::{App, Cluster, Mount, Platform, ServerType};
 pub use pomelo_core::args::{ArgReader, ArgWriter};
 pub use pomelo_core::inject::{Context, Injected};
 pub use pomelo_core::method::parameter::{
-    FromArgument, FromField, FromOwnArgument, FromOwnMessage, FromSharedArgument, FromSharedMessage,
-    NoFields, SizeOf, ToArgument, ToOwnArgument, ToSharedArgument,
+    AppParameter, FromArgument, FromField, FromOwnArgument, FromOwnMessage, FromReply, FromSharedArgument,
+    FromSharedMessage, NoFields, SizeOf, ToArgument, ToOwnArgument, ToReply, ToSharedArgument,
 };
 pub use pomelo_core::method::{
     Contract, FromApp, Handler, HandlerContract, Inbound, IntoReply, Method, Proxy, Remote, Table,

@@ -18,6 +18,7 @@
 //! asked what a name means, an editor shows everything that stands at it.
 
 mod attributes;
+mod beside;
 mod block;
 mod checked;
 mod error_code;

@@ -125,7 +125,12 @@ pub const PLANS: &[Plan<'static>] = &[
     },
     Plan {
         krate: "pomelo_macros",
-        floors: &[&["servers", "error_code"], &["block"], &["attributes", "checked", "names"], &["errors"]],
+        floors: &[
+            &["servers", "error_code"],
+            &["block"],
+            &["attributes", "beside", "checked", "names"],
+            &["errors"],
+        ],
         weighed: false,
     },
 ];

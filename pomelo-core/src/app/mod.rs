@@ -29,6 +29,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::inject::{Container, State};
+use crate::method::parameter::AppParameter;
 use crate::server::Server;
 
 /// The application on one server: what handlers and remotes are lent. Cheap to clone.
@@ -56,6 +57,8 @@ impl<R: 'static> Container for App<R> {
         &self.core.context.state
     }
 }
+
+impl<R> AppParameter for App<R> {}
 
 impl<R> Clone for App<R> {
     fn clone(&self) -> Self {

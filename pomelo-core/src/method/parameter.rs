@@ -118,6 +118,42 @@ pub trait FromSharedArgument {
 
 impl<T: DeserializeOwned> FromSharedArgument for T {}
 
+/// The reply of a remote, written.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the reply of a remote",
+    label = "derive `serde::Serialize` and `serde::Deserialize` for it"
+)]
+pub trait ToReply {
+    /// A number to ask for.
+    const COUNT: usize = 1;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> ToReply for T {}
+
+/// The reply of a remote, read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the reply of a remote",
+    label = "derive `serde::Serialize` and `serde::Deserialize` for it"
+)]
+pub trait FromReply {
+    /// A number to ask for.
+    const COUNT: usize = 1;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> FromReply for T {}
+
+/// What `new` of a handler or a remote may take: the app.
+#[diagnostic::on_unimplemented(
+    message = "`new` of a handler or a remote gets the app, and not `{Self}`",
+    label = "take `app: App`: what was inserted into it is `app.state::<{Self}>()`"
+)]
+pub trait AppParameter {
+    /// A number to ask for.
+    const COUNT: usize = 1;
+}
+
 /// The size of a type, of which a handler or a remote without `new` must have none.
 pub struct SizeOf<const N: usize>;
 

@@ -91,7 +91,7 @@ impl Target for All {
     }
 }
 
-impl<T: Target> Target for &T {
+impl<T: Target + ?Sized> Target for &T {
     type Mode = T::Mode;
 
     fn destination(&self) -> Destination {

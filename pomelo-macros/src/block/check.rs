@@ -45,6 +45,20 @@ impl Block {
         block
     }
 
+    /// A block without methods, of a type whose own is not to be had.
+    pub(super) fn stand_in(kind: Kind, name: &syn::Ident, options: BlockOptions) -> Self {
+        Self {
+            kind,
+            krate: options.krate,
+            name: options.rename.unwrap_or_else(|| names::lower_camel(name)),
+            fields: false,
+            at: name.span(),
+            cfgs: Vec::new(),
+            constructors: vec![Constructor { cfgs: Vec::new(), call: ConstructorCall::Rejected }],
+            methods: Vec::new(),
+        }
+    }
+
     fn add_methods<'a>(&mut self, functions: impl Iterator<Item = &'a Function>, errors: &mut Errors) {
         for (id, function) in (0..).zip(functions.filter(|function| !function.options.skip)) {
             self.methods.extend(signature::check(self.kind, self.fields, id, function, errors));

@@ -13,6 +13,20 @@ use super::parse::{Form, Item};
 use super::{Kind, ident};
 use crate::checked::checked;
 
+impl Item {
+    /// The item as it was written, without the attribute.
+    pub(super) fn plain(&self) -> TokenStream {
+        let attrs = &self.attrs;
+        let item = match &self.form {
+            Form::Impl { head, ty, members, .. } => quote!(#head #ty { #members }),
+            Form::Module { head, ident, members } => quote!(#head #ident { #members }),
+            Form::Trait { head, ident, bounds, members } => quote!(#head #ident: #bounds { #members }),
+            Form::Implementor { head, contract, for_, ty, body } => quote!(#head #contract #for_ #ty #body),
+        };
+        quote!(#(#attrs)* #item)
+    }
+}
+
 impl Block {
     pub(super) fn expand(&self, item: &Item) -> TokenStream {
         let expansion = match &item.form {
@@ -30,6 +44,12 @@ impl Block {
         };
         let attrs = &item.attrs;
         quote!(#(#attrs)* #expansion)
+    }
+
+    /// All that makes a type one, although its block is not to be had.
+    pub(super) fn expand_stand_in(&self, name: &Ident) -> TokenStream {
+        let (marker, served) = (self.marker(), self.served(name, &quote!(#name), &quote!(Self)));
+        quote!(impl #name { #marker } #served)
     }
 
     fn expand_module(&self, head: &TokenStream, ident: &Ident, members: &Members) -> TokenStream {

@@ -3,6 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Ident;
+use syn::spanned::Spanned;
 
 use super::model::{Block, Constructor, ConstructorCall};
 use super::remote;
@@ -60,12 +61,15 @@ impl Block {
             ConstructorCall::Unit => (None, unit(&p, name, ty)),
             ConstructorCall::Made => (None, quote!(Self {})),
             ConstructorCall::New => (None, quote!(Self::new())),
-            ConstructorCall::NewOf(app) => (Some(app), quote!(Self::new(::core::clone::Clone::clone(app)))),
+            ConstructorCall::NewOf(app) => {
+                let asked = self.asked_app(app);
+                (Some(app), quote!(Self::new(<#asked as ::core::clone::Clone>::clone(app))))
+            }
             ConstructorCall::NewOfBorrowed(app) => (Some(app), quote!(Self::new(app))),
             ConstructorCall::Rejected => (None, quote!(::core::unreachable!())),
         };
         let generics = app.is_none().then(|| quote!(<__App>));
-        let app = app.map_or_else(|| quote!(__App), ToTokens::to_token_stream);
+        let app = app.map_or_else(|| quote!(__App), |app| self.asked_app(app));
         quote! {
             #(#block_cfgs)*
             #(#cfgs)*
@@ -76,6 +80,12 @@ impl Block {
                 }
             }
         }
+    }
+
+    /// The type that `new` takes, which must be the app's: one error says so, and what to do.
+    fn asked_app(&self, app: &syn::Type) -> TokenStream {
+        let (p, at, app) = (self.private(), app.span(), app.to_token_stream());
+        checked(&app, &quote_spanned!(at=> <#app as #p::AppParameter>::COUNT))
     }
 
     /// What `servers!` calls of each type that it lists. Of a type that none lists, the compiler warns that it is never

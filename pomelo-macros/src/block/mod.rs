@@ -12,14 +12,15 @@ mod params;
 mod parse;
 mod remote;
 mod signature;
+mod twice;
 mod wire;
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 
 pub(crate) use self::model::{Block, Method, Wire, is, plain};
-use self::parse::Item;
+use self::parse::{Form, Item};
 use crate::attributes::BlockOptions;
 use crate::errors::Errors;
 
@@ -68,7 +69,9 @@ impl Kind {
     /// Not of its methods: they name the app that they are lent, and so the `Rpc` that is only being made.
     pub(crate) fn name_length(self, p: &TokenStream, contract: &TokenStream) -> TokenStream {
         let trait_ = self.contract();
-        quote!(<#contract as #p::#trait_>::NAME.len())
+        // All of it at the contract, so that what is wrong with that is the same error as where it is named.
+        let at = contract.clone().into_iter().last().map_or_else(Span::mixed_site, |token| token.span());
+        quote_spanned!(at=> <#contract as #p::#trait_>::NAME.len())
     }
 
     /// The function that `servers!` calls of each type, named for the warning where none does.
@@ -121,6 +124,10 @@ pub(crate) fn expand(kind: Kind, args: TokenStream, input: TokenStream) -> Token
     let options = BlockOptions::parse(args, &mut errors);
     let item = (|input: ParseStream| Item::parse(input, &mut errors)).parse2(input.clone());
     match item {
+        Ok(item) if is_second(kind, &item, &mut errors) => {
+            let plain = item.plain();
+            quote!(#plain #errors)
+        }
         Ok(item) => {
             let block = Block::new(kind, &item, options, &mut errors);
             let expansion = block.expand(&item);
@@ -128,7 +135,35 @@ pub(crate) fn expand(kind: Kind, args: TokenStream, input: TokenStream) -> Token
         }
         Err(error) => {
             errors.push(error);
-            quote!(#input #errors)
+            let stand_in = stand_in(kind, options, &input);
+            quote!(#input #stand_in #errors)
         }
     }
+}
+
+/// Whether it is a block of a type that has one, which is a mistake.
+fn is_second(kind: Kind, item: &Item, errors: &mut Errors) -> bool {
+    let Form::Impl { name, ty, .. } = &item.form else { return false };
+    let is_second = twice::is_second(kind, Span::call_site(), &quote!(#ty));
+    if is_second {
+        let kind = kind.lower();
+        errors.at(
+            ty,
+            format_args!(
+                "`{name}` has a block with `#[{kind}]` already: put its methods into that one, or drop the attribute here"
+            ),
+        );
+    }
+    is_second
+}
+
+/// For a type that has the attribute in place of its block: what `servers!` and callers ask of it, so that they don't complain, too.
+fn stand_in(kind: Kind, options: BlockOptions, input: &TokenStream) -> Option<TokenStream> {
+    let (name, generics) = match syn::parse2(input.clone()).ok()? {
+        syn::Item::Struct(item) => (item.ident, item.generics),
+        syn::Item::Enum(item) => (item.ident, item.generics),
+        _ => return None,
+    };
+    let is_alone = generics.params.is_empty() && !twice::has_other(kind, Span::call_site(), &quote!(#name));
+    is_alone.then(|| Block::stand_in(kind, &name, options).expand_stand_in(&name))
 }

@@ -31,10 +31,20 @@ pub(super) fn read<'a>(block: &Block, wires: impl Iterator<Item = (Ident, &'a Wi
 
 /// Encodes what the method returned.
 pub(super) fn answer(block: &Block, method: &Method) -> TokenStream {
-    let (p, output) = (block.private(), &method.output);
+    let (p, output) = (block.private(), asked_output(block, &method.output));
     quote_spanned! { Span::mixed_site()=>
         <#output as #p::IntoReply>::into_reply(reply)
     }
+}
+
+/// The type that a method returns, whose reply must be written and read: one error says so of a type that can't be.
+fn asked_output(block: &Block, output: &Type) -> TokenStream {
+    let mut asked = output.clone();
+    if let Some(reply) = reply_mut(&mut asked) {
+        let type_ = block.reply_type(reply);
+        *reply = Type::Verbatim(type_);
+    }
+    quote!(#asked)
 }
 
 /// The proxy: a function for each method, with the user's name, documentation and place in the source.
@@ -42,7 +52,7 @@ pub(super) fn proxy(block: &Block, proxy: &Ident) -> TokenStream {
     let (p, cfgs, name) = (block.private(), &block.cfgs, &block.name);
     let doc = format!("Calls the remote `{name}` of other servers.");
     let functions = block.methods.iter().map(|method| function(block, method));
-    let replies = block.methods.iter().map(|method| reply_check(block, method));
+    let replies = block.methods.iter().map(reply_check);
     let allow = quote! {
         #[allow(
             dead_code,
@@ -74,13 +84,11 @@ pub(super) fn proxy(block: &Block, proxy: &Ident) -> TokenStream {
     }
 }
 
-/// The caller must be able to read the reply: said at the method, not at each call.
-fn reply_check(block: &Block, method: &Method) -> TokenStream {
-    let (p, cfgs, output) = (block.private(), method.cfgs(), &method.output);
+/// The reply must be what a caller takes it for, by the name of `Result`.
+fn reply_check(method: &Method) -> TokenStream {
+    let (cfgs, output) = (method.cfgs(), &method.output);
     match reply(output) {
         Some(reply) => quote! {
-            #(#cfgs)*
-            let _ = #p::ArgReader::next::<#reply>;
             #(#cfgs)*
             let _ = |reply: #output| -> ::core::result::Result<#reply, _> { reply };
         },
@@ -94,6 +102,22 @@ fn reply(output: &Type) -> Option<&Type> {
     let last = path.segments.last().filter(|last| last.ident == "Result")?;
     let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
     match args.args.first() {
+        Some(GenericArgument::Type(reply)) => Some(reply),
+        _ => None,
+    }
+}
+
+/// The same, to be replaced.
+fn reply_mut(output: &mut Type) -> Option<&mut Type> {
+    let path = match output {
+        Type::Group(group) => return reply_mut(&mut group.elem),
+        Type::Paren(paren) => return reply_mut(&mut paren.elem),
+        Type::Path(TypePath { path, .. }) => path,
+        _ => return None,
+    };
+    let last = path.segments.last_mut().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(args) = &mut last.arguments else { return None };
+    match args.args.first_mut() {
         Some(GenericArgument::Type(reply)) => Some(reply),
         _ => None,
     }

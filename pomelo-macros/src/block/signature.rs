@@ -81,6 +81,13 @@ fn check_receiver(receiver: &Receiver, errors: &mut Errors) {
 
 /// What a remote returns is read by its caller, into something of the caller's own.
 fn check_reply(ty: &Type, errors: &mut Errors) {
+    if let Type::Reference(_) | Type::Slice(_) = plain(ty) {
+        errors.at(
+            ty,
+            "a remote returns `pomelo::Result<T>`, and a reply goes to another server, which gets one of its own: \
+             `pomelo::Result<String>` for `&str`, `pomelo::Result<Vec<_>>` for `&[_]`",
+        );
+    }
     let Type::Path(path) = plain(ty) else { return };
     let args = path.path.segments.last().map(|last| &last.arguments);
     let Some(PathArguments::AngleBracketed(args)) = args else { return };

@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 
 use super::model::{Block, Wire, is, shared};
 use super::{Kind, ident};
-use crate::checked::checked;
+use crate::checked::{checked, checked_at};
 
 /// What is lent, by its last name.
 const LENT: [&str; 4] = ["App", "Session", "Request", "Inbound"];
@@ -36,6 +36,20 @@ impl Block {
             [write, read] => checked(&ty, &count(&checked(&inner, &count(&inner, write)), read)),
             _ => ty,
         }
+    }
+
+    /// The type of a reply, as the code that writes it names it; it is asked for in the same way.
+    pub(super) fn reply_type(&self, ty: &Type) -> TokenStream {
+        let (p, at) = (self.private(), ty.span());
+        let plain = ty.to_token_stream();
+        if READABLE.iter().any(|name| is(ty, name))
+            || matches!(ty, Type::Tuple(unit) if unit.elems.is_empty())
+        {
+            return plain;
+        }
+        let written = quote_spanned!(at=> <#plain as #p::ToReply>::COUNT);
+        let written = checked_at(at, &plain, &written);
+        checked(&plain, &quote_spanned!(at=> <#written as #p::FromReply>::COUNT))
     }
 
     /// Of which type which traits are asked for; for a message it is the trait that reads it that says what is missing.

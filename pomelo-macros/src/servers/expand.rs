@@ -6,7 +6,7 @@ use syn::Ident;
 
 use super::model::{Listed, ServerList, ServerType};
 use crate::block::{Kind, ident};
-use crate::checked::checked;
+use crate::checked::checked_at;
 
 pub(super) fn expand(servers: &ServerList) -> TokenStream {
     let krate = &servers.krate;
@@ -35,8 +35,8 @@ pub(super) fn expand(servers: &ServerList) -> TokenStream {
 /// One alias for each listed type, by which the rest of the expansion names it.
 fn aliases(p: &TokenStream, server: &ServerType) -> TokenStream {
     let cfgs = &server.cfgs;
-    let alias = |kind: Kind, Listed { alias, ty, .. }: &Listed| {
-        let ty = checked(ty, &kind.name_length(p, ty));
+    let alias = |kind: Kind, Listed { alias, ty, at, .. }: &Listed| {
+        let ty = checked_at(*at, ty, &kind.name_length(p, ty));
         quote!(#(#cfgs)* #[doc(hidden)] type #alias = #ty;)
     };
     let handlers = server.handlers.iter().map(|listed| alias(Kind::Handler, listed));

@@ -1,49 +1,22 @@
 //! A second `servers!` in a module: all names that it makes would be there twice, each an error of its own.
-//!
-//! A macro doesn't see what is beside it, so this one looks into the file that it stands in.
 
-use std::fs;
+use proc_macro2::{Delimiter, Span, TokenTree};
 
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
-
-/// Stands where the macro does in the tokens of its file.
-const HERE: &str = "__here_is_servers";
+use crate::beside::{Beside, is, is_punct};
 
 /// Whether a `servers!` stands before this one, at `span`, in its module. If that can't be told, there is none.
 pub(super) fn is_second(span: Span) -> bool {
-    let span = span.unwrap();
-    let Some(path) = span.local_file() else { return false };
-    // What is in the documentation of a crate has a place in its file, but is none of its tokens.
-    if path.extension().is_none_or(|extension| extension != "rs") {
-        return false;
-    }
-    fs::read_to_string(path).ok().and_then(|text| marked(&text, span.line())).is_some_and(|text| {
-        let tokens = text.parse::<TokenStream>();
-        tokens.is_ok_and(|tokens| is_after_another(tokens) == Some(true))
-    })
+    Beside::of(span, is_use).is_some_and(|beside| is_after_another(&beside.before))
 }
 
-/// The text with the mark in front of that line (from 1), if there is one that uses the macro.
-fn marked(text: &str, line: usize) -> Option<String> {
-    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-    let (before, after) = text.split_at_checked(before)?;
-    let ours = after.lines().next()?.trim_start();
-    (ours.contains("servers!") && !ours.starts_with("//")).then(|| format!("{before} {HERE} {after}"))
+fn is_use(line: &str) -> bool {
+    line.contains("servers!")
 }
 
-/// Whether a `servers! {…}` without attributes stands before the mark and in the same braces; none if there is no mark.
-fn is_after_another(tokens: TokenStream) -> Option<bool> {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let mark = tokens.iter().position(|token| is(token, HERE));
-    let Some(mark) = mark else {
-        return tokens.into_iter().find_map(|token| match token {
-            TokenTree::Group(group) => is_after_another(group.stream()),
-            _ => None,
-        });
-    };
-    let before = &tokens[..mark];
+/// Whether a `servers! {…}` without attributes is among the tokens.
+fn is_after_another(before: &[TokenTree]) -> bool {
     let used = |at: usize| matches!(&before[at..], [name, bang, TokenTree::Group(_), ..] if is(name, "servers") && is_punct(bang, '!'));
-    Some((0..before.len()).any(|at| used(at) && !has_attribute(&before[..at])))
+    (0..before.len()).any(|at| used(at) && !has_attribute(&before[..at]))
 }
 
 /// Whether an attribute, such as a `cfg`, precedes the path that ends here.
@@ -53,21 +26,13 @@ fn has_attribute(before: &[TokenTree]) -> bool {
     matches!(last, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket)
 }
 
-fn is(token: &TokenTree, name: &str) -> bool {
-    matches!(token, TokenTree::Ident(ident) if ident == name)
-}
-
-fn is_punct(token: &TokenTree, punct: char) -> bool {
-    matches!(token, TokenTree::Punct(found) if found.as_char() == punct)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Of the file, and the line from 1 that the macro is on.
     fn second(file: &str, line: usize) -> Option<bool> {
-        marked(file, line).and_then(|text| is_after_another(text.parse().unwrap()))
+        Beside::in_text(file, line, is_use).map(|beside| is_after_another(&beside.before))
     }
 
     #[test]
