@@ -164,12 +164,13 @@ enum Next {
     Idle,
 }
 
-/// The lane of a session is full; who wants no answer can't be told.
+/// The lane of a session is full; who wants no answer can't be told, so the log says it.
 #[cold]
 fn refuse(dispatch: &Arc<Dispatch>, job: Job) {
     let Job::Turn { message: Forwarded { from, seq, id, .. }, .. } = job else { return };
     if id.is_none() {
         dispatch.counters.add(Dropped::LaneFull);
+        dispatch.note_lane_full("a client's notify", &from);
     }
     let error = Error::of(ErrorKind::Overloaded, "the server has too many messages queued");
     dispatch.reply_later(from, seq, Err(error));

@@ -83,6 +83,17 @@ impl Runtime {
     }
 }
 
+impl Runtime {
+    /// Says that a message that wants no answer was refused, since its lane is full: once a second and kind.
+    pub(crate) fn note_lane_full(&self, what: &str, from: &ServerId) {
+        let Some(left_out) = self.admit(format_args!("lane {what}")) else { return };
+        quietly(|| {
+            let (server, limit) = (&self.info.id, self.limits.lane_queue);
+            tracing::warn!(%server, %from, limit, left_out, "{what} was refused: its lane is full (lane_queue)");
+        });
+    }
+}
+
 /// Logs, and survives a subscriber that panics, as where the log is full: whoever logs must go on.
 pub(crate) fn quietly(log: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(log)) {

@@ -122,11 +122,12 @@ pub(crate) fn take_in_directly(core: &Arc<Server>, from: &ServerId, message: Mes
     }
 }
 
-/// A lane is full; who wants no answer can't be told.
+/// A lane is full; who wants no answer can't be told, so the log says it.
 #[cold]
 fn refuse_call(core: &Arc<Server>, from: &ServerId, seq: u64) {
     if seq == 0 {
-        return core.peers.counters.add(Dropped::LaneFull);
+        core.peers.counters.add(Dropped::LaneFull);
+        return core.peers.note_lane_full("a call without an answer", from);
     }
     let why = format_args!("{} has too many calls queued", core.peers.info.id);
     core.peers.reply_later(from.clone(), seq, Err(Error::of(ErrorKind::Overloaded, why)));
