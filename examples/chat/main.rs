@@ -27,7 +27,9 @@ async fn main() -> pomelo::Result<()> {
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
         .configure("production|development", "gate", |app| app.after_start_all(page::serve))
         .configure("production|development", "connector", |app| {
-            app.connector(Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf());
+            app.connector(
+                Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf().use_code_units(),
+            );
         })
         .configure("all", "all", |app| app.on_event(recovery::recover))
         .configure("all", "connector", |app| app.on_sessions_lost(recovery::come_back))

@@ -139,7 +139,7 @@ export class Protobuf {
       case 'double':
         return input.double(end);
       case 'string':
-        return textDecoder.decode(input.block(end));
+        return textDecoder.decode(joined(input.block(end)));
       default: {
         const inner = this.#schemaOf(schema, type);
         if (!inner) throw new ProtobufError(`${path}: there is no type ${type}`);
@@ -253,6 +253,24 @@ class Reader {
 }
 
 const text = new TextEncoder();
+/**
+ * A server may write the two halves of a character beyond U+FFFF by themselves, for clients that read bytes as units of UTF-16.
+ * @param {Uint8Array} bytes @returns {Uint8Array} UTF-8
+ */
+function joined(bytes) {
+  const isPair = at => bytes[at] === 0xed && (bytes[at + 1] & 0xf0) === 0xa0 && bytes[at + 3] === 0xed && (bytes[at + 4] & 0xf0) === 0xb0;
+  const ten = at => (bytes[at] & 0x0f) << 6 | bytes[at + 1] & 0x3f;
+  if (!bytes.some((_, at) => isPair(at))) return bytes;
+  const utf8 = [];
+  for (let at = 0; at < bytes.length; at++) {
+    if (!isPair(at)) { utf8.push(bytes[at]); continue; }
+    const character = 0x10000 + (ten(at + 1) << 10 | ten(at + 4));
+    utf8.push(0xf0 | character >> 18, 0x80 | character >> 12 & 0x3f, 0x80 | character >> 6 & 0x3f, 0x80 | character & 0x3f);
+    at += 5;
+  }
+  return Uint8Array.from(utf8);
+}
+
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const isField = name => name !== '__messages' && name !== '__tags';

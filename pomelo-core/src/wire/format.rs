@@ -24,6 +24,15 @@ pub trait Format: Send + Sync + 'static {
     /// If the body is too long for the protocol.
     fn response(&self, id: u64, body: &Body) -> Result<Bytes>;
 
+    /// The same, where the body is written otherwise for some routes; by default it isn't.
+    ///
+    /// # Errors
+    /// As [`response`](Self::response).
+    fn response_on(&self, route: &str, id: u64, body: &Body) -> Result<Bytes> {
+        let _ = route;
+        self.response(id, body)
+    }
+
     /// The last frames of a connection: a kick with its reason, and whatever says that it closes.
     fn kick(&self, reason: &str) -> Bytes;
 

@@ -11,9 +11,11 @@ use pomelo_core::wire::{Body, Encoding, Format, FormatId};
 use super::options::Options;
 use crate::protocol::connection::Connection;
 use crate::protocol::dictionary::Dictionary;
+use crate::protocol::handshake::HandshakeOptions;
 use crate::protocol::js;
 use crate::protocol::message::RouteRef;
 use crate::protocol::outgoing::{self, Framing};
+use crate::protocol::protobuf::Protos;
 #[cfg(feature = "deflate")]
 use crate::protocol::websocket::deflate::deflated_frame;
 use crate::protocol::websocket::{self, close_code};
@@ -26,13 +28,20 @@ pub(super) struct PomeloFormat {
     pub(super) encoding: Encoding,
     /// For clients that read bytes as units of UTF-16: JSON has other characters as escapes.
     pub(super) code_units: bool,
+    /// For these clients, too: strings in protobuf have other characters as two halves.
+    pub(super) protos: Option<Arc<Protos>>,
 }
 
 impl PomeloFormat {
     /// The body as these connections read it.
-    fn written<'a>(&self, body: &'a Body) -> Cow<'a, [u8]> {
-        match body.encoding {
-            Encoding::Json if self.code_units => js::escape_astral(&body.bytes),
+    fn written<'a>(&self, route: &str, body: &'a Body) -> Cow<'a, [u8]> {
+        match (body.encoding, &self.protos) {
+            _ if !self.code_units => Cow::Borrowed(&body.bytes),
+            (Encoding::Json, _) => js::escape_astral(&body.bytes),
+            (Encoding::Protobuf, Some(protos)) => match protos.server().message(route) {
+                Some(schema) => schema.in_code_units(&body.bytes),
+                None => Cow::Borrowed(&body.bytes),
+            },
             _ => Cow::Borrowed(&body.bytes),
         }
     }
@@ -46,12 +55,16 @@ impl Format for PomeloFormat {
     fn push(&self, route: &str, body: &Body) -> Result<Bytes> {
         let short =
             self.dictionary.as_ref().map_or(RouteRef::Name(route), |dictionary| dictionary.compress(route));
-        outgoing::push(self.framing, short, &self.written(body))
+        outgoing::push(self.framing, short, &self.written(route, body))
             .map_err(|error| Error::of(ErrorKind::BadMessage, format_args!("push {route}: {error}")))
     }
 
     fn response(&self, id: u64, body: &Body) -> Result<Bytes> {
-        outgoing::response(self.framing, id, &self.written(body))
+        self.response_on("", id, body)
+    }
+
+    fn response_on(&self, route: &str, id: u64, body: &Body) -> Result<Bytes> {
+        outgoing::response(self.framing, id, &self.written(route, body))
             .map_err(|error| Error::of(ErrorKind::BadMessage, format_args!("response {id}: {error}")))
     }
 
@@ -94,7 +107,11 @@ impl Format for DeflateFormat {
     }
 
     fn response(&self, id: u64, body: &Body) -> Result<Bytes> {
-        self.0.response(id, body).map(|packages| deflated_frame(&packages))
+        self.response_on("", id, body)
+    }
+
+    fn response_on(&self, route: &str, id: u64, body: &Body) -> Result<Bytes> {
+        self.0.response_on(route, id, body).map(|packages| deflated_frame(&packages))
     }
 
     fn kick(&self, reason: &str) -> Bytes {
@@ -125,16 +142,14 @@ impl Formats {
     ///
     /// # Errors
     /// If the frontend has too many already.
-    pub(super) fn add(
-        frontend: &Frontend,
-        dictionary: Option<&Arc<Dictionary>>,
-        options: &Options,
-    ) -> Result<Self> {
+    pub(super) fn add(frontend: &Frontend, handshake: &HandshakeOptions, options: &Options) -> Result<Self> {
+        let protos = handshake.protos.as_ref().filter(|_| options.use_code_units);
         let format = |framing, code_units| PomeloFormat {
             framing,
-            dictionary: dictionary.cloned(),
+            dictionary: handshake.dictionary.clone(),
             encoding: options.encoding(),
             code_units,
+            protos: protos.cloned(),
         };
         let websocket = |code_units| {
             let plain = frontend.add_format(Arc::new(format(Framing::WebSocket, code_units)))?;
@@ -175,6 +190,7 @@ mod tests {
             dictionary: Some(Arc::new(dictionary)),
             encoding: Encoding::Json,
             code_units: false,
+            protos: None,
         }
     }
 
@@ -197,6 +213,26 @@ mod tests {
         ends_with(format(false).push("onAdd", &body).unwrap(), &text);
         let protobuf = Body { encoding: Encoding::Protobuf, ..body };
         ends_with(format(true).push("onAdd", &protobuf).unwrap(), &text);
+    }
+
+    #[test]
+    fn emoji_in_protobuf_are_halves_for_who_reads_code_units_and_nobody_else() {
+        let schema = serde_json::json!({ "onChat": { "required string msg": 1 } });
+        let protos = Arc::new(Protos::parse(&schema, &serde_json::Value::Null).unwrap());
+        let bytes = Bytes::from("\x0a\x05a😀");
+        let body = Body { encoding: Encoding::Protobuf, bytes };
+        let format =
+            |code_units| PomeloFormat { code_units, protos: Some(protos.clone()), ..format(Framing::Tcp) };
+        let halves = b"\x0a\x07a\xed\xa0\xbd\xed\xb8\x80";
+        assert!(format(true).push("onChat", &body).unwrap().ends_with(halves));
+        assert!(format(true).response_on("onChat", 1, &body).unwrap().ends_with(halves));
+        for frame in [
+            format(false).push("onChat", &body),
+            format(false).response_on("onChat", 1, &body),
+            format(true).push("onOther", &body),
+        ] {
+            assert!(frame.unwrap().ends_with(&body.bytes));
+        }
     }
 
     #[test]

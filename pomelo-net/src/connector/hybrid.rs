@@ -118,6 +118,20 @@ impl Hybrid {
         self
     }
 
+    /// Writes strings in protobuf for pomelo's client for browsers as that client reads them: bytes as units of UTF-16, so that emoji
+    /// and other characters beyond U+FFFF arrive as themselves. Off by default.
+    ///
+    /// It is for websocket clients that say that they are such a client, by the type `js-websocket` or `ws` in their handshake; all
+    /// others get UTF-8. Take it if your players have pomelo's client for browsers, or one that was made from it, and no client of
+    /// that type reads strings as UTF-8, such as by `TextDecoder`: there each emoji would become six U+FFFD. (JSON has them as
+    /// `\ud83d\ude00`, which all read, and what these clients send is always understood.) A message without such characters is
+    /// not copied.
+    #[must_use]
+    pub fn use_code_units(mut self) -> Self {
+        self.options.use_code_units = true;
+        self
+    }
+
     /// Compresses what is sent to websocket clients that offer permessage-deflate, as browsers do. Off by default.
     ///
     /// It saves bandwidth and costs CPU time: a push is compressed once for all who get it, a response by itself. What
@@ -279,8 +293,8 @@ impl Hybrid {
         options.check()?;
         let limits = options.limits(frontend.server())?;
         let settings = options.settings(frontend.routes(), frontend.config())?;
-        let dictionary = settings.handshake.options().dictionary.as_ref();
-        let formats = Formats::add(&frontend, dictionary, options).map_err(OptionError::Formats)?;
+        let handshake = settings.handshake.options();
+        let formats = Formats::add(&frontend, handshake, options).map_err(OptionError::Formats)?;
         let shared = PomeloShared {
             frontend: frontend.clone(),
             settings: Arc::new(settings),

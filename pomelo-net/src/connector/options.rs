@@ -49,6 +49,7 @@ pub(super) struct Options {
     pub(super) idle_timeout: Option<Duration>,
     pub(super) use_dict: bool,
     pub(super) use_protobuf: bool,
+    pub(super) use_code_units: bool,
     #[cfg(feature = "deflate")]
     pub(super) use_deflate: bool,
     pub(super) handshake: Option<HandshakeHook>,
@@ -74,6 +75,7 @@ impl Default for Options {
             idle_timeout: Some(Duration::from_secs(90)),
             use_dict: false,
             use_protobuf: false,
+            use_code_units: false,
             #[cfg(feature = "deflate")]
             use_deflate: false,
             handshake: None,

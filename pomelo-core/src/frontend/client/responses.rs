@@ -59,8 +59,8 @@ impl ClientSession {
     /// The frame of a response; of one that is longer than the protocol allows, an error's, which is counted.
     pub(super) fn frame(&self, id: u64, route: &str, body: &Body) -> Option<Bytes> {
         let format = self.format()?;
-        let frame =
-            |body| format.response(id, &self.registry.peers.codecs.fit(format.encoding(), route, body));
+        let codecs = &self.registry.peers.codecs;
+        let frame = |body| format.response_on(route, id, &codecs.fit(format.encoding(), route, body));
         match frame(body) {
             Ok(frame) => Some(frame),
             Err(error) => {

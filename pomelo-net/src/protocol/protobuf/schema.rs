@@ -1,5 +1,6 @@
 //! Schemas made ready for encoding and decoding: names and tags resolved to positions.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -164,6 +165,12 @@ impl Schema {
     /// [`DecodeError`], if the bytes are broken or `T` is something else.
     pub fn decode<'de, T: Deserialize<'de>>(&self, bytes: &'de [u8]) -> Result<T, DecodeError> {
         T::deserialize(self.deserializer(bytes))
+    }
+
+    /// What [`Schema::encode`] wrote, with strings for clients that read bytes as units of UTF-16, as pomelo's for browsers does: a
+    /// character beyond U+FFFF has three bytes for each half (CESU-8).
+    pub fn in_code_units<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        decode::in_code_units(&self.shapes, self.index, bytes)
     }
 
     /// A deserializer over `bytes`, for `T: Deserialize` that is known elsewhere.

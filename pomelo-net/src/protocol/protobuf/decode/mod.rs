@@ -3,6 +3,7 @@
 mod access;
 mod error;
 mod scan;
+mod units;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{IntoDeserializer, Visitor};
@@ -14,6 +15,7 @@ use crate::protocol::text;
 use access::{Elements, MessageAccess};
 
 pub use error::DecodeError;
+pub(super) use units::in_code_units;
 
 /// Reads one message by its schema, for any [`serde::Deserialize`]; see
 /// [`Schema::deserializer`](super::Schema::deserializer).

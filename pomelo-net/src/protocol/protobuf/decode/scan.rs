@@ -74,7 +74,7 @@ pub(super) fn read_value<'s, 'de>(kind: Kind, reader: &mut Reader<'de>) -> Resul
     })
 }
 
-fn read_sized<'de>(reader: &mut Reader<'de>) -> Result<&'de [u8], ReadError> {
+pub(super) fn read_sized<'de>(reader: &mut Reader<'de>) -> Result<&'de [u8], ReadError> {
     let length = usize::try_from(varint::read(reader)?).map_err(|_| ReadError::Truncated)?;
     reader.take(length)
 }
