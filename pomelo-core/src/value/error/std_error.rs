@@ -10,6 +10,21 @@ use super::{Error, ErrorKind, Inner};
 /// An [`Error`] as a [`std::error::Error`], for all that wants one: made by [`Error::into_std`].
 ///
 /// `?` makes an [`Error`] of it again, with code, kind and body.
+///
+/// # In functions that return another error
+/// `?` makes an [`Error`] into a `Box<dyn Error + Send + Sync>`, but not into a `Box<dyn Error>`: whatever becomes such a box becomes an
+/// [`Error`] by `?`, which is how functions of the framework take the errors of all crates. If an `Error` became one, too, there would
+/// be two ways from `Error` to `Error`, this one and that of each type to itself, which Rust's coherence refuses. So `main` returns
+/// `pomelo::Result<()>` or the box with `Send + Sync`, or says it:
+///
+/// ```
+/// # use pomelo_core::value::{Error, Result};
+/// # fn start() -> Result<()> { Ok(()) }
+/// fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+///     start().map_err(Error::into_std)?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct StdError(Box<Inner>);
 
