@@ -6,7 +6,7 @@ use crate::admin::{Admin, AdminError};
 use crate::config::{MasterConfig, Users};
 use crate::output::{failures, line, say};
 use crate::setup::{MasterSetup, Only};
-use crate::status::Outcome;
+use crate::status::{Outcome, ServerState, Which};
 
 /// Has the running master start what is wanted, and prints what became of it; false if no master runs.
 ///
@@ -19,11 +19,29 @@ pub(crate) async fn start(setup: &MasterSetup) -> Result<bool> {
         return Ok(false);
     }
     let Some(admin) = connect(setup, &config).await? else { return Ok(false) };
-    let wanted = setup.wanted(&config.id)?;
+    let wanted = match setup.wanted(&config.id) {
+        Ok(wanted) => wanted,
+        Err(unknown) => {
+            let Some(outcome) = start_added(&admin, &setup.only).await? else { return Err(unknown) };
+            return print(&outcome).map(|()| true);
+        }
+    };
     say(format_args!("{} on {} starts {} servers\n", config.id, config.address(), wanted.len()));
     let outcomes = admin.start(&setup.config.env, wanted).await.map_err(refused)?;
     print(&outcomes)?;
     Ok(true)
+}
+
+/// Has the master start a server that servers.json doesn't have and an operator has added; none if the master doesn't know it either.
+async fn start_added(admin: &Admin, only: &Only) -> Result<Option<Vec<Outcome>>> {
+    let Only::Id(id) = only else { return Ok(None) };
+    let servers = admin.list().await.map_err(refused)?;
+    let Some(server) = servers.into_iter().find(|server| server.id == id.as_str()) else { return Ok(None) };
+    Ok(Some(match (server.state, server.pid) {
+        (ServerState::Down, _) => admin.restart(Which::Ids(vec![id.clone()])).await.map_err(refused)?,
+        (_, Some(pid)) => vec![Outcome::done(&server.id, format_args!("was up, pid {pid}"))],
+        (state, None) => vec![Outcome::done(&server.id, format_args!("is {state}"))],
+    }))
 }
 
 /// The running master, if there is one.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 /// What has been over for so long is nobody's: whoever waits for a child hears of its end at once.
@@ -18,8 +19,12 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(5);
 /// The process that adopts orphans.
 const INIT_PID: u32 = 1;
 
-/// Looks after orphans for ever, if this process is the one that adopts them.
+/// Who looks after orphans: one of those that wait for a signal, since two would bury the same.
+static ONLY_ONE: Mutex<()> = Mutex::const_new(());
+
+/// Looks after orphans for ever, if this process is the one that adopts them and nobody else in it does.
 pub(crate) async fn look_after() {
+    let _only_one = ONLY_ONE.lock().await;
     if std::process::id() == INIT_PID {
         match signal(SignalKind::child()) {
             Ok(mut ended) => loop {

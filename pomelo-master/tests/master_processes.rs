@@ -234,6 +234,32 @@ async fn a_server_that_is_added_gets_its_entry_and_is_known_to_all() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_only_added_and_is_down_is_started_by_its_id() {
+    let (home, setup) = chats(json!({}));
+    let started = Started::new(&home, &setup).await;
+    started.all_up().await;
+    let entry = json!({ "serverType": "chat", "id": "chat-3", "host": "127.0.0.1", "port": free_port() });
+    soon(started.admin.add(entry.as_object().unwrap().clone())).await.unwrap();
+    let only = || MasterSetup { only: Only::Id("chat-3".into()), config: home.config(), ..setup.clone() };
+    let list = until_listed(&started.admin, all_up).await;
+    soon(run(only())).await.unwrap();
+    let again = until_listed(&started.admin, all_up).await;
+    let pid = |list: &[ServerStatus]| {
+        list.iter().find(|server| server.id == *"chat-3").and_then(|server| server.pid)
+    };
+    assert_eq!(pid(&again), pid(&list), "one that is up is left alone");
+
+    let killed =
+        std::process::Command::new("kill").args(["-9", &pid(&list).unwrap().to_string()]).status().unwrap();
+    assert!(killed.success());
+    until_listed(&started.admin, |list| list.iter().any(|server| server.state == ServerState::Down)).await;
+    soon(run(only())).await.unwrap();
+    let after = until_listed(&started.admin, all_up).await;
+    assert!(pid(&after).is_some() && pid(&after) != pid(&list), "{after:?}");
+    started.stop().await;
+}
+
+#[tokio::test]
 async fn an_add_that_fails_moves_no_room_and_leaves_nothing_in_the_way() {
     let (home, mut setup) = chats(json!({}));
     setup.limits.adopt = Duration::from_millis(300);
