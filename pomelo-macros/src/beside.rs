@@ -1,4 +1,4 @@
-//! What stands beside a use of a macro: a macro doesn't see that, so this looks into the file that the use stands in.
+//! Neighbours of a use of a macro. A macro does not see them, so this looks into the file that the use stands in.
 
 use std::fs;
 
