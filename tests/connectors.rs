@@ -11,6 +11,8 @@ mod connector;
 mod lines;
 #[path = "connectors/memory.rs"]
 mod memory;
+#[path = "connectors/sealed.rs"]
+mod sealed;
 mod support;
 
 use std::io;
@@ -26,6 +28,7 @@ use pomelo::net::protocol::message::{Message, MessageKind, MessageRoute};
 use pomelo::net::protocol::package::{Package, PackageKind};
 use pomelo::request::Encoding;
 use pomelo::{Hybrid, Result, pick};
+use sealed::{SealedClient, SealedListener};
 use serde_json::{Value, json};
 use support::{soon, until};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -237,6 +240,29 @@ async fn a_listener_that_fails_is_asked_again_and_limits_hold_over_any_socket() 
     }
     assert_eq!(network.connect(PLENTY, PLENTY).end().await, End::Dropped);
     assert_eq!(dropped(&running, Dropped::TooManyConnections), 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_transforms_bytes_is_added_around_another_one() {
+    let (network, listener) = network();
+    let running = start(LineConnector::new(SealedListener(listener))).await;
+    let mut ann = SealedClient::new(network.connect(3, 5));
+    ann.send("hello ann\n");
+    assert_eq!(ann.line().await.unwrap(), "welcome ann");
+    let request = json!({ "username": "ann", "rid": "lobby" });
+    ann.send(&format!("1 connector.entryHandler.enter {request}\n"));
+    assert_eq!(ann.line().await.unwrap(), r#"response 1 {"users":["ann"]}"#);
+    let say = json!({ "content": "hello", "target": "*" });
+    ann.send(&format!("- chat.chatHandler.send {say}\n"));
+    // The beginning of a record has gone, and the rest of it is held when the kick comes.
+    until(|| ann.client.waiting() == 5).await;
+    let app = running.app("connector-1").unwrap();
+    let session = app.sessions().get_by_uid("ann*lobby").pop().unwrap();
+    session.kick(Some("enough")).await.unwrap();
+    assert_eq!(ann.line().await.unwrap(), said("ann", "hello"));
+    assert_eq!((ann.line().await.unwrap(), ann.line().await), ("kick enough".to_owned(), None));
+    assert_eq!(ann.client.end().await, End::Shutdown);
     running.stop().await;
 }
 

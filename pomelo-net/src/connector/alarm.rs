@@ -21,7 +21,9 @@ const OFF: u64 = u64::MAX - 2;
 pub(super) struct Alarm {
     /// The tick at which it rings, or one of the words above.
     due: AtomicU64,
+    /// Nothing more is written to the connection.
     closed: AtomicBool,
+    /// Of the connection's driver.
     waker: AtomicWaker,
 }
 

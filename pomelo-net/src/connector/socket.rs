@@ -17,12 +17,14 @@ use std::task::{Context, Poll};
 /// - [`try_write`](Self::try_write) first sends what it holds, and would block as long as any of that is left. Then it encrypts one
 ///   record, at most 16 KiB of what it is offered, holds what the inner socket doesn't take of that, and returns how many plain bytes
 ///   it has taken. So it never holds more than a record; and what it has not taken may be withdrawn, as when a kick takes its place.
-/// - [`poll_read`](Self::poll_read) decrypts. Before, it sends what is held and what TLS has to say by itself, such as its handshake,
+///   If it holds something now, it wakes the driver.
+/// - [`poll_read`](Self::poll_read) keeps the waker of the driver, and decrypts. Before, it sends what is held and what TLS has to say by itself, such as its handshake,
 ///   and polls the inner socket for room as long as something is left: the driver polls it for as long as the connection lives.
 /// - [`poll_writable`](Self::poll_writable) keeps the waker of the outbox, and wakes it once nothing is held.
 /// - [`shutdown`](Self::shutdown) notes that it ends; the alert goes, and the inner socket is shut down, behind what is held.
 ///
-/// What comes before the first plain byte, TLS's handshake, counts against the deadline of the protocol's handshake.
+/// What comes before the first plain byte, TLS's handshake, counts against the deadline of the protocol's handshake. `tests/connectors`
+/// has such a socket, with a cipher of one byte.
 pub trait Socket: Send + Sync + 'static {
     /// Reads what there is, at most as much as `buffer` holds; 0 is the end. Only the connection's driver polls it.
     ///

@@ -18,7 +18,9 @@ const COARSEST: Duration = Duration::from_millis(500);
 /// An alarm stays where it is when its deadline moves away, so moving it costs one atomic store. In return none is set
 /// for less than `shortest`, and each is looked at at least that often.
 pub(super) struct Wheel {
+    /// When tick 0 was.
     started: Instant,
+    /// How long a tick is.
     resolution: Duration,
     /// How many ticks ahead of the last turn an alarm may lie; one less than there are slots.
     reach: u64,
@@ -26,6 +28,7 @@ pub(super) struct Wheel {
 }
 
 struct Ring {
+    /// The alarms by their tick, modulo the number of slots.
     slots: Box<[Vec<Arc<Alarm>>]>,
     /// The last tick that was turned.
     turned: u64,

@@ -1,4 +1,4 @@
-//! One client's connection as a state machine: bytes in, events and bytes out, no clock.
+//! Connection: the state machine of one client's connection. Bytes in, events and bytes out, no clock.
 //!
 //! ```text
 //!              handshake            accept()           ack

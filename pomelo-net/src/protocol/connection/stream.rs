@@ -1,4 +1,4 @@
-//! Packages out of bytes, by whichever framing the first bytes asked for.
+//! Streams of packages, in whichever framing the first bytes asked for.
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,6 +12,7 @@ use crate::protocol::websocket::{
 /// Room in a websocket message for headers, and for an ack or a heartbeat along with the longest package.
 const FRAME_SLACK: usize = 64;
 
+/// How far it is known what a connection speaks, and what of it is understood.
 #[derive(Debug, Default)]
 pub(super) enum Stream {
     #[default]
