@@ -234,7 +234,7 @@ impl Doors {
     ) -> Result<Result<(Guest, Proof), String>, LoginError> {
         Ok(match who {
             Who::Server { id, server_type } => {
-                let proof = self.tokens.of(server_type).and_then(|token| check(token));
+                let proof = self.tokens.of(server_type).and_then(check);
                 let guest = Guest::Server { id: id.clone(), server_type: server_type.clone() };
                 match proof {
                     Some(proof) => Ok((guest, proof)),
