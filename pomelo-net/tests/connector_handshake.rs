@@ -218,5 +218,8 @@ async fn a_wrong_configuration_is_an_error_that_names_server_and_file() {
         "clientProtos.json: message r: field v has the unknown type bool"
     );
     let zero = Hybrid::new().heartbeat(std::time::Duration::ZERO);
-    assert_eq!(start(Config::default(), zero).await, "connector-1: Hybrid::heartbeat is zero");
+    assert_eq!(
+        start(Config::default(), zero).await,
+        "connector-1: Hybrid: `heartbeat` is 0, allowed is 1ms to 365 days"
+    );
 }

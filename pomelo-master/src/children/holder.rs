@@ -106,7 +106,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let holders = Holder::all_of(port);
         assert_eq!(holders.iter().map(|holder| holder.pid).collect::<Vec<_>>(), [std::process::id()]);
-        assert!(holders[0].to_string().contains("pomelo_net"), "{}", holders[0]);
+        assert!(holders[0].to_string().contains("pomelo_master"), "{}", holders[0]);
         assert!(!holders[0].is(&"chat-1".into()));
         drop(listener);
         assert_eq!(Holder::all_of(port), []);
