@@ -92,7 +92,7 @@ fn what_people_type_at_pomelo_is_understood() {
     for arguments in [&["masterha"][..], &["masterha", "-d", "."]] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(1));
-        for part in ["no `masterha` here", "ServerList go on when the master dies", "Restart=on-failure"] {
+        for part in ["no `masterha` here", "Servers go on when the master dies", "Restart=on-failure"] {
             assert!(stderr(&output).contains(part), "{output:?}");
         }
     }

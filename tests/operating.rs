@@ -26,7 +26,7 @@ struct Application {
 
 impl Application {
     async fn start() -> Self {
-        Self::start_with(json!({ "chat": [{ "id": "chat-1", "port": 1 }, { "id": "chat-2", "port": 1 }] }))
+        Self::start_with(json!({ "chat": [{ "id": "chat-1", "port": 1 }, { "id": "chat-2", "port": 2 }] }))
             .await
     }
 
