@@ -53,7 +53,7 @@ pub enum Verdict {
 ///
 /// An `async fn` allocates its future, some hundred nanoseconds a message. One that has nothing to await can do without: written as
 /// `fn before(&self, request: &Request) -> impl Future<Output = Result<Verdict>> + Send`, it does its work and returns
-/// [`GoOn`], or [`Done`] after the handler.
+/// [`GoOn`], or [`Done`] after the handler. A method that returns a [`BoxFuture`] of the lifetime of what it gets is one, too.
 pub trait Filter: Send + Sync + 'static {
     /// Runs before the handler.
     ///
@@ -62,7 +62,10 @@ pub trait Filter: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// It is dropped where it waits, if the message's time is over.
-    fn before(&self, request: &Request) -> impl Future<Output = Result<Verdict>> + Send {
+    fn before<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> impl Future<Output = Result<Verdict>> + Send + 'a {
         let _ = request;
         GoOn
     }
@@ -71,7 +74,11 @@ pub trait Filter: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// It is dropped where it waits, if the time for error handler and after filters is over.
-    fn after(&self, request: &Request, outcome: &Result<Body>) -> impl Future<Output = ()> + Send {
+    fn after<'a>(
+        &'a self,
+        request: &'a Request,
+        outcome: &'a Result<Body>,
+    ) -> impl Future<Output = ()> + Send + 'a {
         let _ = (request, outcome);
         Done
     }
