@@ -1,4 +1,4 @@
-//! ServerList that are processes of their own: here each has a transport and a discovery by itself.
+//! Servers that are processes of their own: here each has a transport and a discovery by itself.
 
 mod support;
 

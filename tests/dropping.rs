@@ -1,4 +1,4 @@
-//! ServerList whose `Running` is dropped end at once: nothing of them stays.
+//! Servers whose `Running` is dropped end at once: nothing of them stays.
 
 #[path = "partitions/client.rs"]
 #[allow(dead_code, missing_docs, unreachable_pub, reason = "every test binary uses another part")]

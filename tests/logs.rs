@@ -424,7 +424,7 @@ async fn at_info_an_operator_reads_what_seven_servers_did_in_a_line_each() {
     drop(client);
     running.stop().await;
     let mut lines = lasting(&log.lines());
-    // ServerList of a kind stop together.
+    // Servers of a kind stop together.
     let stopped = lines.len() - 7;
     lines[stopped..stopped + 3].sort();
     lines[stopped + 3..].sort();

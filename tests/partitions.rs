@@ -1,4 +1,4 @@
-//! ServerList that lose each other: what that costs, and whom.
+//! Servers that lose each other: what that costs, and whom.
 //!
 //! Everything runs in one process, on virtual time: links are those of the memory transport, which tests break, clients have no
 //! socket.

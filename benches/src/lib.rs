@@ -1,5 +1,5 @@
 //! Benchmark scenes, in one place, since each is measured in several ways: timed by criterion, counted in instructions by
-//! valgrind, and in allocations. ServerList and sockets are real but for the last step: a [`NullSink`](null::NullSink) takes
+//! valgrind, and in allocations. Servers and sockets are real but for the last step: a [`NullSink`](null::NullSink) takes
 //! all frames at once.
 //!
 //! Every scene wants a runtime of one thread, so that what was begun is done by whoever waits for it.

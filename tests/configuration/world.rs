@@ -38,7 +38,7 @@ impl ChatHandler {
     pub async fn send() {}
 }
 
-/// ServerList of two environments that nothing is wrong with.
+/// Servers of two environments that nothing is wrong with.
 pub const SERVERS: &str = r#"{
     "development": {
         "connector": [{ "id": "connector-1", "clientPort": 0, "frontend": true }],

@@ -213,7 +213,7 @@ impl Filter for Checked {
 pub const SERVERS: &str = r#"{ "connector": [{ "id": "connector-1", "frontend": true }],
     "chat": [{ "id": "chat-1" }], "area": [{ "id": "area-1" }] }"#;
 
-/// ServerList that run, with what makes them fail.
+/// Servers that run, with what makes them fail.
 pub struct World {
     pub running: Running<Rpc>,
     pub faults: Faults,

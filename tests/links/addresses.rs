@@ -1,4 +1,4 @@
-//! ServerList of one machine under each of the names that it has.
+//! Servers of one machine under each of the names that it has.
 
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;

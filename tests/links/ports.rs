@@ -1,4 +1,4 @@
-//! ServerList without a `port`.
+//! Servers without a `port`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! ServerList of two builds in one cluster: a rolling restart.
+//! Servers of two builds in one cluster: a rolling restart.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -19,7 +19,7 @@ async fn what_a_backend_sent_before_it_was_gone_leaves_no_copies_of_channels() {
     room.add("ann", "connector-1").unwrap();
     room.push("news", &json!("late")).unwrap();
     assert_eq!(world.transport.met(), 2);
-    // Its link_sender is kept by the test, as the network keeps what is on the way.
+    // Its sending side is kept by the test, as the network keeps what is on the way.
     world.give_up("connector-1", "chat-1");
     world.transport.heal();
     assert_eq!(outdated(&world, "connector-1"), 2);

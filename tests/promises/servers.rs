@@ -1,4 +1,4 @@
-//! ServerList that stop, and that come back.
+//! Servers that stop, and that come back.
 
 use std::future::IntoFuture;
 use std::time::Duration;

@@ -76,12 +76,12 @@ pub enum Links {
 }
 
 impl World {
-    /// ServerList where whoever waits for a session to close does so for ever.
+    /// Servers where whoever waits for a session to close does so for ever.
     pub async fn new(links: Links) -> Self {
         Self::with(links, |app| app.limits().close_wait = FOR_EVER).await
     }
 
-    /// ServerList where nobody waits for long.
+    /// Servers where nobody waits for long.
     pub async fn hasty(links: Links) -> Self {
         Self::with(links, |app| app.limits().close_wait = Duration::from_millis(50)).await
     }

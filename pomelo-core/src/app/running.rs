@@ -1,4 +1,4 @@
-//! ServerList that run in this process.
+//! Servers that run in this process.
 
 use std::net::SocketAddr;
 use std::pin::pin;

@@ -76,7 +76,7 @@ pub(crate) struct Known {
     live: HashMap<Arc<str>, ServerList, RandomState>,
     /// What is known of each server that is up.
     members: HashMap<ServerId, Member, RandomState>,
-    /// ServerList that no list had when they came; they are expected as long as they are up.
+    /// Servers that no list had when they came; they are expected as long as they are up.
     uninvited: HashSet<ServerId, RandomState>,
     /// The latest process of each server of the cluster that was ever up.
     latest: HashMap<ServerId, Incarnation, RandomState>,

@@ -20,10 +20,10 @@ pub enum Event {
     UnbindSession(Session),
     /// A session of this frontend is closed, and its hooks have run.
     CloseSession(Session),
-    /// ServerList are up: each is reported when it comes, and again whenever it is back after [`RemoveServers`](Self::RemoveServers)
+    /// Servers are up: each is reported when it comes, and again whenever it is back after [`RemoveServers`](Self::RemoveServers)
     /// named it, be it the same process or another one. A link that broke and is there again before that is not reported.
     AddServers(Vec<Arc<ServerInfo>>),
-    /// ServerList are gone: they stopped, died, or could not be reached for too long; these may be [back](Self::AddServers).
+    /// Servers are gone: they stopped, died, or could not be reached for too long; these may be [back](Self::AddServers).
     RemoveServers(Vec<ServerId>),
     /// The list of servers that are expected, up or not, has changed: the whole of it.
     ReplaceServers(Vec<Arc<ServerInfo>>),

@@ -62,10 +62,7 @@ pub trait Filter: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// It is dropped where it waits, if the message's time is over.
-    fn before<'a>(
-        &'a self,
-        request: &'a Request,
-    ) -> impl Future<Output = Result<Verdict>> + Send + 'a {
+    fn before<'a>(&'a self, request: &'a Request) -> impl Future<Output = Result<Verdict>> + Send + 'a {
         let _ = request;
         GoOn
     }

@@ -18,7 +18,7 @@ pub(crate) struct Progress(Mutex<State>);
 #[derive(Default)]
 struct State {
     step: Step,
-    /// ServerList that have not yet said that they heard of the stop.
+    /// Servers that have not yet said that they heard of the stop.
     unheard: Vec<ServerId>,
     overdue: Vec<String>,
 }

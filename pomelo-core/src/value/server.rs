@@ -1,4 +1,4 @@
-//! ServerList: their names, what servers.json says of them, and lists of them in a stable order.
+//! Servers: their names, what servers.json says of them, and lists of them in a stable order.
 
 use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;

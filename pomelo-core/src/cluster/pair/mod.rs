@@ -11,7 +11,7 @@
 //! | [`Settled`] | whoever got a greeting with batches | I have settled everything up to that number |
 //!
 //! Either may be lost with its link: the greeting of the next link says the same again, and a batch that was settled is not
-//! settled twice. ServerList that held nothing of each other exchange a number and nothing else.
+//! settled twice. Servers that held nothing of each other exchange a number and nothing else.
 //!
 //! | file | noun |
 //! |---|---|
