@@ -36,12 +36,14 @@ use crate::{daemon, join, orders, token};
 /// # Cancel safety
 /// The master ends at once and stops no server: they go on, and a master that is started later adopts them.
 pub async fn run(setup: MasterSetup) -> Result<()> {
-    let wanted = setup.wanted(&MasterConfig::read(&setup.config)?.id)?;
+    let wanted = setup.wanted(&MasterConfig::read(&setup.config)?.id);
     let tokens = (Tokens::read(&setup.config)?, Tokens::file(&setup.config));
-    token::check(&tokens.0, &tokens.1, wanted.iter().map(|info| &**info))?;
+    token::check(&tokens.0, &tokens.1, wanted.iter().flatten().map(|info| &**info))?;
+    // A master that runs may know servers that servers.json hasn't, since they were added.
     if join::start(&setup).await? {
         return Ok(());
     }
+    let wanted = wanted?;
     if setup.daemon {
         return daemon::start(&setup, &wanted).await;
     }
