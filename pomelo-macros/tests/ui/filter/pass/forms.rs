@@ -4,7 +4,7 @@
 
 use pomelo::request::Body;
 use pomelo::filter::{Done, Filter, FilterFactory, GoOn, Verdict};
-use pomelo::server::Server;
+use pomelo::server::ServerContext;
 use pomelo::{Request, Result};
 
 pomelo::servers! {
@@ -46,7 +46,7 @@ impl Filter for Made {}
 struct Each;
 
 impl FilterFactory for Each {
-    fn build(&self, _: &Server) -> impl Filter {
+    fn build(&self, _: &ServerContext) -> impl Filter {
         Made
     }
 }
