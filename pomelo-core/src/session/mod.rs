@@ -9,6 +9,8 @@ mod hooks;
 mod overlay;
 mod owner;
 mod remote;
+#[cfg(test)]
+mod tests;
 
 pub use self::backend::BackendSessionService;
 pub(crate) use self::closed::ClosedSession;
