@@ -111,7 +111,7 @@ pub mod config {
     pub use pomelo_core::value::config::{Config, ConfigError, Entry, Section};
 }
 
-/// Errors: codes, kinds, whose fault they are, and how an application's own become [`Error`](crate::Error)s.
+/// Errors: codes, kinds, whose fault they are, and how an application's own become [`Error`]s.
 pub mod error {
     pub use pomelo_core::app::StartError;
     pub use pomelo_core::value::{ErrorCode, ErrorKind, Fault, OrErr, StdError};
@@ -140,9 +140,9 @@ pub mod request {
 
 /// Routers: which server of a type handles a message.
 ///
-/// The default, [`ByUid`], and [`pick`](crate::pick) take a hash modulo the number of servers, as pomelo does. So when a server is
+/// The default, [`ByUid`](router::ByUid), and [`pick`] take a hash modulo the number of servers, as pomelo does. So when a server is
 /// added to servers.json or taken out, nearly every user or room belongs elsewhere. Where what a server has in memory must stay
-/// where it is, use [`ConsistentHash`].
+/// where it is, use [`ConsistentHash`](router::ConsistentHash).
 pub mod router {
     pub use pomelo_core::router::{
         Asynchronous, ByUid, ConsistentHash, RoundRobin, RouteBy, RoutedMessage, Router, Routing,

@@ -83,7 +83,7 @@ impl Request {
     /// ([`Unreadable`](Dropped::Unreadable)), once for each message.
     ///
     /// # Errors
-    /// [`ErrorKind::BadMessage`] naming the route and the field if `T` can't be read from the body.
+    /// [`BadMessage`](crate::value::ErrorKind::BadMessage) naming the route and the field if `T` can't be read from the body.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
         let codecs = &self.peers().codecs;
         let decoded =

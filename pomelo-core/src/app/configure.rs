@@ -217,7 +217,7 @@ impl<R: Cluster> Configure<R> {
         }
     }
 
-    /// Sets a setting; [`Server::get`](crate::server::Server::get) reads it.
+    /// Sets a setting; [`ServerContext::get`](crate::context::ServerContext::get) reads it.
     ///
     /// # Errors
     /// If the value can't be JSON.

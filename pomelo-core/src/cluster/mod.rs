@@ -3,7 +3,7 @@
 mod discovery;
 #[cfg(test)]
 pub(crate) mod lossy;
-pub mod pair;
+pub(crate) mod pair;
 mod transport;
 mod view;
 

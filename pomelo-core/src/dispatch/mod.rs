@@ -3,7 +3,7 @@
 mod endpoints;
 mod executor;
 mod jobs;
-pub mod pipeline;
+pub(crate) mod pipeline;
 mod queues;
 mod worker;
 

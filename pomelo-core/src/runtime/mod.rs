@@ -1,7 +1,7 @@
 //! The runtime of a server: what runs its tasks and the application's code, and survives both.
 
 mod backlog;
-pub mod boundary;
+pub(crate) mod boundary;
 pub(crate) mod failure;
 mod home;
 mod origin;

@@ -1,6 +1,6 @@
 //! Sessions: who a client is, wherever its messages are handled.
 //!
-//! The connection and the real session are at the frontend ([`ClientSession`]); a handler, there or on a backend,
+//! The connection and the real session are at the frontend ([`ClientSession`](crate::frontend::ClientSession)); a handler, there or on a backend,
 //! gets a [`Session`]: a snapshot whose asynchronous methods act on the real one.
 
 mod backend;
