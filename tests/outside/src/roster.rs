@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pomelo::ext::discovery::{
-    BoxFuture, Discovery, Error, Incarnation, Member, MembershipEvents, Refused, Registration, Result, ServerId,
-    ServerInfo,
+    BoxFuture, Discovery, Error, Incarnation, Member, MembershipEvents, Refused, Registration, Result,
+    ServerId, ServerInfo,
 };
 
 /// A list of the servers of one process, which servers are added to as they come. Clones are the same list.
@@ -59,7 +59,11 @@ impl Discovery for Roster {
         if let Some(there) = list.entry(&id) {
             let incarnation = there.member.incarnation;
             // What it would be instead doesn't matter: the one that is there answers, being in this process.
-            events.refused(Refused::Occupied { host: member.info.host.clone(), pid: std::process::id(), incarnation });
+            events.refused(Refused::Occupied {
+                host: member.info.host.clone(),
+                pid: std::process::id(),
+                incarnation,
+            });
             return Box::pin(async { Err(Error::new(500, "another one has the id")) });
         }
         let is_new = !list.expected.iter().any(|info| info.id == id);
