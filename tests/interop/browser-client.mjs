@@ -202,7 +202,10 @@ function wire(ann, protos) {
   checks.check('pushes that the dictionary knows come with codes', pushes.every(m => m.compressRoute || sys.dict[m.route] === undefined));
   const chats = pushes.filter(m => routeOf(m) === 'onChat');
   protobuf.init({ encoderProtos: protos.server, decoderProtos: protos.server });
-  checks.check('every onChat is protobuf, field by field', chats.length > 50 && chats.every(m => m.body[0] === 0x0a && Buffer.compare(Buffer.from(protobuf.encode('onChat', protobuf.decode('onChat', m.body))), m.body) === 0), chats.length);
+  // Node's codec reads UTF-8 only, so not what has halves of characters, which the client has read.
+  const inHalves = m => [...m.body].some((byte, at) => byte === 0xed && (m.body[at + 1] & 0xf0) === 0xa0);
+  const again = m => Buffer.from(protobuf.encode('onChat', protobuf.decode('onChat', m.body)));
+  checks.check('every onChat is protobuf, field by field', chats.length > 50 && chats.filter(inHalves).length < 5 && chats.every(m => m.body[0] === 0x0a && (inHalves(m) || Buffer.compare(again(m), m.body) === 0)), chats.length);
   const adds = pushes.filter(m => routeOf(m) === 'onAdd');
   checks.check('onAdd is JSON', adds.length > 0 && adds.every(m => JSON.parse(m.body).route === 'onAdd'));
   checks.check('no response carries a route', ann.messages(ann.socket, 'in').filter(m => m.type === Message.TYPE_RESPONSE).every(m => !m.compressRoute && !m.route));
