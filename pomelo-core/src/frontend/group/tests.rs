@@ -139,3 +139,19 @@ async fn a_process_that_is_not_there_has_no_copy_made_for_it() {
     assert_eq!(frontend.registry.tables().count(), (0, 0));
     assert_eq!(frontend.registry.peers.counters.dropped(Dropped::Outdated), 2);
 }
+
+#[tokio::test]
+async fn pushes_follow_a_session_to_the_connection_that_takes_the_place_of_its_first() {
+    let frontend = TestFrontend::new();
+    let key = channel(&frontend);
+    let (session, first) = frontend.open();
+    frontend.session(&session).bind("ann").await.unwrap();
+    say(&frontend, &key, [(1, GroupOp::Join("ann".into())), (1, pushed("a"))]);
+    let (connection, second) = frontend.connect();
+    session.attach(&connection).expect("it is open");
+    say(&frontend, &key, [(1, pushed("b"))]);
+    crate::frontend::deliver_to_uids(&frontend.registry, &backend(), 0, &push("c"), vec!["ann".into()]);
+    crate::frontend::broadcast(&frontend.registry, &push("d"), true);
+    receives(&second, "b {};c {};d {};").await;
+    receives(&first, "a {};").await;
+}
