@@ -276,14 +276,14 @@ impl Reader {
 
     fn push(&mut self) -> Result<Push> {
         let (flags, route) = (self.u8()?, self.text()?);
-        let (mut payload, mut number, mut left) = (Payload::default(), 0, flags / HAS_JSON);
+        let (mut payload, mut left) = (Payload::default(), flags / HAS_JSON);
         while left != 0 {
-            if left & 1 != 0 {
-                let encoding = Encoding::from_number(number).ok_or(EnvelopeError::Wrong("encoding"))?;
-                let bytes = if left == 1 { self.rest() } else { self.sized()? };
-                payload.add(Body { encoding, bytes });
-            }
-            (number, left) = (number + 1, left >> 1);
+            // The lowest bit that is set is the next encoding, and the last body needs no length.
+            let number = left.trailing_zeros() as u8;
+            left &= left - 1;
+            let encoding = Encoding::from_number(number).ok_or(EnvelopeError::Wrong("encoding"))?;
+            let bytes = if left == 0 { self.rest() } else { self.sized()? };
+            payload.add_last(Body { encoding, bytes });
         }
         Ok(Push { route, payload, volatile: flags & VOLATILE != 0 })
     }

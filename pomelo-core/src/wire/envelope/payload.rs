@@ -27,6 +27,12 @@ impl Payload {
         }
     }
 
+    /// Adds a body in an encoding whose number is higher than those of all others.
+    pub(super) fn add_last(&mut self, body: Body) {
+        debug_assert!(self.0.last().is_none_or(|last| last.encoding.number() < body.encoding.number()));
+        self.0.push(body);
+    }
+
     /// The body for receivers that accept `encoding`: what has no schema is in JSON for them, too.
     pub(crate) fn body(&self, accept: Encoding) -> Option<&Body> {
         self.of(accept).or_else(|| self.of(Encoding::Json))
@@ -91,7 +97,7 @@ impl<'de> Visitor<'de> for Bodies {
             let encoding = Encoding::from_number(number)
                 .ok_or_else(|| de::Error::invalid_length(usize::from(number) + 1, &self))?;
             if let Some(bytes) = bytes {
-                payload.add(Body { encoding, bytes });
+                payload.add_last(Body { encoding, bytes });
             }
             number += 1;
         }
