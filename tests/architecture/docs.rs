@@ -6,7 +6,7 @@ use crate::only_tests::only_in_tests;
 use crate::source::{Module, name_of};
 
 /// Words that ask instead of naming.
-const QUESTIONS: [&str; 6] = ["What", "Who", "Whose", "How", "Where", "Which"];
+const QUESTIONS: [&str; 7] = ["What", "Who", "Whose", "How", "Where", "Which", "Why"];
 
 /// What is wrong with the header of a file, if anything: it must open with the noun that the file is about.
 pub fn header(text: &str) -> Option<String> {
@@ -21,6 +21,16 @@ pub fn header(text: &str) -> Option<String> {
     QUESTIONS.contains(&word).then(|| {
         format!("opens with `{word}`: open with the noun that the file is about and its standard name")
     })
+}
+
+/// The paths that a text names: what is between backticks and has a slash, but for patterns.
+pub fn paths(text: &str) -> Vec<&str> {
+    let names = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let is_path = |name: &&str| {
+        let is_of_paths = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+        name.contains('/') && name.chars().all(is_of_paths)
+    };
+    names.filter(is_path).collect()
 }
 
 /// Public async functions of a module whose docs don't say what happens when the future is dropped: name and line.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::docs;
 use crate::manifest::dependencies;
 use crate::resolve::House;
-use crate::rules::{Plan, StillThere, below, findings, gone};
+use crate::rules::{Plan, below, findings};
 use crate::source::{Crate, Files};
 
 const ROOT: &str = "pub mod beside; pub mod high; pub mod low;";
@@ -34,7 +34,7 @@ fn house(files: &[(&str, &str)]) -> House {
 
 /// What is said of a crate in which some files are replaced or added.
 fn said_of(files: &[(&str, &str)]) -> Vec<String> {
-    findings(&house(files), &[&["small"]], &[PLAN], &[])
+    findings(&house(files), &[&["small"]], &[PLAN])
 }
 
 /// What is said of a crate with this code in its lower module.
@@ -299,7 +299,7 @@ fn notices_code_that_is_included() {
 fn notices_a_floor_with_over_a_quarter_of_the_lines() {
     let plan = Plan { weighed: true, ..PLAN };
     let house = house(&[("low.rs", &"// A line.\n".repeat(40))]);
-    let said = findings(&house, &[&["small"]], &[plan], &[]).join("\n");
+    let said = findings(&house, &[&["small"]], &[plan]).join("\n");
     assert!(said.contains("the floor [\"low\", \"beside\"] has 40 of"), "{said}");
 }
 
@@ -310,22 +310,13 @@ fn lines_of_tests_weigh_nothing() {
 }
 
 #[test]
-fn a_listed_arrow_is_allowed_as_long_as_it_is_there() {
-    let listed: &[StillThere<'_>] = &[("small", "low", "high")];
-    let still = house(&[("low.rs", "use crate::high;")]);
-    assert!(findings(&still, &[&["small"]], &[PLAN], listed).is_empty());
-    assert!(gone(&still, listed).is_empty());
-    assert_eq!(gone(&house(&[]), listed), [&("small", "low", "high")]);
-}
-
-#[test]
 fn notices_crates_that_use_what_is_above_them() {
     let one = |name: &str, text: &str| {
         Crate::read(name, name, "lib.rs", &Files::from([(PathBuf::from("lib.rs"), text.to_owned())]))
     };
     let plan = |krate| Plan { krate, floors: &[], weighed: false };
     let house = House { crates: vec![one("upper", "pub fn f() {}"), one("lower", "fn f() { upper::f() }")] };
-    let said = findings(&house, &[&["upper"], &["lower"]], &[plan("upper"), plan("lower")], &[]).join("\n");
+    let said = findings(&house, &[&["upper"], &["lower"]], &[plan("upper"), plan("lower")]).join("\n");
     assert!(said.contains("the crate lower uses upper, which isn't below it"), "{said}");
 }
 
@@ -385,4 +376,10 @@ fn async_functions_without_cancel_safety_are_noticed() {
     assert_eq!(silent("pub trait T { fn h(&self) -> BoxFuture<'_, ()>; fn i(); }"), ["h"]);
     assert_eq!(silent("pub fn f() -> impl Future<Output = ()> + Send { async {} }"), ["f"]);
     assert_eq!(silent("async fn f() {} fn g() {}"), [""; 0]);
+}
+
+#[test]
+fn paths_are_what_is_in_backticks_and_has_a_slash() {
+    let text = "`a/b` and `c`, not a/b/c; `d/*`\nis `e/f.rs` of `g::h`";
+    assert_eq!(docs::paths(text), ["a/b", "e/f.rs"]);
 }

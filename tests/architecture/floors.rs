@@ -3,7 +3,7 @@
 //! A module uses only floors below its own; modules of one floor don't use each other. The table of `pomelo-core` is also in its
 //! `src/lib.rs`, for readers; a test compares the two.
 
-use crate::rules::{Floors, Plan, StillThere};
+use crate::rules::{Floors, Plan};
 
 /// Crates by the names that code gives them; `tool` is the program `pomelo`.
 pub const CRATES: Floors<'static> = &[
@@ -134,8 +134,3 @@ pub const PLANS: &[Plan<'static>] = &[
         weighed: false,
     },
 ];
-
-/// Arrows that point the wrong way since before there were floors, as of 2026-11-28. The list may only shrink; when it is empty,
-/// it goes.
-pub const STILL_THERE: &[StillThere<'static>] =
-    &[("pomelo_core", "app", "server"), ("pomelo_core", "runtime", "wire")];

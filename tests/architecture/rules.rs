@@ -20,52 +20,27 @@ pub struct Plan<'a> {
     pub weighed: bool,
 }
 
-/// An arrow that is still there: crate, user, used.
-pub type StillThere<'a> = (&'a str, &'a str, &'a str);
-
 /// What is wrong in a house, a text for each finding.
-pub fn findings(
-    house: &House,
-    crates: Floors<'_>,
-    plans: &[Plan<'_>],
-    still: &[StillThere<'_>],
-) -> Vec<String> {
+pub fn findings(house: &House, crates: Floors<'_>, plans: &[Plan<'_>]) -> Vec<String> {
     let arrows = Arrows::of(house);
     let mut findings = Vec::new();
     for krate in &house.crates {
         findings.extend(krate.astray.iter().cloned());
         match plans.iter().find(|plan| plan.krate == krate.name) {
-            Some(plan) => in_crate(krate, plan, &arrows, still, &mut findings),
+            Some(plan) => in_crate(krate, plan, &arrows, &mut findings),
             None => findings.push(format!("{}: the crate has no plan of its floors", krate.name)),
         }
     }
     between_crates(&arrows, crates, &mut findings);
-    for (pair, places) in arrows.strangers.iter().filter(|(pair, _)| !is_still(pair, still)) {
-        findings.push(stranger(pair, places));
-    }
+    findings.extend(arrows.strangers.iter().map(|(pair, places)| stranger(pair, places)));
     findings.extend(arrows.open.iter().map(open));
     findings.extend(arrows.included.iter().map(included));
     findings
 }
 
-/// Those of the listed arrows that are gone, which the list must lose.
-pub fn gone<'a>(house: &House, still: &'a [StillThere<'a>]) -> Vec<&'a StillThere<'a>> {
-    let arrows = Arrows::of(house);
-    let there = |listed: &StillThere<'_>| {
-        arrows.uses.keys().chain(arrows.strangers.keys()).any(|pair| is_still(pair, &[*listed]))
-    };
-    still.iter().filter(|listed| !there(listed)).collect()
-}
-
-fn in_crate(
-    krate: &Crate,
-    plan: &Plan<'_>,
-    arrows: &Arrows,
-    still: &[StillThere<'_>],
-    findings: &mut Vec<String>,
-) {
+fn in_crate(krate: &Crate, plan: &Plan<'_>, arrows: &Arrows, findings: &mut Vec<String>) {
     let own = |pair: &(Top, Top)| pair.0.krate == krate.name && pair.1.krate == krate.name;
-    let pairs = arrows.uses.iter().filter(|(pair, _)| own(pair) && !is_still(pair, still));
+    let pairs = arrows.uses.iter().filter(|(pair, _)| own(pair));
     let pairs: BTreeMap<&(Top, Top), &BTreeSet<Use>> = pairs.collect();
     housed(krate, plan, findings);
     for ((user, used), places) in &pairs {
@@ -232,10 +207,4 @@ fn name(top: &Top) -> String {
 /// Counted from above.
 fn floor(floors: Floors<'_>, name: &str) -> Option<usize> {
     floors.iter().position(|floor| floor.contains(&name))
-}
-
-fn is_still((user, used): &(Top, Top), still: &[StillThere<'_>]) -> bool {
-    let listed =
-        (user.krate.as_str(), user.module.as_deref().unwrap_or(""), used.module.as_deref().unwrap_or(""));
-    user.krate == used.krate && still.contains(&listed)
 }

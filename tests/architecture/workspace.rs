@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crate::docs;
-use crate::floors::{CRATES, GUESTS, PLANS, SOURCES, STILL_THERE};
+use crate::floors::{CRATES, GUESTS, PLANS, SOURCES};
 use crate::manifest::dependencies;
 use crate::resolve::House;
-use crate::rules::{below, findings, gone};
+use crate::rules::{below, findings};
 use crate::source::{Crate, Files};
 
 /// The folder of the workspace.
@@ -59,14 +59,7 @@ fn nothing_in(findings: &[String]) {
 
 #[test]
 fn modules_use_only_floors_below_their_own() {
-    nothing_in(&findings(&house(), CRATES, PLANS, STILL_THERE));
-}
-
-#[test]
-fn arrows_that_are_gone_are_off_the_list() {
-    let house = house();
-    let gone = gone(&house, STILL_THERE);
-    assert!(gone.is_empty(), "take these off STILL_THERE in floors.rs, they are gone: {gone:?}");
+    nothing_in(&findings(&house(), CRATES, PLANS));
 }
 
 #[test]
@@ -140,6 +133,21 @@ fn headers_open_with_a_noun() {
         Some(format!("{} {}", file.strip_prefix(&root).ok()?.display(), docs::header(&read(&file))?))
     });
     nothing_in(&wrong.collect::<Vec<_>>());
+}
+
+#[test]
+fn files_that_the_picture_of_the_house_names_are_there() {
+    let root = workspace();
+    let mut roots: Vec<PathBuf> = SOURCES.iter().map(|(_, folder, _)| root.join(folder)).collect();
+    roots.push(root.clone());
+    let text = read(&root.join("ARCHITECTURE.md"));
+    let is_there = |path: &str| {
+        roots.iter().any(|root| ["", ".rs"].iter().any(|end| root.join(format!("{path}{end}")).exists()))
+    };
+    let named = docs::paths(&text);
+    assert!(named.len() > 20, "these are all that it names: {named:?}");
+    let gone: Vec<_> = named.iter().filter(|path| !is_there(path)).collect();
+    assert!(gone.is_empty(), "ARCHITECTURE.md names what isn't there any more: {gone:?}");
 }
 
 /// Sources that tests or the tool take as data.

@@ -1,4 +1,4 @@
-//! Why a session closed, as hooks and listeners learn it.
+//! Reasons of closing, as hooks and listeners learn them.
 
 use serde_json::Value;
 

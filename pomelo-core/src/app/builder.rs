@@ -1,39 +1,30 @@
-//! Putting an application together.
+//! The builder of an application: its configuration, its servers' set-up, and what starts them.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, RwLock, Weak};
+use std::sync::Arc;
 
 use futures::future::{Either, select};
-use tokio::runtime::Handle;
 
+use super::assembly::{Shares, assemble};
 use super::cluster::{Cluster, Mount};
 use super::configure::Configure;
 use super::platform::{Network, Platform, Provided, Reach, Task, Wants};
 use super::running::Running;
 use super::start_error::StartError;
-use super::starting::{Assembled, Joining};
+use super::starting::Joining;
 use super::watchdog::end_process;
 use super::{App, checks, variables};
-use crate::channel::Table as ChannelTable;
 use crate::cluster::{Discovery, Transport};
-use crate::context::ServerContext;
-use crate::dispatch::{Dispatch, Installed, MountedEndpoints};
-use crate::event::{Event, Events};
-use crate::frontend::{ClientSettings, Detours, Registry};
 use crate::inject::State;
-use crate::peers::Peers;
-use crate::router::{RouteBy, Router, Routers, Routing};
-use crate::runtime::{Runtime, Supervisor, boundary};
-use crate::server::{LinkReceiver, Membership, Server, take_in_directly};
-use crate::session::Sessions;
+use crate::router::{RouteBy, Router, Routing};
+use crate::runtime::boundary;
 use crate::value::config::Config;
 use crate::value::spelling::did_you_mean;
-use crate::value::{Result, RouteTable, ServerId, ServerInfo, ServerList};
+use crate::value::{Result, ServerId, ServerInfo, ServerList};
 use crate::wire::{Codec, Codecs, Encoding};
 
 /// The environment that servers run in if nothing names another.
@@ -49,7 +40,7 @@ pub struct Builder<R> {
     /// The types of servers that `route` and `router` name.
     pub(super) routed: Vec<String>,
     pub(super) mounts: Vec<(String, MountStep<R>)>,
-    state: State,
+    pub(super) state: State,
     /// What the application has of its own, wherever servers run.
     network: Network,
     /// The same for clusters alone; it goes before the other.
@@ -67,7 +58,7 @@ pub(super) struct Step<R> {
     pub(super) types: String,
     /// Whether the application wrote it, by `configure`.
     pub(super) is_written: bool,
-    run: Run<R>,
+    pub(super) run: Run<R>,
 }
 
 impl<R> Step<R> {
@@ -380,7 +371,7 @@ impl<R: Cluster> Builder<R> {
         let shared = Shares { codecs, routes, config: Arc::new(config) };
         let mut servers = Vec::new();
         for info in shared.config.servers.iter().filter(|info| wanted(info)) {
-            let assembled = boundary::assemble(&info.id, || self.assemble(info, &shared));
+            let assembled = boundary::assemble(&info.id, || assemble(&self, info, &shared));
             servers.push(assembled.map_err(|panic| StartError::failed(&info.id, panic))??);
         }
         let (Some(transport), Some(discovery)) = (network.transport, network.discovery) else {
@@ -412,116 +403,6 @@ impl<R: Cluster> Builder<R> {
         self.codecs.iter().for_each(|(encoding, codec)| codecs.add(*encoding, codec.clone()));
         Ok((own.or(&network), Arc::new(codecs)))
     }
-
-    fn assemble(&self, info: &Arc<ServerInfo>, shared: &Shares) -> Result<Assembled<R>, StartError> {
-        boundary::watch();
-        let mut setup = Configure::new(info.clone(), &shared.config.env);
-        setup.state.extend(&self.state);
-        for step in self.steps.iter().filter(|step| step.is_for(&shared.config.env, &info.server_type)) {
-            (step.run)(&mut setup);
-        }
-        checks::check_server::<R>(&setup, &shared.config)?;
-        let tasks = Supervisor::new(Handle::current(), &info.id, |_| {});
-        let (executor, end, thread) = if setup.one_thread {
-            let (executor, end, thread) = super::up::one_thread(&info.id, &tasks)
-                .map_err(|source| StartError::failed(&info.id, source))?;
-            (executor, end, Some(thread))
-        } else {
-            (Handle::current(), None, None)
-        };
-        let routes = RouteTable::new(&shared.routes);
-        let runtime = Runtime::new(info.clone(), setup.limits.clone(), executor, tasks, thread, routes);
-        let peers = Arc::new(Peers::new(runtime, shared.config.clone(), shared.codecs.clone()));
-        let settings = setup.settings.into_iter().map(|(key, value)| (key, Arc::new(value)));
-        let context = Arc::new(ServerContext {
-            peers: peers.clone(),
-            state: setup.state,
-            settings: RwLock::new(settings.collect()),
-            unbound: Default::default(),
-        });
-        let (sessions, events) = (Sessions::new(peers.clone()), Events::new(peers.clone()));
-        let dispatch = Arc::new(Dispatch {
-            peers: peers.clone(),
-            sessions: sessions.clone(),
-            routers: Arc::new(Routers::new(context.clone(), setup.routers)),
-            filters: setup.filters.iter().map(|make| make(&context)).collect(),
-            global_filters: setup.global_filters.iter().map(|make| make(&context)).collect(),
-            error_handler: setup.error_handler,
-            global_error_handler: setup.global_error_handler,
-            queues: Default::default(),
-            executor: OnceLock::new(),
-            endpoints: RwLock::default(),
-            has_concurrent: AtomicBool::new(false),
-        });
-        if !setup.listeners.is_empty() {
-            let told = Arc::downgrade(&dispatch);
-            events.listen(move |event| {
-                if let Some(endpoints) = told.upgrade().and_then(|dispatch| dispatch.endpoints()) {
-                    endpoints.emit(event);
-                }
-            });
-        }
-        let has_filter = setup.broadcast_filter.is_some();
-        let clients = ClientSettings {
-            single_session: setup.single_session,
-            broadcast_filter: setup.broadcast_filter,
-            detailed_errors: setup.detailed_errors,
-        };
-        let dispatcher = Box::new(dispatch.clone());
-        let registry = Registry::new(sessions.clone(), events.clone(), dispatcher, clients);
-        let (owner, handling) = (Arc::downgrade(&registry), Arc::downgrade(&dispatch));
-        sessions.attach(owner, handling);
-        let told = events.clone();
-        let channels = ChannelTable::new(peers.clone(), move |channel, uids| {
-            if told.has_listener() {
-                told.emit(Event::MembersLost { channel: channel.clone(), uids: uids.to_vec() });
-            }
-        });
-        let server = Arc::new_cyclic(|server: &Weak<Server>| Server {
-            peers,
-            context,
-            dispatch,
-            sessions,
-            registry: registry.clone(),
-            sessions_lost: setup.sessions_lost,
-            membership: Membership::new(),
-            progress: Default::default(),
-            events,
-            detours: has_filter.then(|| {
-                let server = server.clone();
-                Detours::new(registry.clone(), move |from, message| {
-                    if let Some(server) = server.upgrade() {
-                        take_in_directly(&server, from, message);
-                    }
-                })
-            }),
-            channels,
-            reloading: Default::default(),
-        });
-        // It is set once: the server is new.
-        let _ = server.peers.local.set(Arc::new(LinkReceiver(Arc::downgrade(&server))));
-        let app = App::<R>::new(server);
-        let mut mount = Mount::new();
-        R::mount(&app, &mut mount);
-        for (_, step) in self.mounts.iter().filter(|(server_type, _)| **server_type == *info.server_type) {
-            step(&app, &mut mount);
-        }
-        checks::check_mounted::<R>(&app, &mount)?;
-        let (context, parts) = (app.context.clone(), mount.parts);
-        let mounted = MountedEndpoints::new(app.clone(), context, parts, setup.listeners)
-            .map_err(|source| StartError::Missing { server: info.id.clone(), source })?;
-        let methods = Arc::new(mounted.methods());
-        let endpoints = Installed::new(Arc::new(mounted), &app.dispatch);
-        Ok(Assembled {
-            app,
-            endpoints,
-            methods,
-            connectors: setup.connectors,
-            hooks: setup.hooks,
-            components: setup.components,
-            thread: end,
-        })
-    }
 }
 
 /// Starts servers, and runs them until they have stopped. If one of them can't go on, or a part of the stop took too long, the process
@@ -543,13 +424,6 @@ async fn run_out<R: Cluster>(
         end_process(&reason);
     }
     Ok(())
-}
-
-/// What the servers of a process have in common.
-struct Shares {
-    codecs: Arc<Codecs>,
-    routes: Arc<Vec<String>>,
-    config: Arc<Config>,
 }
 
 /// A router that several servers share.

@@ -1,11 +1,10 @@
 //! Checks of how an application is put together, before anything of it starts.
 
-use super::App;
 use super::builder::{Builder, Step, items};
 use super::cluster::{Cluster, ServerType};
 use super::configure::Configure;
-use super::reserved;
 use super::start_error::StartError;
+use super::{App, reserved};
 use crate::value::config::{Config, NO_SERVER, listed};
 use crate::value::spelling::{did_you_mean, nearest};
 use crate::value::{ServerId, ServerInfo};

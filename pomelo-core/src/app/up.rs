@@ -18,12 +18,9 @@ use crate::dispatch::Installed;
 use crate::frontend::Listening;
 use crate::runtime::boundary::Site;
 use crate::runtime::{Supervisor, Within, boundary};
+use crate::server::leaving::LEAVE_TIMEOUT;
 use crate::server::{Server, Step};
 use crate::value::{Error, ErrorKind, Result, ServerId};
-
-/// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that
-/// doesn't answer isn't waited for.
-pub(super) const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Ends the thread of a server that runs on one.
 pub(super) type Thread = Option<oneshot::Sender<()>>;
@@ -151,25 +148,6 @@ impl<R> Drop for Live<R> {
         core.close_connections();
         core.peers.tasks.end();
         core.channels.clear();
-    }
-}
-
-impl Server {
-    /// Leaves the cluster in the background, since nobody waits for it.
-    fn abandon(self: &Arc<Self>) {
-        self.stop_taking();
-        let core = self.clone();
-        self.peers.tasks.runtime().spawn(async move {
-            // Late or not, the server is gone.
-            let _ = tokio::time::timeout(LEAVE_TIMEOUT, core.leave()).await;
-        });
-    }
-
-    /// Closes what clients are connected by; whoever serves the connections ends with them.
-    fn close_connections(&self) {
-        let (open, closing) = (self.registry.all(), self.registry.sessions_that_close());
-        open.iter().chain(&closing).for_each(|session| session.with_outbox(|outbox| outbox.close()));
-        self.registry.flusher.end();
     }
 }
 

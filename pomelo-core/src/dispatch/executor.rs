@@ -17,7 +17,7 @@ use crate::method::Inbound;
 use crate::outbox::turn;
 use crate::peers::Task;
 use crate::runtime::boundary::Site;
-use crate::runtime::{Within, Work, boundary};
+use crate::runtime::{Within, Work, boundary, origin};
 use crate::value::{Error, ErrorKind, ServerId};
 use crate::wire::envelope::{Answer, Origin};
 
@@ -91,7 +91,7 @@ fn begin(dispatch: &Arc<Dispatch>, job: Job) -> BoxFuture<'static, ()> {
 /// Runs a call of a remote and answers it; whatever happens meanwhile, the lane goes on.
 async fn serve(dispatch: Arc<Dispatch>, inbound: Inbound, seq: u64, method: u32, origin: Origin, task: Task) {
     let answer = pin!(answer(&dispatch, &inbound, seq, method));
-    let answer = origin.scope(answer).within(Within::call(&dispatch, &inbound.from, method, origin));
+    let answer = origin::scope(origin, answer).within(Within::call(&dispatch, &inbound.from, method, origin));
     if let (Err(error), 1..) = (boundary::survive(&dispatch, "call", answer).await, seq) {
         dispatch.reply(&inbound.from, seq, Err(error));
     }

@@ -7,14 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use foldhash::fast::RandomState;
 
-use super::Dispatch;
 use super::executor::Job;
-use super::pipeline;
 use super::pipeline::ReplyTo;
+use super::{Dispatch, pipeline};
 use crate::metrics::Dropped;
 use crate::peers::Task;
 use crate::request::Request;
-use crate::runtime::{Within, boundary};
+use crate::runtime::{Within, boundary, origin};
 use crate::session::{Change, ClosedSession, Overlay, Session, SessionHandling};
 use crate::value::{Error, ErrorKind, Incarnation, Route, ServerId, SessionId};
 use crate::wire::envelope::{Origin, Snapshot};
@@ -221,8 +220,8 @@ async fn handle_all(dispatch: Arc<Dispatch>, first: Opened, concurrent: bool) {
 async fn handle(dispatch: &Arc<Dispatch>, message: Opened) {
     let Opened { request, reply_to, task } = message;
     let serve = pin!(pipeline::serve(dispatch, &request, &reply_to));
-    let serve =
-        Origin::Handler(request.session().id()).scope(serve).within(Within::request(dispatch, &request));
+    let serve = origin::scope(Origin::Handler(request.session().id()), serve)
+        .within(Within::request(dispatch, &request));
     let served = boundary::survive(dispatch, "message", serve).await;
     if let Err(error) = served {
         reply_to.answer(dispatch, &request, &Err(error));

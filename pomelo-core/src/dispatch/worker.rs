@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::Dispatch;
-use super::pipeline;
 use super::pipeline::{ReplyTo, Routed};
+use super::{Dispatch, pipeline};
 use crate::frontend::{ClientSession, Dispatcher, Incoming, Next};
 use crate::request::Request;
 use crate::rpc::send_routed;
-use crate::runtime::{Within, boundary};
+use crate::runtime::{Within, boundary, origin};
 use crate::session::Session;
 use crate::value::{Result, ServerId};
 use crate::wire::Body;
@@ -76,7 +75,7 @@ fn open(dispatch: &Dispatch, session: &ClientSession, message: Incoming) -> Requ
 async fn handle(dispatch: &Arc<Dispatch>, session: &Arc<ClientSession>, request: Request) {
     let handling = pin!(route_and_serve(dispatch, session, &request));
     let within = Within::request(dispatch, &request);
-    let handling = Origin::Handler(session.id()).scope(handling).within(within);
+    let handling = origin::scope(Origin::Handler(session.id()), handling).within(within);
     let handled = boundary::survive(dispatch, "message", handling).await;
     if let Err(error) = handled {
         ReplyTo::Client(session).answer(dispatch, &request, &Err(error));
@@ -111,7 +110,8 @@ async fn serve(dispatch: Arc<Dispatch>, session: Arc<ClientSession>, request: Re
     let _unanswered = Unanswered(&session);
     let reply_to = ReplyTo::Client(&session);
     let serve = pin!(pipeline::serve(&dispatch, &request, &reply_to));
-    let serve = Origin::Handler(session.id()).scope(serve).within(Within::request(&dispatch, &request));
+    let serve =
+        origin::scope(Origin::Handler(session.id()), serve).within(Within::request(&dispatch, &request));
     if let Err(error) = boundary::survive(&dispatch, "message", serve).await {
         reply_to.answer(&dispatch, &request, &Err(error));
     }

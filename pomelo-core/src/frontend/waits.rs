@@ -13,6 +13,7 @@ use super::client::ClientSession;
 use super::registry::Registry;
 use crate::metrics::Dropped;
 use crate::peers::Peers;
+use crate::runtime::origin;
 use crate::session::after;
 use crate::value::{ServerId, SessionId};
 use crate::wire::envelope::Origin;
@@ -40,7 +41,7 @@ impl Waits {
         sessions: &[Arc<ClientSession>],
         by: Instant,
     ) -> bool {
-        let origin = Origin::current();
+        let origin = origin::current();
         let waits: SmallVec<[_; 1]> = sessions
             .iter()
             .filter(|session| !session.is_closed())

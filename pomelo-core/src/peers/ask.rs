@@ -12,8 +12,9 @@ use super::Peers;
 use super::pending::{Question, Waiter};
 use crate::cluster::{Known, Member, Unsent};
 use crate::metrics::Dropped;
+use crate::runtime::origin;
 use crate::value::{Error, ErrorKind, Result, ServerId};
-use crate::wire::envelope::{Answer, Message, Origin};
+use crate::wire::envelope::{Answer, Message};
 
 /// A message that was not queued for its server: nothing of it is there, nor will be.
 pub(crate) struct Unqueued {
@@ -108,7 +109,7 @@ impl Peers {
         args: Bytes,
         timeout: Duration,
     ) -> Result<Bytes> {
-        let origin = Origin::current();
+        let origin = origin::current();
         let question = self.question(server, |seq| Message::Call { seq, method, lane, origin, args })?;
         returned(self.answer(server, question, Instant::now() + timeout).await?)
     }

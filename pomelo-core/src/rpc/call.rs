@@ -20,6 +20,7 @@ use crate::metrics::Dropped;
 use crate::peers::{Peers, Question, Unqueued, returned};
 use crate::router::{RouteBy, RoutedMessage, Routers, Subject};
 use crate::runtime::boundary::Site;
+use crate::runtime::origin;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::envelope::{Message, Origin};
 
@@ -211,7 +212,7 @@ impl Outgoing {
     fn question(&self, server: &ServerId) -> Result<Question<'_>, Unqueued> {
         let args = self.args()?;
         let method = self.peers().method(server, self.service, self.method)?;
-        let (lane, origin) = (self.lane(), Origin::current());
+        let (lane, origin) = (self.lane(), origin::current());
         let sent = self.peers().question(server, |seq| Message::Call { seq, method, lane, origin, args });
         sent.map_err(|Unqueued { error, may_move }| Unqueued { error: self.at(server, error), may_move })
     }

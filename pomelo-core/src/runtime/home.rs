@@ -4,10 +4,9 @@ use std::pin::pin;
 
 use tokio::task::JoinHandle;
 
-use super::Runtime;
 use super::span::Within;
+use super::{Runtime, origin};
 use crate::value::{Error, ErrorKind, Result};
-use crate::wire::envelope::Origin;
 
 impl Runtime {
     /// Whether the application's code must not run in this thread.
@@ -26,9 +25,9 @@ impl Runtime {
         if !self.is_elsewhere() {
             return Ok(work.await);
         }
-        let (origin, within) = (Origin::current(), Within::current());
+        let (caller, within) = (origin::current(), Within::current());
         let mut task =
-            Guest(self.executor.spawn(async move { origin.scope(pin!(work)).within(within).await }));
+            Guest(self.executor.spawn(async move { origin::scope(caller, pin!(work)).within(within).await }));
         (&mut task.0).await.map_err(|_| Error::of(ErrorKind::Closed, "the server is stopping"))
     }
 }

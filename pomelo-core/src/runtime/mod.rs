@@ -4,7 +4,7 @@ mod backlog;
 pub(crate) mod boundary;
 pub(crate) mod failure;
 mod home;
-mod origin;
+pub(crate) mod origin;
 mod panics;
 mod span;
 mod supervisor;

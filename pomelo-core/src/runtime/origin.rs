@@ -14,19 +14,17 @@ thread_local! {
     static CURRENT: Cell<Origin> = const { Cell::new(Origin::Outside) };
 }
 
-impl Origin {
-    /// On whose behalf this very code runs.
-    pub(crate) fn current() -> Self {
-        CURRENT.get()
-    }
-
-    /// Polls a future on behalf of this origin. A future that is pinned where it is needs no memory of its own for it.
-    pub(crate) fn scope<F: Future + Unpin>(self, future: F) -> Scoped<F> {
-        Scoped { origin: self, within: Within::default(), future }
-    }
+/// On whose behalf this very code runs.
+pub(crate) fn current() -> Origin {
+    CURRENT.get()
 }
 
-/// See [`Origin::scope`].
+/// Polls a future on behalf of an origin. A future that is pinned where it is needs no memory of its own for it.
+pub(crate) fn scope<F: Future + Unpin>(origin: Origin, future: F) -> Scoped<F> {
+    Scoped { origin, within: Within::default(), future }
+}
+
+/// See [`scope`].
 #[must_use = "it does nothing unless it is awaited"]
 pub(crate) struct Scoped<F> {
     origin: Origin,
@@ -79,18 +77,18 @@ mod tests {
 
     #[test]
     fn a_scope_lasts_as_long_as_a_poll_and_the_inner_one_counts() {
-        let inner = || Origin::Hook.scope(ready(()).map(|()| Origin::current()));
-        let outer = pin!(async { (Origin::current(), inner().await, Origin::current()) });
-        let seen = handler(1).scope(outer).now_or_never().unwrap();
+        let inner = || scope(Origin::Hook, ready(()).map(|()| current()));
+        let outer = pin!(async { (current(), inner().await, current()) });
+        let seen = scope(handler(1), outer).now_or_never().unwrap();
         assert_eq!(seen, (handler(1), Origin::Hook, handler(1)));
-        assert_eq!(Origin::current(), Origin::Outside);
+        assert_eq!(current(), Origin::Outside);
     }
 
     #[test]
     fn a_poll_that_panics_leaves_its_scope() {
         let bad = pin!(async { panic!("a handler panics") });
-        let polled = catch_unwind(AssertUnwindSafe(|| handler(1).scope(bad).now_or_never()));
+        let polled = catch_unwind(AssertUnwindSafe(|| scope(handler(1), bad).now_or_never()));
         assert!(polled.is_err());
-        assert_eq!(Origin::current(), Origin::Outside);
+        assert_eq!(current(), Origin::Outside);
     }
 }

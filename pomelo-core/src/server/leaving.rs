@@ -17,6 +17,10 @@ use crate::wire::envelope::Message;
 /// How often to look whether the last frames of clients have left; none has longer than a second or so.
 const LAST_FRAMES_POLL: Duration = Duration::from_millis(5);
 
+/// How long the transport and the discovery may take to let a server go: what is queued is sent, and a peer or a master that
+/// doesn't answer isn't waited for.
+pub(crate) const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl Server {
     /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
     pub(crate) fn begin_leaving(&self) {
@@ -126,5 +130,22 @@ impl Server {
 
     async fn until_closed(&self, closed: impl Future<Output = ()>) {
         self.step(Step::Sessions, self.peers.limits.stop_timeout, closed).await;
+    }
+
+    /// Leaves the cluster in the background, since nobody waits for it.
+    pub(crate) fn abandon(self: &Arc<Self>) {
+        self.stop_taking();
+        let server = self.clone();
+        self.peers.tasks.runtime().spawn(async move {
+            // Late or not, the server is gone.
+            let _ = tokio::time::timeout(LEAVE_TIMEOUT, server.leave()).await;
+        });
+    }
+
+    /// Closes what clients are connected by; whoever serves the connections ends with them.
+    pub(crate) fn close_connections(&self) {
+        let (open, closing) = (self.registry.all(), self.registry.sessions_that_close());
+        open.iter().chain(&closing).for_each(|session| session.with_outbox(|outbox| outbox.close()));
+        self.registry.flusher.end();
     }
 }

@@ -1,7 +1,8 @@
 //! A server, without the type of its app.
 
+mod announce;
 mod discovered;
-mod leaving;
+pub(crate) mod leaving;
 mod links;
 mod lost;
 mod membership;

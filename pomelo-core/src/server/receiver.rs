@@ -12,6 +12,7 @@ use crate::dispatch::{Forwarded, Job};
 use crate::frontend;
 use crate::frontend::Waits;
 use crate::metrics::Dropped;
+use crate::runtime::origin;
 use crate::session::{ClosedSession, SessionOwner};
 use crate::value::{Error, ErrorKind, Incarnation, ServerId};
 use crate::wire::envelope::{Answer, Envelope, Message, Origin, SessionOp};
@@ -140,10 +141,13 @@ fn act(core: &Arc<Server>, from: &ServerId, seq: u64, origin: Origin, op: Sessio
         Either::Right(acting) => acting,
     };
     let (peers, asker) = (core.peers.clone(), from.clone());
-    let mut answering = origin.scope(Box::pin(async move {
-        let result = acting.await;
-        peers.reply(&asker, seq, result);
-    }));
+    let mut answering = origin::scope(
+        origin,
+        Box::pin(async move {
+            let result = acting.await;
+            peers.reply(&asker, seq, result);
+        }),
+    );
     // It may be ready all the same.
     let mut cx = Context::from_waker(Waker::noop());
     if Pin::new(&mut answering).poll(&mut cx).is_pending() {

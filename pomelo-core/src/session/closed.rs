@@ -14,6 +14,7 @@ use crate::cluster::Unsent;
 use crate::metrics::Dropped;
 use crate::peers::Peers;
 use crate::runtime::boundary::Site;
+use crate::runtime::origin;
 use crate::runtime::{Within, Work, boundary};
 use crate::value::{Error, ErrorKind, ServerId};
 use crate::wire::envelope::{Answer, Message, Origin, SessionOp, Snapshot};
@@ -148,7 +149,7 @@ impl Sessions {
         let within = Within::hook_of(peers, HOOK, &closed.session);
         let run = boundary::run(site, (hook, session), |(hook, session)| hook(session));
         let deadline = Instant::now() + peers.limits.request_timeout;
-        let ended = peers.tasks.by(deadline, Origin::Hook.scope(run).within(within)).await;
+        let ended = peers.tasks.by(deadline, origin::scope(Origin::Hook, run).within(within)).await;
         let late = |_| Err(Error::of(ErrorKind::Deadline, "on_closed took too long and was dropped"));
         if let Err(mut error) = ended.unwrap_or_else(late).flatten() {
             site.failed(&mut error);

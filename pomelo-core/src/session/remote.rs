@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use super::Sessions;
 use super::closed::send_in_time;
 use crate::cluster::Unsent;
+use crate::runtime::origin;
 use crate::value::{Result, ServerId};
-use crate::wire::envelope::{Answer, Message, Origin, SessionOp};
+use crate::wire::envelope::{Answer, Message, SessionOp};
 
 /// A wait that is longer than a clock can tell.
 const ENDLESS: Duration = Duration::from_secs(365 * 24 * 3_600);
@@ -26,7 +27,7 @@ impl Sessions {
         let binds = matches!(op, SessionOp::Bind { .. });
         let waits = binds || matches!(op, SessionOp::Kick { .. } | SessionOp::KickUid { .. });
         let wait = if waits { peers.limits.close_wait } else { Duration::ZERO };
-        let origin = Origin::current();
+        let origin = origin::current();
         let question = peers.question(frontend, |seq| Message::Session { seq, origin, op })?;
         let asking = binds.then(|| Asking { sessions: self, frontend, seq: question.seq(), is_over: false });
         let by = after(peers.limits.rpc_timeout.saturating_add(wait));

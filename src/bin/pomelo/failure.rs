@@ -1,4 +1,4 @@
-//! Why a command failed, and what to do about it.
+//! Failures of commands: what was wrong, and what to do about it.
 
 use std::fmt;
 use std::path::PathBuf;

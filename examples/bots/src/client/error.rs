@@ -1,4 +1,4 @@
-//! Why a client can't go on.
+//! The errors of a client that can't go on.
 
 use std::io;
 

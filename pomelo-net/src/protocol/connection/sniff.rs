@@ -1,4 +1,4 @@
-//! One port for both: is it HTTP or a stream of packages?
+//! The first bytes of a connection, which tell HTTP from a stream of packages: one port takes both.
 
 /// The methods that pomelo takes for HTTP.
 const METHODS: [&[u8]; 4] = [b"GET ", b"POST", b"PUT ", b"HEAD"];

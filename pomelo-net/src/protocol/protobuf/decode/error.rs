@@ -1,4 +1,4 @@
-//! Why bytes can't be read.
+//! Errors of reading: bytes that are no message of a schema.
 
 use std::fmt::Display;
 

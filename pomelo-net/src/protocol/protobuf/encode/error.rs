@@ -1,4 +1,4 @@
-//! Why a value can't be written.
+//! Errors of writing: values that a schema has no place for.
 
 use std::fmt::Display;
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::server::Server;
+use super::Server;
 
 /// Addresses as a log has them: `127.0.0.1:3010, 127.0.0.1:3011`; none is no field.
 fn listed(addresses: impl Iterator<Item = SocketAddr>) -> Option<String> {
@@ -19,7 +19,7 @@ fn rounded(time: Duration) -> Duration {
 impl Server {
     /// Says that the server is up, and where its clients are taken; for other servers it has a port only if it isn't together with
     /// all of them.
-    pub(super) fn say_up(&self, clients: impl Iterator<Item = SocketAddr>, is_alone: bool) {
+    pub(crate) fn say_up(&self, clients: impl Iterator<Item = SocketAddr>, is_alone: bool) {
         let info = &self.peers.info;
         let (host, port) = match info.port.filter(|_| is_alone) {
             Some(port) => (Some(&*info.host), Some(port)),
@@ -30,14 +30,14 @@ impl Server {
     }
 
     /// Says that all servers that are expected are up, which is known here since now.
-    pub(super) fn say_all_up(&self) {
+    pub(crate) fn say_all_up(&self) {
         let servers = self.peers.view.known().all_expected().len();
         let took = rounded(self.peers.stats.uptime());
         tracing::info!(servers, ?took, "all servers are up");
     }
 
     /// Says that the server has stopped.
-    pub(super) fn say_stopped(&self) {
+    pub(crate) fn say_stopped(&self) {
         let ran = Duration::from_secs(self.peers.stats.uptime().as_secs());
         tracing::info!(server = %self.peers.info.id, ?ran, "stopped");
     }

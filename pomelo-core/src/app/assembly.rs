@@ -1,0 +1,187 @@
+//! Assembly: one server and its parts, as the application has configured them, before it starts.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock, RwLock, Weak};
+
+use tokio::runtime::Handle;
+
+use super::builder::Builder;
+use super::cluster::{Cluster, Mount};
+use super::configure::Configure;
+use super::start_error::StartError;
+use super::starting::Assembled;
+use super::up::{Thread, one_thread};
+use super::{App, checks};
+use crate::channel::Table as ChannelTable;
+use crate::context::ServerContext;
+use crate::dispatch::{Dispatch, Installed, MountedEndpoints};
+use crate::event::{Event, Events};
+use crate::frontend::{ClientSettings, Detours, Registry};
+use crate::peers::Peers;
+use crate::router::Routers;
+use crate::runtime::{Runtime, Supervisor, boundary};
+use crate::server::{LinkReceiver, Membership, Server, take_in_directly};
+use crate::session::Sessions;
+use crate::value::config::Config;
+use crate::value::{RouteTable, ServerInfo};
+use crate::wire::Codecs;
+
+/// What the servers of a process have in common.
+pub(super) struct Shares {
+    pub(super) codecs: Arc<Codecs>,
+    pub(super) routes: Arc<Vec<String>>,
+    pub(super) config: Arc<Config>,
+}
+
+/// Puts a server together, and mounts its handlers and remotes.
+pub(super) fn assemble<R: Cluster>(
+    builder: &Builder<R>,
+    info: &Arc<ServerInfo>,
+    shared: &Shares,
+) -> Result<Assembled<R>, StartError> {
+    boundary::watch();
+    // 1. What the application's closures say of it.
+    let mut setup = configured(builder, info, shared)?;
+    // 2. The server with its parts, each of which stands on the ones before.
+    let (peers, thread) = peers(&setup, info, shared)?;
+    let listeners = std::mem::take(&mut setup.listeners);
+    let components = std::mem::take(&mut setup.components);
+    let hooks = std::mem::take(&mut setup.hooks);
+    let connectors = std::mem::take(&mut setup.connectors);
+    let server = server(setup, peers, !listeners.is_empty());
+    // 3. Its methods, whose parameters are found in it.
+    let app = App::<R>::new(server);
+    let mount = mounted(builder, &app)?;
+    let endpoints = MountedEndpoints::new(app.clone(), app.context.clone(), mount.parts, listeners)
+        .map_err(|source| StartError::Missing { server: info.id.clone(), source })?;
+    let methods = Arc::new(endpoints.methods());
+    let endpoints = Installed::new(Arc::new(endpoints), &app.dispatch);
+    Ok(Assembled { app, endpoints, methods, connectors, hooks, components, thread })
+}
+
+fn configured<R: Cluster>(
+    builder: &Builder<R>,
+    info: &Arc<ServerInfo>,
+    shared: &Shares,
+) -> Result<Configure<R>, StartError> {
+    let mut setup = Configure::new(info.clone(), &shared.config.env);
+    setup.state.extend(&builder.state);
+    for step in builder.steps.iter().filter(|step| step.is_for(&shared.config.env, &info.server_type)) {
+        (step.run)(&mut setup);
+    }
+    checks::check_server::<R>(&setup, &shared.config)?;
+    Ok(setup)
+}
+
+/// The server's way to the others, and the thread that its code has for itself, if it wants one.
+fn peers<R: Cluster>(
+    setup: &Configure<R>,
+    info: &Arc<ServerInfo>,
+    shared: &Shares,
+) -> Result<(Arc<Peers>, Thread), StartError> {
+    let tasks = Supervisor::new(Handle::current(), &info.id, |_| {});
+    let (executor, end, thread) = if setup.one_thread {
+        let made = one_thread(&info.id, &tasks).map_err(|source| StartError::failed(&info.id, source))?;
+        (made.0, made.1, Some(made.2))
+    } else {
+        (Handle::current(), None, None)
+    };
+    let routes = RouteTable::new(&shared.routes);
+    let runtime = Runtime::new(info.clone(), setup.limits.clone(), executor, tasks, thread, routes);
+    Ok((Arc::new(Peers::new(runtime, shared.config.clone(), shared.codecs.clone())), end))
+}
+
+/// The server, which owns its parts. They know it by traits and callbacks alone, and weakly.
+fn server<R>(setup: Configure<R>, peers: Arc<Peers>, has_listeners: bool) -> Arc<Server> {
+    let settings = setup.settings.into_iter().map(|(key, value)| (key, Arc::new(value)));
+    let context = Arc::new(ServerContext {
+        peers: peers.clone(),
+        state: setup.state,
+        settings: RwLock::new(settings.collect()),
+        unbound: Default::default(),
+    });
+    let (sessions, events) = (Sessions::new(peers.clone()), Events::new(peers.clone()));
+    let dispatch = Arc::new(Dispatch {
+        peers: peers.clone(),
+        sessions: sessions.clone(),
+        routers: Arc::new(Routers::new(context.clone(), setup.routers)),
+        filters: setup.filters.iter().map(|make| make(&context)).collect(),
+        global_filters: setup.global_filters.iter().map(|make| make(&context)).collect(),
+        error_handler: setup.error_handler,
+        global_error_handler: setup.global_error_handler,
+        queues: Default::default(),
+        executor: OnceLock::new(),
+        endpoints: RwLock::default(),
+        has_concurrent: AtomicBool::new(false),
+    });
+    if has_listeners {
+        listen(&events, &dispatch);
+    }
+    let has_filter = setup.broadcast_filter.is_some();
+    let clients = ClientSettings {
+        single_session: setup.single_session,
+        broadcast_filter: setup.broadcast_filter,
+        detailed_errors: setup.detailed_errors,
+    };
+    let dispatcher = Box::new(dispatch.clone());
+    let registry = Registry::new(sessions.clone(), events.clone(), dispatcher, clients);
+    let (owner, handling) = (Arc::downgrade(&registry), Arc::downgrade(&dispatch));
+    sessions.attach(owner, handling);
+    let server = Arc::new_cyclic(|server: &Weak<Server>| Server {
+        detours: has_filter.then(|| detours(&registry, server.clone())),
+        channels: channels(&peers, &events),
+        peers,
+        context,
+        dispatch,
+        sessions,
+        registry,
+        sessions_lost: setup.sessions_lost,
+        membership: Membership::new(),
+        progress: Default::default(),
+        events,
+        reloading: Default::default(),
+    });
+    // It is set once: the server is new.
+    let _ = server.peers.local.set(Arc::new(LinkReceiver(Arc::downgrade(&server))));
+    server
+}
+
+/// Has the application's listeners told of events, as long as they are mounted.
+fn listen(events: &Arc<Events>, dispatch: &Arc<Dispatch>) {
+    let dispatch = Arc::downgrade(dispatch);
+    events.listen(move |event| {
+        if let Some(endpoints) = dispatch.upgrade().and_then(|dispatch| dispatch.endpoints()) {
+            endpoints.emit(event);
+        }
+    });
+}
+
+/// The server's channels, which say by an event whom they have lost.
+fn channels(peers: &Arc<Peers>, events: &Arc<Events>) -> Arc<ChannelTable> {
+    let events = events.clone();
+    ChannelTable::new(peers.clone(), move |channel, uids| {
+        if events.has_listener() {
+            events.emit(Event::MembersLost { channel: channel.clone(), uids: uids.to_vec() });
+        }
+    })
+}
+
+/// What waits for the broadcast filter, and is taken in when that has decided.
+fn detours(registry: &Arc<Registry>, server: Weak<Server>) -> Arc<Detours> {
+    Detours::new(registry.clone(), move |from, message| {
+        if let Some(server) = server.upgrade() {
+            take_in_directly(&server, from, message);
+        }
+    })
+}
+
+/// The handlers and remotes of the server's type, those included that are mounted by hand.
+fn mounted<R: Cluster>(builder: &Builder<R>, app: &App<R>) -> Result<Mount<R>, StartError> {
+    let mut mount = Mount::new();
+    R::mount(app, &mut mount);
+    for (_, step) in builder.mounts.iter().filter(|(server_type, _)| **server_type == *app.server_type()) {
+        step(app, &mut mount);
+    }
+    checks::check_mounted::<R>(app, &mount)?;
+    Ok(mount)
+}
