@@ -9,6 +9,8 @@ mod confirmed;
 mod faulty;
 #[path = "calls/gone.rs"]
 mod gone;
+#[path = "support/log.rs"]
+mod log;
 #[path = "calls/notifies.rs"]
 mod notifies;
 #[path = "calls/pushes.rs"]

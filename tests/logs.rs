@@ -452,3 +452,20 @@ async fn a_server_that_dies_is_a_warning_of_each_that_misses_it_and_one_that_sto
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(log.has(&["WARN", "a server is gone", "server=connector-1", "peer=chat-1"]), "{lines:#?}");
 }
+
+#[tokio::test]
+async fn a_setting_of_another_type_than_is_asked_for_is_a_warning_once() {
+    let (log, running) = (Log::start(), start().await);
+    let app = running.app("chat-1").unwrap();
+    app.set("seats", "many");
+    for _ in 0..3 {
+        assert_eq!(app.get::<u32>("seats"), None);
+    }
+    let lines = log.with(&["WARN", r#"key="seats""#]);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains(r#"found="a text" wanted="u32""#), "{lines:#?}");
+    assert_eq!(app.get::<bool>("seats"), None);
+    assert_eq!(log.with(&["WARN", r#"key="seats""#]).len(), 2, "another type is news");
+    assert_eq!((app.get::<String>("seats"), app.get::<u32>("tables")), (Some("many".into()), None));
+    assert_eq!(log.with(&["is no such type"]).len(), 2, "what is right, or isn't there, is none");
+}

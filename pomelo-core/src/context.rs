@@ -11,9 +11,8 @@ use serde_json::Value;
 use crate::inject::State;
 use crate::metrics::Counters;
 use crate::peers::Peers;
-use crate::runtime::Warned;
 use crate::value::config::Config;
-use crate::value::{ServerId, ServerInfo, ServerList, read_setting};
+use crate::value::{ServerId, ServerInfo, ServerList, Warned, read_setting};
 
 /// One server, as its routers and filters know it.
 pub struct ServerContext {

@@ -4,6 +4,7 @@ use pomelo::error::ErrorKind;
 use pomelo::{ALL, to};
 use serde_json::json;
 
+use crate::log::Log;
 use crate::support::until;
 use crate::world::{Parts, World};
 
@@ -27,6 +28,7 @@ async fn a_notify_to_all_reaches_all_that_can_be_reached_and_names_the_others() 
 async fn notifies_that_a_full_lane_refuses_are_counted_those_of_clients_too() {
     let world = World::with(|app| (app.limits().lanes, app.limits().lane_queue) = (1, 2)).await;
     let remote = &world.app("connector-1").rpc.chat.chat_remote;
+    let log = Log::start();
     let shut = world.parts.bolt.shut();
     remote.block(to("chat-1")).notify().unwrap();
     until(|| world.log().count("blocks") == 1).await;
@@ -34,6 +36,9 @@ async fn notifies_that_a_full_lane_refuses_are_counted_those_of_clients_too() {
         remote.tell(to("chat-1")).notify().unwrap();
     }
     until(|| world.dropped("chat-1", "lane_full") == 8).await;
+    let refused =
+        ["WARN", "a call without an answer was refused", "server=chat-1", "from=connector-1", "limit=2"];
+    assert!(log.has(&refused), "{:#?}", log.lines());
     let mut ann = world.client().await;
     ann.notify("chat.workHandler.echo", json!(1)).await;
     until(|| world.dropped("chat-1", "lane_full") == 9).await;

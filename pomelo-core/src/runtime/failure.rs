@@ -81,9 +81,7 @@ impl Runtime {
         let left_out = self.lines.admit(&*about.to_string())?;
         Some(Some(left_out).filter(|count| *count > 0))
     }
-}
 
-impl Runtime {
     /// Says that a message that wants no answer was refused, since its lane is full: once a second and kind.
     pub(crate) fn note_lane_full(&self, what: &str, from: &ServerId) {
         let Some(left_out) = self.admit(format_args!("lane {what}")) else { return };

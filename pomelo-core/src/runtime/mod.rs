@@ -10,13 +10,11 @@ mod span;
 mod supervisor;
 pub mod throttle;
 mod underway;
-mod warned;
 
 pub(crate) use self::backlog::{Added, Backlog};
 pub(crate) use self::span::Within;
 pub use self::supervisor::{Supervised, Supervisor};
 pub(crate) use self::underway::{Underway, Work};
-pub(crate) use self::warned::Warned;
 
 use std::sync::{Arc, RwLock};
 use std::thread::ThreadId;

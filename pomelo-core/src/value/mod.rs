@@ -11,6 +11,7 @@ mod server;
 mod settings;
 pub mod spelling;
 mod text;
+mod warned;
 
 pub(crate) use self::error::bad_message;
 #[doc(hidden)]
@@ -24,3 +25,4 @@ pub use self::route::{Route, RouteError};
 pub use self::server::{ServerId, ServerInfo, ServerList};
 pub(crate) use self::settings::{Settings, read as read_setting};
 pub(crate) use self::text::beginning;
+pub(crate) use self::warned::Warned;

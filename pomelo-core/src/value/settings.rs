@@ -1,13 +1,13 @@
 //! Settings of a session: values that the application keeps with it.
 
 use std::any::type_name;
-use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Mutex;
 
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+
+use super::warned::Warned;
 
 /// So many settings take no more memory than they need; those who have more don't count bytes.
 const EXACT_CAPACITY: usize = 4;
@@ -25,12 +25,9 @@ pub(crate) fn read<T: DeserializeOwned>(key: &str, value: &Value) -> Option<T> {
 
 #[cold]
 fn note_mistyped(key: &str, found: &str, wanted: &'static str, error: &pomelo_json::DataError) {
-    /// Sessions may have keys without end; of more nothing is said.
-    const MOST: usize = 1_000;
-    static SAID: Mutex<BTreeSet<(String, &'static str)>> = Mutex::new(BTreeSet::new());
-    let mut said = SAID.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if said.len() < MOST && said.insert((key.to_owned(), wanted)) {
-        drop(said);
+    /// Of the whole process, since a setting is read in the same way on each of its servers.
+    static WARNED: Warned = Warned::new();
+    if WARNED.is_news(&format!("{key} as {wanted}")) {
         tracing::warn!(key, found, wanted, %error, "a setting is there and is no such type, so it is read as none");
     }
 }
