@@ -1,5 +1,6 @@
 //! The application: what a server is made of, and how several of them start in one process.
 
+mod announce;
 mod assembly;
 mod builder;
 mod checks;

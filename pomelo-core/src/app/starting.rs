@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures::future::{Either, join_all, select, select_all};
 
-use super::App;
 use super::cluster::Cluster;
 use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
 use super::start_error::StartError;
 use super::up::{Ending, Live, Thread, run_hooks};
+use super::{App, announce};
 use crate::cluster::{Discovery, Member, MethodTable, Transport};
 use crate::dispatch::Installed;
 use crate::event::Event;
@@ -156,7 +156,7 @@ async fn bring_up<R: Cluster>(
     let is_alone = servers.len() == 1;
     for server in servers.iter_mut() {
         let app = server.app.clone();
-        app.say_up(server.listening().iter().map(|listening| listening.address), is_alone);
+        announce::up(&app, server.listening().iter().map(|listening| listening.address), is_alone);
     }
     let told = Arc::new(Once::new());
     for server in &*servers {
@@ -169,7 +169,7 @@ async fn bring_up<R: Cluster>(
     if let Some(server) = servers.first()
         && servers.iter().all(|server| server.app.peers.view.known().is_complete())
     {
-        told.call_once(|| server.app.say_all_up());
+        told.call_once(|| announce::all_up(&server.app));
     }
     Ok(())
 }
@@ -247,7 +247,7 @@ fn wait_for_all<R: Cluster>(app: &App<R>, hooks: Vec<Lifecycle<R>>, told: &Arc<O
         let started_all = started_all(own.clone(), hooks.clone());
         async move {
             match started_all.await {
-                Ok(()) => told.call_once(|| app.say_all_up()),
+                Ok(()) => told.call_once(|| announce::all_up(&app)),
                 Err(error) => tracing::error!(server = %app.server_id(), %error, "after_start_all failed"),
             }
         }

@@ -10,10 +10,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::App;
 use super::cluster::Cluster;
 use super::component::Components;
 use super::configure::{Lifecycle, LifecycleHooks};
+use super::{App, announce};
 use crate::dispatch::Installed;
 use crate::frontend::Listening;
 use crate::runtime::boundary::Site;
@@ -92,7 +92,7 @@ impl<R: Cluster> Live<R> {
         self.has_left = true;
         app.step(Step::Listeners, app.peers.limits.stop_timeout, app.events.heard()).await;
         if ending != Ending::Crash {
-            app.say_stopped();
+            announce::stopped(&app);
         }
     }
 

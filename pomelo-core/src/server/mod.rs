@@ -1,6 +1,5 @@
 //! A server, without the type of its app.
 
-mod announce;
 mod discovered;
 pub(crate) mod leaving;
 mod links;

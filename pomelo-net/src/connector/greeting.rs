@@ -13,7 +13,7 @@ use crate::protocol::websocket::{Headers, Query, UpgradeRequest};
 /// none, and `path`, `query` and `headers` are empty.
 ///
 /// ```no_run
-/// # use pomelo_core::{Error, Result};
+/// # use pomelo_core::value::{Error, Result};
 /// # use pomelo_net::connector::{Greeting, Hybrid};
 /// # use serde_json::{Value, json};
 /// # async fn user_of(token: &str) -> Option<String> { Some(token.to_owned()) }
