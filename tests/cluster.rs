@@ -171,6 +171,15 @@ struct Grown {
 
 impl Grown {
     async fn start() -> Self {
+        Self::start_with(true).await
+    }
+
+    /// chat-2 says itself that it was taken in; area-1 and chat-1 are not told of it.
+    async fn start_before_the_list() -> Self {
+        Self::start_with(false).await
+    }
+
+    async fn start_with(is_listed: bool) -> Self {
         let servers = format!(
             r#"{{ "area": [{{ "id": "area-1", "port": {} }}], "chat": [{{ "id": "chat-1", "port": {} }}] }}"#,
             free_port(),
@@ -193,7 +202,9 @@ impl Grown {
         let entry = serde_json::json!({ "id": "chat-2", "serverType": "chat", "port": free_port() });
         let entry: Arc<ServerInfo> = Arc::new(serde_json::from_value(entry).unwrap());
         let more: Vec<_> = app.config().servers.iter().cloned().chain([entry.clone()]).collect();
-        told.expect(&more);
+        if is_listed {
+            told.expect(&more);
+        }
         let added = run(builder(), "chat-2", Some(entry), &told).await;
         until(|| app.servers("chat").len() == 2).await;
         let grown = Self { area, chat, added, told, seen, candidates };
@@ -210,9 +221,30 @@ impl Grown {
         self.area.app("area-1").unwrap()
     }
 
+    /// A list that has chat-2, too.
+    fn with_added(&self) -> Vec<Arc<ServerInfo>> {
+        let added = self.added.app("chat-2").unwrap().server().clone();
+        self.app().config().servers.iter().cloned().chain([added]).collect()
+    }
+
     fn candidates(&self) -> Vec<String> {
         self.candidates.0.lock().unwrap().clone()
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_expected_is_said_also_where_a_server_comes_before_the_list_that_has_it() {
+    let grown = Grown::start_before_the_list().await;
+    let expected = "expected area-1 chat-1 chat-2";
+    until(|| grown.seen.has(expected)).await;
+    assert_eq!(grown.candidates(), ["chat-1", "chat-2"]);
+    let seen = grown.seen.take();
+    assert!(seen.ends_with(&["added chat-2".to_owned(), expected.to_owned()]), "{seen:?}");
+
+    grown.told.expect(&grown.with_added());
+    assert_eq!(grown.routed().await, "chat-2");
+    assert_eq!(grown.seen.take(), Vec::<String>::new(), "it is said once");
+    grown.area.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -119,6 +119,7 @@ impl Server {
     pub(crate) fn joined(self: &Arc<Self>, member: Member) -> Result<(), Superseded> {
         let _turn = self.membership.turn();
         let (info, incarnation, guest) = (member.info.clone(), member.incarnation, member.is_guest());
+        let was_expected = self.expects(&info.id);
         let joined = self.peers.view.join(member);
         if let Joined::Superseded(later) = joined {
             return Err(Superseded(later));
@@ -133,6 +134,7 @@ impl Server {
             Joined::Again => {
                 self.relinked(&info.id);
                 self.membership.changed.notify_waiters();
+                self.tell_if_expected(&info.id, was_expected);
                 return Ok(());
             }
             Joined::Reborn(before) => {
@@ -145,8 +147,9 @@ impl Server {
         }
         if !guest {
             tracing::debug!(server = %self.peers.info.id, peer = %info.id, "up");
-            self.events.emit(Event::AddServers(vec![info]));
+            self.events.emit(Event::AddServers(vec![info.clone()]));
             self.membership.changed.notify_waiters();
+            self.tell_if_expected(&info.id, was_expected);
         }
         Ok(())
     }
@@ -156,8 +159,22 @@ impl Server {
         let _turn = self.membership.turn();
         let known = self.peers.view.known();
         if known.member(&member.info.id).is_some_and(|known| known.incarnation == member.incarnation) {
+            let (id, was_expected) = (member.info.id.clone(), self.expects(&member.info.id));
             self.peers.view.join(member);
             self.membership.changed.notify_waiters();
+            self.tell_if_expected(&id, was_expected);
+        }
+    }
+
+    fn expects(&self, id: &ServerId) -> bool {
+        self.peers.view.known().expects(id).is_some()
+    }
+
+    /// Tells the application that rooms move where a server is expected by its own word, before the discovery's list has come with it:
+    /// that list is no news then.
+    fn tell_if_expected(&self, id: &ServerId, was_expected: bool) {
+        if !was_expected && self.expects(id) {
+            self.events.emit(Event::ReplaceServers(self.peers.view.known().all_expected()));
         }
     }
 
@@ -178,9 +195,9 @@ impl Server {
     pub(crate) fn left(self: &Arc<Self>, peer: &ServerId, incarnation: Incarnation) {
         let _turn = self.membership.turn();
         self.membership.occupied().remove(peer);
-        let was_expected = self.peers.view.known().expects(peer).is_some();
+        let was_expected = self.expects(peer);
         let Some(member) = self.peers.view.leave(peer, incarnation) else { return };
-        let is_expected = self.peers.view.known().expects(peer).is_some();
+        let is_expected = self.expects(peer);
         match is_expected {
             true => self.membership.links().broke(peer),
             false => self.membership.links().forget(peer),
