@@ -12,6 +12,13 @@ use tokio::net::TcpListener;
 
 use crate::App;
 
+/// A module of the JavaScript client, at the path that the page's `pomelo.js` imports it by.
+macro_rules! client {
+    ($file:literal) => {
+        script(concat!("/clients/js/src/", $file), include_str!(concat!("../../clients/js/src/", $file)))
+    };
+}
+
 /// Each file's path, type and text.
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("web/index.html")),
@@ -27,16 +34,17 @@ const FILES: &[(&str, &str, &str)] = &[
     script("/message-log.js", include_str!("web/message-log.js")),
     script("/name-hue.js", include_str!("web/name-hue.js")),
     script("/place.js", include_str!("web/place.js")),
-    script("/pomelo-backoff.js", include_str!("web/pomelo-backoff.js")),
-    script("/pomelo-client.js", include_str!("web/pomelo-client.js")),
-    script("/pomelo-emitter.js", include_str!("web/pomelo-emitter.js")),
-    script("/pomelo-handshake.js", include_str!("web/pomelo-handshake.js")),
-    script("/pomelo-heartbeat.js", include_str!("web/pomelo-heartbeat.js")),
-    script("/pomelo-protobuf.js", include_str!("web/pomelo-protobuf.js")),
-    script("/pomelo-protocol.js", include_str!("web/pomelo-protocol.js")),
+    script("/pomelo.js", include_str!("web/pomelo.js")),
     script("/safe-storage.js", include_str!("web/safe-storage.js")),
     script("/status-bar.js", include_str!("web/status-bar.js")),
     script("/user-list.js", include_str!("web/user-list.js")),
+    client!("backoff.js"),
+    client!("client.js"),
+    client!("emitter.js"),
+    client!("handshake.js"),
+    client!("heartbeat.js"),
+    client!("protobuf.js"),
+    client!("protocol.js"),
 ];
 
 const fn script(path: &'static str, text: &'static str) -> (&'static str, &'static str, &'static str) {

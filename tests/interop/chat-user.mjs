@@ -1,7 +1,7 @@
 // A user of the chat service who talks all the time, and keeps a record of what was answered and what was heard.
 import { WebSocket } from 'ws';
-import { PomeloClient, TimeoutError } from '../../examples/chat/web/pomelo-client.js';
-import { PackageType, encodePackage } from '../../examples/chat/web/pomelo-protocol.js';
+import { PomeloClient, TimeoutError } from '../../clients/js/src/client.js';
+import { PackageType, encodePackage } from '../../clients/js/src/protocol.js';
 
 const TALK_MS = 250;
 const HANG_MS = 15_000;

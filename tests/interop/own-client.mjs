@@ -1,13 +1,13 @@
-// Our own client (examples/chat/web) in Node: its codecs against recorded facts and the published packages, its manners against
+// Our own client (clients/js) in Node: its codecs against recorded facts and the published packages, its manners against
 // a scripted server, and the chat service with a line that breaks.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { WebSocket } from 'ws';
 import { ChatRoom, EVERYONE, isLoopback } from '../../examples/chat/web/chat-room.js';
-import { Backoff, ClosedError, HandshakeError, PomeloClient, ProtobufError, TimeoutError, reconnect } from '../../examples/chat/web/pomelo-client.js';
+import { Backoff, ClosedError, HandshakeError, PomeloClient, ProtobufError, TimeoutError, reconnect } from '../../clients/js/src/client.js';
 import { gateUrlOf } from '../../examples/chat/web/gate-url.js';
-import { decodeMessage, decodePackages, encodeMessage, encodePackage } from '../../examples/chat/web/pomelo-protocol.js';
-import { Protobuf } from '../../examples/chat/web/pomelo-protobuf.js';
+import { decodeMessage, decodePackages, encodeMessage, encodePackage } from '../../clients/js/src/protocol.js';
+import { Protobuf } from '../../clients/js/src/protobuf.js';
 import { Checks, arguments_, sleep, tag } from './checks.mjs';
 import { FrontendProxy } from './frontend-proxy.mjs';
 import { ScriptedServer, heartbeat, kick, push, response } from './scripted-server.mjs';

@@ -13,8 +13,7 @@
  *
  * @module chat-room
  */
-import { Backoff, PomeloClient, reconnect } from './pomelo-client.js';
-import { Emitter } from './pomelo-emitter.js';
+import { Backoff, Emitter, PomeloClient, reconnect } from './pomelo.js';
 
 /** The target that means all in the room. */
 export const EVERYONE = '*';

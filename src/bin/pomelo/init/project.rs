@@ -52,21 +52,21 @@ const PAGE: &[(&str, &str)] = template![
 macro_rules! client {
     ($($file:literal)*) => {
         &[$((
-            concat!("web-server/public/lib/", $file),
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/web/", $file)),
+            concat!("web-server/public/lib/pomelo/", $file),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/js/src/", $file)),
         )),*]
     };
 }
 
-/// The JavaScript client, which the chat example has too.
+/// The JavaScript client.
 const CLIENT: &[(&str, &str)] = client![
-    "pomelo-backoff.js"
-    "pomelo-client.js"
-    "pomelo-emitter.js"
-    "pomelo-handshake.js"
-    "pomelo-heartbeat.js"
-    "pomelo-protobuf.js"
-    "pomelo-protocol.js"
+    "backoff.js"
+    "client.js"
+    "emitter.js"
+    "handshake.js"
+    "heartbeat.js"
+    "protobuf.js"
+    "protocol.js"
 ];
 
 /// Checkouts build with this compiler, so projects that depend on one do too.

@@ -2,7 +2,7 @@
  * A client for pomelo's binary protocol over websocket. No dependencies, no DOM: it runs in browsers and in Node.
  *
  * ```js
- * import { PomeloClient } from './pomelo-client.js';
+ * import { PomeloClient } from './client.js';
  *
  * const client = new PomeloClient({ storage: localStorage });      // in Node 20 add: WebSocket (of the package ws)
  * client.on('onChat', message => console.log(message.from, message.msg));
@@ -15,22 +15,22 @@
  * ```
  *
  * A client is one connection. After `close` the same object may connect again, with its listeners; that is a new session
- * to the server. See `pomelo-backoff.js` for when to do so.
+ * to the server. See `backoff.js` for when to do so.
  *
- * @module pomelo-client
+ * @module client
  */
-import { Emitter } from './pomelo-emitter.js';
-import { Handshake } from './pomelo-handshake.js';
-import { Heartbeat } from './pomelo-heartbeat.js';
+import { Emitter } from './emitter.js';
+import { Handshake } from './handshake.js';
+import { Heartbeat } from './heartbeat.js';
 import {
   MessageType, PackageType, ProtocolError,
   decodeJson, decodeMessage, decodePackages, encodeJson, encodeMessage, encodePackage,
-} from './pomelo-protocol.js';
+} from './protocol.js';
 
-export { Backoff, reconnect } from './pomelo-backoff.js';
-export { HandshakeError } from './pomelo-handshake.js';
-export { ProtobufError } from './pomelo-protobuf.js';
-export { ProtocolError } from './pomelo-protocol.js';
+export { Backoff, reconnect } from './backoff.js';
+export { HandshakeError } from './handshake.js';
+export { ProtobufError } from './protobuf.js';
+export { ProtocolError } from './protocol.js';
 
 /**
  * Why a connection is over, as `reason` of the `close` event and of {@link ClosedError}:
@@ -76,7 +76,7 @@ export class PomeloClient {
   /**
    * @param {object} [options]
    * @param {typeof globalThis.WebSocket} [options.WebSocket]
-   * @param {import('./pomelo-handshake.js').Storage} [options.storage] keeps dictionary and schemas, so that servers needn't send them again
+   * @param {import('./handshake.js').Storage} [options.storage] keeps dictionary and schemas, so that servers needn't send them again
    * @param {string} [options.type] and `version`: what a server may check clients by
    * @param {string} [options.version]
    * @param {any} [options.user] what the server's handshake hook gets
@@ -97,7 +97,7 @@ export class PomeloClient {
   /**
    * @param {string} url `ws://host:port` or `wss://host:port`
    * @returns {Promise<any>} what the server's handshake hook answered, if it has one
-   * @throws {import('./pomelo-handshake.js').HandshakeError | ClosedError}
+   * @throws {import('./handshake.js').HandshakeError | ClosedError}
    */
   connect(url) {
     if (this.#socket) return Promise.reject(new Error('already connected: close first'));
@@ -124,7 +124,7 @@ export class PomeloClient {
    * @param {object} [message]
    * @param {{timeoutMs?: number}} [options] 0: wait as long as the connection lasts
    * @returns {Promise<any>} the response's body, whatever `code` it has
-   * @throws {ClosedError | TimeoutError | import('./pomelo-protobuf.js').ProtobufError}
+   * @throws {ClosedError | TimeoutError | import('./protobuf.js').ProtobufError}
    */
   request(route, message = {}, { timeoutMs = this.#options.requestTimeoutMs } = {}) {
     return new Promise((resolve, reject) => {
@@ -140,7 +140,7 @@ export class PomeloClient {
    *
    * @param {string} route
    * @param {object} [message]
-   * @throws {ClosedError | import('./pomelo-protobuf.js').ProtobufError}
+   * @throws {ClosedError | import('./protobuf.js').ProtobufError}
    */
   notify(route, message = {}) {
     this.#sendMessage(MessageType.NOTIFY, 0, route, message);

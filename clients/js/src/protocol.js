@@ -2,7 +2,7 @@
  * The bytes on the wire, without any connection: packages (type, length, body) and, in data packages, messages
  * (flag, id, route, body). Encode and decode of one thing are neighbours.
  *
- * @module pomelo-protocol
+ * @module protocol
  */
 
 /** What a package is for. */

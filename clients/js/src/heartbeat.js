@@ -2,7 +2,7 @@
  * Keeps a connection alive and notices when it is dead: answers the server's heartbeat one interval later,
  * and gives up when nothing at all has come for two intervals.
  *
- * @module pomelo-heartbeat
+ * @module heartbeat
  */
 export class Heartbeat {
   #intervalMs;

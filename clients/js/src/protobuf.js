@@ -3,7 +3,7 @@
  * and a repeated number is one tag, then the *count* of elements, then the elements. The wire type in a tag is not looked at,
  * since published encoders disagree on it; so an unknown field can't be skipped and is an error.
  *
- * @module pomelo-protobuf
+ * @module protobuf
  */
 
 /**

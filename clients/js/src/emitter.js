@@ -1,7 +1,7 @@
 /**
  * Named events with listeners.
  *
- * @module pomelo-emitter
+ * @module emitter
  */
 export class Emitter {
   #listeners = new Map();

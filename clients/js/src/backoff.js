@@ -1,7 +1,7 @@
 /**
  * How long to wait before connecting again.
  *
- * @module pomelo-backoff
+ * @module backoff
  */
 export class Backoff {
   #options;

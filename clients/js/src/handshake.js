@@ -2,9 +2,9 @@
  * What client and server agree on before anything else: how often to send heartbeats, short codes for routes, schemas for bodies.
  * The latter two are large and seldom change, hence the versions: a server leaves out what the client says it has.
  *
- * @module pomelo-handshake
+ * @module handshake
  */
-import { Protobuf } from './pomelo-protobuf.js';
+import { Protobuf } from './protobuf.js';
 
 /**
  * @typedef {{getItem(key: string): string | null, setItem(key: string, value: string): void}} Storage `localStorage` is one

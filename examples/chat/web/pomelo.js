@@ -1,0 +1,8 @@
+/**
+ * The client of the protocol, which has a folder of its own beside the examples. A browser drops each `..` that leads above the
+ * server's root, and so asks for `/clients/js/src/…`, where `page.rs` serves it.
+ *
+ * @module pomelo
+ */
+export { Backoff, PomeloClient, reconnect } from '../../../clients/js/src/client.js';
+export { Emitter } from '../../../clients/js/src/emitter.js';
