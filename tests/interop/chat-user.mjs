@@ -1,6 +1,6 @@
 // A user of the chat service who talks all the time, and keeps a record of what was answered and what was heard.
 import { WebSocket } from 'ws';
-import { PomeloClient, TimeoutError } from '../../clients/js/src/client.js';
+import { PomeloClient, TimeoutError } from '../../clients/js/src/index.js';
 import { PackageType, encodePackage } from '../../clients/js/src/protocol.js';
 
 const TALK_MS = 250;

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { WebSocket } from 'ws';
-import { PomeloClient } from '../../clients/js/src/client.js';
+import { PomeloClient } from '../../clients/js/src/index.js';
 import { Checks, sleep, tag } from './checks.mjs';
 import { nameAt } from './names.mjs';
 import { freePorts } from './processes.mjs';

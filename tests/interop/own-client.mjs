@@ -1,13 +1,13 @@
-// Our own client (clients/js) in Node: its codecs against recorded facts and the published packages, its manners against
-// a scripted server, and the chat service with a line that breaks.
-import { readFileSync } from 'node:fs';
+// Our own client (clients/js) in Node: its protobuf against the published package, its manners against a scripted server of the
+// published packages, and the chat service with a line that breaks. Its unit tests are beside it.
 import { createRequire } from 'node:module';
 import { WebSocket } from 'ws';
-import { ChatRoom, EVERYONE, isLoopback } from '../../examples/chat/web/chat-room.js';
-import { Backoff, ClosedError, HandshakeError, PomeloClient, ProtobufError, TimeoutError, reconnect } from '../../clients/js/src/client.js';
+import { ChatRoom, EVERYONE } from '../../examples/chat/web/chat-room.js';
+import { ClosedError, HandshakeError, PomeloClient, ProtobufError, TimeoutError } from '../../clients/js/src/index.js';
 import { gateUrlOf } from '../../examples/chat/web/gate-url.js';
-import { decodeMessage, decodePackages, encodeMessage, encodePackage } from '../../clients/js/src/protocol.js';
 import { Protobuf } from '../../clients/js/src/protobuf.js';
+import { facts } from '../../clients/js/test/support/facts.js';
+import { parseSchemas } from '../../clients/js/test/support/schemas.js';
 import { Checks, arguments_, sleep, tag } from './checks.mjs';
 import { FrontendProxy } from './frontend-proxy.mjs';
 import { ScriptedServer, heartbeat, kick, push, response } from './scripted-server.mjs';
@@ -17,20 +17,10 @@ const published = require('pomelo-protobuf');
 
 const gate = arguments_('own-client.mjs');
 const checks = new Checks();
-const facts = JSON.parse(readFileSync(new URL('wire-facts.json', import.meta.url)));
 const run = tag();
 const opened = [];
 
 const hex = bytes => Buffer.from(bytes).toString('hex');
-const bytes = text => new Uint8Array(Buffer.from(text, 'hex'));
-const schemas = protos => new Protobuf(published.parse(protos));
-const throws = act => {
-  try {
-    return { gave: act() };
-  } catch (error) {
-    return error;
-  }
-};
 
 function keep(closable) {
   opened.push(closable);
@@ -44,38 +34,9 @@ function storage() {
   return { values, getItem: key => values.get(key) ?? null, setItem: (key, value) => values.set(key, value) };
 }
 
-function codecs() {
-  for (const { name, type, bodyHex, hex: wanted } of facts.packages) {
-    checks.equal(`package, ${name}: encodes`, hex(encodePackage(type, bytes(bodyHex))), wanted);
-    checks.equal(`package, ${name}: decodes`, decodePackages(bytes(wanted)).map(p => [p.type, hex(p.body)]), [[type, bodyHex]]);
-  }
-  checks.equal('three packages in one frame', decodePackages(bytes('030000000400000301020305000000')).map(p => [p.type, hex(p.body)]), [[3, ''], [4, '010203'], [5, '']]);
-  for (const { name, hex: broken } of facts.brokenPackages) checks.equal(`package, ${name}: an error`, throws(() => decodePackages(bytes(broken))).name, 'ProtocolError');
-
-  for (const { name, type, id, route, bodyHex, hex: wanted } of facts.messages) {
-    const message = { type, id, route: route ?? undefined, body: bytes(bodyHex) };
-    checks.equal(`message, ${name}: encodes`, hex(encodeMessage(message)), wanted);
-    const decoded = decodeMessage(bytes(wanted));
-    checks.equal(`message, ${name}: decodes`, { ...decoded, body: hex(decoded.body) }, { ...message, body: bodyHex });
-  }
-  for (const { name, hex: broken } of facts.brokenMessages) checks.equal(`message, ${name}: an error`, throws(() => decodeMessage(bytes(broken))).name, 'ProtocolError');
-  checks.equal('a route of 256 bytes: an error', throws(() => encodeMessage({ type: 1, id: 0, route: 'r'.repeat(256), body: bytes('') })).name, 'ProtocolError');
-}
-
 function protobuf() {
-  for (const { name, protos, route, message, hex: wanted, decoded = message, browserHex } of facts.protobuf) {
-    const codec = schemas(protos);
-    const absent = Object.fromEntries(Object.entries(decoded).filter(([, value]) => !(Array.isArray(value) && value.length === 0)));
-    checks.equal(`protobuf, ${name}: encodes`, hex(codec.encode(route, message)), wanted);
-    checks.equal(`protobuf, ${name}: decodes`, codec.decode(route, bytes(wanted)), absent);
-    if (browserHex) checks.equal(`protobuf, ${name}: decodes what browsers write`, codec.decode(route, bytes(browserHex)), absent);
-  }
-  for (const { name, protos, hex: given, decoded, error } of facts.protobufDecode) {
-    const result = throws(() => schemas(protos).decode('r', bytes(given)));
-    if (error) checks.equal(`protobuf, ${name}`, result.name, 'ProtobufError');
-    else checks.equal(`protobuf, ${name}`, result.gave, decoded);
-  }
-  for (const { name, protos, message } of facts.protobufRejects) checks.equal(`protobuf, ${name}: refused`, throws(() => schemas(protos).encode('r', message)).name, 'ProtobufError');
+  const given = [...facts.protobuf, ...facts.protobufDecode, ...facts.protobufRejects].map(({ protos }) => protos);
+  checks.equal('the unit tests read schemas as the published package does', given.map(parseSchemas), given.map(published.parse));
 
   const protos = published.parse({ r: { 'required Party party': 1, 'repeated string tags': 2, 'repeated double odds': 3, 'message Party': { 'repeated Member members': 1, 'optional float mood': 2, 'message Member': { 'required string name': 1, 'required sInt32 score': 2, 'repeated uInt32 items': 3 } } } });
   published.init({ encoderProtos: protos, decoderProtos: protos });
@@ -83,9 +44,6 @@ function protobuf() {
   const ours = new Protobuf(protos).encode('r', message);
   checks.equal('protobuf, nested and repeated: the same bytes as the published package', hex(ours), hex(published.encode('r', message)));
   checks.equal('protobuf, nested and repeated: the published package reads ours', published.decode('r', Buffer.from(ours)), new Protobuf(protos).decode('r', ours));
-  const many = { v: Array.from({ length: 1000 }, (_, i) => i) };
-  const doubles = schemas({ r: { 'repeated double v': 1 } });
-  checks.equal('protobuf, a thousand short doubles (the published one overflows)', doubles.decode('r', doubles.encode('r', many)), many);
 }
 
 const PROTOS = {
@@ -197,24 +155,11 @@ async function refusals() {
   const server = keep(await ScriptedServer.start(agree));
   checks.equal('a useless storage does no harm', await client({ storage: bad }).connect(server.url), { hello: 'you' });
 
-  const backoff = new Backoff({ firstMs: 100, maxMs: 1000, jitter: 0 });
-  checks.equal('waits double up to a limit', Array.from({ length: 6 }, () => backoff.next()), [100, 200, 400, 800, 1000, 1000]);
-  backoff.reset();
-  checks.equal('and start anew after success', backoff.next(), 100);
-  let tries = 0;
-  const waits = [];
-  const result = await reconnect(async () => (++tries < 3 ? Promise.reject(new Error('not yet')) : 'there'), { backoff: new Backoff({ firstMs: 1, jitter: 0 }), onWait: w => waits.push(w.attempt) });
-  checks.equal('reconnect tries until it works', [result, tries, waits], ['there', 3, [1, 2, 3]]);
-  const abort = new AbortController();
-  const given = reconnect(() => Promise.reject(new Error('never')), { signal: abort.signal });
-  abort.abort(new Error('enough'));
-  await checks.rejects('and gives up when told to', given, e => e.message === 'enough');
   const at = hostname => ({ protocol: 'http:', hostname });
   checks.equal('where the gate is', [
     gateUrlOf(at('chat.example'), null), gateUrlOf({ ...at('chat.example'), protocol: 'https:' }, null), gateUrlOf(at('[::1]'), ''),
     gateUrlOf(at('x'), 'y:80'), gateUrlOf(at('x'), '[::1]:9'), gateUrlOf(at('x'), 'y/z'), gateUrlOf(at('x'), 'y:port'), gateUrlOf(at('x'), '::1'),
   ], ['ws://chat.example:3014', 'wss://chat.example:3014', 'ws://[::1]:3014', 'ws://y:80', 'ws://[::1]:9', undefined, undefined, undefined]);
-  checks.equal('hosts that mean “this machine”', ['127.0.0.1', 'localhost', '::1', '0.0.0.0', '[::1]', '10.0.0.1', 'example.org'].map(isLoopback), [true, true, true, true, true, false, false]);
 }
 
 function chatRoom(port) {
@@ -301,7 +246,6 @@ async function service() {
 }
 
 await checks.run(90_000, async () => {
-  codecs();
   protobuf();
   await manners();
   await refusals();

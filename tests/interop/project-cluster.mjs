@@ -4,7 +4,7 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { WebSocket } from 'ws';
-import { PomeloClient } from '../../clients/js/src/client.js';
+import { PomeloClient } from '../../clients/js/src/index.js';
 import { Checks, tag } from './checks.mjs';
 import { endAll, freePorts, processesWith } from './processes.mjs';
 import { needBrowser, pageSaysOk } from './project-page.mjs';

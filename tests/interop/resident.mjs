@@ -1,6 +1,6 @@
 // A user of the chat service who stays: comes back by itself when its connection ends, as the page does, and notes all that it sees.
 import { WebSocket } from 'ws';
-import { PomeloClient, reconnect, Backoff } from '../../clients/js/src/client.js';
+import { PomeloClient, reconnect, Backoff } from '../../clients/js/src/index.js';
 
 const TALK_MS = 500;
 /** The page waits longer; a test hasn't the time. */

@@ -3,18 +3,38 @@
  *
  * @module backoff
  */
+
+/**
+ * @typedef {object} BackoffOptions
+ * @property {number} [firstMs] milliseconds before the first attempt; by default 1000
+ * @property {number} [maxMs] longest wait in milliseconds; by default 30 000
+ * @property {number} [factor] each wait is this many times the one before; by default 2
+ * @property {number} [jitter] share by which a wait is moved at random, so that clients that lost the same server come back spread out; by default 0.25
+ * @property {() => number} [random] from 0 to 1; by default `Math.random`
+ */
+
+/**
+ * @typedef {object} Wait
+ * @property {number} attempt the number of the attempt that comes after it, from 1
+ * @property {number} delayMs its length in milliseconds
+ * @property {number} until its end, as `Date.now()` counts
+ * @property {() => void} now ends it early
+ */
+
+/**
+ * @typedef {object} ReconnectOptions
+ * @property {Backoff} [backoff]
+ * @property {AbortSignal} [signal] gives up: the returned promise rejects with its reason
+ * @property {(wait: Wait) => void} [onWait] is called before each wait
+ * @property {(error: any) => boolean} [retry] whether to go on after this error; by default always
+ */
+
+/** Waits that grow with each attempt. */
 export class Backoff {
   #options;
   #attempt = 0;
 
-  /**
-   * @param {object} [options]
-   * @param {number} [options.firstMs] wait before the first attempt
-   * @param {number} [options.maxMs] longest wait
-   * @param {number} [options.factor] each wait is this many times the one before
-   * @param {number} [options.jitter] share by which a wait is moved at random, so that clients that lost the same server come back spread out
-   * @param {() => number} [options.random] from 0 to 1
-   */
+  /** @param {BackoffOptions} [options] */
   constructor({ firstMs = 1000, maxMs = 30_000, factor = 2, jitter = 0.25, random = Math.random } = {}) {
     this.#options = { firstMs, maxMs, factor, jitter, random };
   }
@@ -38,17 +58,12 @@ export class Backoff {
 }
 
 /**
- * Calls `attempt` until it succeeds, waiting longer each time.
+ * Calls `attempt` until it succeeds, waiting before each time, and longer each time.
  *
  * @template T
  * @param {() => Promise<T>} attempt
- * @param {object} [options]
- * @param {Backoff} [options.backoff]
- * @param {AbortSignal} [options.signal] gives up: the returned promise rejects with its reason
- * @param {(wait: {attempt: number, delayMs: number, until: number, now: () => void}) => void} [options.onWait]
- *   before each wait; `until` is a time of `Date.now()`, `now()` ends the wait early
- * @param {(error: any) => boolean} [options.retry] whether to go on after this error; by default always
- * @returns {Promise<T>}
+ * @param {ReconnectOptions} [options]
+ * @returns {Promise<T>} what the attempt that succeeded returned
  */
 export async function reconnect(attempt, { backoff = new Backoff(), signal, onWait, retry = () => true } = {}) {
   for (;;) {
@@ -65,6 +80,12 @@ export async function reconnect(attempt, { backoff = new Backoff(), signal, onWa
   }
 }
 
+/**
+ * @param {Backoff} backoff
+ * @param {AbortSignal} [signal]
+ * @param {(wait: Wait) => void} [onWait]
+ * @returns {Promise<void>}
+ */
 function wait(backoff, signal, onWait) {
   const delayMs = backoff.next();
   return new Promise(resolve => {

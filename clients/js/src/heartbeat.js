@@ -1,20 +1,26 @@
 /**
- * Keeps a connection alive and notices when it is dead: answers the server's heartbeat one interval later,
- * and gives up when nothing at all has come for two intervals.
+ * The heartbeats of a connection.
  *
  * @module heartbeat
+ */
+
+/**
+ * Keeps a connection alive and notices when it is dead: answers the server's heartbeat one interval later,
+ * and gives up when nothing at all has come for two intervals.
  */
 export class Heartbeat {
   #intervalMs;
   #beat;
   #dead;
   #lastSeen = Date.now();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #beatTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #deadTimer;
 
   /**
    * @param {number} intervalMs 0: do nothing, ever
-   * @param {{beat: () => void, dead: () => void}} actions send a heartbeat; the connection is dead
+   * @param {{ beat: () => void, dead: () => void }} actions send a heartbeat; the connection is dead
    */
   constructor(intervalMs, { beat, dead }) {
     this.#intervalMs = intervalMs;
@@ -38,6 +44,7 @@ export class Heartbeat {
     }, this.#intervalMs);
   }
 
+  /** No more timers. */
   stop() {
     this.#intervalMs = 0;
     clearTimeout(this.#beatTimer);
@@ -48,6 +55,7 @@ export class Heartbeat {
     clearTimeout(this.#deadTimer);
     if (this.#intervalMs === 0) return;
     const leftMs = this.#lastSeen + 2 * this.#intervalMs - Date.now();
-    this.#deadTimer = setTimeout(() => (Date.now() < this.#lastSeen + 2 * this.#intervalMs ? this.#watch() : this.#dead()), Math.max(leftMs, 1));
+    const look = () => (Date.now() < this.#lastSeen + 2 * this.#intervalMs ? this.#watch() : this.#dead());
+    this.#deadTimer = setTimeout(look, Math.max(leftMs, 1));
   }
 }

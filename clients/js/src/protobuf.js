@@ -5,26 +5,37 @@
  *
  * @module protobuf
  */
+import { ProtobufError, Reader, Writer } from './protobuf-bytes.js';
+
+export { ProtobufError };
 
 /**
- * @typedef {{option: 'required' | 'optional' | 'repeated', type: string, tag: number}} Field
- * @typedef {{[field: string]: Field} & {__messages: {[type: string]: Schema}, __tags: {[tag: string]: string}}} Schema
- *   A message as the server has parsed it. A type that `__messages` lacks is looked for under `message <type>` beside the routes.
+ * @typedef {{ option: 'required' | 'optional' | 'repeated', type: string, tag: number }} Field
  */
 
-/** A message doesn't fit its schema, or bytes don't. */
-export class ProtobufError extends Error {
-  name = 'ProtobufError';
-}
+/**
+ * A message as the server has parsed it: its fields by name, and beside them its types and the names of its tags. A type that `__messages` lacks is
+ * looked for under `message <type>` beside the routes.
+ *
+ * @typedef {{ [field: string]: Field } & { __messages: Schemas, __tags: { [tag: string]: string } }} Schema
+ */
 
+/**
+ * Schemas by route or by type.
+ *
+ * @typedef {{ [name: string]: Schema }} Schemas
+ */
+
+/** @type {{ [type: string]: number }} */
 const WIRE_TYPES = { uInt32: 0, sInt32: 0, int32: 0, double: 1, string: 2, float: 5 };
+const BLOCK_WIRE_TYPE = 2;
 const NUMBERS = new Set(['uInt32', 'sInt32', 'int32', 'float', 'double']);
 
 /** The schemas of one direction, by route. */
 export class Protobuf {
   #protos;
 
-  /** @param {{[route: string]: Schema}} [protos] `sys.protos.client` to encode, `sys.protos.server` to decode */
+  /** @param {Schemas} [protos] `sys.protos.client` to encode, `sys.protos.server` to decode */
   constructor(protos = {}) {
     this.#protos = protos;
   }
@@ -38,8 +49,9 @@ export class Protobuf {
    * Fields are written in the order of the message's keys; keys that the schema lacks are left out.
    *
    * @param {string} route
-   * @param {object} message
+   * @param {any} message
    * @returns {Uint8Array}
+   * @throws {ProtobufError}
    */
   encode(route, message) {
     const out = new Writer();
@@ -47,11 +59,12 @@ export class Protobuf {
     return out.bytes();
   }
 
-  /** @param {string} route @param {Uint8Array} bytes @returns {object} */
+  /** @param {string} route @param {Uint8Array} bytes @returns {object} @throws {ProtobufError} */
   decode(route, bytes) {
     return this.#readMessage(new Reader(bytes), bytes.length, this.#protos[route], route);
   }
 
+  /** @param {Writer} out @param {Schema} schema @param {any} message @param {string} path */
   #writeMessage(out, schema, message, path) {
     if (typeof message !== 'object' || message === null) throw new ProtobufError(`${path}: an object is wanted, not ${message}`);
     for (const [name, field] of fields(schema)) {
@@ -65,6 +78,7 @@ export class Protobuf {
     }
   }
 
+  /** @param {Writer} out @param {Schema} schema @param {Field} field @param {unknown} values @param {string} path */
   #writeRepeated(out, schema, field, values, path) {
     if (!Array.isArray(values)) throw new ProtobufError(`${path}: an array is wanted`);
     if (values.length === 0) return;
@@ -77,36 +91,38 @@ export class Protobuf {
     for (const value of values) this.#writeValue(out, schema, field.type, value, path);
   }
 
+  /** @param {Writer} out @param {Schema} schema @param {Field} field @param {unknown} value @param {string} path */
   #writeField(out, schema, field, value, path) {
     writeTag(out, field);
     this.#writeValue(out, schema, field.type, value, path);
   }
 
+  /** @param {Writer} out @param {Schema} schema @param {string} type @param {unknown} value @param {string} path */
   #writeValue(out, schema, type, value, path) {
     switch (type) {
       case 'uInt32':
         return out.varint(integer(value, 0, path));
       case 'int32':
       case 'sInt32':
-        return out.varint(zigzag(integer(value, -Infinity, path)));
+        return out.signed(integer(value, -Infinity, path));
       case 'float':
         return out.float(Number(value));
       case 'double':
         return out.double(Number(value));
       case 'string':
         if (typeof value !== 'string') throw new ProtobufError(`${path}: a string is wanted, not ${typeof value}`);
-        return out.block(text.encode(value));
+        return out.text(value);
       default: {
-        const inner = this.#schemaOf(schema, type);
-        if (!inner) throw new ProtobufError(`${path}: there is no type ${type}`);
         const nested = new Writer();
-        this.#writeMessage(nested, inner, value, path);
+        this.#writeMessage(nested, this.#schemaOf(schema, type, path), value, path);
         return out.block(nested.bytes());
       }
     }
   }
 
+  /** @param {Reader} input @param {number} end @param {Schema} schema @param {string} path @returns {object} */
   #readMessage(input, end, schema, path) {
+    /** @type {{ [name: string]: any }} */
     const message = {};
     while (input.at < end) {
       const tag = Math.floor(input.varint(end) / 8);
@@ -119,6 +135,7 @@ export class Protobuf {
     return message;
   }
 
+  /** @param {Reader} input @param {number} end @param {Schema} schema @param {Field} field @param {any[]} values @param {string} path */
   #readRepeated(input, end, schema, field, values, path) {
     if (!NUMBERS.has(field.type)) {
       values.push(this.#readValue(input, end, schema, field.type, path));
@@ -127,160 +144,50 @@ export class Protobuf {
     for (let count = input.varint(end); count > 0; count--) values.push(this.#readValue(input, end, schema, field.type, path));
   }
 
+  /** @param {Reader} input @param {number} end @param {Schema} schema @param {string} type @param {string} path @returns {any} */
   #readValue(input, end, schema, type, path) {
     switch (type) {
       case 'uInt32':
         return input.varint(end);
       case 'int32':
       case 'sInt32':
-        return unzigzag(input.varint(end));
+        return input.signed(end);
       case 'float':
         return input.float(end);
       case 'double':
         return input.double(end);
       case 'string':
-        return textDecoder.decode(joined(input.block(end)));
+        return input.text(end);
       default: {
-        const inner = this.#schemaOf(schema, type);
-        if (!inner) throw new ProtobufError(`${path}: there is no type ${type}`);
+        const inner = this.#schemaOf(schema, type, path);
         const length = input.length(end);
         return this.#readMessage(input, input.at + length, inner, path);
       }
     }
   }
 
-  #schemaOf(schema, type) {
+  /** @param {Schema} schema @param {string} type @param {string} path @returns {Schema} */
+  #schemaOf(schema, type, path) {
     if (Object.hasOwn(schema.__messages, type)) return schema.__messages[type];
-    return Object.hasOwn(this.#protos, `message ${type}`) ? this.#protos[`message ${type}`] : undefined;
+    const shared = `message ${type}`;
+    if (Object.hasOwn(this.#protos, shared)) return this.#protos[shared];
+    throw new ProtobufError(`${path}: there is no type ${type}`);
   }
 }
 
-/** Grows as it is written to. */
-class Writer {
-  #bytes = new Uint8Array(64);
-  #view = new DataView(this.#bytes.buffer);
-  #length = 0;
-
-  bytes() {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
-  varint(n) {
-    const at = this.#grow(10);
-    let i = 0;
-    for (; n > 0x7f; n = Math.floor(n / 128)) this.#bytes[at + i++] = (n % 128) | 0x80;
-    this.#bytes[at + i++] = n;
-    this.#length = at + i;
-  }
-
-  float(n) {
-    const at = this.#grow(4);
-    this.#view.setFloat32(at, n, true);
-    this.#length = at + 4;
-  }
-
-  double(n) {
-    const at = this.#grow(8);
-    this.#view.setFloat64(at, n, true);
-    this.#length = at + 8;
-  }
-
-  block(bytes) {
-    this.varint(bytes.length);
-    const at = this.#grow(bytes.length);
-    this.#bytes.set(bytes, at);
-    this.#length = at + bytes.length;
-  }
-
-  /** Makes room for `more` bytes; returns where they go. */
-  #grow(more) {
-    if (this.#length + more > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
-    }
-    return this.#length;
-  }
-}
-
-/** Every read names the end of the message that it is in, so that a nested one can't read past its parent. */
-class Reader {
-  #bytes;
-  #view;
-  at = 0;
-
-  constructor(bytes) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  varint(end) {
-    let n = 0;
-    for (let scale = 1, i = 0; i < 10; scale *= 128, i++) {
-      const byte = this.#bytes[this.#take(1, end)];
-      n += (byte & 0x7f) * scale;
-      if (byte < 0x80) return n;
-    }
-    throw new ProtobufError('a number is too long');
-  }
-
-  length(end) {
-    const length = this.varint(end);
-    if (this.at + length > end) throw new ProtobufError('a message is cut off');
-    return length;
-  }
-
-  float(end) {
-    return this.#view.getFloat32(this.#take(4, end), true);
-  }
-
-  double(end) {
-    return this.#view.getFloat64(this.#take(8, end), true);
-  }
-
-  block(end) {
-    const start = this.#take(this.length(end), end);
-    return this.#bytes.subarray(start, this.at);
-  }
-
-  #take(count, end) {
-    const start = this.at;
-    if (start + count > end) throw new ProtobufError('a message is cut off');
-    this.at = start + count;
-    return start;
-  }
-}
-
-const text = new TextEncoder();
-/**
- * A server may write the two halves of a character beyond U+FFFF by themselves, for clients that read bytes as units of UTF-16.
- * @param {Uint8Array} bytes @returns {Uint8Array} UTF-8
- */
-function joined(bytes) {
-  const isPair = at => bytes[at] === 0xed && (bytes[at + 1] & 0xf0) === 0xa0 && bytes[at + 3] === 0xed && (bytes[at + 4] & 0xf0) === 0xb0;
-  const ten = at => (bytes[at] & 0x0f) << 6 | bytes[at + 1] & 0x3f;
-  if (!bytes.some((_, at) => isPair(at))) return bytes;
-  const utf8 = [];
-  for (let at = 0; at < bytes.length; at++) {
-    if (!isPair(at)) { utf8.push(bytes[at]); continue; }
-    const character = 0x10000 + (ten(at + 1) << 10 | ten(at + 4));
-    utf8.push(0xf0 | character >> 18, 0x80 | character >> 12 & 0x3f, 0x80 | character >> 6 & 0x3f, 0x80 | character & 0x3f);
-    at += 5;
-  }
-  return Uint8Array.from(utf8);
-}
-
-const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
+/** @param {string} name */
 const isField = name => name !== '__messages' && name !== '__tags';
+
+/** @param {{ [field: string]: Field }} schema @returns {[name: string, field: Field][]} */
 const fields = schema => Object.entries(schema).filter(([name]) => isField(name));
+
+/** @param {Schema} schema @param {string} name @returns {Field | undefined} */
 const fieldOf = (schema, name) => (isField(name) && Object.hasOwn(schema, name) ? schema[name] : undefined);
-const writeTag = (out, { type, tag }) => out.varint(tag * 8 + (WIRE_TYPES[type] ?? 2));
 
-const zigzag = n => (n < 0 ? -n * 2 - 1 : n * 2);
-const unzigzag = n => (n % 2 === 1 ? -(n + 1) / 2 : n / 2);
+/** @param {Writer} out @param {Field} field */
+const writeTag = (out, { type, tag }) => out.varint(tag * 8 + (WIRE_TYPES[type] ?? BLOCK_WIRE_TYPE));
 
+/** @param {unknown} value @param {number} least @param {string} path @returns {number} */
 function integer(value, least, path) {
   const n = Math.trunc(Number(value));
   // twice the value must still be exact, for zig-zag

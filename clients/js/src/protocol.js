@@ -61,7 +61,7 @@ export function encodePackage(type, body = EMPTY) {
  * A server may put several packages into one websocket frame, but never part of one.
  *
  * @param {Uint8Array} bytes one frame
- * @returns {{type: number, body: Uint8Array}[]}
+ * @returns {{ type: number, body: Uint8Array }[]}
  */
 export function decodePackages(bytes) {
   const packages = [];
@@ -91,7 +91,7 @@ export function decodePackages(bytes) {
 export function encodeMessage({ type, id, route, body }) {
   const head = [(type << 1) | (typeof route === 'number' ? FLAG_COMPRESSED_ROUTE : 0)];
   if (hasId(type)) pushId(head, id);
-  if (hasRoute(type)) pushRoute(head, route);
+  if (hasRoute(type)) pushRoute(head, route ?? '');
   const bytes = new Uint8Array(head.length + body.length);
   bytes.set(head);
   bytes.set(body, head.length);
@@ -114,15 +114,19 @@ export function decodeMessage(bytes) {
   return { type, id, route, body: bytes.subarray(at) };
 }
 
+/** @param {number} type */
 const hasId = type => type === MessageType.REQUEST || type === MessageType.RESPONSE;
+/** @param {number} type */
 const hasRoute = type => type !== MessageType.RESPONSE;
 
+/** @param {number[]} head @param {number} id */
 function pushId(head, id) {
   if (!Number.isInteger(id) || id < 0 || id > MAX_ID) throw new ProtocolError(`${id} is not a message id`);
   for (; id > 0x7f; id >>>= 7) head.push((id & 0x7f) | 0x80);
   head.push(id);
 }
 
+/** @param {Uint8Array} bytes @param {number} at @returns {[id: number, at: number]} */
 function readId(bytes, at) {
   let id = 0;
   for (let scale = 1; ; scale *= 128) {
@@ -134,6 +138,7 @@ function readId(bytes, at) {
   }
 }
 
+/** @param {number[]} head @param {string | number} route */
 function pushRoute(head, route) {
   if (typeof route === 'number') {
     if (!Number.isInteger(route) || route < 0 || route > MAX_ROUTE_CODE) throw new ProtocolError(`${route} is not a route code`);
@@ -145,6 +150,7 @@ function pushRoute(head, route) {
   head.push(bytes.length, ...bytes);
 }
 
+/** @param {Uint8Array} bytes @param {number} at @param {boolean} compressed @returns {[route: string | number, at: number]} */
 function readRoute(bytes, at, compressed) {
   const start = compressed ? at : at + 1;
   const end = start + (compressed ? 2 : bytes[at]);

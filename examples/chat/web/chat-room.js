@@ -13,7 +13,7 @@
  *
  * @module chat-room
  */
-import { Backoff, Emitter, PomeloClient, reconnect } from './pomelo.js';
+import { Backoff, Emitter, GateError, PomeloClient, askGate, reconnect } from './pomelo.js';
 
 /** The target that means all in the room. */
 export const EVERYONE = '*';
@@ -137,13 +137,13 @@ export class ChatRoom {
   }
 
   async #enter(signal) {
-    const { host, port } = await this.#queryEntry(signal);
+    const url = await this.#askGate(signal);
     const client = this.#newClient(signal);
     const pushes = this.#listen(client);
     let kick;
     client.on('kick', ({ reason }) => (kick = new JoinError('kick', { reason })));
     try {
-      await client.connect(serverUrl(this.#gateUrl, isLoopback(host) && this.#pageHost ? this.#pageHost : host, port));
+      await client.connect(url);
       const answer = await client.request('connector.entryHandler.enter', { username: this.name, rid: this.room });
       if (!Array.isArray(answer?.users)) throw new JoinError(answer?.error ? 'duplicate' : 'refused');
       this.#entered(client, answer.users);
@@ -155,17 +155,12 @@ export class ChatRoom {
     }
   }
 
-  async #queryEntry(signal) {
-    const gate = this.#newClient(signal);
+  /** Which connector to take. */
+  async #askGate(signal) {
     try {
-      await gate.connect(this.#gateUrl);
-      const entry = await gate.request('gate.gateHandler.queryEntry', { uid: this.name });
-      if (entry?.code !== 200) throw new JoinError('noServer');
-      return entry;
+      return await askGate(this.#gateUrl, { uid: this.name }, { client: this.#clientOptions, localHost: this.#pageHost || undefined, signal });
     } catch (error) {
-      throw error instanceof JoinError ? error : new JoinError('unreachable', { cause: error });
-    } finally {
-      gate.close();
+      throw new JoinError(error instanceof GateError ? 'noServer' : 'unreachable', { cause: error });
     }
   }
 
@@ -273,16 +268,4 @@ export class ChatRoom {
     this.#state = state;
     this.#emitter.emit('state', { state, ...details });
   }
-}
-
-/** @param {string} host @returns {boolean} whether it is an address of the machine that says it */
-export function isLoopback(host) {
-  const bare = String(host).replace(/^\[|\]$/g, '').toLowerCase();
-  return bare === 'localhost' || bare === '::1' || bare === '0.0.0.0' || bare === '::' || /^127\.\d+\.\d+\.\d+$/.test(bare);
-}
-
-/** A server of the same kind of websocket, plain or secure, as the gate. */
-function serverUrl(gateUrl, host, port) {
-  const bracketed = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  return `${gateUrl.split(':')[0]}://${bracketed}:${port}`;
 }

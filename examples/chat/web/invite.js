@@ -3,7 +3,7 @@
  *
  * @module invite
  */
-import { isLoopback } from './chat-room.js';
+import { isLoopback } from './pomelo.js';
 
 const THANKS_MS = 2_000;
 

@@ -4,5 +4,6 @@
  *
  * @module pomelo
  */
-export { Backoff, PomeloClient, reconnect } from '../../../clients/js/src/client.js';
 export { Emitter } from '../../../clients/js/src/emitter.js';
+export { isLoopback } from '../../../clients/js/src/gate.js';
+export { Backoff, GateError, PomeloClient, askGate, reconnect } from '../../../clients/js/src/index.js';

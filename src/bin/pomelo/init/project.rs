@@ -60,13 +60,24 @@ macro_rules! client {
 
 /// The JavaScript client.
 const CLIENT: &[(&str, &str)] = client![
+    "agreement.js"
     "backoff.js"
     "client.js"
+    "connection.js"
     "emitter.js"
+    "errors.js"
+    "events.js"
+    "gate.js"
     "handshake.js"
     "heartbeat.js"
+    "index.js"
+    "limit.js"
+    "options.js"
+    "protobuf-bytes.js"
     "protobuf.js"
     "protocol.js"
+    "requests.js"
+    "stay-connected.js"
 ];
 
 /// Checkouts build with this compiler, so projects that depend on one do too.

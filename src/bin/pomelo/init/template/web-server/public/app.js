@@ -1,5 +1,5 @@
 /** The page: asks the connector whether the game server is well. */
-import { PomeloClient } from './lib/pomelo/client.js';
+import { PomeloClient } from './lib/pomelo/index.js';
 
 const CONNECTOR_PORT = 3010; // clientPort in game-server/config/servers.json
 
