@@ -1,5 +1,7 @@
 //! Properties of the protocol: round trips, any chunking, hostile bytes.
 
+#[path = "protocol_properties/clients.rs"]
+mod clients;
 #[path = "protocol_properties/hostile.rs"]
 mod hostile;
 #[path = "protocol_properties/peer.rs"]

@@ -2,13 +2,14 @@
 //!
 //! Nothing here opens a socket, reads a clock or awaits. A connector reads bytes, hands them to a
 //! [`connection::Connection`], acts on its events and writes what it wants sent; deadlines are the
-//! connector's. Facts about the wire are those of the published pomelo packages (pomelo 2.2.7,
+//! connector's. The other end is [`client`]. Facts about the wire are those of the published pomelo packages (pomelo 2.2.7,
 //! pomelo-protocol 0.1.6, pomelo-protobuf 0.4.0), from bytes that they produced; where we differ,
 //! the item's doc says so.
 //!
 //! | layer | module |
 //! |---|---|
 //! | raw stream or HTTP, states, limits | [`connection`] |
+//! | the client's end | [`client`] |
 //! | RFC 6455, server side | [`websocket`] |
 //! | `type, length, body` | [`package`] |
 //! | requests, notifies, responses, pushes | [`message`], [`outgoing`] |
@@ -29,6 +30,7 @@
     )
 )]
 
+pub mod client;
 pub mod connection;
 pub mod dictionary;
 pub mod handshake;
