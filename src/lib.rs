@@ -72,6 +72,7 @@
 //! | [`Error`], [`error`] | what can go wrong, and what a client gets to know of it |
 //! | [`Event`], [`server`], [`metrics`] | what there is to know of a server |
 //! | [`Hybrid`], [`net`] | connectors, transports, and the protocol by itself |
+//! | `client` (feature `client`) | a client of such a server, for bots, tools and tests |
 //! | [`master`] | a cluster of processes, as its operators see it |
 //! | [`ext`] | writing a transport, a discovery, a connector or a codec |
 
@@ -103,6 +104,36 @@ pub mod app {
 /// Channels: who gets a push.
 pub mod channel {
     pub use pomelo_core::channel::{Channel, ChannelGuard, Channels, Recipient};
+}
+
+/// A client of pomelo's servers.
+///
+/// [`Client`](client::Client) is a handle, whose task keeps the connection: it goes through the gate, answers heartbeats, and comes back
+/// when the connection was lost. [`Connection`](client::Connection) has no task, and works only while it is polled.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use pomelo::client::ClientOptions;
+/// use serde_json::{Value, json};
+///
+/// let client = ClientOptions::new()
+///     .gate("gate.gateHandler.queryEntry", json!({ "uid": "ann" }))
+///     .connect("ws://127.0.0.1:3014")
+///     .await?;
+/// let mut said = client.on::<Value>("onChat");
+/// let entered: Value = client.request("connector.entryHandler.enter", &json!({ "username": "ann", "rid": "r1" })).await?;
+/// println!("{entered}, then {:?}", said.next().await);
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "client")]
+pub mod client {
+    pub use pomelo_net::client::{
+        Agreement, AskError, BodyError, BoxedStream, ByteStream, Client, ClientError, ClientEvent,
+        ClientOptions, CloseReason, ConnectError, Connection, ConnectionError, ConnectionOptions, Dial,
+        DialTcp, Event, Events, IgnoredReason, Known, Missed, Push, PushError, Pushes, PushesOf, Reconnect,
+        ReplyError, Response, SendError, ServerUrl, UrlError, Wire, WireError,
+    };
 }
 
 /// Configuration: servers.json and its neighbours, and the bounds of a server.

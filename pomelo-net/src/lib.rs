@@ -1,12 +1,15 @@
-//! Networking of pomelo: the client protocol, connectors for clients, and transports between servers.
+//! Networking of pomelo: the client protocol, connectors for clients, transports between servers, and a client.
 //!
-//! Without the feature `server` only [`protocol`] is built: bytes in, events and bytes out, with no runtime.
+//! Without features only [`protocol`] is built: bytes in, events and bytes out, with no runtime. `server`, which is a default, has
+//! connectors and transports, `client` a client.
 #![warn(unreachable_pub)]
 
 pub mod protocol;
 
 #[cfg(feature = "server")]
 pub mod address;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "server")]
 pub mod cluster;
 #[cfg(feature = "server")]
