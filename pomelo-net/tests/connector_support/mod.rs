@@ -1,6 +1,6 @@
 //! A frontend with a connector, and a client of either kind.
 
-#![allow(dead_code, unreachable_pub, reason = "every test binary uses another part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "every test binary uses another part")]
 
 pub mod client;
 mod frontend;

@@ -30,12 +30,21 @@ impl Server {
     }
 
     pub async fn try_start(config: Config, hybrids: impl IntoIterator<Item = Hybrid>) -> Result<Self> {
+        Self::listen(config, hybrids.into_iter().map(|hybrid| hybrid.port(0))).await
+    }
+
+    /// On a port that another one had.
+    pub async fn start_at(port: u16, config: Config, hybrid: Hybrid) -> Self {
+        Self::listen(config, [hybrid.port(port)]).await.unwrap()
+    }
+
+    async fn listen(config: Config, hybrids: impl IntoIterator<Item = Hybrid>) -> Result<Self> {
         let running = frontend::start(&config).await?;
         let app = running.app("connector-1").unwrap().clone();
         let frontend = app.frontend();
         let mut listening = Vec::new();
         for hybrid in hybrids {
-            listening.push(Arc::new(hybrid.port(0)).start(frontend.clone()).await?);
+            listening.push(Arc::new(hybrid).start(frontend.clone()).await?);
         }
         Ok(Self { app, running, address: listening[0].address, listening })
     }
