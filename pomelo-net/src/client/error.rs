@@ -217,7 +217,7 @@ pub enum ClientError {
         /// The code, as [`Response::error_code`] reads it.
         code: i64,
         /// The response, which may say more.
-        response: Response,
+        response: Box<Response>,
     },
     /// The response isn't what was expected.
     #[error("{source}")]
@@ -225,7 +225,7 @@ pub enum ClientError {
         /// What it is instead.
         source: BodyError,
         /// The response, as it came.
-        response: Response,
+        response: Box<Response>,
     },
 }
 

@@ -124,9 +124,9 @@ impl Client {
     ) -> Result<T, ClientError> {
         let response = self.response(route, body).await?;
         if let Some(code) = response.error_code() {
-            return Err(ClientError::Code { code, response });
+            return Err(ClientError::Code { code, response: Box::new(response) });
         }
-        response.decode().map_err(|source| ClientError::Body { source, response })
+        response.decode().map_err(|source| ClientError::Body { source, response: Box::new(response) })
     }
 
     /// Sends a request and waits for its response, whatever code that has.

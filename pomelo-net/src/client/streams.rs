@@ -93,7 +93,7 @@ pub enum PushError {
         /// What it is instead.
         source: BodyError,
         /// The push, as it came.
-        push: Push,
+        push: Box<Push>,
     },
 }
 
@@ -182,5 +182,5 @@ impl<T: DeserializeOwned> Stream for PushesOf<T> {
 
 fn decoded<T: DeserializeOwned>(push: Result<Push, Missed>) -> Result<T, PushError> {
     let push = push?;
-    push.decode().map_err(|source| PushError::Body { source, push })
+    push.decode().map_err(|source| PushError::Body { source, push: Box::new(push) })
 }
