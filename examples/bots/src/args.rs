@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 use thiserror::Error;
-
-use crate::client::Proto;
 
 /// Clients by the hundred that enter chat rooms, talk, and check what they hear.
 ///
@@ -62,6 +61,26 @@ pub struct Args {
     /// Print the report as one line of JSON, and lines of progress to stderr.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How packages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proto {
+    /// In binary websocket messages.
+    Ws,
+    /// As they are.
+    Tcp,
+}
+
+impl Proto {
+    /// The URL of a server at `host:port`.
+    pub fn url(self, address: &str) -> String {
+        match self {
+            Self::Ws => format!("ws://{address}"),
+            Self::Tcp => format!("tcp://{address}"),
+        }
+    }
 }
 
 /// Whom messages go to.

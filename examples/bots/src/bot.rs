@@ -3,26 +3,42 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use pomelo_net::client::{
+    AskError, BodyError, ConnectError, Connection, ConnectionError, ConnectionOptions, Event, IgnoredReason,
+    SendError,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, interval_at};
+use tokio::time::{Instant, Interval, interval_at, sleep};
 
 use crate::args::{Pace, To};
-use crate::client::{Client, ClientError, Event};
 use crate::content::Content;
 use crate::crowd::{Phase, Shared};
 use crate::ledger::Ledger;
+
+/// The route of what bots say.
+const SEND: &str = "chat.chatHandler.send";
+
+/// How long a server may take to accept a connection, and to answer who asks the gate or enters a room.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a bot that is stuck looks whether its connection still holds, if the server wants no heartbeats.
+const STALLED_BEAT: Duration = Duration::from_secs(1);
 
 /// Why a bot is not in its room.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BotError {
-    /// The connection failed.
+    /// There is no connection.
     #[error(transparent)]
-    Client(#[from] ClientError),
+    Connect(#[from] ConnectError),
+    /// The gate or the connector doesn't answer, or not as it should.
+    #[error(transparent)]
+    Ask(#[from] AskError),
     /// The gate names no connector.
     #[error("the gate answered {0}")]
     NoConnector(Value),
@@ -31,10 +47,25 @@ pub enum BotError {
     NotLetIn(Value),
 }
 
+/// Why a bot that was in its room can't go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+enum TalkError {
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The server sent what nobody asked for.
+    #[error("the server sent {0}")]
+    Unexpected(#[from] IgnoredReason),
+}
+
 /// A bot that is in its room.
 pub struct Bot {
     user: u32,
-    client: Client,
+    client: Connection,
     shared: Arc<Shared>,
     talking: bool,
     /// By a request's number: what was said, and when.
@@ -73,13 +104,17 @@ impl Bot {
     /// If one of them can't be reached, or refuses.
     pub async fn enter(user: u32, shared: Arc<Shared>) -> Result<Self, BotError> {
         let (args, name) = (&shared.plan.args, name(user));
-        let mut gate = Client::connect(&args.gate, args.proto).await?;
+        let options = ConnectionOptions::new()
+            .client("rust-bots", env!("CARGO_PKG_VERSION"))
+            .connect_timeout(PATIENCE)
+            .ask_timeout(PATIENCE);
+        let mut gate = options.connect(&args.proto.url(&args.gate)).await?;
         let answer: Value = gate.ask("gate.gateHandler.queryEntry", &json!({ "uid": name })).await?;
         drop(gate);
         let (Some(host), Some(port)) = (answer["host"].as_str(), answer["port"].as_u64()) else {
             return Err(BotError::NoConnector(answer));
         };
-        let mut client = Client::connect(&format!("{host}:{port}"), args.proto).await?;
+        let mut client = options.connect(&args.proto.url(&format!("{host}:{port}"))).await?;
         let login = json!({ "username": name, "rid": format!("bots{}", user % args.rooms) });
         let answer: Value = client.ask("connector.entryHandler.enter", &login).await?;
         if !answer["users"].is_array() {
@@ -109,13 +144,13 @@ impl Bot {
     async fn stall(mut self, mut phase: watch::Receiver<Phase>) -> Record {
         self.record.alive = false;
         tokio::select! {
-            _ = self.client.stall() => self.shared.tally.cut_off.add(1),
+            _ = stall(&mut self.client) => self.shared.tally.cut_off.add(1),
             _ = phase.wait_for(|phase| *phase == Phase::Over) => {}
         }
         self.record
     }
 
-    async fn listen_and_talk(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), ClientError> {
+    async fn listen_and_talk(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), TalkError> {
         let mut clock = None;
         loop {
             tokio::select! {
@@ -135,7 +170,7 @@ impl Bot {
     }
 
     /// Begins to talk, if it is one who does; by the clock, or by filling its window.
-    fn begin(&mut self) -> Result<Option<Interval>, ClientError> {
+    fn begin(&mut self) -> Result<Option<Interval>, TalkError> {
         let plan = &self.shared.plan;
         let (place, pace) = (place(self.user, plan.args.rooms), plan.pace);
         self.talking = place < plan.talkers;
@@ -156,7 +191,7 @@ impl Bot {
         }
     }
 
-    fn say(&mut self) -> Result<(), ClientError> {
+    fn say(&mut self) -> Result<(), TalkError> {
         let Shared { plan, tally, .. } = &*self.shared;
         let content = Content { user: self.user, serial: self.record.said, said_at: tally.now() };
         let target = match plan.args.to {
@@ -165,7 +200,7 @@ impl Bot {
         };
         let text = content.text(plan.args.size as usize);
         let message = json!({ "content": text, "target": target });
-        let id = self.client.request("chat.chatHandler.send", &message)?;
+        let id = self.client.request(SEND, &message)?;
         self.unanswered.insert(id, content);
         self.record.said += 1;
         tally.said.add(1);
@@ -173,28 +208,30 @@ impl Bot {
         Ok(())
     }
 
-    fn take(&mut self, event: Event) -> Result<(), ClientError> {
+    fn take(&mut self, event: Event) -> Result<(), TalkError> {
         match event {
-            Event::Ready => Ok(()),
-            Event::Answer { id, body } => self.answered(id, &body),
+            Event::Response { id, body, .. } => self.answered(id, &body),
             Event::Push { route, body } if route.as_str() == "onChat" => self.hear(&body),
             Event::Push { .. } => {
                 self.shared.tally.others.add(1);
                 Ok(())
             }
+            Event::Ignored(reason) => Err(reason.into()),
+            // The handshake was done before the bot was made.
+            _ => Ok(()),
         }
     }
 
-    fn answered(&mut self, id: u64, body: &[u8]) -> Result<(), ClientError> {
+    fn answered(&mut self, id: u64, body: &[u8]) -> Result<(), TalkError> {
         #[derive(Deserialize)]
         struct Answer {
             code: Option<u64>,
         }
         let Some(content) = self.unanswered.remove(&id) else {
-            return Err(ClientError::Unexpected("an answer that nobody asked for"));
+            return Err(IgnoredReason::UnknownRequest(id).into());
         };
         let tally = &self.shared.tally;
-        match serde_json::from_slice(body)? {
+        match self.client.decode(SEND, body)? {
             Answer { code: None | Some(200) } => {
                 tally.answered.add(1);
                 tally.answer_took(content.said_at, self.well_at);
@@ -209,8 +246,8 @@ impl Bot {
         Ok(())
     }
 
-    fn hear(&mut self, body: &[u8]) -> Result<(), ClientError> {
-        let Said { msg } = self.client.decode("onChat", body)?;
+    fn hear(&mut self, body: &[u8]) -> Result<(), TalkError> {
+        let Said { msg } = self.client.decode_borrowed("onChat", body)?;
         let Shared { plan, tally, .. } = &*self.shared;
         let Some(Content { user, serial, said_at }) = Content::parse(&msg) else {
             tally.others.add(1);
@@ -239,6 +276,18 @@ pub fn place(user: u32, rooms: u32) -> u32 {
 
 fn name(user: u32) -> String {
     format!("bot{user}")
+}
+
+/// Reads nothing more, but goes on sending heartbeats, as a program does that is stuck; until the connection is over.
+async fn stall(client: &mut Connection) {
+    let beat = client.agreement().heartbeat().unwrap_or(STALLED_BEAT);
+    loop {
+        sleep(beat).await;
+        client.beat();
+        if client.flush().await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn tick(clock: &mut Option<Interval>) {

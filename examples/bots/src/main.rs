@@ -2,7 +2,6 @@
 
 mod args;
 mod bot;
-mod client;
 mod content;
 mod cpu;
 mod crowd;

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::args::{Pace, Plan, To};
-use crate::client::Proto;
+use crate::args::{Pace, Plan, Proto, To};
 use crate::tally::{Percentiles, Tally};
 
 /// What came of it.
