@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pomelo::app::Running;
 use pomelo::channel::Channel;
+use pomelo::client::{Connection, Wire};
 use pomelo::net::protocol::message::{Message, MessageKind, MessageRoute};
-use pomelo::net::protocol::package::{MAX_BODY, Package, PackageKind};
+use pomelo::net::protocol::package::{Package, PackageKind};
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -61,45 +62,19 @@ async fn start() -> Result<Running<Rpc>> {
     Ok(builder.configure("all", "connector", move |app| app.connector(connector())).start().await?)
 }
 
-/// A client that has done its handshake.
-struct Client {
-    stream: TcpStream,
-    input: BytesMut,
+/// A client that has done its handshake. From then on its bytes are those of the benchmark, so that nothing of the client is measured.
+async fn connect(address: SocketAddr) -> Wire {
+    let connection = Connection::connect(&format!("tcp://{address}")).await;
+    connection.expect("a connection").into_wire()
 }
 
-impl Client {
-    async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a connection");
-        stream.set_nodelay(true).expect("a socket option");
-        let mut client = Self { stream, input: BytesMut::new() };
-        let hello = json!({ "sys": { "type": "bench", "version": "1" } }).to_string();
-        client.write(&package(PackageKind::Handshake, hello.as_bytes())).await;
-        client.data().await;
-        client.write(&package(PackageKind::HandshakeAck, b"")).await;
-        client
-    }
-
-    async fn write(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.expect("an open connection");
-    }
-
-    /// The next package but for heartbeats.
-    async fn data(&mut self) -> Package {
-        loop {
-            if let Some(package) = Package::decode(&mut self.input, MAX_BODY).expect("a package") {
-                if package.kind != PackageKind::Heartbeat {
-                    return package;
-                }
-                continue;
-            }
-            let read = self.stream.read_buf(&mut self.input).await.expect("an open connection");
-            assert_ne!(read, 0, "the server hung up");
+async fn ask(client: &mut Wire, request: &Bytes) -> Package {
+    client.send(request.clone()).await.expect("an open connection");
+    loop {
+        let package = client.read_package().await.expect("a package");
+        if package.kind != PackageKind::Heartbeat {
+            return package;
         }
-    }
-
-    async fn ask(&mut self, request: &[u8]) -> Package {
-        self.write(request).await;
-        self.data().await
     }
 }
 
@@ -143,10 +118,10 @@ fn requests(criterion: &mut Criterion) {
     group.measurement_time(Duration::from_secs(4));
     for (name, route) in [("here", "connector.entryHandler.echo"), ("at a backend", "chat.chatHandler.echo")]
     {
-        let mut client = runtime.block_on(Client::connect(address));
+        let mut client = runtime.block_on(connect(address));
         let request = request(route, &chat());
         group.bench_function(name, |bencher| {
-            bencher.iter(|| runtime.block_on(client.ask(&request)));
+            bencher.iter(|| runtime.block_on(ask(&mut client, &request)));
         });
     }
     let request = request("chat.chatHandler.echo", &chat());
@@ -173,18 +148,19 @@ fn requests(criterion: &mut Criterion) {
 async fn room(running: &Running<Rpc>, read: &Arc<AtomicUsize>) -> Channel {
     let room = running.app("chat-1").expect("it is up").channels().create("room");
     for member in 0..MEMBERS {
-        let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+        let mut client = connect(running.addresses("connector-1")[0]).await;
         let uid = format!("u{member}");
-        client.ask(&request("connector.entryHandler.login", &json!(uid))).await;
+        ask(&mut client, &request("connector.entryHandler.login", &json!(uid))).await;
         room.add(uid, "connector-1").expect("a room");
-        tokio::spawn(count(client.stream, read.clone()));
+        tokio::spawn(count(client, read.clone()));
     }
     room
 }
 
-async fn count(mut stream: TcpStream, read: Arc<AtomicUsize>) {
+/// Counts bytes, and looks at none of them.
+async fn count(mut client: Wire, read: Arc<AtomicUsize>) {
     let mut buffer = [0; 4096];
-    while let Ok(bytes @ 1..) = stream.read(&mut buffer).await {
+    while let Ok(bytes @ 1..) = client.stream().read(&mut buffer).await {
         read.fetch_add(bytes, Ordering::Relaxed);
     }
 }
