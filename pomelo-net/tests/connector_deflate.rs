@@ -1,5 +1,4 @@
 //! permessage-deflate on real sockets. The client frames by hand and compresses by the library alone.
-#![cfg(feature = "deflate")]
 
 mod connector_support;
 

@@ -1,5 +1,4 @@
 //! Handshakes: who is let in, and what a client is told.
-#![cfg(feature = "server")]
 
 mod connector_support;
 

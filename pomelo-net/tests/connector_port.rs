@@ -1,9 +1,8 @@
 //! One port for raw tcp and websocket, and what strangers may do on it.
-#![cfg(feature = "server")]
 
 mod connector_support;
 
-use connector_support::client::{SHAKE, Wire, request};
+use connector_support::client::{SHAKE, request};
 use connector_support::{Client, Server, millis, soon, until};
 use pomelo_core::metrics::Dropped;
 use pomelo_core::value::config::Config;
@@ -85,9 +84,8 @@ async fn text_frames_are_taken_like_binary_ones() {
     client.shake().await;
     let request = request(3, "echo", "{}");
     let text = String::from_utf8(request.to_vec()).unwrap();
-    let Wire::WebSocket(stream) = client.wire() else { unreachable!() };
-    let frame = tokio_tungstenite::tungstenite::Message::text(text);
-    futures::SinkExt::send(stream, frame).await.unwrap();
+    client.wire().queue_text(&text);
+    client.wire().flush().await.unwrap();
     assert_eq!(client.message().await.id, 3);
 }
 

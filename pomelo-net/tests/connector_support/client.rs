@@ -1,19 +1,13 @@
-//! A client over raw tcp, or over websocket by a library that isn't ours.
+//! A client over raw tcp, or over websocket by a library that isn't ours, which does only what a test says.
 
 use std::net::SocketAddr;
 
-use bytes::{Bytes, BytesMut};
-use futures::{SinkExt, StreamExt};
+use bytes::Bytes;
+use pomelo_net::client::{ConnectError, DialTcp, Wire, WireError};
 use pomelo_net::protocol::message::{Message, MessageKind, MessageRoute};
-use pomelo_net::protocol::package::{HEARTBEAT, MAX_BODY, Package, PackageKind};
+use pomelo_net::protocol::package::{HEARTBEAT, Package, PackageKind};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderName;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{self, Message as Frame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::soon;
 
@@ -21,24 +15,22 @@ pub const SHAKE: &str = r#"{"sys":{"type":"test","version":"1.0"},"user":{"token
 
 pub struct Client {
     wire: Wire,
-    input: BytesMut,
     /// The close frame that the server sent.
     pub closed_with: Option<u16>,
 }
 
-pub enum Wire {
-    Tcp(TcpStream),
-    WebSocket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
-}
-
 impl Client {
     pub async fn tcp(address: SocketAddr) -> Self {
-        Self::new(Wire::Tcp(soon(TcpStream::connect(address)).await.unwrap()))
+        Self::over(soon(TcpStream::connect(address)).await.unwrap())
+    }
+
+    /// Over a socket that is connected.
+    pub fn over(stream: TcpStream) -> Self {
+        Self::new(Wire::raw(stream))
     }
 
     pub async fn websocket(address: SocketAddr) -> Self {
-        let (stream, _) = soon(connect_async(format!("ws://{address}/"))).await.unwrap();
-        Self::new(Wire::WebSocket(Box::new(stream)))
+        Self::new(soon(Wire::connect(&format!("ws://{address}"))).await.unwrap())
     }
 
     /// A websocket that is asked for by this path and with these fields besides its own.
@@ -46,14 +38,11 @@ impl Client {
     /// # Errors
     /// The status of the answer, if that is no upgrade.
     pub async fn asking(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> Result<Self, u16> {
-        let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
-        for (name, value) in fields {
-            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            request.headers_mut().append(name, value.parse().unwrap());
-        }
-        match soon(connect_async(request)).await {
-            Ok((stream, _)) => Ok(Self::new(Wire::WebSocket(Box::new(stream)))),
-            Err(tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
+        let url = format!("ws://{address}{path}").parse().unwrap();
+        let fields: Vec<_> = fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        match soon(Wire::dial(&url, &DialTcp, &fields)).await {
+            Ok(wire) => Ok(Self::new(wire)),
+            Err(ConnectError::Upgrade { status, .. }) => Err(status),
             Err(error) => panic!("{error}"),
         }
     }
@@ -68,7 +57,7 @@ impl Client {
     }
 
     fn new(wire: Wire) -> Self {
-        Self { wire, input: BytesMut::new(), closed_with: None }
+        Self { wire, closed_with: None }
     }
 
     pub fn wire(&mut self) -> &mut Wire {
@@ -82,11 +71,7 @@ impl Client {
 
     /// The same; false if the connection is closed.
     pub async fn try_raw(&mut self, bytes: impl Into<Bytes>) -> bool {
-        let bytes = bytes.into();
-        match &mut self.wire {
-            Wire::Tcp(stream) => soon(stream.write_all(&bytes)).await.is_ok(),
-            Wire::WebSocket(stream) => soon(stream.send(Frame::Binary(bytes))).await.is_ok(),
-        }
+        soon(self.wire.send(bytes)).await.is_ok()
     }
 
     pub async fn send(&mut self, kind: PackageKind, body: &[u8]) {
@@ -95,31 +80,14 @@ impl Client {
 
     /// The next package; none at the end of the connection, however it came.
     pub async fn package(&mut self) -> Option<Package> {
-        loop {
-            if let Some(package) = Package::decode(&mut self.input, MAX_BODY).unwrap() {
-                return Some(package);
+        match soon(self.wire.read_package()).await {
+            Ok(package) => Some(package),
+            Err(WireError::Closed { code }) => {
+                self.closed_with = code;
+                None
             }
-            if !self.read().await {
-                return None;
-            }
-        }
-    }
-
-    async fn read(&mut self) -> bool {
-        match &mut self.wire {
-            Wire::Tcp(stream) => matches!(soon(stream.read_buf(&mut self.input)).await, Ok(1..)),
-            Wire::WebSocket(stream) => match soon(stream.next()).await {
-                Some(Ok(Frame::Binary(bytes))) => {
-                    self.input.extend_from_slice(&bytes);
-                    true
-                }
-                Some(Ok(Frame::Close(frame))) => {
-                    self.closed_with = frame.map(|CloseFrame { code, .. }| code.into());
-                    true
-                }
-                Some(Ok(_)) => true,
-                Some(Err(_)) | None => false,
-            },
+            Err(WireError::Io(_) | WireError::WebSocket(_)) => None,
+            Err(other) => panic!("{other}"),
         }
     }
 
