@@ -1,4 +1,6 @@
 //! The chat service with permessage-deflate switched on: clients that offer it are sent compressed messages.
+//!
+//! `cargo run --example deflate --features deflate` runs until Ctrl-C.
 
 #[path = "chat/chat.rs"]
 mod chat;

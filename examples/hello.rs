@@ -1,4 +1,6 @@
 //! The smallest server: one connector that greets.
+//!
+//! `cargo run --example hello` runs until Ctrl-C.
 
 use pomelo::{Hybrid, Result, handler};
 use serde::Deserialize;

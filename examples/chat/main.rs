@@ -1,4 +1,6 @@
 //! pomelo's chat service: a gate, three connectors and three chat servers, in one process or in one each, and a page to chat on.
+//!
+//! `cargo run --release --example chat` runs until Ctrl-C.
 
 mod chat;
 mod connector;

@@ -1,4 +1,6 @@
 //! The login of most games: a user has one session, and who logs in again takes the place of the older one.
+//!
+//! `cargo run --example login` runs until Ctrl-C.
 
 use std::time::Duration;
 
