@@ -1,62 +1,21 @@
 //! Distributed game and chat servers: NetEase's pomelo, made again for Rust.
 //!
-//! Clients hold one long connection to a *frontend* server; their requests `serverType.handler.method` are routed to
-//! handlers on *backend* servers; servers call each other by typed RPC; *channels* push to members wherever they are
-//! connected. Every client that speaks pomelo's protocol connects unchanged.
-//!
-//! # A server
-//!
-//! One program is all servers of an application. `servers!` lists their types and what each is made of; `#[handler]` makes
-//! methods that clients call, `#[remote]` methods that other servers call:
-//!
-//! ```
-//! use pomelo::{Hybrid, Result, Session, handler, key, remote};
-//!
-//! pomelo::servers! {
-//!     connector: { handlers: [EntryHandler] },
-//!     chat: { remotes: [RoomRemote] },
-//! }
-//!
-//! struct EntryHandler;
-//!
-//! #[handler]
-//! impl EntryHandler {
-//!     /// A client's request `connector.entryHandler.enter`, of `{ "room": "r1" }`.
-//!     pub async fn enter(app: &App, session: &Session, room: Enter) -> Result<usize> {
-//!         let uid = format!("guest-{}", session.id());
-//!         session.bind(&uid).await?;
-//!         // The same room is always at the same chat server.
-//!         app.rpc.chat.room_remote.add(key(&room.room), &room.room, &uid, app.server_id()).await
-//!     }
-//! }
-//!
-//! #[derive(serde::Deserialize)]
-//! struct Enter {
-//!     room: String,
-//! }
-//!
-//! struct RoomRemote;
-//!
-//! #[remote]
-//! impl RoomRemote {
-//!     /// Adds a user to a room, tells everybody there, and says how many they are.
-//!     pub async fn add(app: &App, room: String, uid: String, frontend: String) -> Result<usize> {
-//!         let room = app.channels().create(&room);
-//!         room.add(uid.as_str(), frontend)?;
-//!         room.push("onAdd", &uid)?;
-//!         Ok(room.len())
-//!     }
-//! }
-//!
-//! async fn run() -> Result<()> {
-//!     // servers.json, in `config`, says which servers there are and where.
-//!     App::builder()
-//!         .configure("all", "connector", |app| app.connector(Hybrid::new()))
-//!         .run()
-//!         .await
-//! }
-//! # fn main() {}
-//! ```
+#![doc = include_str!("../docs/guide/00-introduction.md")]
+#![doc = include_str!("../docs/guide/01-server.md")]
+#![doc = include_str!("../docs/guide/03-parameters.md")]
+#![doc = include_str!("../docs/guide/04-state.md")]
+#![doc = include_str!("../docs/guide/05-sessions.md")]
+#![doc = include_str!("../docs/guide/06-errors.md")]
+#![doc = include_str!("../docs/guide/07-remotes.md")]
+#![doc = include_str!("../docs/guide/08-channels.md")]
+#![doc = include_str!("../docs/guide/09-routing.md")]
+#![doc = include_str!("../docs/guide/10-gate.md")]
+#![doc = include_str!("../docs/guide/11-filters.md")]
+#![doc = include_str!("../docs/guide/12-closing.md")]
+#![doc = include_str!("../docs/guide/13-worlds.md")]
+#![doc = include_str!("../docs/guide/14-configuration.md")]
+#![doc = include_str!("../docs/guide/15-processes.md")]
+#![doc = include_str!("../docs/guide/17-promises.md")]
 //!
 //! # Where to look
 //!
@@ -75,6 +34,8 @@
 //! | `client` (feature `client`) | a client of such a server, for bots, tools and tests |
 //! | [`master`] | a cluster of processes, as its operators see it |
 //! | [`ext`] | writing a transport, a discovery, a connector or a codec |
+//!
+//! The directory `examples` has a program for each concept, in the order of learning; its README says what to learn from each.
 
 #[doc(hidden)]
 pub mod __private;
