@@ -39,7 +39,7 @@ use crate::server::Server;
 pub struct App<R> {
     /// The remotes of all types of servers: `app.rpc.chat.chat_remote.add(…)`.
     pub rpc: Arc<R>,
-    core: Arc<Server>,
+    server: Arc<Server>,
 }
 
 impl<R: Cluster> App<R> {
@@ -48,14 +48,14 @@ impl<R: Cluster> App<R> {
         Builder::new()
     }
 
-    pub(crate) fn new(core: Arc<Server>) -> Self {
-        Self { rpc: Arc::new(R::bind(&core.dispatch.routers)), core }
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        Self { rpc: Arc::new(R::bind(&server.dispatch.routers)), server }
     }
 }
 
 impl<R: 'static> Container for App<R> {
     fn state(&self) -> &State {
-        &self.core.context.state
+        &self.server.context.state
     }
 }
 
@@ -63,7 +63,7 @@ impl<R> AppParameter for App<R> {}
 
 impl<R> Clone for App<R> {
     fn clone(&self) -> Self {
-        Self { rpc: self.rpc.clone(), core: self.core.clone() }
+        Self { rpc: self.rpc.clone(), server: self.server.clone() }
     }
 }
 
@@ -71,12 +71,12 @@ impl<R> Deref for App<R> {
     type Target = Arc<Server>;
 
     fn deref(&self) -> &Arc<Server> {
-        &self.core
+        &self.server
     }
 }
 
 impl<R> fmt::Debug for App<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "App({})", self.core.peers.info.id)
+        write!(f, "App({})", self.server.peers.info.id)
     }
 }

@@ -61,7 +61,7 @@ impl<R: Cluster> Running<R> {
     }
 
     async fn serve(mut self, mut signal: BoxFuture<'static, ()>, stopping: impl FnOnce()) -> Result<()> {
-        let cores: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
+        let servers: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
         let mut failure = None;
         while !self.servers.is_empty() {
             let asked = {
@@ -83,7 +83,7 @@ impl<R: Cluster> Running<R> {
         stopping();
         self.wait_for_company().await;
         self.stop().await;
-        let overdue = cores.iter().filter_map(|core| core.overdue());
+        let overdue = servers.iter().filter_map(|server| server.overdue());
         let overdue = overdue.reduce(|all, error| error.context(all.message()));
         failure.or(overdue).map_or(Ok(()), Err)
     }
@@ -112,12 +112,12 @@ impl<R: Cluster> Running<R> {
             group.map(Up::longest_end).max().unwrap_or_default()
         };
         let limits = self.servers.iter().map(|up| up.app().peers.limits.stop_timeout);
-        let cores: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
+        let servers: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
         Patience {
             longest: longest(true) + longest(false) + STOP_ANNOUNCE_DELAY,
             blocked: limits.max().unwrap_or_default(),
             waits_for: Box::new(move || {
-                let waiting = cores.iter().map(|core| format!("{}: {}", core.server_id(), core.waits_for()));
+                let waiting = servers.iter().map(|server| format!("{}: {}", server.server_id(), server.waits_for()));
                 waiting.collect::<Vec<_>>().join("; ")
             }),
         }

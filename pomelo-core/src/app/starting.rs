@@ -2,8 +2,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Once, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Once};
 
 use futures::future::{Either, join_all, select, select_all};
 
@@ -18,8 +17,8 @@ use crate::dispatch::Installed;
 use crate::event::Event;
 use crate::frontend::Connector;
 use crate::runtime::Supervisor;
-use crate::server::{Discovered, LinkReceiver, Server, relief};
-use crate::value::{Error, ErrorKind, Result, ServerId};
+use crate::server::{Discovered, LinkReceiver, Server, relief, sweep};
+use crate::value::{Result, ServerId};
 use crate::wire::Encoding;
 
 /// A server that is put together.
@@ -176,12 +175,12 @@ async fn bring_up<R: Cluster>(
 
 /// Starts the tasks that a server needs as long as it is up.
 fn supervise<R: Cluster>(app: &App<R>) {
-    let core: &Arc<Server> = app;
-    core.registry.flusher.start(&core.peers.tasks);
-    let weak = Arc::downgrade(core);
-    core.peers.tasks.spawn("sweep", move || sweep(weak.clone()));
-    let weak = Arc::downgrade(core);
-    core.peers.tasks.spawn("relief of outboxes", move || relief::run(weak.clone()));
+    let server: &Arc<Server> = app;
+    server.registry.flusher.start(&server.peers.tasks);
+    let weak = Arc::downgrade(server);
+    server.peers.tasks.spawn("sweep", move || sweep::run(weak.clone()));
+    let weak = Arc::downgrade(server);
+    server.peers.tasks.spawn("relief of outboxes", move || relief::run(weak.clone()));
 }
 
 /// Waits until the servers of this process can reach all others, or `link_timeout` is over.
@@ -252,20 +251,4 @@ fn wait_for_all<R: Cluster>(app: &App<R>, hooks: Vec<Lifecycle<R>>, told: &Arc<O
             }
         }
     });
-}
-
-/// Answers clients whose request is out at a server that is up and doesn't answer, and tells frontends of the end of
-/// channels for which there was no room before.
-async fn sweep(core: Weak<Server>) {
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let Some(core) = core.upgrade() else { return };
-        core.send_again();
-        // The server that handles it answers at the deadline; this is for when it can't.
-        let limit = core.peers.limits.request_timeout + Duration::from_secs(2);
-        for (seq, waiter) in core.peers.pending.remove_overdue(limit) {
-            let error = Error::of(ErrorKind::Deadline, "no answer came");
-            core.peers.settle(seq, waiter, Err(error));
-        }
-    }
 }

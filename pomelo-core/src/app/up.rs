@@ -139,15 +139,15 @@ impl<R: Cluster> Live<R> {
 
 impl<R> Drop for Live<R> {
     fn drop(&mut self) {
-        let core: &Arc<Server> = &self.app;
+        let server: &Arc<Server> = &self.app;
         if !self.has_left {
-            core.abandon();
+            server.abandon();
         }
         // Hooks hold the application. What they would do needs a server.
-        core.sessions.hooks.clear();
-        core.close_connections();
-        core.peers.tasks.end();
-        core.channels.clear();
+        server.sessions.hooks.clear();
+        server.close_connections();
+        server.peers.tasks.end();
+        server.channels.clear();
     }
 }
 

@@ -128,7 +128,16 @@ fn is_ordered(message: &Message) -> bool {
         Message::Reply { result, .. } => {
             !matches!(result, Ok(answer) if !matches!(answer, Answer::Response(_)))
         }
-        _ => false,
+        Message::Call { .. }
+        | Message::Forward { .. }
+        | Message::Session { .. }
+        | Message::Abandon { .. }
+        | Message::SessionClosed { .. }
+        | Message::FetchGroup { .. }
+        | Message::Barrier { .. }
+        | Message::SessionGone { .. }
+        | Message::Greeting(_)
+        | Message::Settled(_) => false,
     }
 }
 

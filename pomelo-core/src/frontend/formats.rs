@@ -1,4 +1,4 @@
-//! The framings of a frontend's connections.
+//! The table of a frontend's formats, by number. What they build is in `delivery`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,7 +18,7 @@ impl Default for Formats {
 }
 
 impl Formats {
-    /// Adds one.
+    /// Adds one; the same one again has the number that it had.
     ///
     /// # Errors
     /// If there is no room for more.
@@ -27,6 +27,9 @@ impl Formats {
             match place.set(format) {
                 Ok(()) => return Ok(FormatId(id)),
                 Err(refused) => format = refused,
+            }
+            if place.get().is_some_and(|known| Arc::ptr_eq(known, &format)) {
+                return Ok(FormatId(id));
             }
         }
         Err(Error::of(

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use crate::context::ServerContext;
 use crate::metrics::Counters;
 use crate::outbox::{Flusher, Outbox};
 use crate::runtime::boundary::Site;
@@ -41,6 +42,7 @@ use crate::wire::{Encoding, Format, FormatId};
 /// The client-facing side of a server.
 pub struct Frontend {
     registry: Arc<Registry>,
+    context: Arc<ServerContext>,
     /// Has others know of an encoding that the clients take.
     add_encoding: Box<dyn Fn(Encoding) + Send + Sync>,
 }
@@ -48,9 +50,10 @@ pub struct Frontend {
 impl Frontend {
     pub(crate) fn new(
         registry: Arc<Registry>,
+        context: Arc<ServerContext>,
         add_encoding: impl Fn(Encoding) + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { registry, add_encoding: Box::new(add_encoding) })
+        Arc::new(Self { registry, context, add_encoding: Box::new(add_encoding) })
     }
 
     /// What servers.json says of the server.
@@ -61,6 +64,11 @@ impl Frontend {
     /// The configuration that the server runs with.
     pub fn config(&self) -> &Config {
         &self.registry.peers.config
+    }
+
+    /// What the application has told the server: its settings, and what it inserted.
+    pub fn context(&self) -> &ServerContext {
+        &self.context
     }
 
     /// The routes of all handlers of all types in servers.json, in no particular order.

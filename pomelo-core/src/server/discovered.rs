@@ -16,64 +16,64 @@ pub(crate) struct Discovered(pub(crate) Weak<Server>);
 
 impl MembershipEvents for Discovered {
     fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
-        let Some(core) = self.0.upgrade() else { return };
-        core.membership.was_told.store(true, Ordering::Release);
-        core.expect(&servers);
-        if servers.iter().any(|info| core.peers.owns(&info.id)) {
-            core.taken_in();
+        let Some(own) = self.0.upgrade() else { return };
+        own.membership.was_told.store(true, Ordering::Release);
+        own.expect(&servers);
+        if servers.iter().any(|info| own.peers.owns(&info.id)) {
+            own.taken_in();
         }
     }
 
     fn up(&self, server: Member) {
-        let Some(core) = self.0.upgrade() else { return };
-        if core.peers.owns(&server.info.id) {
-            if server.incarnation > core.peers.incarnation() {
-                core.superseded(&DISCOVERY.into(), server.incarnation);
+        let Some(own) = self.0.upgrade() else { return };
+        if own.peers.owns(&server.info.id) {
+            if server.incarnation > own.peers.incarnation() {
+                own.superseded(&DISCOVERY.into(), server.incarnation);
             }
             return;
         }
-        if core.peers.link_sender.get().is_some_and(|link_sender| link_sender.can_reach(&server.info)) {
+        if own.peers.link_sender.get().is_some_and(|link_sender| link_sender.can_reach(&server.info)) {
             return;
         }
-        if let Err(Superseded(later)) = core.joined(server) {
-            tracing::debug!(server = %core.peers.info.id, %later, "late news of a process that was replaced");
+        if let Err(Superseded(later)) = own.joined(server) {
+            tracing::debug!(server = %own.peers.info.id, %later, "late news of a process that was replaced");
         }
     }
 
     fn gone(&self, server: &ServerId, incarnation: Incarnation) {
-        let Some(core) = self.0.upgrade() else { return };
-        if core.peers.owns(server) {
+        let Some(own) = self.0.upgrade() else { return };
+        if own.peers.owns(server) {
             return;
         }
-        if let Some(link_sender) = core.peers.link_sender.get() {
+        if let Some(link_sender) = own.peers.link_sender.get() {
             link_sender.cut(server, incarnation);
         }
-        core.left(server, incarnation);
+        own.left(server, incarnation);
     }
 
     fn refused(&self, why: Refused) -> Option<Member> {
-        self.0.upgrade().and_then(|core| core.refused(&DISCOVERY.into(), why))
+        self.0.upgrade().and_then(|own| own.refused(&DISCOVERY.into(), why))
     }
 
     fn failed(&self, error: Error) {
-        if let Some(core) = self.0.upgrade() {
-            core.peers.tasks.fail(error);
+        if let Some(own) = self.0.upgrade() {
+            own.peers.tasks.fail(error);
         }
     }
 }
 
 impl Control for Discovered {
     fn stop(&self) {
-        if let Some(core) = self.0.upgrade() {
-            core.membership.asked_to_stop.notify_one();
+        if let Some(own) = self.0.upgrade() {
+            own.membership.asked_to_stop.notify_one();
         }
     }
 
     fn report(&self) -> Option<Report> {
-        self.0.upgrade().map(|core| core.report())
+        self.0.upgrade().map(|own| own.report())
     }
 
     fn missing_links(&self) -> Vec<MissingLink> {
-        self.0.upgrade().map(|core| core.missing_links()).unwrap_or_default()
+        self.0.upgrade().map(|own| own.missing_links()).unwrap_or_default()
     }
 }

@@ -41,24 +41,24 @@ pub(crate) type LostHook =
     Arc<dyn Fn(&Arc<Server>, LostSessions) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 /// Hands the sessions of which `server` has dropped something to the application, or closes them.
-pub(crate) fn lose(core: &Arc<Server>, server: &ServerId, dropped: &Batch) {
-    let sessions = core.registry.named(dropped);
+pub(crate) fn lose(own: &Arc<Server>, server: &ServerId, dropped: &Batch) {
+    let sessions = own.registry.named(dropped);
     if sessions.is_empty() {
         return;
     }
-    tracing::warn!(server = %core.peers.info.id, by = %server, sessions = sessions.len(), "sessions are lost");
-    if core.sessions_lost.is_none() {
+    tracing::warn!(server = %own.peers.info.id, by = %server, sessions = sessions.len(), "sessions are lost");
+    if own.sessions_lost.is_none() {
         // Before anything else that they ask for is handled.
         mark(&sessions);
     }
-    let (core, server) = (core.clone(), server.clone());
-    core.peers.executor.clone().spawn(async move {
-        match put_back(&core, server, &sessions).await {
+    let (own, server) = (own.clone(), server.clone());
+    own.peers.executor.clone().spawn(async move {
+        match put_back(&own, server, &sessions).await {
             Ok(()) => {}
             Err(error) => {
                 if let Some(mut error) = error {
-                    Site::new(&core.peers, HOOK).failed(&mut error);
-                    core.peers.stats.failed(Some(HOOK), &error);
+                    Site::new(&own.peers, HOOK).failed(&mut error);
+                    own.peers.stats.failed(Some(HOOK), &error);
                 }
                 close(sessions).await;
             }
@@ -68,19 +68,19 @@ pub(crate) fn lose(core: &Arc<Server>, server: &ServerId, dropped: &Batch) {
 
 /// Lets the application put the users back; an error without a reason is that it doesn't want to.
 async fn put_back(
-    core: &Arc<Server>,
+    own: &Arc<Server>,
     server: ServerId,
     sessions: &[Arc<ClientSession>],
 ) -> Result<(), Option<Error>> {
-    let Some(hook) = &core.sessions_lost else { return Err(None) };
-    let sessions = sessions.iter().map(|session| Session::new(&core.sessions, session.snapshot())).collect();
+    let Some(hook) = &own.sessions_lost else { return Err(None) };
+    let sessions = sessions.iter().map(|session| Session::new(&own.sessions, session.snapshot())).collect();
     let lost = LostSessions { server, sessions };
-    let limit = core.peers.limits.request_timeout;
-    let run = boundary::run(Site::new(&core.peers, HOOK), (hook, core, lost), |(hook, core, lost)| {
-        hook(core, lost)
+    let limit = own.peers.limits.request_timeout;
+    let run = boundary::run(Site::new(&own.peers, HOOK), (hook, own, lost), |(hook, own, lost)| {
+        hook(own, lost)
     });
     let late = || Error::of(ErrorKind::Deadline, format_args!("on_sessions_lost took longer than {limit:?}"));
-    let run = Within::hook(&core.peers, HOOK).poll(run);
+    let run = Within::hook(&own.peers, HOOK).poll(run);
     timeout(limit, run).await.unwrap_or_else(|_| Err(late())).flatten().map_err(Some)
 }
 

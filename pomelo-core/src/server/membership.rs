@@ -228,10 +228,10 @@ impl Server {
         self.peers.counters.add_many(Dropped::LinkBroke, waiting);
         frontend::keep_groups(&self.registry, peer, incarnation, |_| false);
         let late = {
-            let (core, peer) = (Arc::downgrade(self), peer.clone());
+            let (own, peer) = (Arc::downgrade(self), peer.clone());
             move |uids| {
-                if let Some(core) = core.upgrade() {
-                    core.dropped_late(&peer, incarnation, uids);
+                if let Some(own) = own.upgrade() {
+                    own.dropped_late(&peer, incarnation, uids);
                 }
             }
         };

@@ -11,6 +11,7 @@ pub(crate) mod receiver;
 pub(crate) mod relief;
 mod report;
 mod settling;
+pub(crate) mod sweep;
 
 pub(crate) use self::discovered::Discovered;
 pub(crate) use self::lost::LostHook;
@@ -72,7 +73,7 @@ impl Server {
     /// The client side of this server, for a connector that is started by hand.
     pub fn frontend(self: &Arc<Self>) -> Arc<Frontend> {
         let server = self.clone();
-        Frontend::new(self.registry.clone(), move |encoding| {
+        Frontend::new(self.registry.clone(), self.context.clone(), move |encoding| {
             if server.member().is_some_and(|member| !member.encodings.contains(&encoding)) {
                 server.change_member(|member| member.encodings.push(encoding));
             }

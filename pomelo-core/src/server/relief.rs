@@ -12,14 +12,14 @@ const RELIEF_INTERVAL: Duration = Duration::from_secs(1);
 const RELIEF_RETRY: Duration = Duration::from_millis(50);
 
 /// Looks every second, and as soon as outboxes hold more than is comfortable, until the server is gone.
-pub(crate) async fn run(core: Weak<Server>) {
-    let Some(flusher) = core.upgrade().map(|core| core.registry.flusher.clone()) else { return };
+pub(crate) async fn run(server: Weak<Server>) {
+    let Some(flusher) = server.upgrade().map(|server| server.registry.flusher.clone()) else { return };
     loop {
         // Either is a reason to look.
         let _ = tokio::time::timeout(RELIEF_INTERVAL, flusher.pressed()).await;
-        let Some(core) = core.upgrade() else { return };
-        core.registry.kick_too_slow();
-        drop(core);
+        let Some(server) = server.upgrade() else { return };
+        server.registry.kick_too_slow();
+        drop(server);
         tokio::time::sleep(RELIEF_RETRY).await;
     }
 }

@@ -3,20 +3,20 @@
 //! The connection and the real session are at the frontend ([`ClientSession`](crate::frontend::ClientSession)); a handler, there or on a backend,
 //! gets a [`Session`]: a snapshot whose asynchronous methods act on the real one.
 
-mod backend;
+mod ask;
 mod closed;
 mod hooks;
 mod overlay;
-mod owner;
-mod remote;
+mod service;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
-pub use self::backend::BackendSessionService;
+pub(crate) use self::ask::after;
+pub use self::service::BackendSessionService;
 pub(crate) use self::closed::ClosedSession;
 pub(crate) use self::overlay::{Change, Overlay};
-pub(crate) use self::owner::{Acting, SessionHandling, SessionOwner, Sessions};
-pub(crate) use self::remote::after;
+pub(crate) use self::sessions::{Acting, SessionHandling, SessionOwner, Sessions};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};

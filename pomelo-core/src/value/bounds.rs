@@ -1,4 +1,4 @@
-//! Bounds: what an option of the application's may be, and the error for one that is something else.
+//! Bounds of options: which values one may have, and the error for one outside of them.
 
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! Bounds: everything that could grow has one.
+//! Limits of a server: everything that could grow has one.
 
 use std::time::Duration;
 

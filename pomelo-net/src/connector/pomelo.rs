@@ -1,4 +1,4 @@
-//! pomelo's protocol over raw tcp and websocket, as the connections of a [`Hybrid`](super::Hybrid) have it.
+//! pomelo's protocol for the driver: handshakes are decided here, by the version check and by the application's hook.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

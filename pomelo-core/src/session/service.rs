@@ -1,4 +1,4 @@
-//! Sessions of any frontend, from any server.
+//! The service of backends: sessions of any frontend, from any server; pomelo's `backendSessionService`.
 
 use std::sync::Arc;
 

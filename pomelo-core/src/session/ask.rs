@@ -1,4 +1,4 @@
-//! Operations on sessions of any frontend.
+//! Asking a session's frontend to act on it: at once where that is this server, by a message where it isn't.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Sessions of a server: the way to each, wherever its client is connected, and the hooks that were registered here.
+//! All that a server has to do with sessions: who acts on its own, who handles those of others, and the hooks that were registered
+//! here.
 
 use std::sync::{Arc, OnceLock, Weak};
 
