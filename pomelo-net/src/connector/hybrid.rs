@@ -14,6 +14,7 @@ use super::Greeting;
 use super::acceptor::Acceptor;
 use super::error::OptionError;
 use super::format::Formats;
+use super::memory::MemoryPorts;
 use super::options::Options;
 use super::pomelo::{Pomelo, PomeloShared};
 use super::tcp::listen;
@@ -21,7 +22,8 @@ use super::tcp::listen;
 /// Takes clients over raw tcp and over websocket, both on one port; pomelo's `hybridconnector`.
 ///
 /// The first four bytes of a connection tell which it is. Every client that speaks pomelo's binary protocol is served.
-/// A frontend may have several, on different ports. Every limit costs only the client that exceeds it.
+/// A frontend may have several, on different ports. Where the application has inserted [`MemoryPorts`], it listens there instead of at
+/// a port of the machine. Every limit costs only the client that exceeds it.
 ///
 /// An option that can't be meant, such as a limit of 0, is an error at start, which says what is allowed. A time is from a millisecond
 /// to 365 days.
@@ -315,6 +317,11 @@ impl Connector for Hybrid {
     fn start(self: Arc<Self>, frontend: Arc<Frontend>) -> BoxFuture<'static, Result<Listening>> {
         Box::pin(async move {
             let acceptor = self.acceptor(frontend.clone())?;
+            if let Some(ports) = frontend.context().state::<MemoryPorts>() {
+                let port = ports.listen(frontend.server(), &self.options)?;
+                let address = port.address();
+                return Ok(acceptor.listen(port, address, "tcp+ws"));
+            }
             let port = listen(frontend.server(), &self.options).await?;
             let address = port.local_addr()?;
             Ok(acceptor.listen(port, address, "tcp+ws"))

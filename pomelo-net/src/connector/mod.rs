@@ -9,13 +9,14 @@
 //! | `socket`, `tcp` | [`Socket`] and [`Listener`]: bytes in and out; those of tcp |
 //! | `protocol`, `pomelo`, `format` | [`Protocol`]: the state machine of a connection; pomelo's, and the frames of pushes and responses |
 //! | `driver` | the one task of a connection: reads, drives the protocol, hands messages to the session |
+//! | `memory` | [`MemoryPorts`]: sockets and ports in memory, for tests |
 //! | `sink` | the socket, as the driver reads and an [`Outbox`](pomelo_core::outbox::Outbox) writes it |
 //! | `acceptor` | [`Acceptor`]: accepts the clients of a listener, and gives each connection a task |
 //! | `connections`, `origin` | what connections have in common, and how many there may be; how many each address has |
 //! | `wheel`, `alarm` | deadlines of all connections |
 //!
 //! # To add …
-//! - a transport of bytes, such as TLS: a [`Listener`] that gives [`Socket`]s, handed to the acceptor of a [`Hybrid`]
+//! - another kind of socket, such as TLS: a [`Listener`] that gives [`Socket`]s, handed to the acceptor of a [`Hybrid`]
 //!   ([`Hybrid::acceptor`]). Neither the driver nor a protocol is touched.
 //! - a protocol, such as socket.io or MQTT: a [`Protocol`], a [`Format`](pomelo_core::wire::Format) for what it is pushed, and a
 //!   [`Connector`](pomelo_core::frontend::Connector) that gives a listener to an [`Acceptor`].
@@ -35,6 +36,7 @@ mod error;
 mod format;
 mod greeting;
 mod hybrid;
+mod memory;
 mod options;
 mod origin;
 mod pomelo;
@@ -48,6 +50,7 @@ pub use self::acceptor::Acceptor;
 pub use self::connections::ConnectionLimits;
 pub use self::greeting::{ClientInfo, Greeting};
 pub use self::hybrid::Hybrid;
+pub use self::memory::{MemoryPorts, MemorySocket, MemoryStream};
 pub use self::pomelo::Pomelo;
 pub use self::protocol::{Closed, Event, Ignored, Message, Overdue, Protocol, RouteName, Timeout};
 pub use self::socket::{Listener, Socket};
