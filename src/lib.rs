@@ -173,9 +173,9 @@ pub mod net {
         pub use pomelo_net::cluster::StaticDiscovery;
     }
 
-    /// Connectors: what a handshake hook gets.
+    /// Connectors: what a handshake hook gets, and ports in memory for tests.
     pub mod connector {
-        pub use pomelo_net::connector::{ClientInfo, Greeting, Headers, Query};
+        pub use pomelo_net::connector::{ClientInfo, Greeting, Headers, MemoryPorts, Query};
     }
 
     /// Links without I/O: the secret that servers share, handshakes, frames and liveness.
@@ -195,4 +195,66 @@ pub mod master {
         Admin, AdminError, Master, MasterConfig, MasterDiscovery, MasterLimits, MasterSetup, Only, Outcome,
         ServerState, ServerStatus, Which, run, troubles,
     };
+}
+
+/// The test kit (feature `testing`): an application's servers in memory, clients that talk to them, and sessions for calling handlers as
+/// the plain functions that they are.
+///
+/// | to test | take |
+/// |---|---|
+/// | a handler by itself | [`session`](testing::session), and call it |
+/// | a handler that uses its app, remotes, channels | [`start`](testing::start), then [`Servers::session`](testing::Servers::session) and [`Servers::app`](testing::Servers::app) |
+/// | what players see, from the handshake on | [`start`](testing::start), then [`Servers::client`](testing::Servers::client) |
+/// | what happens in an hour | `#[tokio::test(start_paused = true)]` (tokio's feature `test-util`), and any of these |
+/// | what happens when a server dies | [`Running::crash_server`](app::Running::crash_server), which `Servers` has, too |
+///
+/// Everything runs in the test's process and touches neither ports nor a network, so tests run side by side. What a test waits for and
+/// doesn't get is a panic that names it, after [`PATIENCE`](testing::PATIENCE).
+///
+/// ```
+/// use pomelo::app::Builder;
+/// use pomelo::{Hybrid, Result, Session, handler, testing};
+/// use serde_json::json;
+///
+/// pomelo::servers! { connector: { handlers: [EntryHandler] } }
+///
+/// struct EntryHandler;
+///
+/// #[handler]
+/// impl EntryHandler {
+///     pub async fn enter(app: &App, session: &Session, name: String) -> Result<usize> {
+///         session.bind(name.as_str()).await?;
+///         let hall = app.channels().create("hall");
+///         hall.add(name.as_str(), app.server_id())?;
+///         hall.push("onEnter", &name)?;
+///         Ok(hall.len())
+///     }
+/// }
+///
+/// /// The application, as `main` runs it.
+/// fn application() -> Builder<Rpc> {
+///     App::builder()
+///         .servers(r#"{ "connector": [{ "id": "connector-1", "clientPort": 3010, "frontend": true }] }"#)
+///         .configure("all", "connector", |app| app.connector(Hybrid::new()))
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+/// // In a #[tokio::test]:
+/// let servers = testing::start(application()).await.unwrap();
+///
+/// // A handler is a function.
+/// let session = servers.session("connector-1");
+/// let app = servers.app("connector-1");
+/// assert_eq!(EntryHandler::enter(app, &session, "ann".into()).await.unwrap(), 1);
+///
+/// // A client speaks the protocol.
+/// let bob = servers.client("connector-1").await;
+/// assert_eq!(bob.request("connector.entryHandler.enter", "bob").await, json!(2));
+/// assert_eq!(bob.push("onEnter").await, json!("bob"));
+/// assert_eq!(session.pushes("onEnter"), [json!("ann"), json!("bob")]);
+/// # });
+/// ```
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use pomelo_net::testing::{Client, PATIENCE, Servers, TestSession, session, start};
 }

@@ -1,7 +1,8 @@
 //! Networking of pomelo: the client protocol, connectors for clients, transports between servers, and a client.
 //!
 //! Without features only [`protocol`] is built: bytes in, events and bytes out, with no runtime. `server`, which is a default, has
-//! connectors and transports, `client` a client.
+//! connectors and transports, `client` a client, and
+//! `testing` the test kit.
 #![warn(unreachable_pub)]
 
 pub mod protocol;
@@ -24,5 +25,7 @@ pub mod link;
 pub mod lobby;
 #[cfg(feature = "server")]
 pub mod port;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "server")]
 pub mod transport;

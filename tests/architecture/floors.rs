@@ -64,6 +64,7 @@ pub const PLANS: &[Plan<'static>] = &[
                 "rpc",
                 "server",
                 "session",
+                "testing",
             ],
             &["macros"],
         ],
@@ -91,6 +92,7 @@ pub const PLANS: &[Plan<'static>] = &[
     Plan {
         krate: "pomelo_net",
         floors: &[
+            &["testing"],
             &["defaults"],
             &["transport"],
             &["cluster"],

@@ -48,6 +48,8 @@ struct Table {
     listeners: HashMap<(String, u16), UnboundedSender<MemorySocket>>,
     /// How many dynamic ports were given.
     dynamic: u16,
+    /// How many clients have connected.
+    clients: u16,
 }
 
 impl MemoryPorts {
@@ -60,8 +62,8 @@ impl MemoryPorts {
             let address = host::with_port(host, port);
             io::Error::new(io::ErrorKind::ConnectionRefused, format!("nobody listens at {address} in memory"))
         };
-        let (socket, stream) = socket::pair(BUFFER_BYTES);
-        let table = self.table();
+        let mut table = self.table();
+        let (socket, stream) = socket::pair(BUFFER_BYTES, table.client_address());
         let listener = table.listeners.get(&key(host, port)).ok_or_else(refused)?;
         listener.send(socket).map_err(|_| refused())?;
         Ok(stream)
@@ -108,6 +110,12 @@ impl MemoryPorts {
 }
 
 impl Table {
+    /// Where the next client comes from: loopback, and a port of its own.
+    fn client_address(&mut self) -> SocketAddr {
+        self.clients = self.clients.checked_add(1).unwrap_or(1);
+        (Ipv4Addr::LOCALHOST, self.clients).into()
+    }
+
     fn dynamic_port(&mut self) -> u16 {
         let port = FIRST_DYNAMIC_PORT.saturating_add(self.dynamic);
         self.dynamic += 1;
@@ -150,12 +158,10 @@ impl Listener for MemoryPort {
 
     async fn accept(&self) -> io::Result<(MemorySocket, Option<SocketAddr>)> {
         let socket = self.accepted.lock().await.recv().await.ok_or(io::ErrorKind::NotConnected)?;
-        Ok((socket, Some(CLIENT)))
+        let client = socket.client_address();
+        Ok((socket, Some(client)))
     }
 }
-
-/// Where all clients come from.
-const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
 /// A host and port as they are looked up: loopback is one host.
 fn key(host: &str, port: u16) -> (String, u16) {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -11,16 +12,29 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::connector::Socket;
 
 /// The server's end of a connection in memory.
-pub struct MemorySocket(Arc<Mutex<Connection>>);
+pub struct MemorySocket(Arc<Mutex<Connection>>, SocketAddr);
 
 /// The client's end of a connection in memory. Dropping it closes the connection.
-pub struct MemoryStream(Arc<Mutex<Connection>>);
+pub struct MemoryStream(Arc<Mutex<Connection>>, SocketAddr);
 
-/// Makes a connection, of which each direction holds up to `capacity` bytes.
-pub(super) fn pair(capacity: usize) -> (MemorySocket, MemoryStream) {
+/// Makes a connection from a client's address; each direction holds up to `capacity` bytes.
+pub(super) fn pair(capacity: usize, client: SocketAddr) -> (MemorySocket, MemoryStream) {
     let pipe = || Pipe { capacity, ..Pipe::default() };
     let connection = Arc::new(Mutex::new(Connection { to_server: pipe(), to_client: pipe() }));
-    (MemorySocket(connection.clone()), MemoryStream(connection))
+    (MemorySocket(connection.clone(), client), MemoryStream(connection, client))
+}
+
+impl MemorySocket {
+    pub(super) fn client_address(&self) -> SocketAddr {
+        self.1
+    }
+}
+
+impl MemoryStream {
+    /// The client's own address, which the server sees it come from. No other client of the network has it.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.1
+    }
 }
 
 struct Connection {

@@ -43,8 +43,10 @@ fn a_port_that_is_taken_is_named_and_a_network_has_ports_of_its_own() {
 #[test]
 fn a_public_name_that_several_share_leads_to_the_first_of_them() {
     let ports = MemoryPorts::default();
-    let first = listen(&ports, "a", &json!({ "host": "10.0.0.1", "clientPort": 443, "clientHost": "g" })).unwrap();
-    let second = listen(&ports, "b", &json!({ "host": "10.0.0.2", "clientPort": 443, "clientHost": "g" })).unwrap();
+    let first =
+        listen(&ports, "a", &json!({ "host": "10.0.0.1", "clientPort": 443, "clientHost": "g" })).unwrap();
+    let second =
+        listen(&ports, "b", &json!({ "host": "10.0.0.2", "clientPort": 443, "clientHost": "g" })).unwrap();
     drop(second);
     assert!(ports.connect("g", 443).is_ok());
     drop(first);
@@ -83,7 +85,11 @@ async fn bytes_go_both_ways_and_wait_for_room() {
     assert_eq!(seen.unwrap(), b"to the server");
 
     let long = vec![7; BUFFER_BYTES + 1];
-    assert_eq!(server.try_write(&[IoSlice::new(&long)]).unwrap(), BUFFER_BYTES, "as much as there is room for");
+    assert_eq!(
+        server.try_write(&[IoSlice::new(&long)]).unwrap(),
+        BUFFER_BYTES,
+        "as much as there is room for"
+    );
     assert_eq!(server.try_write(&[IoSlice::new(b"x")]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     let mut buffer = vec![0; BUFFER_BYTES];
     let writable = std::future::poll_fn(|cx| server.poll_writable(cx));
