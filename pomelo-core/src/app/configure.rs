@@ -189,7 +189,8 @@ impl<R: Cluster> Configure<R> {
         F: Fn(App<R>, LostSessions) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        self.sessions_lost = Some(Arc::new(move |server, lost| Box::pin(hook(App::new(server.clone()), lost))));
+        self.sessions_lost =
+            Some(Arc::new(move |server, lost| Box::pin(hook(App::new(server.clone()), lost))));
     }
 
     /// Runs all code of this server that is the application's on one thread: handlers, remotes, filters, routers, hooks, those of

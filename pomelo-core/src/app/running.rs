@@ -117,7 +117,8 @@ impl<R: Cluster> Running<R> {
             longest: longest(true) + longest(false) + STOP_ANNOUNCE_DELAY,
             blocked: limits.max().unwrap_or_default(),
             waits_for: Box::new(move || {
-                let waiting = servers.iter().map(|server| format!("{}: {}", server.server_id(), server.waits_for()));
+                let waiting =
+                    servers.iter().map(|server| format!("{}: {}", server.server_id(), server.waits_for()));
                 waiting.collect::<Vec<_>>().join("; ")
             }),
         }

@@ -76,9 +76,8 @@ async fn put_back(
     let sessions = sessions.iter().map(|session| Session::new(&own.sessions, session.snapshot())).collect();
     let lost = LostSessions { server, sessions };
     let limit = own.peers.limits.request_timeout;
-    let run = boundary::run(Site::new(&own.peers, HOOK), (hook, own, lost), |(hook, own, lost)| {
-        hook(own, lost)
-    });
+    let run =
+        boundary::run(Site::new(&own.peers, HOOK), (hook, own, lost), |(hook, own, lost)| hook(own, lost));
     let late = || Error::of(ErrorKind::Deadline, format_args!("on_sessions_lost took longer than {limit:?}"));
     let run = Within::hook(&own.peers, HOOK).poll(run);
     timeout(limit, run).await.unwrap_or_else(|_| Err(late())).flatten().map_err(Some)

@@ -116,7 +116,9 @@ pub(crate) fn take_in_directly(server: &Arc<Server>, from: &ServerId, message: M
         Message::PushUids { seq, push, uids } => {
             frontend::deliver_to_uids(&server.registry, from, seq, &push, uids)
         }
-        Message::Broadcast { push, bound_only, .. } => frontend::broadcast(&server.registry, &push, bound_only),
+        Message::Broadcast { push, bound_only, .. } => {
+            frontend::broadcast(&server.registry, &push, bound_only)
+        }
         Message::Barrier { seq } => server.peers.reply(from, seq, Ok(Answer::Done(0))),
         Message::Greeting(greeting) => server.greeted(from, greeting),
         Message::Settled(settled) => server.settled(from, settled),

@@ -13,9 +13,9 @@ mod sessions;
 mod tests;
 
 pub(crate) use self::ask::after;
-pub use self::service::BackendSessionService;
 pub(crate) use self::closed::ClosedSession;
 pub(crate) use self::overlay::{Change, Overlay};
+pub use self::service::BackendSessionService;
 pub(crate) use self::sessions::{Acting, SessionHandling, SessionOwner, Sessions};
 
 use std::fmt;
