@@ -1,20 +1,16 @@
 //! All that the macros write can be written by hand, and works the same beside what they write.
 
-#[path = "macros/client.rs"]
-mod client;
-
 use std::sync::Arc;
 
-use client::{Client, Memory};
 use pomelo::__private::{
     ArgReader, ArgWriter, Body, BoxFuture, Bytes, Call, Cluster, Context, Contract, FromApp, FromMessage,
     Handler, HandlerContract, Injected, IntoReply, IntoResponse, Method, Mount, Platform, Proxy, Remote,
     Routers, RpcClient, ServerType, Table, Target, platform,
 };
-use pomelo::app::Running;
 use pomelo::error::ErrorKind;
 use pomelo::rpc::Inbound;
-use pomelo::{Error, Request, Result, Session, handler, key, remote};
+use pomelo::testing::{self, Servers, TestSession};
+use pomelo::{Error, Hybrid, Request, Result, Session, handler, key, remote};
 use serde_json::{Value, json};
 
 /// What `#[handler]` makes of [`by_macro::ChatHandler`].
@@ -323,22 +319,19 @@ async fn older_and_newer_callers_are_served() {
 /// A chat server in this process, and a client of it.
 struct Game {
     app: App,
-    client: Client,
-    _running: Running<Rpc>,
+    client: TestSession,
+    _servers: Servers<Rpc>,
 }
 
 impl Game {
     async fn start() -> Self {
-        let memory = Memory::default();
-        let connector = memory.clone();
-        let running = App::builder()
+        let builder = App::builder()
             .env("production")
             .servers(r#"{ "chat": [{ "id": "chat-1", "frontend": true }] }"#)
-            .configure("all", "chat", move |app| app.connector(connector.clone()))
-            .start()
-            .await
-            .unwrap();
-        Self { app: running.app("chat-1").unwrap().clone(), client: memory.connect(), _running: running }
+            .configure("all", "chat", |app| app.connector(Hybrid::new().port(0)));
+        let servers = testing::start(builder).await.unwrap();
+        let (app, client) = (servers.app("chat-1").clone(), servers.session("chat-1"));
+        Self { app, client, _servers: servers }
     }
 
     async fn request(&self, route: &str, message: Value) -> Value {

@@ -14,7 +14,7 @@ use pomelo::error::ErrorKind;
 use pomelo::net::transport::Memory;
 use pomelo::{Error, Event, Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
-use support::Client;
+use support::{Client, connect};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler] },
@@ -61,7 +61,7 @@ fn channels(running: &Running<Rpc>) -> Channels {
 
 /// A client that is no user yet.
 async fn guest(running: &Running<Rpc>, connector: &str) -> Client {
-    let mut client = Client::connect(running.addresses(connector)[0]).await;
+    let mut client = connect(running.addresses(connector)[0]).await;
     seen(&mut client).await;
     client
 }
@@ -476,7 +476,7 @@ async fn a_frontend_that_missed_its_last_member_leave_keeps_nothing_of_the_old_m
     let memory = Memory::new();
     let running = builder().transport(Arc::new(memory.clone())).start().await.unwrap();
     let den = channels(&running).create("den");
-    let (mut ann, mut bob) =
+    let (mut ann, bob) =
         (user(&running, "connector-1", "ann").await, user(&running, "connector-1", "bob").await);
     den.add("ann", "connector-1").unwrap();
     memory.cut("room-1", "connector-1");

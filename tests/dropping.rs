@@ -1,8 +1,5 @@
 //! Servers whose `Running` is dropped end at once: nothing of them stays.
 
-#[path = "partitions/client.rs"]
-#[allow(dead_code, missing_docs, unreachable_pub, reason = "every test binary uses another part")]
-mod client;
 mod support;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -12,8 +9,9 @@ use std::time::Duration;
 use futures::future::pending;
 use pomelo::app::{Builder, Running};
 use pomelo::net::transport::{Memory, Tcp, TcpOptions};
+use pomelo::testing::{self, TestSession};
 use pomelo::{Component, Hybrid, Result, handler};
-use support::{Client, soon, until};
+use support::{connect, soon, until};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -61,12 +59,12 @@ fn free_port() -> u16 {
 async fn its_port_is_free_its_clients_are_let_go_and_its_tasks_are_gone() {
     let running = builder(&servers(0)).start().await.unwrap();
     let address = running.addresses("connector-1")[0];
-    let mut client = Client::connect(address).await;
+    let client = connect(address).await;
     client.request("connector.entryHandler.ping", serde_json::json!({})).await;
     // A stranger that never says anything.
     let mut stranger = TcpStream::connect(address).await.unwrap();
     // Connections are accepted in order.
-    Client::connect(address).await.close().await;
+    connect(address).await.close().await;
     let apps: Vec<App> = running.apps().cloned().collect();
     drop(running);
     until_free(address).await;
@@ -81,16 +79,13 @@ async fn its_port_is_free_its_clients_are_let_go_and_its_tasks_are_gone() {
 
 #[tokio::test]
 async fn a_client_that_greets_a_server_which_is_gone_is_let_go() {
-    let port = client::Port::default();
-    let connector = port.clone();
-    let builder = App::builder().servers(servers(0));
-    let builder = builder.configure("all", "connector", move |app| app.connector(connector.clone()));
-    let running: Running<Rpc> = builder.start().await.unwrap();
-    let before = port.connect();
+    let running = testing::start(builder(&servers(0))).await.unwrap();
+    let app = running.app("connector-1").clone();
+    let before = TestSession::open(&app);
     assert!(!before.is_closed());
     drop(running);
     assert_eq!(before.end().await, None);
-    assert_eq!(port.connect().end().await, None);
+    assert_eq!(TestSession::open(&app).end().await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 mod support;
 
-use support::{Client, soon};
+use support::{connect, soon};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler] },
@@ -202,7 +202,7 @@ async fn clients_of_a_third_encoding_are_sent_pushes_and_responses_in_it_and_the
         _ => app.connector(connector.clone()),
     });
     let running = builder.start().await.unwrap();
-    let mut ann = Client::connect(running.addresses("connector-1")[0]).await;
+    let ann = connect(running.addresses("connector-1")[0]).await;
     let bob = packed.connect();
     assert_eq!(ann.request("connector.entryHandler.enter", json!("ann")).await, json!({}));
     assert_eq!(ann.request("room.roomHandler.join", json!({})).await, json!(1));
@@ -213,7 +213,7 @@ async fn clients_of_a_third_encoding_are_sent_pushes_and_responses_in_it_and_the
     assert_eq!(bob.request(2, "connector.entryHandler.enter", json!("bob")).await, json!({}));
     assert_eq!(bob.request(3, "room.roomHandler.join", json!({})).await, json!(2));
 
-    ann.notify("room.roomHandler.say", json!("hello")).await;
+    ann.notify("room.roomHandler.say", json!("hello"));
     assert_eq!(bob.next("onSay").await, json!({ "text": "hello" }));
     assert_eq!(ann.push("onSay").await, json!({ "text": "hello" }));
     bob.session.receive(

@@ -1,16 +1,12 @@
 //! Errors of an application's own: derived codes, and `thiserror` and `anyhow` in handlers.
 
-#[path = "macros/client.rs"]
-mod client;
-
 use std::error::Error as _;
 use std::fmt;
 
-use client::{Client, Memory};
-use pomelo::app::Running;
 use pomelo::error::Fault;
 use pomelo::error::{ErrorCode, ErrorKind};
-use pomelo::{Error, Result, handler, key, remote};
+use pomelo::testing::{self, Servers, TestSession};
+use pomelo::{Error, Hybrid, Result, handler, key, remote};
 use serde_json::{Value, json};
 
 pomelo::servers! {
@@ -235,21 +231,17 @@ mod with_anyhow {
 
 /// A connector and a chat server in this process, and a client of the connector.
 struct Game {
-    client: Client,
-    _running: Running<Rpc>,
+    client: TestSession,
+    _servers: Servers<Rpc>,
 }
 
 impl Game {
     async fn start() -> Self {
-        let memory = Memory::default();
-        let connector = memory.clone();
-        let running = App::builder()
+        let builder = App::builder()
             .servers(r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#)
-            .configure("all", "connector", move |app| app.connector(connector.clone()))
-            .start()
-            .await
-            .unwrap();
-        Self { client: memory.connect(), _running: running }
+            .configure("all", "connector", |app| app.connector(Hybrid::new().port(0)));
+        let servers = testing::start(builder).await.unwrap();
+        Self { client: servers.session("connector-1"), _servers: servers }
     }
 
     async fn request(&self, method: &str, message: Value) -> Value {

@@ -6,7 +6,7 @@ use pomelo::app::Running;
 use pomelo::session::Uid;
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
-use support::Client;
+use support::{Client, connect};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler, impl ByTrait] },
@@ -59,14 +59,14 @@ async fn start() -> (Running<Rpc>, Client) {
         .start()
         .await
         .unwrap();
-    let client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     (running, client)
 }
 
 #[tokio::test]
 async fn fields_are_read_by_their_names_whatever_their_order() {
-    let (running, mut client) = start().await;
-    let mut enter = async |body| client.request("connector.entryHandler.enter", body).await;
+    let (running, client) = start().await;
+    let enter = async |body| client.request("connector.entryHandler.enter", body).await;
     let body = json!({ "type": 7, "other": {}, "userName": "ann" });
     assert_eq!(enter(body).await, json!(["connector", "ann", null, 7]));
     assert_eq!(enter(json!({ "userName": "ann" })).await, json!(["connector", "ann", null, null]));
@@ -77,7 +77,7 @@ async fn fields_are_read_by_their_names_whatever_their_order() {
 
 #[tokio::test]
 async fn one_parameter_is_a_field_too() {
-    let (running, mut client) = start().await;
+    let (running, client) = start().await;
     let route = "connector.entryHandler.queryEntry";
     assert_eq!(client.request(route, json!({ "uid": 10001 })).await, "10001");
     assert_eq!(client.request(route, json!({})).await, json!({}));
@@ -87,8 +87,8 @@ async fn one_parameter_is_a_field_too() {
 
 #[tokio::test]
 async fn what_is_missing_or_wrong_is_an_error_that_names_it_unless_it_may_be_missing() {
-    let (running, mut client) = start().await;
-    let mut count = async |body| client.request("connector.entryHandler.count", body).await;
+    let (running, client) = start().await;
+    let count = async |body| client.request("connector.entryHandler.count", body).await;
     assert_eq!(count(json!({ "n": 3 })).await, 3);
     assert_eq!(count(json!({ "n": 3, "by": 2 })).await, 5);
     for body in [json!({ "by": 2 }), json!({ "n": "three" }), json!("n"), json!([])] {

@@ -1,19 +1,17 @@
 //! Filters around handlers and around routing, and error handlers.
 
-#[path = "sessions/client.rs"]
-#[allow(dead_code, reason = "the tests of sessions use the rest")]
-mod client;
+mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use client::{Client, until};
 use pomelo::app::{Configure, Running};
 use pomelo::filter::{Filter, Serial, Timeout, TooBusy, Verdict};
 use pomelo::metrics::Dropped;
 use pomelo::request::Body;
 use pomelo::{Error, Hybrid, Request, Result, Session, handler};
 use serde_json::{Value, json};
+use support::{Client, connect, eventually};
 use tokio::sync::Semaphore;
 
 pomelo::servers! {
@@ -135,7 +133,7 @@ impl World {
     }
 
     async fn client(&self) -> Client {
-        Client::connect(self.running.addresses("connector-1")[0]).await
+        connect(self.running.addresses("connector-1")[0]).await
     }
 }
 
@@ -151,11 +149,11 @@ async fn a_before_filter_answers_and_the_handler_is_skipped() {
         }
     })
     .await;
-    let mut client = world.client().await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "code": 403 }));
+    let client = world.client().await;
+    assert_eq!(client.request("chat.workHandler.echo", json!("hi")).await, json!({ "code": 403 }));
     assert!(world.log.read().is_empty());
-    client.ask("connector.entryHandler.bind", json!("ann")).await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+    client.request("connector.entryHandler.bind", json!("ann")).await;
+    assert_eq!(client.request("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
     assert_eq!(world.log.read(), ["handler"]);
 }
 
@@ -168,12 +166,12 @@ async fn after_filters_run_in_reverse() {
         }
     })
     .await;
-    let mut client = world.client().await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
-    until("the last filter", || world.log.has("after a true")).await;
+    let client = world.client().await;
+    assert_eq!(client.request("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+    eventually("the last filter", || world.log.has("after a true")).await;
     assert_eq!(world.log.read(), ["before a", "before b", "handler", "after b true", "after a true"]);
-    client.ask("chat.workHandler.fail", json!({})).await;
-    until("the last filter", || world.log.has("after a false")).await;
+    client.request("chat.workHandler.fail", json!({})).await;
+    eventually("the last filter", || world.log.has("after a false")).await;
 }
 
 /// Waits, after the handler.
@@ -195,11 +193,11 @@ async fn the_response_is_on_its_way_before_after_filters_run() {
         }
     })
     .await;
-    let mut client = world.client().await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+    let client = world.client().await;
+    assert_eq!(client.request("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
     assert_eq!(world.log.read(), ["handler"]);
     world.gate.open(1);
-    until("the filter", || world.log.has("after")).await;
+    eventually("the filter", || world.log.has("after")).await;
 }
 
 #[tokio::test]
@@ -210,14 +208,14 @@ async fn a_timeout_answers_while_the_handler_goes_on() {
         }
     })
     .await;
-    let mut client = world.client().await;
-    let answer = client.ask("chat.workHandler.wait", json!("it")).await;
+    let client = world.client().await;
+    let answer = client.request("chat.workHandler.wait", json!("it")).await;
     assert_eq!(answer["code"], 500);
     assert_eq!(world.log.read(), ["it starts"]);
     let chat = world.running.app("chat-1").unwrap();
     assert_eq!(chat.counters().dropped(Dropped::LateReply), 0);
     world.gate.open(1);
-    until("the late reply", || chat.counters().dropped(Dropped::LateReply) == 1).await;
+    eventually("the late reply", || chat.counters().dropped(Dropped::LateReply) == 1).await;
     assert_eq!(world.log.read(), ["it starts", "it ends"]);
 }
 
@@ -236,11 +234,11 @@ async fn an_error_handler_sees_everything_and_may_replace_the_response() {
         }
     })
     .await;
-    let mut client = world.client().await;
-    client.ask("connector.entryHandler.bind", json!("ann")).await;
-    let kept = client.ask("chat.workHandler.fail", json!("keep")).await;
+    let client = world.client().await;
+    client.request("connector.entryHandler.bind", json!("ann")).await;
+    let kept = client.request("chat.workHandler.fail", json!("keep")).await;
     assert_eq!(kept, json!({ "why": "fuse", "code": 501 }));
-    assert_eq!(client.ask("chat.workHandler.fail", json!("replace")).await, json!({ "code": 700 }));
+    assert_eq!(client.request("chat.workHandler.fail", json!("replace")).await, json!({ "code": 700 }));
     let seen = |message: &str| {
         json!([501, "broken", "chat.workHandler.fail", message, "ann", { "why": "fuse" }]).to_string()
     };
@@ -255,13 +253,13 @@ async fn serial_makes_concurrent_methods_wait_for_each_other() {
         }
     })
     .await;
-    let mut client = world.client().await;
+    let client = world.client().await;
     let first = client.send("chat.workHandler.wait", json!("one")).await;
     let second = client.send("chat.workHandler.wait", json!("two")).await;
-    until("the first", || world.log.has("one starts")).await;
+    eventually("the first", || world.log.has("one starts")).await;
     world.gate.open(2);
-    client.answer(first).await;
-    client.answer(second).await;
+    client.response(first).await;
+    client.response(second).await;
     assert_eq!(world.log.read(), ["one starts", "one ends", "two starts", "two ends"]);
 }
 
@@ -273,29 +271,29 @@ async fn serial_lets_a_message_through_when_its_patience_ends() {
         }
     })
     .await;
-    let mut client = world.client().await;
+    let client = world.client().await;
     let first = client.send("chat.workHandler.wait", json!("one")).await;
-    until("the first", || world.log.has("one starts")).await;
+    eventually("the first", || world.log.has("one starts")).await;
     let second = client.send("chat.workHandler.wait", json!("two")).await;
-    until("the second", || world.log.has("two starts")).await;
+    eventually("the second", || world.log.has("two starts")).await;
     assert_eq!(world.log.read(), ["one starts", "two starts"]);
     // It went through without a turn of its own, and so has none to give back.
     world.gate.open(2);
-    client.answer(first).await;
-    client.answer(second).await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+    client.response(first).await;
+    client.response(second).await;
+    assert_eq!(client.request("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
 }
 
 #[tokio::test]
 async fn concurrent_methods_wait_for_nothing_without_serial() {
     let world = World::new(|_, _, _| {}).await;
-    let mut client = world.client().await;
+    let client = world.client().await;
     let first = client.send("chat.workHandler.wait", json!("one")).await;
     let second = client.send("chat.workHandler.wait", json!("two")).await;
-    until("both", || world.log.has("one starts") && world.log.has("two starts")).await;
+    eventually("both", || world.log.has("one starts") && world.log.has("two starts")).await;
     world.gate.open(2);
-    client.answer(first).await;
-    client.answer(second).await;
+    client.response(first).await;
+    client.response(second).await;
 }
 
 #[tokio::test]
@@ -309,15 +307,15 @@ async fn global_filters_are_around_routing_on_the_frontend() {
         }
     })
     .await;
-    let mut client = world.client().await;
-    client.ask("chat.workHandler.echo", json!("hi")).await;
-    until("the filters", || world.log.has("after a true") && world.log.has("after chat true")).await;
+    let client = world.client().await;
+    client.request("chat.workHandler.echo", json!("hi")).await;
+    eventually("the filters", || world.log.has("after a true") && world.log.has("after chat true")).await;
     let mut noted = world.log.read();
     noted.retain(|noted| noted != "after chat true");
     assert_eq!(noted, ["before a", "before b", "before chat", "handler", "after b true", "after a true"]);
-    let refused = client.ask("nowhere.workHandler.echo", json!("hi")).await;
+    let refused = client.request("nowhere.workHandler.echo", json!("hi")).await;
     assert_eq!(refused["code"], 500);
-    until("the filters", || world.log.has("after a false")).await;
+    eventually("the filters", || world.log.has("after a false")).await;
 }
 
 /// Answers everything with a body that has no code.
@@ -343,8 +341,8 @@ async fn a_global_filters_answer_is_no_error_and_keeps_messages_from_being_route
         }
     })
     .await;
-    let mut client = world.client().await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "open": false }));
+    let client = world.client().await;
+    assert_eq!(client.request("chat.workHandler.echo", json!("hi")).await, json!({ "open": false }));
     assert!(world.log.read().is_empty());
 }
 
@@ -360,16 +358,16 @@ async fn the_global_error_handler_sees_what_was_not_routed() {
         }
     })
     .await;
-    let mut client = world.client().await;
-    assert_eq!(client.ask("nowhere.workHandler.echo", json!("hi")).await, json!({ "code": 404 }));
+    let client = world.client().await;
+    assert_eq!(client.request("nowhere.workHandler.echo", json!("hi")).await, json!({ "code": 404 }));
     assert_eq!(world.log.read(), ["NoServer"]);
 }
 
 #[tokio::test]
 async fn an_idle_server_is_not_too_busy() {
     let world = World::new(|app, _, _| app.filter(TooBusy::new(Duration::from_secs(3600)))).await;
-    let mut client = world.client().await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
+    let client = world.client().await;
+    assert_eq!(client.request("chat.workHandler.echo", json!("hi")).await, json!({ "text": "hi" }));
 }
 
 #[tokio::test]
@@ -380,8 +378,8 @@ async fn a_server_whose_tasks_run_late_refuses_until_they_run_in_time() {
         }
     })
     .await;
-    let mut client = world.client().await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("1")).await, json!({ "text": "1" }));
+    let client = world.client().await;
+    assert_eq!(client.request("chat.workHandler.echo", json!("1")).await, json!({ "text": "1" }));
     // The clock stands still but for what the test says: it is never idle, so nothing is skipped.
     tokio::time::pause();
     let busy = tokio::spawn(async {
@@ -391,10 +389,10 @@ async fn a_server_whose_tasks_run_late_refuses_until_they_run_in_time() {
     });
     // The filter meant to look after 100 ms.
     pass_of_time(Duration::from_secs(10)).await;
-    let refused = client.ask("chat.workHandler.echo", json!("2")).await;
+    let refused = client.request("chat.workHandler.echo", json!("2")).await;
     assert_eq!(refused, json!({ "code": 500, "message": "Server toobusy!" }));
     pass_of_time(Duration::from_millis(101)).await;
-    assert_eq!(client.ask("chat.workHandler.echo", json!("3")).await, json!({ "text": "3" }));
+    assert_eq!(client.request("chat.workHandler.echo", json!("3")).await, json!({ "text": "3" }));
     assert_eq!(world.log.read(), ["handler", "handler"]);
     busy.abort();
 }

@@ -15,7 +15,7 @@ use pomelo::filter::{Filter, Verdict};
 use pomelo::metrics::{Report, RouteReport};
 use pomelo::{Error, Hybrid, Request, Result, Session, handler, key, remote};
 use serde_json::json;
-use support::{Client, until};
+use support::{Client, connect, until};
 use tracing::Level;
 
 pomelo::servers! {
@@ -157,7 +157,7 @@ async fn start() -> Running<Rpc> {
 }
 
 async fn ann(running: &Running<Rpc>) -> Client {
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     client.request("connector.entryHandler.enter", json!("ann")).await;
     client
 }
@@ -173,7 +173,7 @@ fn route<'a>(report: &'a Report, name: &str) -> &'a RouteReport {
 #[tokio::test]
 async fn what_a_handler_fails_with_is_a_warning_with_its_causes_and_whose_request_it_was() {
     let (log, running) = (Log::start(), start().await);
-    let mut client = ann(&running).await;
+    let client = ann(&running).await;
     client.request("chat.chatHandler.save", json!({})).await;
     let lines = log.with(&["handler failed"]);
     assert_eq!(lines.len(), 1, "{lines:#?}");
@@ -202,7 +202,7 @@ async fn an_error_with_a_code_of_its_own_is_told_with_that_and_its_causes() {
 #[tokio::test]
 async fn an_error_that_repeats_is_one_line_a_second_and_route_with_a_count() {
     let (log, running) = (Log::start(), start().await);
-    let mut client = ann(&running).await;
+    let client = ann(&running).await;
     let began = Instant::now();
     let mut requests = 0;
     while !log.has(&["chat.chatHandler.save\"", "left_out"]) {
@@ -225,7 +225,7 @@ async fn an_error_that_repeats_is_one_line_a_second_and_route_with_a_count() {
 #[tokio::test]
 async fn what_a_client_did_wrong_is_at_debug_and_counted_apart() {
     let (log, running) = (Log::from(Level::DEBUG), start().await);
-    let mut client = ann(&running).await;
+    let client = ann(&running).await;
     let mistakes = [
         ("chat.chatHandler.refuse", json!({}), "no such room"),
         ("chat.chatHandler.refuseInOwnWords", json!({}), "no such hero"),
@@ -297,7 +297,7 @@ async fn an_error_that_nobody_waits_for_is_logged_and_shown() {
 #[tokio::test]
 async fn what_a_hook_fails_with_is_logged_and_shown() {
     let (log, running) = (Log::start(), start().await);
-    let mut client = ann(&running).await;
+    let client = ann(&running).await;
     client.request("connector.entryHandler.watch", json!({})).await;
     client.close().await;
     until(|| {
@@ -345,7 +345,7 @@ async fn a_handler_that_takes_too_long_is_a_warning() {
 #[tokio::test]
 async fn a_message_to_a_server_that_is_down_is_a_warning_at_the_frontend() {
     let (log, mut running) = (Log::start(), start().await);
-    let mut client = ann(&running).await;
+    let client = ann(&running).await;
     running.crash_server("chat-1").await;
     for route in ["chat.chatHandler.save", "chat.chatHandler.madeUp", "chat.chatHandler.madeUpAgain"] {
         assert_eq!(client.request(route, json!({})).await["code"], 500);
@@ -366,7 +366,7 @@ async fn sessions_without_a_user_that_meet_several_servers_are_a_warning_once_fo
     let running = builder.start().await.unwrap();
     let address = running.addresses("connector-1")[0];
     for _ in 0..3 {
-        let mut client = Client::connect(address).await;
+        let client = connect(address).await;
         client.request("chat.chatHandler.refuse", json!({})).await;
     }
     let lines = log.with(&["WARN"]);
@@ -379,7 +379,7 @@ async fn sessions_without_a_user_that_meet_several_servers_are_a_warning_once_fo
 #[tokio::test]
 async fn users_and_a_router_of_the_applications_own_need_no_warning() {
     let (log, running) = (Log::start(), start().await);
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     client.request("chat.chatHandler.refuse", json!({})).await;
     assert_eq!(log.with(&["WARN"]), [""; 0]);
 }
@@ -418,7 +418,7 @@ async fn at_info_an_operator_reads_what_seven_servers_did_in_a_line_each() {
     let running = builder.route("chat", |_, servers| Ok(servers[0].id.clone())).start().await.unwrap();
     let address = running.addresses("connector-1")[0];
     assert!(log.has(&["server=connector-1", &format!("clients=\"{address}\"")]), "{:#?}", log.lines());
-    let mut client = ann(&running).await;
+    let client = ann(&running).await;
     client.request("chat.chatHandler.refuse", json!({})).await;
     client.request("chat.chatHandler.save", json!({})).await;
     drop(client);

@@ -1,17 +1,14 @@
 //! Macros: `#[handler]`, `#[remote]` and `servers!` in each form that they take.
 
-#[path = "macros/client.rs"]
-mod client;
-
 use std::sync::Arc;
 
-use client::{Client, Memory};
 use pomelo::__private::{Cluster, Context, Contract, Handler, HandlerContract, Method, Remote};
-use pomelo::app::{Builder, Running};
+use pomelo::app::Builder;
 use pomelo::error::{ErrorCode, ErrorKind};
 use pomelo::request::Raw;
 use pomelo::rpc::Inbound;
-use pomelo::{ALL, Request, Result, Session, handler, key, remote, to};
+use pomelo::testing::{self, Servers, TestSession};
+use pomelo::{ALL, Hybrid, Request, Result, Session, handler, key, remote, to};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -367,29 +364,28 @@ async fn the_first_argument_decides_the_type_of_the_answer() {
 
 #[tokio::test]
 async fn what_nobody_inserted_is_found_at_the_start() {
-    let error = Game::build(&Memory::default()).start().await.err().unwrap();
+    let error = Game::build().start().await.err().unwrap();
     assert!(error.message().contains("Motto"), "{error}");
 }
 
 /// A connector and a chat server in this process, and a client of the connector.
 struct Game {
     app: App,
-    client: Client,
-    _running: Running<Rpc>,
+    client: TestSession,
+    _servers: Servers<Rpc>,
 }
 
 impl Game {
     async fn start() -> Self {
-        let memory = Memory::default();
-        let running = Self::build(&memory).insert(Motto("festina lente".into())).start().await.unwrap();
-        Self { app: running.app("connector-1").unwrap().clone(), client: memory.connect(), _running: running }
+        let servers = testing::start(Self::build().insert(Motto("festina lente".into()))).await.unwrap();
+        let (app, client) = (servers.app("connector-1").clone(), servers.session("connector-1"));
+        Self { app, client, _servers: servers }
     }
 
-    fn build(memory: &Memory) -> Builder<Rpc> {
-        let memory = memory.clone();
+    fn build() -> Builder<Rpc> {
         App::builder()
             .servers(r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#)
-            .configure("all", "connector", move |app| app.connector(memory.clone()))
+            .configure("all", "connector", |app| app.connector(Hybrid::new().port(0)))
             .mount("connector", |_, mount| mount.handler(Politely("please")))
             .mount("chat", |_, mount| mount.remote(Score(10)))
     }

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use pomelo::app::Builder;
 use pomelo::{Component, Hybrid, Result, Session, handler, key, remote};
 use serde_json::{Value, json};
-use support::{Client, PATIENCE, until};
+use support::{PATIENCE, connect, until};
 
 pomelo::servers! {
     connector: {},
@@ -129,11 +129,11 @@ fn builder(world: &World) -> Builder<Rpc> {
 
 /// A client that moves, all its requests under way at once.
 async fn play(connector: SocketAddr) {
-    let mut client = Client::connect(connector).await;
+    let client = connect(connector).await;
     let mut requests = vec![("area.areaHandler.go", json!({})); MOVES];
     requests.push(("area.areaHandler.stay", json!({})));
-    for id in client.send_all(&requests).await {
-        assert_eq!(client.answer(id).await, Value::Object(Default::default()));
+    for id in client.send_all(requests).await {
+        assert_eq!(client.response(id).await, Value::Object(Default::default()));
     }
     client.close().await;
 }

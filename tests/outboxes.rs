@@ -6,7 +6,7 @@ use pomelo::app::Running;
 use pomelo::metrics::Report;
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
-use support::{Client, until};
+use support::{Client, connect, narrow, until};
 use tokio::task::JoinSet;
 
 pomelo::servers! {
@@ -45,7 +45,7 @@ impl Room {
     }
 
     async fn client(&self, uid: String) -> Client {
-        let mut client = Client::narrow(self.0.addresses("connector-1")[0]).await;
+        let client = narrow(self.0.addresses("connector-1")[0]).await;
         client.request("connector.entryHandler.enter", json!(uid)).await;
         client
     }
@@ -75,7 +75,7 @@ impl Room {
 #[tokio::test]
 async fn a_response_that_is_longer_than_the_limit_arrives() {
     let room = Room::start(MIB, 256 * MIB).await;
-    let mut ann = room.client("ann".into()).await;
+    let ann = room.client("ann".into()).await;
     let answer = ann.request("connector.entryHandler.text", json!(3 * MIB)).await;
     assert_eq!(answer["text"].as_str().unwrap().len(), 3 * MIB);
     assert_eq!((room.dropped("too_slow"), room.dropped("overflow")), (0, 0));
@@ -87,7 +87,7 @@ async fn members_that_read_get_more_than_the_limit_at_once() {
     let room = Room::start(MIB, 256 * MIB).await;
     let mut readers = JoinSet::new();
     for nth in 0..20 {
-        let mut client = Client::connect(room.0.addresses("connector-1")[0]).await;
+        let client = connect(room.0.addresses("connector-1")[0]).await;
         client.request("connector.entryHandler.enter", json!(format!("u{nth}"))).await;
         readers.spawn(async move {
             for serial in 0..PUSHES {
@@ -105,7 +105,7 @@ async fn members_that_read_get_more_than_the_limit_at_once() {
 #[tokio::test]
 async fn a_response_that_can_never_fit_is_an_error_at_once() {
     let room = Room::start(10 * KIB, 256 * MIB).await;
-    let mut ann = room.client("ann".into()).await;
+    let ann = room.client("ann".into()).await;
     let answer = ann.request("connector.entryHandler.text", json!(200 * KIB)).await;
     assert_eq!(answer["code"], 500);
     assert_eq!((room.dropped("too_long"), room.dropped("too_slow")), (1, 0));
@@ -120,13 +120,13 @@ async fn a_client_that_asks_without_reading_is_not_read_until_it_reads() {
     const REQUESTS: usize = 400;
     const LIMIT: usize = 256 * KIB;
     let room = Room::start(LIMIT, 256 * MIB).await;
-    let mut ann = room.client("ann".into()).await;
+    let ann = room.client("ann".into()).await;
     let request = ("connector.entryHandler.text", json!(LIMIT / 4));
-    let ids = ann.send_all(&vec![request; REQUESTS]).await;
+    let ids = ann.send_all(vec![request; REQUESTS]).await;
     until(|| room.dropped("overflow") > 0).await;
     let mut errors = 0;
     for id in ids {
-        let answer = ann.answer(id).await;
+        let answer = ann.response(id).await;
         errors += u64::from(answer["code"] == 500);
         assert!(answer["code"] == 500 || answer["text"].is_string());
     }
@@ -144,7 +144,7 @@ async fn what_no_reader_takes_together_is_bounded_and_the_others_hear_everything
     const SIZE: usize = 4 * KIB;
     // Far more than each may have on its own.
     let room = Room::start(16 * MIB, BOUND).await;
-    let mut reader = room.client("reader".into()).await;
+    let reader = room.client("reader".into()).await;
     let stalled = room.clients(STALLED).await;
     let mut serial = 0;
     while room.dropped("too_slow") < 3 * STALLED as u64 / 4 {

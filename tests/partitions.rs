@@ -1,11 +1,8 @@
 //! Servers that lose each other: what that costs, and whom.
 //!
-//! Everything runs in one process, on virtual time: links are those of the memory transport, which tests break, clients have no
-//! socket.
+//! Everything runs in one process, on virtual time: links are those of the memory transport, which tests break, clients are sessions
+//! of the test kit.
 
-#[path = "partitions/client.rs"]
-#[allow(missing_docs, unreachable_pub, reason = "it is seen in these tests only")]
-mod client;
 #[path = "support/faulty.rs"]
 mod faulty;
 #[path = "partitions/identity.rs"]

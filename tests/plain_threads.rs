@@ -12,7 +12,7 @@ use pomelo::app::Running;
 use pomelo::channel::Recipient;
 use pomelo::{ALL, Error, Hybrid, Result, Session, handler, remote, to};
 use serde_json::{Value, json};
-use support::{Client, soon, until};
+use support::{Client, connect, narrow, soon, until};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler] },
@@ -50,7 +50,7 @@ async fn start() -> Running<Rpc> {
 }
 
 async fn user(running: &Running<Rpc>, uid: &str) -> Client {
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     assert_eq!(client.request("connector.entryHandler.bind", json!(uid)).await, json!({}));
     client
 }
@@ -90,9 +90,9 @@ async fn a_push_may_overflow_a_client_that_does_not_read_and_the_others_get_all(
     const PUSHES: usize = 300;
     let running = start().await;
     let address = running.addresses("connector-1")[0];
-    let mut slow = Client::narrow(address).await;
+    let slow = narrow(address).await;
     assert_eq!(slow.request("connector.entryHandler.bind", json!("slow")).await, json!({}));
-    let mut fine = user(&running, "fine").await;
+    let fine = user(&running, "fine").await;
     let den = running.app("chat-1").unwrap().channels().create("den");
     den.add("slow", "connector-1").unwrap();
     den.add("fine", "connector-1").unwrap();
@@ -116,7 +116,7 @@ async fn a_push_may_overflow_a_client_that_does_not_read_and_the_others_get_all(
 async fn a_kick_of_a_client_that_does_not_read_ends_it() {
     let running = start().await;
     let address = running.addresses("connector-1")[0];
-    let mut slow = Client::narrow(address).await;
+    let slow = narrow(address).await;
     assert_eq!(slow.request("connector.entryHandler.bind", json!("slow")).await, json!({}));
     let app = running.app("connector-1").unwrap().clone();
     let den = running.app("chat-1").unwrap().channels().create("den");
@@ -136,7 +136,7 @@ async fn a_kick_of_a_client_that_does_not_read_ends_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_notifies_confirmed_pushes_and_broadcasts_need_no_runtime() {
     let running = start().await;
-    let mut ann = user(&running, "ann").await;
+    let ann = user(&running, "ann").await;
     let (connector, chat) =
         (running.app("connector-1").unwrap().clone(), running.app("chat-1").unwrap().clone());
     elsewhere(move || -> Result<(), Error> {
@@ -169,7 +169,7 @@ async fn calls_notifies_confirmed_pushes_and_broadcasts_need_no_runtime() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_may_be_dropped_there() {
     let running = start().await;
-    let mut ann = user(&running, "ann").await;
+    let ann = user(&running, "ann").await;
     elsewhere(move || drop(running)).await;
     assert_eq!(ann.end().await, None);
 }

@@ -8,7 +8,7 @@ use pomelo::app::Running;
 use pomelo::metrics::{Report, RouteReport};
 use pomelo::{Error, Hybrid, Result, Session, handler, key, remote};
 use serde_json::json;
-use support::{Client, soon, until};
+use support::{connect, soon, until};
 use tokio::sync::Semaphore;
 
 pomelo::servers! {
@@ -95,7 +95,7 @@ async fn a_report_counts_sessions_users_channels_and_members() {
     let address = running.addresses("connector-1")[0];
     let mut clients = Vec::new();
     for name in ["a", "b", "c"] {
-        let mut client = Client::connect(address).await;
+        let client = connect(address).await;
         if name != "c" {
             client.request("connector.entryHandler.enter", json!(name)).await;
         }
@@ -117,7 +117,7 @@ async fn a_report_counts_sessions_users_channels_and_members() {
 async fn a_report_tells_of_each_route_how_its_messages_ended() {
     let gate = Gate::new(2);
     let running = start(&gate).await;
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     client.request("connector.entryHandler.enter", json!("a")).await;
     for method in ["fail", "fail", "fail", "wait", "wait"] {
         client.request(&format!("chat.chatHandler.{method}"), json!({})).await;
@@ -146,13 +146,13 @@ async fn a_report_tells_of_each_route_how_its_messages_ended() {
 async fn a_report_counts_what_is_pending_and_how_long_it_then_took() {
     let gate = Gate::new(0);
     let running = start(&gate).await;
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     let id = client.send("chat.chatHandler.wait", json!({})).await;
     soon(gate.begun.acquire()).await.unwrap().forget();
     assert_eq!(report(&running, "connector-1").pending_calls, 1);
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     gate.open.add_permits(1);
-    client.answer(id).await;
+    client.response(id).await;
     assert_eq!(report(&running, "connector-1").pending_calls, 0);
     let chat = report(&running, "chat-9");
     assert!(route(&chat, "chat.chatHandler.wait").max_us >= 19_000, "{chat:?}");
@@ -161,7 +161,7 @@ async fn a_report_counts_what_is_pending_and_how_long_it_then_took() {
 #[tokio::test]
 async fn routes_that_clients_make_up_are_one_line() {
     let running = start(&Gate::new(0)).await;
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     for n in 0..20 {
         client.request(&format!("chat.chatHandler.made{n}"), json!({})).await;
     }
@@ -177,7 +177,7 @@ async fn routes_that_clients_make_up_are_one_line() {
 #[tokio::test]
 async fn a_report_reads_as_it_is_written() {
     let running = start(&Gate::new(0)).await;
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     client.request("connector.entryHandler.enter", json!("a")).await;
     let report = report(&running, "connector-1");
     let text = serde_json::to_string(&report).unwrap();

@@ -1,17 +1,15 @@
 //! Calls between servers: where they go, what they answer, and how they fail.
 
-#[path = "sessions/client.rs"]
-#[allow(dead_code, reason = "the tests of sessions use the rest")]
-mod client;
+mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use client::{Client, until};
 use pomelo::app::Running;
 use pomelo::error::ErrorKind;
 use pomelo::{ALL, Error, Hybrid, Result, Session, handler, key, pick, remote, to};
 use serde_json::{Value, json};
+use support::{connect, eventually};
 use tokio::sync::Semaphore;
 
 pomelo::servers! {
@@ -131,9 +129,9 @@ impl World {
 async fn a_call_by_session_goes_where_its_user_belongs() {
     let world = World::new().await;
     for uid in ["ann", "bob", "eve"] {
-        let mut client = Client::connect(world.running.addresses("connector-1")[0]).await;
+        let client = connect(world.running.addresses("connector-1")[0]).await;
         let home = pick(uid, world.app().servers("chat")).unwrap();
-        assert_eq!(client.ask("connector.entryHandler.home", json!(uid)).await, json!(home.id));
+        assert_eq!(client.request("connector.entryHandler.home", json!(uid)).await, json!(home.id));
     }
 }
 
@@ -159,7 +157,7 @@ async fn a_call_to_a_server_goes_there() {
 async fn a_call_to_all_has_an_answer_of_each_that_is_up() {
     let mut world = World::new().await;
     let call = tokio::spawn(world.chat().wait(ALL).into_future());
-    until("the calls", || world.log.read().len() == 3).await;
+    eventually("the calls", || world.log.read().len() == 3).await;
     world.running.crash_server("chat-2").await;
     world.gate.0.add_permits(3);
     let answers = call.await.unwrap().unwrap().into_iter();
@@ -186,7 +184,7 @@ async fn a_notify_arrives_and_waits_for_no_answer() {
     let world = World::new().await;
     world.chat().wait(to("chat-1")).notify().unwrap();
     world.chat().note(ALL, "to all").notify().unwrap();
-    until("all of them", || world.log.read().len() == 4).await;
+    eventually("all of them", || world.log.read().len() == 4).await;
     world.chat().fail(to("chat-1")).notify().unwrap();
     let unknown = world.chat().note(to("chat-9"), "lost").notify();
     assert_eq!(unknown.unwrap_err().kind(), ErrorKind::NoServer);
@@ -217,7 +215,7 @@ async fn what_is_unknown_is_an_error_at_once() {
 async fn a_server_that_is_down_refuses_at_once() {
     let mut world = World::new().await;
     let call = tokio::spawn(world.chat().wait(to("chat-2")).into_future());
-    until("the call", || world.log.read() == ["waiting"]).await;
+    eventually("the call", || world.log.read() == ["waiting"]).await;
     assert!(world.running.crash_server("chat-2").await);
     assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(world.chat().whoami(to("chat-2")).await.unwrap_err().kind(), ErrorKind::Refused);
@@ -241,7 +239,7 @@ async fn calls_with_the_same_first_argument_start_in_order() {
     for text in &expected {
         world.chat().note(key("one"), text).notify().unwrap();
     }
-    until("all of them", || world.log.read().len() == expected.len()).await;
+    eventually("all of them", || world.log.read().len() == expected.len()).await;
     assert_eq!(world.log.read(), expected);
 }
 

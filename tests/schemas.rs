@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use pomelo::app::Running;
 use pomelo::{Error, Hybrid, Result, handler};
 use serde_json::{Value, json};
-use support::Client;
+use support::{Client, connect};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler] },
@@ -88,13 +88,13 @@ async fn start(test: &str) -> Running<Rpc> {
 /// The bytes that a request is answered with.
 async fn ask(client: &mut Client, route: &str, name: &str) -> Vec<u8> {
     let id = client.send(route, json!(name)).await;
-    client.answer_bytes(id).await.to_vec()
+    client.response_bytes(id).await.to_vec()
 }
 
 #[tokio::test]
 async fn an_error_is_written_by_the_schema_of_its_route() {
     let running = start("an_error_is_written_by_the_schema").await;
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let mut client = connect(running.addresses("connector-1")[0]).await;
     for route in ["connector.entryHandler.find", "chat.chatHandler.find"] {
         assert_eq!(ask(&mut client, route, "ann").await, b"\x0a\x03ann\x10\xc8\x01");
         // code 403 and the name; the schema has no `why`.
@@ -112,7 +112,7 @@ async fn an_error_is_written_by_the_schema_of_its_route() {
 #[tokio::test]
 async fn what_the_schema_has_no_place_for_is_an_empty_body() {
     let running = start("what_the_schema_has_no_place_for").await;
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let mut client = connect(running.addresses("connector-1")[0]).await;
     assert_eq!(ask(&mut client, "chat.chatHandler.findClosed", "dan").await, b"");
     assert_eq!(ask(&mut client, "connector.entryHandler.nothing", "").await, b"");
     assert_eq!(ask(&mut client, "connector.entryHandler.none", "").await, b"");
@@ -122,7 +122,7 @@ async fn what_the_schema_has_no_place_for_is_an_empty_body() {
 #[tokio::test]
 async fn an_error_of_a_route_without_a_schema_is_json() {
     let running = start("an_error_of_a_route_without_a_schema").await;
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     assert_eq!(client.request("connector.entryHandler.unknown", json!({})).await["code"], 500);
     running.stop().await;
 }

@@ -1,16 +1,15 @@
 //! Sessions: binding, settings, kicks and closing, as a frontend and as a backend see them.
 
-#[path = "sessions/client.rs"]
-mod client;
+mod support;
 
 use std::sync::{Arc, Mutex};
 
-use client::{Client, until};
 use pomelo::app::Running;
 use pomelo::server::ServerId;
 use pomelo::session::SessionId;
 use pomelo::{Event, Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
+use support::{Client, connect, connect_from, eventually};
 use tokio::sync::Semaphore;
 
 pomelo::servers! {
@@ -183,8 +182,8 @@ impl World {
     }
 
     async fn client_of(&self, server: &str) -> (Client, SessionId) {
-        let mut client = Client::connect(self.running.addresses(server)[0]).await;
-        let id = client.ask("connector.entryHandler.id", json!({})).await;
+        let client = connect(self.running.addresses(server)[0]).await;
+        let id = client.request("connector.entryHandler.id", json!({})).await;
         (client, id.as_str().unwrap().parse().unwrap())
     }
 
@@ -200,7 +199,7 @@ impl World {
 
     /// Waits until connector-1 has no session of that id.
     async fn gone(&self, id: SessionId) {
-        until("the session's end", || self.app("connector-1").sessions().get(id).is_none()).await;
+        eventually("the session's end", || self.app("connector-1").sessions().get(id).is_none()).await;
     }
 }
 
@@ -211,7 +210,7 @@ fn frontend() -> ServerId {
 #[tokio::test]
 async fn binding_a_session_that_is_not_there_is_an_error() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     let (id, sessions) = (session.id(), world.app("connector-1").sessions());
     sessions.kick_by_session_id(id, None).await;
     client.end().await;
@@ -310,17 +309,17 @@ async fn a_frontend_finds_its_own_sessions_only() {
 #[tokio::test]
 async fn kick_closes_every_session_of_a_user() {
     let world = World::new().await;
-    let (mut one, first) = world.client().await;
-    let (mut two, second) = world.client().await;
-    let (mut other, _) = world.client().await;
+    let (one, first) = world.client().await;
+    let (two, second) = world.client().await;
+    let (other, _) = world.client().await;
     first.bind("ann").await.unwrap();
     second.bind("ann").await.unwrap();
     let sessions = world.app("connector-1").sessions();
     sessions.kick("ann", None).await;
-    let kick = Some(json!({ "reason": "kick" }));
+    let kick = Some("kick".to_owned());
     assert_eq!((one.end().await, two.end().await), (kick.clone(), kick));
     assert_eq!(sessions.len(), 1);
-    assert!(other.ask("connector.entryHandler.id", json!({})).await.is_string());
+    assert!(other.request("connector.entryHandler.id", json!({})).await.is_string());
 }
 
 #[tokio::test]
@@ -339,21 +338,23 @@ async fn kicking_the_unknown_is_no_error() {
 #[tokio::test]
 async fn a_reason_is_sent_before_the_close() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     world.app("connector-1").sessions().kick_by_session_id(session.id(), Some("enough")).await;
-    assert_eq!(client.end().await, Some(json!({ "reason": "enough" })));
-    let (mut client, session) = world.client().await;
+    assert_eq!(client.end().await, Some("enough".to_owned()));
+    let (client, session) = world.client().await;
     session.kick(None).await.unwrap();
-    assert_eq!(client.end().await, Some(json!({ "reason": "kick" })), "as pomelo says without one");
+    assert_eq!(client.end().await, Some("kick".to_owned()), "as pomelo says without one");
     session.kick(Some("again")).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_frontend_knows_the_address_of_a_client() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, address) = connect_from(world.running.addresses("connector-1")[0]).await;
+    let id = client.request("connector.entryHandler.id", json!({})).await;
+    let session = world.session(id.as_str().unwrap().parse().unwrap());
     let sessions = world.app("connector-1").sessions();
-    assert_eq!(sessions.client_address(session.id()), Some(client.address()));
+    assert_eq!(sessions.client_address(session.id()), Some(address));
     session.kick(None).await.unwrap();
     client.end().await;
     assert_eq!(sessions.client_address(session.id()), None);
@@ -362,10 +363,10 @@ async fn a_frontend_knows_the_address_of_a_client() {
 #[tokio::test]
 async fn import_sets_a_setting_of_a_session_that_is_there() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     let sessions = world.app("connector-1").sessions();
     sessions.import(session.id(), "a", 7).unwrap();
-    assert_eq!(client.ask("connector.entryHandler.settings", json!({})).await, json!([null, 7, null]));
+    assert_eq!(client.request("connector.entryHandler.settings", json!({})).await, json!([null, 7, null]));
     session.kick(None).await.unwrap();
     client.end().await;
     assert!(sessions.import(session.id(), "a", 8).is_err());
@@ -386,7 +387,7 @@ async fn what_is_set_stays_here_until_it_is_pushed() {
 #[tokio::test]
 async fn what_is_removed_is_no_setting_at_the_frontend_either() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     // Of a key that is `null` there would be an inner none.
     let at_frontend = |key| world.session(session.id()).get::<Option<u32>>(key);
     session.set("a", 1.0);
@@ -398,7 +399,7 @@ async fn what_is_removed_is_no_setting_at_the_frontend_either() {
     assert_eq!((session.get::<Option<u32>>("a"), session.get::<Option<u32>>("b")), (None, None));
     session.push_all().await.unwrap();
     assert_eq!((at_frontend("a"), at_frontend("b")), (None, None));
-    assert_eq!(client.ask("connector.entryHandler.settings", json!({})).await, json!([null, null, null]));
+    assert_eq!(client.request("connector.entryHandler.settings", json!({})).await, json!([null, null, null]));
 }
 
 #[tokio::test]
@@ -417,26 +418,26 @@ async fn push_all_sends_what_was_set_and_nothing_else() {
 #[tokio::test]
 async fn what_a_backend_does_arrives_at_the_frontend() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     let now = || seen(&world.session(session.id()));
-    assert_eq!(client.ask("chat.roomHandler.bind", json!("ann")).await, json!(["ann", null, null]));
+    assert_eq!(client.request("chat.roomHandler.bind", json!("ann")).await, json!(["ann", null, null]));
     assert_eq!(now(), json!(["ann", null, null]));
-    let refused = client.ask("chat.roomHandler.bind", json!("bob")).await;
+    let refused = client.request("chat.roomHandler.bind", json!("bob")).await;
     assert_eq!(refused, "session has already bind with ann");
-    client.ask("chat.roomHandler.pushA", json!({})).await;
+    client.request("chat.roomHandler.pushA", json!({})).await;
     assert_eq!(now(), json!(["ann", 1, null]));
-    assert_eq!(client.ask("chat.roomHandler.settings", json!({})).await, json!(["ann", 1, null]));
-    client.ask("chat.roomHandler.pushAll", json!({})).await;
+    assert_eq!(client.request("chat.roomHandler.settings", json!({})).await, json!(["ann", 1, null]));
+    client.request("chat.roomHandler.pushAll", json!({})).await;
     assert_eq!(now(), json!(["ann", 2, 2]));
-    assert_eq!(client.ask("chat.roomHandler.unbind", json!("ann")).await, json!([null, 2, 2]));
+    assert_eq!(client.request("chat.roomHandler.unbind", json!("ann")).await, json!([null, 2, 2]));
     assert_eq!(now(), json!([null, 2, 2]));
 }
 
 #[tokio::test]
 async fn a_backend_finds_and_kicks_sessions_of_a_frontend() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
-    let (mut other, second) = world.client().await;
+    let (client, session) = world.client().await;
+    let (other, second) = world.client().await;
     session.bind("ann").await.unwrap();
     let (remote, id) = (world.app("chat-1").backend_sessions(), session.id());
     let found = remote.get(&frontend(), id).await.unwrap().unwrap();
@@ -449,16 +450,16 @@ async fn a_backend_finds_and_kicks_sessions_of_a_frontend() {
     assert!(remote.get(&ServerId::from("connector-2"), id).await.unwrap().is_none());
     assert!(remote.get(&ServerId::from("connector-9"), id).await.is_err());
     remote.kick_by_uid(&frontend(), "ann", Some("by user")).await.unwrap();
-    assert_eq!(client.end().await, Some(json!({ "reason": "by user" })));
+    assert_eq!(client.end().await, Some("by user".to_owned()));
     assert!(remote.get(&frontend(), id).await.unwrap().is_none());
     remote.kick_by_session_id(&frontend(), second.id(), Some("by id")).await.unwrap();
-    assert_eq!(other.end().await, Some(json!({ "reason": "by id" })));
+    assert_eq!(other.end().await, Some("by id".to_owned()));
 }
 
 #[tokio::test]
 async fn hooks_run_once_on_the_frontend_and_on_the_backend() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     session.bind("ann").await.unwrap();
     let log = world.log.clone();
     let hook = move |session: Session| async move {
@@ -466,10 +467,10 @@ async fn hooks_run_once_on_the_frontend_and_on_the_backend() {
         Ok(())
     };
     session.on_closed(hook).await.unwrap();
-    client.ask("chat.roomHandler.watch", json!({})).await;
+    client.request("chat.roomHandler.watch", json!({})).await;
     assert!(world.log.read().is_empty());
     drop(client);
-    until("both hooks", || world.log.read().len() >= 2).await;
+    eventually("both hooks", || world.log.read().len() >= 2).await;
     let World { running, log, .. } = world;
     running.stop().await;
     let mut noted = log.read();
@@ -480,16 +481,16 @@ async fn hooks_run_once_on_the_frontend_and_on_the_backend() {
 /// Closes a session whose handler is running, and gives what was noted once all hooks have run.
 async fn close_while_running(route: &str, bound: bool) -> Vec<String> {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     if bound {
         session.bind("ann").await.unwrap();
     }
     client.send(route, json!({})).await;
-    until("the handler", || world.log.has("running")).await;
+    eventually("the handler", || world.log.has("running")).await;
     drop(client);
     world.gone(session.id()).await;
     world.gate.0.add_permits(1);
-    until("the hooks", || world.log.has("hook of the hook") && world.log.has("handler ended")).await;
+    eventually("the hooks", || world.log.has("hook of the hook") && world.log.has("handler ended")).await;
     let World { running, log, .. } = world;
     running.stop().await;
     log.read()
@@ -515,7 +516,7 @@ async fn hooks_registered_on_a_backend_while_closing_run_once() {
 #[tokio::test]
 async fn a_hook_of_a_closed_session_runs_at_once() {
     let world = World::new().await;
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     let remote = world.app("chat-1").backend_sessions();
     let far = remote.get(&frontend(), session.id()).await.unwrap().unwrap();
     let log = world.log.clone();
@@ -528,7 +529,7 @@ async fn a_hook_of_a_closed_session_runs_at_once() {
         .unwrap();
     session.kick(None).await.unwrap();
     client.end().await;
-    until("the end of closing", || world.closed.has(&session.id().to_string())).await;
+    eventually("the end of closing", || world.closed.has(&session.id().to_string())).await;
     assert_eq!(world.log.read(), ["closed"]);
     for (session, name) in [(session, "frontend"), (far, "backend")] {
         let log = world.log.clone();

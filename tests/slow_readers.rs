@@ -12,7 +12,7 @@ use pomelo::app::Running;
 use pomelo::metrics::Report;
 use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
-use support::{Client, until};
+use support::{Client, connect, narrow, until};
 use tokio::task::JoinSet;
 
 pomelo::servers! {
@@ -59,7 +59,7 @@ async fn start(closed: &Closed) -> Running<Rpc> {
 }
 
 /// Hears everything from the first to the last message, once and in order.
-async fn listen(mut client: Client, heard: Arc<AtomicUsize>) {
+async fn listen(client: Client, heard: Arc<AtomicUsize>) {
     for serial in 0_u64.. {
         let push = client.push("onChat").await;
         assert_eq!(push["serial"], serial);
@@ -103,7 +103,7 @@ async fn who_stops_reading_is_kicked_and_the_others_hear_everything_once_and_in_
     let (mut readers, mut stalled) = (JoinSet::new(), Vec::new());
     for nth in 0..READERS + STALLED {
         let stalls = nth % ((READERS + STALLED) / STALLED) == 0;
-        let mut client = if stalls { Client::narrow(address).await } else { Client::connect(address).await };
+        let client = if stalls { narrow(address).await } else { connect(address).await };
         let uid = if stalls { format!("stalled-{nth}") } else { format!("reader-{nth}") };
         client.request("connector.entryHandler.enter", json!(uid)).await;
         if stalls {

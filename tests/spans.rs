@@ -1,18 +1,16 @@
 //! Spans: an application's own log lines say which server wrote them, and for which message, call or hook.
 
-#[path = "sessions/client.rs"]
-#[allow(dead_code, reason = "the tests of sessions use the rest")]
-mod client;
+mod support;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use client::{Client, until};
 use pomelo::filter::{Filter, Verdict};
 use pomelo::request::Body;
 use pomelo::router::{RoutedMessage, asynchronous};
 use pomelo::{Error, Hybrid, Request, Result, Session, handler, remote};
 use serde_json::json;
+use support::{connect, eventually};
 use tokio::task::yield_now;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -131,7 +129,7 @@ impl Log {
     /// Waits for a line that ends with `text`, and checks that it has each of `parts`.
     async fn says(&self, text: &str, parts: &[&str]) {
         let wanted = |line: &String| line.ends_with(text) && parts.iter().all(|part| line.contains(part));
-        until(&format!("{text:?} with {parts:?}"), || self.lines().iter().any(wanted)).await;
+        eventually(&format!("{text:?} with {parts:?}"), || self.lines().iter().any(wanted)).await;
         let others: Vec<_> = self
             .lines()
             .into_iter()
@@ -178,9 +176,9 @@ async fn a_log_line_says_which_server_and_message_it_is_from_before_an_await_and
         .unwrap();
     log.says("all are up", &["hook{server=connector-1 what="]).await;
     for (uid, here, there) in [("ann", "chat-1", "chat-2"), ("bob", "chat-2", "chat-1")] {
-        let mut client = Client::connect(running.addresses("connector-1")[0]).await;
-        client.ask("connector.entryHandler.login", json!(uid)).await;
-        client.ask("chat.roomHandler.say", json!(uid)).await;
+        let client = connect(running.addresses("connector-1")[0]).await;
+        client.request("connector.entryHandler.login", json!(uid)).await;
+        client.request("chat.roomHandler.say", json!(uid)).await;
         let user = format!("uid=\"{uid}\"");
         let at = |server: &str| format!("request{{server={server} route=\"chat.roomHandler.say\" session=");
         for text in ["before", "after"] {
@@ -196,9 +194,9 @@ async fn a_log_line_says_which_server_and_message_it_is_from_before_an_await_and
         for text in ["heard", "heard later"] {
             log.says(&format!("{uid} {text}"), &[&call]).await;
         }
-        client.ask("chat.roomHandler.fail", json!({})).await;
+        client.request("chat.roomHandler.fail", json!({})).await;
         log.says("seen: broken", &[&format!("server={here} route=\"chat.roomHandler.fail\""), &user]).await;
-        client.ask("connector.entryHandler.beside", json!({})).await;
+        client.request("connector.entryHandler.beside", json!({})).await;
         log.says("beside others", &["server=connector-1 route=\"connector.entryHandler.beside\"", &user])
             .await;
         drop(client);

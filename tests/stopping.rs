@@ -22,7 +22,7 @@ use pomelo::net::transport::Memory;
 use pomelo::{Component, Hybrid, Result, Session, handler, remote, to};
 use serde_json::json;
 use slow::Slow;
-use support::{Client, soon, until};
+use support::{connect, soon, until};
 use tokio::sync::Semaphore;
 
 pomelo::servers! {
@@ -140,9 +140,9 @@ async fn a_frontend_that_stops_answers_what_is_under_way_and_closes_without_a_ki
     let door = Door::shut();
     let mut running = start(&door).await;
     let app = running.app("connector-1").unwrap().clone();
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     let both = ["connector.entryHandler.wait", "chat.chatHandler.wait"].map(|route| (route, json!({})));
-    let ids = client.send_all(&both).await;
+    let ids = client.send_all(both).await;
     // They came in one write; the second one waits until the first has ended.
     until(|| door.came.load(Ordering::SeqCst) == 1).await;
     let stopping = async { running.stop_server("connector-1").await };
@@ -153,7 +153,7 @@ async fn a_frontend_that_stops_answers_what_is_under_way_and_closes_without_a_ki
         assert_eq!(app.counters().dropped(Dropped::Stopping), 1);
         door.open.add_permits(2);
         for id in ids {
-            assert_eq!(client.answer(id).await, json!({}));
+            assert_eq!(client.response(id).await, json!({}));
         }
         assert_eq!(client.end().await, None);
     };

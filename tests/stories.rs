@@ -13,7 +13,7 @@ use pomelo::error::OrErr;
 use pomelo::{Event, Hybrid, Result, Session, handler, pick, remote};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use support::{Client, PATIENCE, until};
+use support::{Client, PATIENCE, connect, until};
 use tokio::sync::Semaphore;
 
 pomelo::servers! {
@@ -173,7 +173,7 @@ async fn start() -> (Running<Rpc>, Arc<Gate>) {
 }
 
 async fn client(running: &Running<Rpc>, connector: usize) -> Client {
-    Client::connect(running.addresses(&format!("connector-{connector}"))[0]).await
+    connect(running.addresses(&format!("connector-{connector}"))[0]).await
 }
 
 fn enter(user: &str, rid: &str) -> Value {
@@ -196,7 +196,7 @@ async fn of_every_two_who_enter_at_once_one_learns_of_the_other() {
         .map(|n| {
             let address = running.addresses(&format!("connector-{}", n % 3 + 1))[0];
             tokio::spawn(async move {
-                let mut client = Client::connect(address).await;
+                let client = connect(address).await;
                 let name = format!("user{n}");
                 let users = names(&client.request(ENTER, enter(&name, "lobby")).await["users"]);
                 (name, client, users)
@@ -208,7 +208,7 @@ async fn of_every_two_who_enter_at_once_one_learns_of_the_other() {
         entered.push(task.await.unwrap());
     }
     let mut seen = Vec::new();
-    for (name, mut client, users) in entered {
+    for (name, client, users) in entered {
         client.request(PING, json!({})).await;
         let pushes = client.pushes("onAdd");
         let added: HashSet<_> = pushes.iter().map(|push| push["user"].as_str().unwrap().to_owned()).collect();
@@ -231,7 +231,7 @@ async fn of_every_two_who_enter_at_once_one_learns_of_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_disconnects_in_the_middle_of_enter_is_not_left_in_the_room() {
     let (running, gate) = start().await;
-    let mut going = client(&running, 1).await;
+    let going = client(&running, 1).await;
     going.send(ENTER, enter("going", "held")).await;
     gate.somebody_waits().await;
     going.close().await;
@@ -264,7 +264,7 @@ async fn clients_that_disconnect_at_any_time_are_not_left_in_the_room() {
         .map(|n| {
             let address = running.addresses(&format!("connector-{}", n % 3 + 1))[0];
             tokio::spawn(async move {
-                let mut client = Client::connect(address).await;
+                let client = connect(address).await;
                 client.request(PING, json!({})).await;
                 client.send(ENTER, enter(&format!("user{n}"), "hall")).await;
                 for _ in 0..n * 3 {
@@ -286,12 +286,12 @@ async fn clients_that_disconnect_at_any_time_are_not_left_in_the_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn enter_and_send_in_one_write_work() {
     let (running, _) = start().await;
-    let mut client = client(&running, 1).await;
-    let ids = client.send_all(&[(ENTER, enter("ann", "den")), (SEND, json!("hello"))]).await;
-    assert_eq!(client.answer(ids[0]).await, json!({ "users": ["ann"] }));
-    assert!(client.answer(ids[1]).await["server"].is_string());
+    let client = client(&running, 1).await;
+    let ids = client.send_all([(ENTER, enter("ann", "den")), (SEND, json!("hello"))]).await;
+    assert_eq!(client.response(ids[0]).await, json!({ "users": ["ann"] }));
+    assert!(client.response(ids[1]).await["server"].is_string());
     assert_eq!(client.push("onChat").await, json!({ "from": "ann", "text": "hello" }));
-    assert_eq!(client.answered(), ids);
+    assert_eq!(client.responded(), ids);
     running.stop().await;
 }
 
@@ -302,7 +302,7 @@ async fn a_session_changes_room_and_server_without_reconnecting() {
     let home = |room: &str| pick(room, &servers).unwrap().id.to_string();
     let (first, rooms) = ("room0", (1..).map(|n| format!("room{n}")));
     let second = rooms.into_iter().find(|room| home(room) != home(first)).unwrap();
-    let (mut ann, mut bob) = (client(&running, 1).await, client(&running, 2).await);
+    let (ann, bob) = (client(&running, 1).await, client(&running, 2).await);
     ann.request(ENTER, enter("ann", first)).await;
     bob.request(ENTER, enter("bob", first)).await;
     assert_eq!(ann.request(SEND, json!("1")).await["server"], home(first));
@@ -320,31 +320,31 @@ async fn a_session_changes_room_and_server_without_reconnecting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_in_flight_come_back_in_order_and_a_slow_session_stalls_nobody() {
     let (running, gate) = start().await;
-    let (mut slow, mut busy) = (client(&running, 1).await, client(&running, 1).await);
-    let held = slow.send_all(&[("chat.chatHandler.hold", json!({})), (ECHO, json!(7))]).await;
+    let (slow, busy) = (client(&running, 1).await, client(&running, 1).await);
+    let held = slow.send_all([("chat.chatHandler.hold", json!({})), (ECHO, json!(7))]).await;
     gate.somebody_waits().await;
     let requests: Vec<_> = (0..64).map(|n| (ECHO, json!(n))).collect();
-    let ids = busy.send_all(&requests).await;
+    let ids = busy.send_all(requests.clone()).await;
     for (n, id) in ids.iter().enumerate() {
-        assert_eq!(busy.answer(*id).await, json!(n));
+        assert_eq!(busy.response(*id).await, json!(n));
     }
-    assert_eq!(busy.answered(), ids);
+    assert_eq!(busy.responded(), ids);
     assert_eq!(gate.open.available_permits(), 0);
     gate.open.add_permits(1);
-    assert_eq!(slow.answer(held[1]).await, json!(7));
-    assert_eq!(slow.answered(), held);
+    assert_eq!(slow.response(held[1]).await, json!(7));
+    assert_eq!(slow.responded(), held);
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_a_handler_costs_one_request() {
     let (running, _) = start().await;
-    let (mut one, mut other) = (client(&running, 1).await, client(&running, 1).await);
-    let ids = one.send_all(&[(ECHO, json!(1)), ("chat.chatHandler.fall", json!({})), (ECHO, json!(2))]).await;
-    assert_eq!(one.answer(ids[0]).await, json!(1));
-    assert_eq!(one.answer(ids[1]).await["code"], 500);
-    assert_eq!(one.answer(ids[2]).await, json!(2));
-    assert_eq!(one.answered(), ids);
+    let (one, other) = (client(&running, 1).await, client(&running, 1).await);
+    let ids = one.send_all([(ECHO, json!(1)), ("chat.chatHandler.fall", json!({})), (ECHO, json!(2))]).await;
+    assert_eq!(one.response(ids[0]).await, json!(1));
+    assert_eq!(one.response(ids[1]).await["code"], 500);
+    assert_eq!(one.response(ids[2]).await, json!(2));
+    assert_eq!(one.responded(), ids);
     assert_eq!(other.request(ECHO, json!(3)).await, json!(3));
     running.stop().await;
 }
@@ -356,10 +356,10 @@ async fn a_handler_past_its_deadline_is_answered_and_the_queue_moves_on() {
         .start()
         .await
         .unwrap();
-    let mut client = client(&running, 1).await;
-    let ids = client.send_all(&[("chat.chatHandler.hang", json!({})), (ECHO, json!(5))]).await;
-    assert_eq!(client.answer(ids[0]).await["code"], 500);
-    assert_eq!(client.answer(ids[1]).await, json!(5));
-    assert_eq!(client.answered(), ids);
+    let client = client(&running, 1).await;
+    let ids = client.send_all([("chat.chatHandler.hang", json!({})), (ECHO, json!(5))]).await;
+    assert_eq!(client.response(ids[0]).await["code"], 500);
+    assert_eq!(client.response(ids[1]).await, json!(5));
+    assert_eq!(client.responded(), ids);
     running.stop().await;
 }

@@ -20,7 +20,7 @@ use pomelo::net::transport::Memory;
 use pomelo::{Error, Hybrid, Result, handler, key, remote};
 use serde_json::{Value, json};
 use slow::Slow;
-use support::{Client, soon, until};
+use support::{connect, soon, until};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler] },
@@ -89,7 +89,7 @@ async fn pushes_are_written_though_the_flusher_panics() {
     let running = start().await;
     let mut clients = Vec::new();
     for n in 0..5 {
-        let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+        let client = connect(running.addresses("connector-1")[0]).await;
         client.request("connector.entryHandler.join", json!(format!("user-{n}"))).await;
         clients.push(client);
     }
@@ -107,18 +107,18 @@ async fn pushes_are_written_though_the_flusher_panics() {
 #[tokio::test]
 async fn what_waits_in_a_lane_is_handled_and_answered_though_its_task_panics() {
     let running = start().await;
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
     let app = running.app("connector-1").unwrap().clone();
     // Lanes begin with the first call.
     assert_eq!(app.rpc.chat.chat_remote.count(key("a"), 7).await.unwrap(), 7);
     trip(&running, "chat-1", "lane");
     let calls = (0..50).map(|n| app.rpc.chat.chat_remote.count(key(format!("{n}")), n).into_future());
     let requests: Vec<_> = (0..50).map(|n| ("chat.chatHandler.echo", json!(n))).collect();
-    let ids = client.send_all(&requests).await;
+    let ids = client.send_all(requests.clone()).await;
     let called: Result<Vec<u32>> = soon(join_all(calls)).await.into_iter().collect();
     assert_eq!(called.unwrap(), (0..50).collect::<Vec<_>>());
     for (n, id) in ids.into_iter().enumerate() {
-        assert_eq!(client.answer(id).await, json!(n));
+        assert_eq!(client.response(id).await, json!(n));
     }
     running.stop().await;
 }
@@ -128,7 +128,7 @@ async fn clients_are_accepted_though_the_task_that_does_it_panics() {
     let running = start().await;
     for _ in 0..3 {
         trip(&running, "connector-1", "accept");
-        let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+        let client = connect(running.addresses("connector-1")[0]).await;
         assert_eq!(client.request("chat.chatHandler.echo", json!(1)).await, json!(1));
     }
     running.stop().await;
@@ -139,8 +139,12 @@ async fn clients_are_dropped_that_send_no_heartbeat_though_the_wheel_panics() {
     let hybrid = Hybrid::new().address(([127, 0, 0, 1], 0)).heartbeat(Duration::from_secs(1));
     let builder = builder().configure("all", "connector", move |app| app.connector(hybrid.clone()));
     let running = builder.start().await.unwrap();
-    let mut client = Client::connect(running.addresses("connector-1")[0]).await;
+    let client = connect(running.addresses("connector-1")[0]).await;
+    let sessions = running.app("connector-1").unwrap().sessions();
+    until(|| sessions.len() == 1).await;
+    client.set_lazy(true);
     trip(&running, "connector-1", "wheel");
+    until(|| sessions.is_empty()).await;
     assert_eq!(client.end().await, None);
     running.stop().await;
 }

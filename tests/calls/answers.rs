@@ -18,7 +18,7 @@ async fn an_answer_that_is_too_long_for_the_link_is_an_error_at_once() {
     for part in ["chatRemote.text", "chat-1", "1003 bytes", "max_frame"] {
         assert!(error.message().contains(part), "{error}");
     }
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     assert_eq!(soon(ann.request("chat.workHandler.echo", json!(1))).await["code"], 500);
     assert_eq!(world.dropped("chat-1", "unanswered"), 2);
     world.running.stop().await;
@@ -30,7 +30,7 @@ async fn an_answer_that_finds_a_full_link_is_an_error_as_soon_as_there_is_room()
     world.transport().set("chat-1", "connector-1", "Reply", Fault::Full);
     let remote = &world.app("connector-1").rpc.chat.chat_remote;
     let call = tokio::spawn(remote.echo(to("chat-1"), 1).into_future());
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     let request = ann.send("chat.workHandler.echo", json!(2)).await;
     until(|| world.dropped("chat-1", "unanswered") == 2).await;
     // As long as the link is full they wait.
@@ -40,7 +40,7 @@ async fn an_answer_that_finds_a_full_link_is_an_error_as_soon_as_there_is_room()
     let error = soon(call).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Overloaded);
     assert!(error.message().contains("the link from chat-1 was full"), "{error}");
-    assert_eq!(soon(ann.answer(request)).await["code"], 500);
+    assert_eq!(soon(ann.response(request)).await["code"], 500);
     assert_eq!((world.log().count("1"), world.log().count("2")), (1, 1));
     world.running.stop().await;
 }
@@ -48,7 +48,7 @@ async fn an_answer_that_finds_a_full_link_is_an_error_as_soon_as_there_is_room()
 #[tokio::test]
 async fn a_response_that_no_package_can_hold_is_an_error_to_its_client() {
     let world = World::start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     let answer = ann.request("connector.entryHandler.text", json!(17 << 20)).await;
     assert_eq!(answer["code"], 500);
     assert_eq!(world.dropped("connector-1", "unanswered"), 1);

@@ -64,7 +64,7 @@ async fn pushes_that_wait_for_a_membership_are_bounded_and_are_delivered_when_th
         app.limits().stashed_pushes = 2;
     })
     .await;
-    let mut ann = world.user("ann").await;
+    let ann = world.user("ann").await;
     let den = world.app("chat-1").channels().create("den");
     den.add("eve", "connector-1").unwrap();
     world.transport().set("chat-1", "connector-1", "Join", Fault::Lose);
@@ -87,7 +87,7 @@ async fn pushes_that_wait_for_a_membership_are_bounded_and_are_delivered_when_th
 #[tokio::test]
 async fn a_membership_that_a_broken_link_lost_is_asked_for_again() {
     let world = World::with(endless).await;
-    let mut ann = world.user("ann").await;
+    let ann = world.user("ann").await;
     let den = world.app("chat-1").channels().create("den");
     den.add("eve", "connector-1").unwrap();
     world.transport().set("chat-1", "connector-1", "Join", Fault::Lose);

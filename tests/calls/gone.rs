@@ -16,10 +16,10 @@ async fn clients_that_hang_up_make_room_for_others_at_once_and_nobody_works_for_
         app.limits().pending_calls = 20;
     })
     .await;
-    let mut bad = world.client().await;
-    bad.send_all(&vec![("chat.workHandler.wait", json!({})); 20]).await;
+    let bad = world.client().await;
+    bad.send_all(vec![("chat.workHandler.wait", json!({})); 20]).await;
     until(|| world.pending("connector-1") == 20 && world.log().count("a request runs") == 1).await;
-    let mut good = world.client().await;
+    let good = world.client().await;
     let refused = good.request("chat.workHandler.echo", json!(1)).await;
     assert!(refused["message"].as_str().unwrap().contains("pending_calls"), "{refused}");
 
@@ -38,8 +38,8 @@ async fn clients_that_hang_up_make_room_for_others_at_once_and_nobody_works_for_
 #[tokio::test]
 async fn a_session_that_is_kicked_is_out_of_the_table_too_and_its_other_requests_are_not_begun() {
     let world = World::with(endless).await;
-    let mut ann = world.user("ann").await;
-    ann.send_all(&vec![("chat.workHandler.wait", json!({})); 3]).await;
+    let ann = world.user("ann").await;
+    ann.send_all(vec![("chat.workHandler.wait", json!({})); 3]).await;
     until(|| world.log().count("a request runs") == 1).await;
     world.app("connector-1").sessions().kick("ann", Some("enough")).await;
     assert_eq!(ann.kicked().await, "enough");
@@ -52,7 +52,7 @@ async fn a_session_that_is_kicked_is_out_of_the_table_too_and_its_other_requests
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_link_breaks_while_it_is_sent_is_answered_once() {
     let world = World::with(endless).await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     let transport = world.transport().clone();
     let breaks = move || {
         let link_events = transport.link_events("connector-1");
@@ -62,11 +62,11 @@ async fn a_request_whose_link_breaks_while_it_is_sent_is_answered_once() {
     };
     world.transport().set("connector-1", "chat-1", "Forward", Fault::Broken(Arc::new(breaks)));
     let id = ann.send("chat.workHandler.echo", json!(1)).await;
-    assert_eq!(ann.answer(id).await["code"], 500);
+    assert_eq!(ann.response(id).await["code"], 500);
     world.transport().heal();
     let next = ann.send("connector.entryHandler.ping", json!({})).await;
-    ann.answer(next).await;
-    assert_eq!(ann.answered(), [id, next]);
+    ann.response(next).await;
+    assert_eq!(ann.responded(), [id, next]);
     assert_eq!(world.pending("connector-1"), 0);
     world.running.stop().await;
 }

@@ -39,8 +39,8 @@ async fn notifies_that_a_full_lane_refuses_are_counted_those_of_clients_too() {
     let refused =
         ["WARN", "a call without an answer was refused", "server=chat-1", "from=connector-1", "limit=2"];
     assert!(log.has(&refused), "{:#?}", log.lines());
-    let mut ann = world.client().await;
-    ann.notify("chat.workHandler.echo", json!(1)).await;
+    let ann = world.client().await;
+    ann.notify("chat.workHandler.echo", json!(1));
     until(|| world.dropped("chat-1", "lane_full") == 9).await;
     assert_eq!(ann.request("chat.workHandler.echo", json!(1)).await["code"], 500);
     assert_eq!(world.dropped("chat-1", "lane_full"), 9, "a request is answered");
@@ -62,8 +62,8 @@ async fn a_notify_that_no_server_can_be_sent_any_more_is_counted() {
     // Its router takes a while, so that nobody is left to be told.
     world.app("connector-1").rpc.chat.chat_remote.tell(pomelo::key("a")).notify().unwrap();
     until(|| world.dropped("connector-1", "undelivered") == 1).await;
-    let mut ann = world.client().await;
-    ann.notify("chat.workHandler.echo", json!(1)).await;
+    let ann = world.client().await;
+    ann.notify("chat.workHandler.echo", json!(1));
     until(|| world.dropped("connector-1", "undelivered") == 2).await;
     world.running.stop().await;
 }

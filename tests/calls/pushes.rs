@@ -25,7 +25,7 @@ async fn all_kinds(app: &App, route: &str, message: &Value) -> Vec<pomelo::Resul
 #[tokio::test]
 async fn a_push_on_a_route_of_more_than_255_bytes_is_an_error_to_who_pushes() {
     let world = World::start().await;
-    let mut ann = world.user("ann").await;
+    let ann = world.user("ann").await;
     for outcome in all_kinds(world.app("chat-1"), &"r".repeat(256), &json!(1)).await {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BadMessage);

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
-use crate::support::{Client, soon, until};
+use crate::support::{Client, connect, soon, until};
 use crate::world::{App, Parts, Rpc, World, endless};
 
 const CHATS: [&str; 3] = ["chat-1", "chat-2", "chat-3"];
@@ -157,7 +157,7 @@ async fn what_was_routed_to_a_server_that_leaves_before_it_is_sent_goes_to_anoth
 
 async fn send_all(seed: u64) {
     let mut site = Site::start(seed).await;
-    let mut client = Client::connect(site.connector.addresses("connector-1")[0]).await;
+    let mut client = connect(site.connector.addresses("connector-1")[0]).await;
     for number in 0..30 {
         site.send(number, &mut client).await;
         site.start_missing().await;

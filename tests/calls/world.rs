@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::faulty::Faulty;
-use crate::support::Client;
+use crate::support::{Client, connect};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler], remotes: [EntryRemote] },
@@ -266,11 +266,11 @@ impl World {
     }
 
     pub async fn client(&self) -> Client {
-        Client::connect(self.running.addresses("connector-1")[0]).await
+        connect(self.running.addresses("connector-1")[0]).await
     }
 
     pub async fn user(&self, uid: &str) -> Client {
-        let mut client = self.client().await;
+        let client = self.client().await;
         assert_eq!(client.request("connector.entryHandler.bind", json!(uid)).await, json!({}));
         client
     }

@@ -9,7 +9,7 @@ use pomelo::metrics::Dropped;
 use pomelo::{Event, key, to};
 use serde_json::{Value, json};
 
-use crate::support::{Client, soon, until};
+use crate::support::{Client, connect, soon, until};
 use crate::world::{App, Faults, World};
 
 /// Holds a filter up until the test lets it go on.
@@ -47,7 +47,7 @@ impl World {
     }
 
     async fn member(&self, uid: &str) -> Client {
-        let mut client = self.user(uid).await;
+        let client = self.user(uid).await;
         assert_eq!(client.request("chat.workHandler.join", json!({})).await, json!({}));
         client
     }
@@ -81,10 +81,10 @@ async fn what_a_server_sends_after_a_broadcast_that_is_decided_on_comes_after_it
     // A server that sent no broadcast waits for none.
     world.app("area-1").channels().push_by_uids("news", &json!("0"), ann()).unwrap();
     hears(&mut client, &["0"]).await;
-    assert_eq!((client.pushes("news"), client.answered().contains(&answer)), (vec![], false));
+    assert_eq!((client.pushes("news"), client.responded().contains(&answer)), (vec![], false));
     drop(go);
     hears(&mut client, &["1", "2", "3", "4", "5"]).await;
-    assert_eq!(client.answer(answer).await, json!({ "text": "x" }));
+    assert_eq!(client.response(answer).await, json!({ "text": "x" }));
     // The way is direct again.
     den.push("news", &json!("6")).unwrap();
     hears(&mut client, &["6"]).await;
@@ -158,7 +158,7 @@ async fn the_filter_is_asked_about_a_broadcast_without_a_parameter() {
         });
     })
     .await;
-    let (mut user, mut guest) = (world.user("ann").await, world.client().await);
+    let (mut user, guest) = (world.user("ann").await, world.client().await);
     guest.request("connector.entryHandler.echo", json!("x")).await;
     world.app("chat-1").channels().broadcast("connector", "news", &json!("users")).unwrap();
     hears(&mut user, &["users"]).await;
@@ -231,7 +231,7 @@ async fn on_one_thread_everything_of_the_application_runs_on_that_thread() {
 }
 
 async fn one_of_each(mut world: World, threads: &Threads) {
-    let mut client = Client::connect(world.running.addresses("connector-1")[1]).await;
+    let client = connect(world.running.addresses("connector-1")[1]).await;
     client.request("connector.entryHandler.bind", json!("ann")).await;
     client.request("nobody.noHandler.none", json!({})).await;
     world.app("chat-1").channels().broadcast("connector", "news", &json!(1)).unwrap();

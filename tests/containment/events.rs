@@ -104,7 +104,7 @@ async fn more_events_than_may_wait_are_dropped_and_counted() {
     })
     .await;
     for _ in 0..10 {
-        let mut client = world.client().await;
+        let client = world.client().await;
         assert_eq!(client.request("chat.workHandler.echo", json!("x")).await, json!({ "text": "x" }));
         client.close().await;
         // The listener has the first before there are more.

@@ -9,7 +9,7 @@ use pomelo::{key, to};
 use serde_json::{Value, json};
 
 use crate::log::Log;
-use crate::support::{Client, soon, until};
+use crate::support::{Client, connect, soon, until};
 use crate::world::{App, Fault, Faults, Rpc, Unwritable, World, builder};
 
 const PING: &str = "connector.entryHandler.echo";
@@ -75,7 +75,7 @@ async fn a_panic_anywhere_on_a_requests_way_costs_that_request() {
 #[tokio::test]
 async fn after_filters_run_also_after_a_panic_and_after_one_of_them_has_panicked() {
     let world = World::start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     for (place, route) in [
         ("handler", PING),
         ("second before", PING),
@@ -96,7 +96,7 @@ async fn after_filters_run_also_after_a_panic_and_after_one_of_them_has_panicked
 #[tokio::test]
 async fn a_message_to_a_server_that_is_down_passes_the_global_error_handler_and_after_filters() {
     let mut world = World::start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     world.running.crash_server("chat-1").await;
     assert_eq!(ann.request("chat.workHandler.echo", json!("x")).await["code"], 500);
     until(|| world.faults.count("global after") == 1).await;
@@ -107,7 +107,7 @@ async fn a_message_to_a_server_that_is_down_passes_the_global_error_handler_and_
 #[tokio::test]
 async fn a_panic_is_counted_and_logged_with_its_server_its_route_and_its_session() {
     let (log, world) = (Log::start(), World::start().await);
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     world.faults.set("before", Fault::Panic);
     ann.request("chat.workHandler.echo", json!("x")).await;
     world.faults.clear();
@@ -164,7 +164,7 @@ async fn a_router_that_panics_costs_its_call_and_its_notify() {
 #[tokio::test]
 async fn a_hook_that_panics_keeps_no_other_from_running_nor_the_user_from_coming_back() {
     let (log, world) = (Log::start(), World::start().await);
-    let mut ann = world.user("ann").await;
+    let ann = world.user("ann").await;
     ann.request("connector.entryHandler.hook", json!({})).await;
     world.faults.set("first hook", Fault::Panic);
     ann.close().await;
@@ -254,7 +254,7 @@ async fn a_broadcast_filter_that_panics_costs_that_delivery_and_not_the_link() {
     let (connector, chat) = over_tcp(&faults).await;
     let (front, back): (&App, &App) = (connector.app("connector-1").unwrap(), chat.app("chat-1").unwrap());
     until(|| !front.servers("chat").is_empty() && !back.servers("connector").is_empty()).await;
-    let mut ann = Client::connect(connector.addresses("connector-1")[0]).await;
+    let ann = connect(connector.addresses("connector-1")[0]).await;
     // Her session is open once something is answered.
     assert_eq!(ann.request("chat.workHandler.echo", json!("x")).await, json!({ "text": "x" }));
     faults.set("broadcast filter", Fault::Panic);

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::log::Log;
-use crate::support::{Client, soon};
+use crate::support::{connect, soon};
 use crate::world::{App, Fault, Faults, Rpc, World, builder};
 
 async fn fails(configure: impl Fn(&mut Configure<Rpc>) + Send + Sync + 'static) -> StartError {
@@ -139,7 +139,7 @@ async fn a_hook_of_the_connector_that_panics_refuses_that_client() {
         assert_eq!(greet(address).await, code, "{place}");
         faults.clear();
         assert_eq!(world.app("connector-1").report().panics, n as u64 + 1);
-        Client::connect(address).await.close().await;
+        connect(address).await.close().await;
     }
     // The hook's second panic within a second is counted, not logged.
     assert!(log.has(&["connector-1", "handshake hook", "handshake's first step panics"]));

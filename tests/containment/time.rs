@@ -17,7 +17,7 @@ async fn start() -> World {
 #[tokio::test]
 async fn what_hangs_before_the_answer_is_dropped_at_the_deadline_and_the_session_goes_on() {
     let world = start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     for (place, route) in [
         ("global before", "connector.entryHandler.echo"),
         ("global before", "chat.workHandler.echo"),
@@ -39,7 +39,7 @@ async fn what_hangs_before_the_answer_is_dropped_at_the_deadline_and_the_session
 #[tokio::test]
 async fn an_error_handler_that_hangs_leaves_the_answer_as_it_was() {
     let world = start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     for (place, route, code) in [
         ("error handler", "connector.entryHandler.fail", 499),
         ("error handler", "chat.workHandler.fail", 499),
@@ -56,7 +56,7 @@ async fn an_error_handler_that_hangs_leaves_the_answer_as_it_was() {
 #[tokio::test]
 async fn an_after_filter_that_hangs_is_dropped_and_those_behind_it_run() {
     let world = start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     world.faults.set("second after", Fault::Hang);
     for (n, route) in ["connector.entryHandler.echo", "chat.workHandler.echo"].into_iter().enumerate() {
         assert_eq!(ann.request(route, json!("x")).await, json!({ "text": "x" }));
@@ -75,7 +75,7 @@ async fn an_after_filter_that_hangs_is_dropped_and_those_behind_it_run() {
 #[tokio::test]
 async fn code_that_keeps_its_thread_for_longer_than_a_second_is_logged_by_name() {
     let (log, world) = (Log::start(), World::start().await);
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     let long = Fault::Block(Duration::from_secs(3));
     for (place, what, route) in [
         ("handler", "handler", "chat.workHandler.echo"),

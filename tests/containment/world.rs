@@ -13,7 +13,7 @@ use pomelo::{Error, Event, Hybrid, Request, Result, Session, handler, remote};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::support::Client;
+use crate::support::{Client, connect};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler] },
@@ -235,12 +235,12 @@ impl World {
     }
 
     pub async fn client(&self) -> Client {
-        Client::connect(self.running.addresses("connector-1")[0]).await
+        connect(self.running.addresses("connector-1")[0]).await
     }
 
     /// A client that is bound to a user.
     pub async fn user(&self, uid: &str) -> Client {
-        let mut client = self.client().await;
+        let client = self.client().await;
         assert_eq!(client.request("connector.entryHandler.bind", json!(uid)).await, json!({}));
         client
     }

@@ -32,7 +32,7 @@ async fn calls_that_are_out_fail_when_the_link_breaks_and_later_ones_at_once() {
 #[tokio::test]
 async fn sessions_and_channels_outlive_a_link_that_comes_back() {
     let world = World::start(patient()).await;
-    let mut ann = world.client("ann", true).await;
+    let ann = world.client("ann", true).await;
     let life = world.connector().report().incarnation;
     world.cut().await;
     world.proxy.set(Mode::Pass);

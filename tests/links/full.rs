@@ -123,7 +123,7 @@ async fn a_session_that_closes_while_its_frontends_link_is_full_is_closed_at_the
 async fn more_calls_than_may_be_out_are_overloaded_at_once_and_requests_too() {
     let few = |app: &mut Configure<Rpc>| app.limits().pending_calls = 3;
     let world = World::start_with(patient(), patient(), few).await;
-    let mut ann = world.client("ann", false).await;
+    let ann = world.client("ann", false).await;
     let call = || tokio::spawn(world.remote().wait(to("chat-1")).into_future());
     let calls = [call(), call()];
     let request = ann.send("chat.roomHandler.wait", json!({})).await;
@@ -132,7 +132,7 @@ async fn more_calls_than_may_be_out_are_overloaded_at_once_and_requests_too() {
     let error = world.remote().echo(to("chat-1"), 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Overloaded);
     assert!(error.message().contains("pending_calls"), "{error}");
-    let mut bob = world.client("bob", false).await;
+    let bob = world.client("bob", false).await;
     let refused = bob.request("chat.roomHandler.ping", json!({})).await;
     assert_eq!(refused["code"], 500);
     assert!(refused["message"].as_str().unwrap().contains("pending_calls"), "{refused}");
@@ -144,7 +144,7 @@ async fn more_calls_than_may_be_out_are_overloaded_at_once_and_requests_too() {
     for call in calls {
         soon(call).await.unwrap().unwrap();
     }
-    assert_eq!(ann.answer(request).await, json!({}));
+    assert_eq!(ann.response(request).await, json!({}));
     assert_eq!(world.remote().echo(to("chat-1"), 1).await.unwrap(), 1);
     world.stop().await;
 }

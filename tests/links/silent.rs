@@ -81,7 +81,7 @@ async fn part_and_meet(world: &World) {
 #[tokio::test]
 async fn who_is_silent_for_too_long_is_gone_and_comes_back_as_the_same_process_without_what_was_dropped() {
     let world = World::start(attentive(1_500, 3_000)).await;
-    let (mut ann, mut eve) = (world.client("ann", true).await, world.client("eve", false).await);
+    let (ann, eve) = (world.client("ann", true).await, world.client("eve", false).await);
     let processes = || (world.connector().report().incarnation, world.chat().report().incarnation);
     let before = processes();
     part_and_meet(&world).await;
@@ -93,7 +93,7 @@ async fn who_is_silent_for_too_long_is_gone_and_comes_back_as_the_same_process_w
     assert_eq!(soon(eve.request("chat.roomHandler.ping", json!({}))).await, json!({}));
     assert_eq!((processes(), world.log.count("ann closed")), (before, 1));
     let room = world.chat().channels().get("room").unwrap();
-    let mut ann = world.client("ann", true).await;
+    let ann = world.client("ann", true).await;
     room.push("news", &json!(1)).unwrap();
     assert_eq!(ann.push("news").await, json!(1));
     world.stop().await;
@@ -112,7 +112,7 @@ async fn sessions_that_the_application_puts_back_keep_their_connections() {
         });
     })
     .await;
-    let mut ann = world.client("ann", true).await;
+    let ann = world.client("ann", true).await;
     part_and_meet(&world).await;
     let room = world.chat().channels().get("room").unwrap();
     until(|| room.len() == 1).await;
@@ -129,7 +129,7 @@ async fn a_network_that_is_back_before_the_last_attempt_ends_costs_nobody_anythi
     let mut options = attentive(1_000, 2_500);
     options.connect_timeout = Duration::from_secs(30);
     let world = World::start(options).await;
-    let mut ann = world.client("ann", true).await;
+    let ann = world.client("ann", true).await;
     world.proxy.set(Mode::Drop);
     until(|| !world.connector().report().missing_links.is_empty()).await;
     tokio::time::sleep(Duration::from_millis(2_000)).await;

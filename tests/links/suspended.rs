@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use crate::support::{Client, soon, until};
+use crate::support::{Client, connect, soon, until};
 use crate::world::{self, App, Gate, Log, Rpc, free_port, patient, servers};
 
 const CHAT_PORT: &str = "TEST_CHAT_PORT";
@@ -90,7 +90,7 @@ async fn client(address: SocketAddr, uid: &str, joins: bool) -> Client {
         }
     };
     soon(listens).await;
-    let mut client = Client::connect(address).await;
+    let client = connect(address).await;
     assert_eq!(client.request("connector.entryHandler.enter", json!(uid)).await, json!({}));
     if joins {
         assert_eq!(client.request("chat.roomHandler.join", json!({})).await, json!({}));
@@ -106,8 +106,8 @@ async fn a_frontend_that_stood_still_comes_back_as_the_same_process_and_its_clie
     let mut connector = Connector::start(port, address.port());
     let app = chat.app("chat-1").unwrap();
     until(|| !app.servers("connector").is_empty()).await;
-    let mut ann = client(address, "ann", true).await;
-    let mut bob = client(address, "bob", false).await;
+    let ann = client(address, "ann", true).await;
+    let bob = client(address, "bob", false).await;
     let room = app.channels().get("room").unwrap();
 
     connector.signal("-STOP");
@@ -124,7 +124,7 @@ async fn a_frontend_that_stood_still_comes_back_as_the_same_process_and_its_clie
     assert_eq!(soon(ann.end()).await, None, "she is not told to stay away");
     // Of him chat-1 had nothing.
     assert_eq!(bob.request("chat.roomHandler.join", json!({})).await, json!({}));
-    let mut ann = client(address, "ann", true).await;
+    let ann = client(address, "ann", true).await;
     room.push("news", &json!(1)).unwrap();
     assert_eq!((ann.push("news").await, bob.push("news").await), (json!(1), json!(1)));
     assert_eq!(log.count("ann closed"), 1);

@@ -36,7 +36,7 @@ async fn a_second_process_fails_to_start_with_where_the_first_runs_whose_clients
     let mut options = patient();
     options.gone_after = Duration::from_secs(1);
     let world = World::start(options.clone()).await;
-    let mut ann = world.client("ann", true).await;
+    let ann = world.client("ann", true).await;
     let before = log.with(&[]).len();
 
     let port = world.chat().server().port.unwrap();
@@ -90,7 +90,7 @@ async fn a_second_process_starts_once_the_first_has_left() {
 #[tokio::test]
 async fn a_process_that_was_silent_and_replaced_ends_when_it_hears_of_the_later_one() {
     let world = World::start(patient()).await;
-    let mut ann = world.client("ann", true).await;
+    let ann = world.client("ann", true).await;
     world.proxy.set(Mode::Hold);
     let port = world.chat().server().port.unwrap();
     let second = soon(second(port, patient())).await.unwrap();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::proxy::{Mode, Proxy};
-use crate::support::{Client, until};
+use crate::support::{Client, connect, until};
 
 pomelo::servers! {
     connector: { handlers: [EntryHandler], remotes: [EntryRemote] },
@@ -227,7 +227,7 @@ impl World {
 
     /// A client that is bound to that user, and in the room if it wants.
     pub async fn client(&self, uid: &str, joins: bool) -> Client {
-        let mut client = Client::connect(self.connector.addresses("connector-1")[0]).await;
+        let client = connect(self.connector.addresses("connector-1")[0]).await;
         assert_eq!(client.request("connector.entryHandler.enter", json!(uid)).await, json!({}));
         if joins {
             assert_eq!(client.request("chat.roomHandler.join", json!({})).await, json!({}));

@@ -24,7 +24,7 @@ async fn what_a_backend_sent_before_it_was_gone_leaves_no_copies_of_channels() {
     world.transport.heal();
     assert_eq!(outdated(&world, "connector-1"), 2);
     assert_eq!(world.app("connector-1").report().channel_copies, 0);
-    assert_eq!(ann.pushes(), Vec::<Value>::new());
+    assert_eq!(ann.pushes("news"), Vec::<Value>::new());
     world.crash("chat-1").await;
     world.stop().await;
 }
@@ -45,7 +45,7 @@ async fn what_a_backend_sent_before_another_process_followed_leaves_no_copies_of
     world.transport.heal();
     assert_eq!(outdated(&world, "connector-1"), before + 2);
     assert_eq!(world.app("connector-1").report().channel_copies, 0);
-    assert_eq!(ann.pushes(), Vec::<Value>::new());
+    assert_eq!(ann.pushes("news"), Vec::<Value>::new());
     world.stop().await;
 }
 
@@ -55,7 +55,7 @@ async fn what_a_frontend_sent_before_it_was_gone_is_dropped_and_counted() {
     let world = World::start().await;
     let ann = world.member("connector-1", "ann", "chat-1").await;
     world.transport.set("connector-1", "chat-1", "SessionClosed", Fault::Hold);
-    ann.close();
+    ann.hang_up();
     world.settle().await;
     assert_eq!(world.transport.met(), 1);
     world.unlink("chat-1", "connector-1");

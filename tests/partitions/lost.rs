@@ -99,13 +99,13 @@ async fn an_application_that_puts_its_users_back_keeps_their_sessions() {
     tokio::time::sleep(Duration::from_secs(30)).await;
     world.push("chat-1", &json!("news"));
     world.settle().await;
-    assert_eq!(ann.pushes(), [json!("news")]);
-    assert_eq!(bob.pushes(), Vec::<serde_json::Value>::new());
+    assert_eq!(ann.pushes("news"), [json!("news")]);
+    assert_eq!(bob.pushes("news"), Vec::<serde_json::Value>::new());
     assert_eq!(ann.request("chat.roomHandler.ping", json!({})).await, json!({}));
     // A hook that is registered now is for the end of the session, and runs then.
     assert_eq!(ann.request("chat.roomHandler.watch", json!({})).await, json!({}));
     assert_eq!(world.log.count("chat-1: ann closed"), 1);
-    ann.close();
+    ann.hang_up();
     until(|| world.log.count("chat-1: ann closed") == 2).await;
     world.stop().await;
 }

@@ -63,7 +63,7 @@ async fn members_at_a_frontend_that_comes_in_time_are_there() {
     let ann = world.user("connector-1", "ann", "chat-1").await;
     world.push("chat-1", &json!("news"));
     world.settle().await;
-    assert_eq!(ann.pushes(), [json!("news")]);
+    assert_eq!(ann.pushes("news"), [json!("news")]);
     world.stop().await;
 }
 

@@ -34,7 +34,7 @@ async fn a_frontend_that_a_backend_gave_up_closes_the_sessions_that_this_one_dro
     world.push("chat-1", &json!("news"));
     world.push("chat-2", &json!("news"));
     world.settle().await;
-    assert_eq!((joe.pushes(), eve.pushes()), (vec![json!("news")], vec![json!("news")]));
+    assert_eq!((joe.pushes("news"), eve.pushes("news")), (vec![json!("news")], vec![json!("news")]));
     world.stop().await;
 }
 
@@ -50,13 +50,13 @@ async fn a_backend_that_a_frontend_gave_up_tells_it_everything_anew_and_nobody_n
     world.link("connector-1", "chat-1");
     world.push("chat-1", &json!("news"));
     world.settle().await;
-    assert_eq!(ann.pushes(), [json!("news")]);
+    assert_eq!(ann.pushes("news"), [json!("news")]);
     tokio::time::sleep(std::time::Duration::from_secs(30)).await;
     assert_eq!(ann.request("chat.roomHandler.ping", json!({})).await, json!({}));
     assert_eq!(world.members("chat-1"), ["ann"]);
     assert_eq!(world.incarnations(), before);
     // The hook is still to run, once.
-    ann.close();
+    ann.hang_up();
     until(|| world.log.count("chat-1: ann closed") == 1).await;
     tokio::time::sleep(std::time::Duration::from_secs(30)).await;
     assert_eq!(world.log.count("chat-1: ann closed"), 1);
@@ -70,7 +70,7 @@ async fn hooks_of_a_session_that_closed_while_its_frontend_had_given_the_backend
     let ann = world.member("connector-1", "ann", "chat-1").await;
     world.unlink("connector-1", "chat-1");
     world.give_up("connector-1", "chat-1");
-    ann.close();
+    ann.hang_up();
     world.settle().await;
     assert_eq!(world.log.count("chat-1: ann closed"), 0);
     world.link("connector-1", "chat-1");
@@ -88,7 +88,7 @@ async fn channels_destroyed_while_a_frontend_had_given_the_backend_up_are_forgot
     world.link("connector-1", "chat-1");
     world.push("chat-1", &json!("news"));
     world.settle().await;
-    assert_eq!(ann.pushes(), Vec::<serde_json::Value>::new());
+    assert_eq!(ann.pushes("news"), Vec::<serde_json::Value>::new());
     assert_eq!(world.app("connector-1").report().channel_copies, 0);
     world.stop().await;
 }

@@ -7,8 +7,8 @@ use pomelo::to;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::client::Client;
 use crate::world::World;
+use pomelo::testing::TestSession;
 
 const FRONTENDS: [&str; 2] = ["connector-1", "connector-2"];
 const BACKENDS: [&str; 2] = ["chat-1", "chat-2"];
@@ -33,7 +33,7 @@ struct User {
     uid: String,
     frontend: &'static str,
     chat: &'static str,
-    client: Option<Client>,
+    client: Option<TestSession>,
 }
 
 impl User {
@@ -50,7 +50,7 @@ impl User {
         let client = world.user(self.frontend, &self.uid, self.chat).await;
         for route in ["chat.roomHandler.join", "chat.roomHandler.track"] {
             if client.try_request(route, json!({})).await != Some(json!({})) {
-                client.close();
+                client.hang_up();
                 return false;
             }
         }
@@ -126,18 +126,18 @@ impl Storm {
             let members = self.world.members(user.chat);
             assert!(!was_there || members.contains(&user.uid), "{} of {members:?} is missing", user.uid);
             assert!(user.come_back(&self.world).await, "{} can't come back", user.uid);
-            user.client.as_ref().unwrap().pushes();
+            user.client.as_ref().unwrap().pushes("news");
         }
         BACKENDS.iter().for_each(|chat| self.world.push(chat, &json!("news")));
         self.world.settle().await;
         for user in &self.users {
-            assert_eq!(user.client.as_ref().unwrap().pushes(), [json!("news")], "{}", user.uid);
+            assert_eq!(user.client.as_ref().unwrap().pushes("news"), [json!("news")], "{}", user.uid);
         }
     }
 
     /// All sessions are over, and each hook that was confirmed has run, once.
     async fn end(self) {
-        self.users.iter().for_each(|user| user.client.as_ref().unwrap().close());
+        self.users.iter().for_each(|user| user.client.as_ref().unwrap().hang_up());
         sleep(Duration::from_secs(60)).await;
         let seen = self.world.log.all();
         let count = |what: &str, session: &str| {

@@ -30,10 +30,10 @@ async fn two_servers_that_gave_each_other_up_redo_what_they_have_with_each_other
     tokio::time::sleep(Duration::from_secs(30)).await;
     world.push("chat-1", &json!("news"));
     world.settle().await;
-    assert_eq!((ann.pushes(), joe.pushes()), (vec![json!("news")], vec![json!("news")]));
+    assert_eq!((ann.pushes("news"), joe.pushes("news")), (vec![json!("news")], vec![json!("news")]));
     assert_eq!(world.log.count("chat-1: ann closed"), 1);
     assert_eq!(world.incarnations(), before);
-    ann.close();
+    ann.hang_up();
     until(|| world.log.count("chat-1: ann closed") == 2).await;
     world.stop().await;
 }
@@ -60,7 +60,7 @@ async fn a_gate_that_blinks_costs_nobody_anything() {
     world.push("chat-2", &json!("news"));
     world.settle().await;
     for client in [&ann, &joe] {
-        assert_eq!(client.pushes(), [json!("news")]);
+        assert_eq!(client.pushes("news"), [json!("news")]);
         assert_eq!(client.request("chat.roomHandler.ping", json!({})).await, json!({}));
     }
     assert_eq!(world.incarnations(), before);
@@ -96,7 +96,7 @@ async fn a_connector_that_is_cut_off_from_everyone_costs_only_its_own_clients() 
     world.push("chat-2", &json!("news"));
     world.settle().await;
     for client in &others {
-        assert_eq!(client.pushes(), [json!("news")]);
+        assert_eq!(client.pushes("news"), [json!("news")]);
     }
     assert_eq!(world.incarnations(), before);
     assert_eq!(world.log.all().iter().filter(|seen| seen.contains("lost")).count(), 2);
@@ -116,7 +116,7 @@ async fn half_a_partition_costs_what_is_between_the_two_sides() {
     // The rest goes on meanwhile.
     world.push("chat-2", &json!("news"));
     world.settle().await;
-    assert_eq!(bob.pushes(), [json!("news")]);
+    assert_eq!(bob.pushes("news"), [json!("news")]);
     let answer = ann.request("chat.roomHandler.ping", json!({})).await;
     assert_eq!(answer["code"], 500, "{answer}");
     world.link("connector-1", "chat-1");
@@ -148,7 +148,7 @@ async fn a_process_that_follows_under_the_same_id_hears_nothing_of_what_was_drop
     assert_eq!(world.members("chat-1"), ["ann"]);
     world.push("chat-1", &json!("news"));
     world.settle().await;
-    assert_eq!(ann.pushes(), [json!("news")]);
+    assert_eq!(ann.pushes("news"), [json!("news")]);
     world.stop().await;
 }
 
@@ -162,10 +162,10 @@ async fn a_backend_that_begins_again_under_its_id_has_nothing_of_the_process_bef
     assert_eq!(world.members("chat-1"), Vec::<String>::new());
     world.push("chat-1", &json!("news"));
     world.settle().await;
-    assert_eq!(ann.pushes(), Vec::<Value>::new());
+    assert_eq!(ann.pushes("news"), Vec::<Value>::new());
     assert_eq!(ann.request("chat.roomHandler.join", json!({})).await, json!({}));
     world.push("chat-1", &json!("news"));
     world.settle().await;
-    assert_eq!(ann.pushes(), [json!("news")]);
+    assert_eq!(ann.pushes("news"), [json!("news")]);
     world.stop().await;
 }

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use pomelo::app::{Configure, Running};
 use pomelo::error::StartError;
-use pomelo::{Error, Event, Result, Session, handler, remote};
+use pomelo::net::connector::MemoryPorts;
+use pomelo::testing::TestSession;
+use pomelo::{Error, Event, Hybrid, Result, Session, handler, remote};
 use serde_json::{Value, json};
 
-use crate::client::{Client, Port};
 use crate::faulty::Faulty;
 
 pomelo::servers! {
@@ -136,7 +137,6 @@ pub struct World {
     running: HashMap<&'static str, Running<Rpc>>,
     /// Processes that nobody can reach any more.
     replaced: Vec<Running<Rpc>>,
-    ports: HashMap<&'static str, Port>,
     pub transport: Faulty,
     pub log: Log,
     setup: Setup,
@@ -157,8 +157,8 @@ impl World {
 
     /// None of the servers is started yet.
     pub fn apart(setup: impl Fn(&mut Configure<Rpc>) + Send + Sync + 'static) -> Self {
-        let (running, replaced, ports, transport, log) = Default::default();
-        Self { running, replaced, ports, transport, log, setup: Arc::new(setup) }
+        let (running, replaced, transport, log) = Default::default();
+        Self { running, replaced, transport, log, setup: Arc::new(setup) }
     }
 
     /// Starts one of the servers; if it runs, another process of it, without the end of the first one being heard.
@@ -169,13 +169,11 @@ impl World {
 
     /// Starts one of the servers, unless that fails.
     pub async fn start_one(&mut self, id: &'static str) -> Result<Running<Rpc>, StartError> {
-        let (port, log, setup) = (Port::default(), self.log.clone(), self.setup.clone());
-        self.ports.insert(id, port.clone());
-        let with_port = move |app: &mut Configure<Rpc>| app.connector(port.clone());
+        let (log, setup) = (self.log.clone(), self.setup.clone());
         App::builder()
             .servers(SERVERS)
             .transport(Arc::new(self.transport.clone()))
-            .configure("all", "gate|connector", with_port)
+            .configure("all", "gate|connector", |app| app.connector(Hybrid::new().port(0)))
             .configure("all", "all", move |app| {
                 app.limits().link_timeout = std::time::Duration::ZERO;
                 setup(app);
@@ -184,6 +182,7 @@ impl World {
             })
             .route("chat", |by, _| by.key_or("chat"))
             .insert(self.log.clone())
+            .insert(MemoryPorts::default())
             .start_only(move |info| info.id == id)
             .await
     }
@@ -229,12 +228,12 @@ impl World {
         IDS.iter().map(|id| self.app(id).report().incarnation.to_string()).collect()
     }
 
-    pub fn client(&self, frontend: &str) -> Client {
-        self.ports[frontend].connect()
+    pub fn client(&self, frontend: &str) -> TestSession {
+        TestSession::open(self.app(frontend))
     }
 
     /// A client that is bound to that user, and whose messages go to that chat server.
-    pub async fn user(&self, frontend: &str, uid: &str, chat: &str) -> Client {
+    pub async fn user(&self, frontend: &str, uid: &str, chat: &str) -> TestSession {
         let client = self.client(frontend);
         assert_eq!(client.request("connector.entryHandler.bind", json!(uid)).await, json!({}));
         assert_eq!(client.request("connector.entryHandler.choose", json!(chat)).await, json!({}));
@@ -242,7 +241,7 @@ impl World {
     }
 
     /// As [`user`](Self::user); it is in the room, and its closing is noted.
-    pub async fn member(&self, frontend: &str, uid: &str, chat: &str) -> Client {
+    pub async fn member(&self, frontend: &str, uid: &str, chat: &str) -> TestSession {
         let client = self.user(frontend, uid, chat).await;
         assert_eq!(client.request("chat.roomHandler.join", json!({})).await, json!({}));
         assert_eq!(client.request("chat.roomHandler.watch", json!({})).await, json!({}));

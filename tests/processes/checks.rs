@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::json;
 
-use super::support::{Client, soon};
+use super::support::{connect, soon};
 
 /// What makes a container of a process; its parent takes it along when it is killed.
 const CONTAINER: [&str; 4] = ["--pid", "--fork", "--mount-proc", "--kill-child"];
@@ -115,7 +115,7 @@ fn said(output: &Output) -> String {
 fn a_stop_in_time_is_a_success() {
     block_on(async {
         let program = Program::start(Stdio::piped);
-        let mut client = Client::connect(program.address).await;
+        let client = connect(program.address).await;
         assert_eq!(client.request("connector.entryHandler.ping", json!({})).await, json!("pong"));
         program.terminate();
         assert_eq!(client.end().await, None);
@@ -129,7 +129,7 @@ fn a_stop_before_all_has_started_is_a_success() {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env(super::program::NEVER_STARTED, "1");
         let program = Program::start_by(command, Stdio::piped);
-        let mut client = Client::connect(program.address).await;
+        let client = connect(program.address).await;
         assert_eq!(client.request("connector.entryHandler.ping", json!({})).await, json!("pong"));
         program.terminate();
         assert_eq!(client.end().await, None);
@@ -141,16 +141,16 @@ fn a_stop_before_all_has_started_is_a_success() {
 fn a_stop_whose_threads_are_all_blocked_ends_the_process() {
     block_on(async {
         let program = Program::start(Stdio::piped);
-        let mut client = Client::connect(program.address).await;
+        let client = connect(program.address).await;
         // Two come in one read, so that the only thread is blocked when the answer to the first is there.
         let ids = client
-            .send_all(&[
+            .send_all([
                 ("connector.entryHandler.ping", json!({})),
                 ("connector.entryHandler.block", json!({})),
             ])
             .await;
         // The answer may never be written.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), client.answer(ids[0])).await;
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), client.response(ids[0])).await;
         program.terminate();
         let output = program.end().await;
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -161,11 +161,11 @@ fn a_stop_whose_threads_are_all_blocked_ends_the_process() {
 fn a_stop_that_is_too_slow_says_what_it_waited_for() {
     block_on(async {
         let program = Program::start(Stdio::piped);
-        let mut client = Client::connect(program.address).await;
+        let client = connect(program.address).await;
         client.request("connector.entryHandler.hook", json!({})).await;
         client.send("connector.entryHandler.stick", json!({})).await;
         // Another session is served meanwhile, so the messages before have begun.
-        let mut other = Client::connect(program.address).await;
+        let other = connect(program.address).await;
         assert_eq!(other.request("connector.entryHandler.ping", json!({})).await, json!("pong"));
         program.terminate();
         let output = program.end().await;
@@ -180,7 +180,7 @@ fn a_stop_that_is_too_slow_says_what_it_waited_for() {
 fn a_server_that_fails_ends_its_process_and_says_why() {
     block_on(async {
         let program = Program::start(Stdio::piped);
-        let mut client = Client::connect(program.address).await;
+        let client = connect(program.address).await;
         client.send("connector.entryHandler.fail", json!({})).await;
         soon(client.end()).await;
         let output = program.end().await;
@@ -194,7 +194,7 @@ fn a_full_log_stops_nothing() {
     block_on(async {
         let program = Program::start(|| OpenOptions::new().write(true).open("/dev/full").unwrap().into());
         for _ in 0..3 {
-            let mut client = Client::connect(program.address).await;
+            let client = connect(program.address).await;
             for _ in 0..3 {
                 assert_eq!(client.request("connector.entryHandler.ping", json!({})).await, json!("pong"));
             }
@@ -213,7 +213,7 @@ fn as_the_first_process_of_a_container_it_buries_orphans_and_stops_on_sigterm() 
     }
     block_on(async {
         let program = Program::start_first();
-        let mut client = Client::connect(program.address).await;
+        let client = connect(program.address).await;
         let orphan = client.request("connector.entryHandler.orphan", json!({})).await;
         soon(async {
             while client.request("connector.entryHandler.isThere", json!({ "pid": orphan })).await

@@ -12,7 +12,7 @@ const NEWS: &str = "news";
 /// A world with a channel that `ann` is in, and the clients of `ann` and `bob`.
 async fn with_ann() -> (World, Client, Client) {
     let world = World::start().await;
-    let (mut ann, bob) = (world.user("ann").await, world.user("bob").await);
+    let (ann, bob) = (world.user("ann").await, world.user("bob").await);
     world.chat().channels().create("room").add("ann", "connector-1").unwrap();
     push(&world, 0);
     assert_eq!(soon(ann.push(NEWS)).await, json!(0));
@@ -32,7 +32,7 @@ fn lose(world: &World, what: &'static str, act: impl FnOnce()) {
 
 #[tokio::test]
 async fn a_push_that_comes_before_a_join_it_counts_on_waits_for_the_membership() {
-    let (world, mut ann, mut bob) = with_ann().await;
+    let (world, ann, mut bob) = with_ann().await;
     let room = world.chat().channels().get("room").unwrap();
     lose(&world, "Join", || room.add("bob", "connector-1").unwrap());
     for number in 1..4 {
@@ -60,7 +60,7 @@ async fn a_join_after_one_that_was_lost_makes_the_frontend_ask_for_both() {
 
 #[tokio::test]
 async fn a_leave_after_a_join_that_was_lost_makes_the_frontend_ask_for_the_membership() {
-    let (world, mut ann, mut bob) = with_ann().await;
+    let (world, mut ann, bob) = with_ann().await;
     let room = world.chat().channels().get("room").unwrap();
     lose(&world, "Join", || room.add("bob", "connector-1").unwrap());
     assert!(room.leave("ann", "connector-1"));
@@ -71,7 +71,7 @@ async fn a_leave_after_a_join_that_was_lost_makes_the_frontend_ask_for_the_membe
 
 #[tokio::test]
 async fn a_leave_that_was_lost_delivers_nothing_more_to_who_left() {
-    let (world, mut ann, mut bob) = with_ann().await;
+    let (world, mut ann, bob) = with_ann().await;
     let room = world.chat().channels().get("room").unwrap();
     room.add("bob", "connector-1").unwrap();
     lose(&world, "Leave", || assert!(room.leave("ann", "connector-1")));
@@ -97,7 +97,7 @@ async fn a_frontend_asks_for_the_membership_each_time_that_it_misses_something()
 
 #[tokio::test]
 async fn a_confirmed_push_that_waits_for_the_membership_says_who_was_not_reached() {
-    let (world, mut ann, _bob) = with_ann().await;
+    let (world, ann, _bob) = with_ann().await;
     let room = world.chat().channels().get("room").unwrap();
     lose(&world, "Join", || room.add("nobody", "connector-1").unwrap());
     let missing = soon(room.push_confirmed(NEWS, &1)).await.unwrap();
@@ -118,7 +118,7 @@ async fn the_end_of_a_channel_that_a_full_link_refused_is_told_later() {
 
 #[tokio::test]
 async fn copies_of_channels_that_ended_while_the_link_was_down_are_dropped_and_the_others_stay() {
-    let (world, mut ann, _bob) = with_ann().await;
+    let (world, ann, _bob) = with_ann().await;
     let channels = world.chat().channels();
     channels.create("other").add("ann", "connector-1").unwrap();
     assert_eq!(world.connector().report().channel_copies, 2);

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, until};
+use crate::support::{narrow, until};
 use crate::world::World;
 
 /// A connection after its handshake.
@@ -55,7 +55,7 @@ async fn a_connection_that_breaks_while_its_session_is_not_read_closes_at_once()
 #[tokio::test]
 async fn who_is_kicked_gets_the_reason_and_not_all_that_was_queued() {
     let world = World::start().await;
-    let mut slow = Client::narrow(world.connector.addresses("connector-1")[0]).await;
+    let slow = narrow(world.connector.addresses("connector-1")[0]).await;
     slow.request("connector.entryHandler.bind", json!("slow")).await;
     let room = world.chat().channels().create("room");
     room.add("slow", "connector-1").unwrap();

@@ -42,7 +42,7 @@ async fn with_members(
     setup: impl Fn(&mut Configure<Rpc>) + Clone + Send + Sync + 'static,
 ) -> (World, Client, Client) {
     let world = World::with(setup).await;
-    let (mut ann, eve) = (world.user("ann").await, world.user("eve").await);
+    let (ann, eve) = (world.user("ann").await, world.user("eve").await);
     for route in ["chat.roomHandler.join", "chat.roomHandler.watch"] {
         assert_eq!(ann.request(route, json!({})).await, json!({}));
     }
@@ -69,7 +69,7 @@ fn push(world: &World, number: u32) {
 #[tokio::test]
 async fn sessions_close_only_if_the_other_side_has_dropped_something_of_them() {
     for gone in Gone::ALL {
-        let (world, mut ann, mut eve) = with_members(|_| {}).await;
+        let (world, mut ann, eve) = with_members(|_| {}).await;
         let processes = || (world.connector().report().incarnation, world.chat().report().incarnation);
         let before = processes();
         part(&world, gone).await;
@@ -96,7 +96,7 @@ async fn sessions_close_only_if_the_other_side_has_dropped_something_of_them() {
 #[tokio::test]
 async fn a_link_that_breaks_during_the_exchange_settles_it_once_all_the_same() {
     for what in ["Settled", "Groups"] {
-        let (world, mut ann, _eve) = with_members(|_| {}).await;
+        let (world, ann, _eve) = with_members(|_| {}).await;
         part(&world, Gone::Both).await;
         for (from, to) in [("connector-1", "chat-1"), ("chat-1", "connector-1")] {
             world.transport.set(from, to, what, Fault::Lose);
@@ -108,7 +108,7 @@ async fn a_link_that_breaks_during_the_exchange_settles_it_once_all_the_same() {
         assert_eq!(soon(ann.end()).await, None, "{what}");
         assert_eq!(world.log.count("hook"), 1, "{what}");
         // Once it is settled, another break names nobody again.
-        let mut ann = world.user("ann").await;
+        let ann = world.user("ann").await;
         assert_eq!(soon(ann.request("chat.roomHandler.join", json!({}))).await, json!({}), "{what}");
         world.transport.memory.unlink(PAIR.0, PAIR.1);
         world.transport.memory.link(PAIR.0, PAIR.1);
@@ -120,7 +120,7 @@ async fn a_link_that_breaks_during_the_exchange_settles_it_once_all_the_same() {
 /// A handler that runs on while its session is lost, and kept.
 #[tokio::test]
 async fn a_hook_that_is_registered_after_its_session_was_lost_runs_when_that_closes() {
-    let (world, mut ann, _eve) = with_members(|app| app.on_sessions_lost(|_, _| async { Ok(()) })).await;
+    let (world, ann, _eve) = with_members(|app| app.on_sessions_lost(|_, _| async { Ok(()) })).await;
     ann.send("chat.roomHandler.watchLater", json!({})).await;
     until(|| world.log.count("later runs") == 1).await;
     world.transport.memory.unlink(PAIR.0, PAIR.1);
@@ -138,7 +138,7 @@ async fn a_hook_that_is_registered_after_its_session_was_lost_runs_when_that_clo
 /// As before, but the frontend is not back when the handler wants to know of the closing.
 #[tokio::test]
 async fn a_hook_can_not_be_registered_while_the_frontend_is_gone_although_there_were_others() {
-    let (world, mut ann, _eve) = with_members(|_| {}).await;
+    let (world, ann, _eve) = with_members(|_| {}).await;
     ann.send("chat.roomHandler.watchLater", json!({})).await;
     until(|| world.log.count("later runs") == 1).await;
     world.transport.memory.unlink(PAIR.0, PAIR.1);
@@ -152,7 +152,7 @@ async fn a_hook_can_not_be_registered_while_the_frontend_is_gone_although_there_
 async fn a_hook_for_lost_sessions_gets_each_once_and_keeps_their_connections() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
-    let (world, mut ann, _eve) = with_members(move |app| {
+    let (world, ann, _eve) = with_members(move |app| {
         let counted = counted.clone();
         app.on_sessions_lost(move |app, lost| {
             let counted = counted.clone();
@@ -178,7 +178,7 @@ async fn a_hook_for_lost_sessions_gets_each_once_and_keeps_their_connections() {
 #[tokio::test]
 async fn lost_sessions_close_if_the_hook_fails_panics_or_takes_too_long() {
     for how in ["fails", "panics", "hangs"] {
-        let (world, mut ann, mut eve) = with_members(move |app| {
+        let (world, ann, eve) = with_members(move |app| {
             app.limits().request_timeout = Duration::from_secs(1);
             app.on_sessions_lost(move |_, _| async move {
                 match how {
@@ -201,7 +201,7 @@ async fn lost_sessions_close_at_their_next_request_and_else_one_after_the_other(
     let world = World::start().await;
     let mut clients = Vec::new();
     for number in 0..20 {
-        let mut client = world.user(&format!("user{number}")).await;
+        let client = world.user(&format!("user{number}")).await;
         assert_eq!(client.request("chat.roomHandler.join", json!({})).await, json!({}));
         clients.push(client);
     }
@@ -212,15 +212,15 @@ async fn lost_sessions_close_at_their_next_request_and_else_one_after_the_other(
     until(|| open() < 20).await;
     assert!(open() > 10, "all were closed at once");
     // Who asks for something meanwhile is closed, too, and hears no answer.
-    let mut asking = clients.pop().unwrap();
+    let asking = clients.pop().unwrap();
     asking.send("connector.entryHandler.ping", json!({})).await;
-    assert_eq!((soon(asking.end()).await, asking.answered().len()), (None, 2));
+    assert_eq!((soon(asking.end()).await, asking.responded().len()), (None, 2));
     until(|| open() == 0).await;
 }
 
 #[tokio::test]
 async fn a_member_can_not_be_added_at_a_frontend_that_is_gone_or_never_was() {
-    let (world, mut ann, _eve) = with_members(|_| {}).await;
+    let (world, ann, _eve) = with_members(|_| {}).await;
     let room = world.chat().channels().get("room").unwrap();
     part(&world, Gone::Frontend).await;
     let error = room.add("bob", "connector-1").unwrap_err();
@@ -271,7 +271,7 @@ async fn what_a_server_had_sent_before_it_counted_as_gone_leaves_nothing_and_is_
 
 #[tokio::test]
 async fn what_an_earlier_process_had_sent_leaves_nothing_and_is_counted() {
-    let (world, _ann, mut eve) = with_members(|_| {}).await;
+    let (world, _ann, eve) = with_members(|_| {}).await;
     let room = world.chat().channels().create("late");
     world.transport.set("chat-1", "connector-1", "", Fault::Hold);
     room.add("eve", "connector-1").unwrap();

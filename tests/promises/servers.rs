@@ -59,7 +59,7 @@ async fn what_a_server_says_of_itself_is_told_in_the_order_of_its_changes() {
 #[tokio::test]
 async fn a_server_that_is_back_in_another_life_ends_what_was_of_the_one_before() {
     let world = World::start().await;
-    let mut ann = world.user("ann").await;
+    let ann = world.user("ann").await;
     assert_eq!(ann.request("chat.roomHandler.join", json!({})).await, json!({}));
     let remote = &world.connector().rpc.chat.chat_remote;
     let call = tokio::spawn(remote.wait(to("chat-1")).into_future());
@@ -80,7 +80,7 @@ async fn a_server_that_is_back_in_another_life_ends_what_was_of_the_one_before()
 #[tokio::test]
 async fn a_frontend_that_is_back_in_another_life_has_none_of_the_members_of_the_one_before() {
     let world = World::start().await;
-    let mut ann = world.user("ann").await;
+    let ann = world.user("ann").await;
     assert_eq!(ann.request("chat.roomHandler.join", json!({})).await, json!({}));
     assert_eq!(ann.request("chat.roomHandler.watch", json!({})).await, json!({}));
     let again = world.frontend("connector-1").await;

@@ -19,7 +19,7 @@ const STARTED: usize = 2;
 async fn answers(client: &mut Client, ids: Vec<u64>) -> Vec<Value> {
     let mut answers = Vec::new();
     for id in ids {
-        answers.push(soon(client.answer(id)).await);
+        answers.push(soon(client.response(id)).await);
     }
     answers
 }
@@ -30,7 +30,7 @@ async fn a_message_sees_what_an_earlier_one_of_its_session_pushed_on_that_backen
     let mut ann = world.client().await;
     // All three leave the frontend with the snapshot of a session that has nothing.
     let ids = ann
-        .send_all(&[
+        .send_all([
             ("chat.roomHandler.bind", json!("ann")),
             ("chat.roomHandler.seen", json!({})),
             ("chat.roomHandler.set", json!(7)),
@@ -46,10 +46,10 @@ async fn a_message_sees_what_an_earlier_one_of_its_session_pushed_on_that_backen
 #[tokio::test]
 async fn messages_that_wait_at_a_backend_are_dropped_and_counted_when_their_session_closes() {
     let world = World::start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     ann.request("chat.roomHandler.watch", json!({})).await;
     let wait = |text: &'static str| ("chat.roomHandler.wait", json!(text));
-    ann.send_all(&[wait("a"), wait("b"), wait("c")]).await;
+    ann.send_all([wait("a"), wait("b"), wait("c")]).await;
     until(|| world.log.count("a runs") == 1 && world.connector().report().pending_calls == 3).await;
     ann.close().await;
     until(|| world.chat().counters().dropped(Dropped::SessionClosed) == 2).await;
@@ -63,10 +63,10 @@ async fn messages_that_wait_at_a_backend_are_dropped_and_counted_when_their_sess
 async fn messages_that_wait_at_a_backend_which_hears_of_the_closing_only_are_dropped_and_counted() {
     for fault in [Fault::Full, Fault::Lose] {
         let world = World::start().await;
-        let mut ann = world.client().await;
+        let ann = world.client().await;
         ann.request("chat.roomHandler.watch", json!({})).await;
         let wait = |text: &'static str| ("chat.roomHandler.wait", json!(text));
-        ann.send_all(&[wait("a"), wait("b"), wait("c")]).await;
+        ann.send_all([wait("a"), wait("b"), wait("c")]).await;
         until(|| world.log.count("a runs") == 1 && world.connector().report().pending_calls == 3).await;
         world.transport.set("connector-1", "chat-1", "SessionGone", fault);
         ann.close().await;
@@ -82,12 +82,12 @@ async fn messages_that_wait_at_a_backend_which_hears_of_the_closing_only_are_dro
 async fn messages_that_wait_at_a_backend_are_dropped_and_counted_when_their_frontend_counts_as_gone() {
     for has_hook in [false, true] {
         let world = World::start().await;
-        let mut ann = world.client().await;
+        let ann = world.client().await;
         if has_hook {
             ann.request("chat.roomHandler.watch", json!({})).await;
         }
         let wait = |text: &'static str| ("chat.roomHandler.wait", json!(text));
-        ann.send_all(&[wait("a"), wait("b"), wait("c")]).await;
+        ann.send_all([wait("a"), wait("b"), wait("c")]).await;
         until(|| world.log.count("a runs") == 1 && world.connector().report().pending_calls == 3).await;
         world.transport.memory.unlink("connector-1", "chat-1");
         world.transport.memory.give_up("chat-1", "connector-1");
@@ -101,10 +101,10 @@ async fn messages_that_wait_at_a_backend_are_dropped_and_counted_when_their_fron
 #[tokio::test]
 async fn messages_that_wait_at_a_frontend_are_dropped_and_counted_when_their_session_closes() {
     let world = World::start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     ann.request("connector.entryHandler.watch", json!({})).await;
     let wait = |text: &'static str| ("connector.entryHandler.wait", json!(text));
-    ann.send_all(&[wait("a"), wait("b"), wait("c")]).await;
+    ann.send_all([wait("a"), wait("b"), wait("c")]).await;
     until(|| world.log.count("a runs") == 1).await;
     ann.close().await;
     until(|| world.connector().counters().dropped(Dropped::SessionClosed) == 2).await;
@@ -116,7 +116,7 @@ async fn messages_that_wait_at_a_frontend_are_dropped_and_counted_when_their_ses
 #[tokio::test]
 async fn a_backend_is_told_of_a_closing_although_the_link_was_full() {
     let world = World::start().await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     ann.request("chat.roomHandler.watch", json!({})).await;
     world.transport.set("connector-1", "chat-1", "SessionClosed", Fault::Full);
     ann.close().await;
@@ -149,7 +149,7 @@ async fn nothing_is_kept_of_users_that_have_left() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_push_is_confirmed_after_every_message_that_left_with_an_older_snapshot() {
     let world = World::start().await;
-    let mut ann = world.user("ann").await;
+    let ann = world.user("ann").await;
     let session = world.connector().sessions().get_by_uid("ann").remove(0).id().to_string();
     let chat = world.chat().clone();
     let (runtime, log) = (tokio::runtime::Handle::current(), world.log.clone());
@@ -178,7 +178,7 @@ async fn a_push_is_confirmed_after_every_message_that_left_with_an_older_snapsho
 #[tokio::test]
 async fn a_request_that_a_server_takes_and_never_answers_ends_all_the_same() {
     let world = World::with(|app| app.limits().request_timeout = Duration::from_millis(500)).await;
-    let mut ann = world.client().await;
+    let ann = world.client().await;
     world.transport.set("chat-1", "connector-1", "Reply", Fault::Lose);
     let answer = soon(ann.request("chat.roomHandler.ping", json!({}))).await;
     assert_eq!(answer["code"], 500);

@@ -21,7 +21,7 @@ async fn a_handler_may_kick_its_own_session() {
         let world = World::new(links).await;
         world.gate.open();
         for route in ["connector.entryHandler.kick", "chat.roomHandler.kick"] {
-            let (mut client, _) = user_of(&world, "connector-1", route).await;
+            let (client, _) = user_of(&world, "connector-1", route).await;
             client.send(route, json!([route])).await;
             world.log.seen(&format!("Some({route:?}) kicked {route}")).await;
             assert_eq!(client.end().await.as_deref(), Some("kick"));
@@ -34,7 +34,7 @@ async fn a_handler_may_kick_its_own_session() {
 async fn a_handler_may_have_its_own_session_kicked_by_a_remote() {
     for links in [Links::Memory, Links::Tcp] {
         let world = World::new(links).await;
-        let (mut client, _) = user_of(&world, "connector-1", "ann").await;
+        let (client, _) = user_of(&world, "connector-1", "ann").await;
         client.send("connector.entryHandler.haveKicked", json!(["ann"])).await;
         world.log.seen("had kicked").await;
         assert_eq!((client.end().await.as_deref(), world.ran_out()), (Some("kick"), 0));
@@ -46,8 +46,8 @@ async fn two_handlers_may_kick_each_other() {
     for links in [Links::Memory, Links::Tcp] {
         for route in ["connector.entryHandler.kick", "chat.roomHandler.kick"] {
             let world = World::new(links).await;
-            let (mut ann, _) = user_of(&world, "connector-1", "ann").await;
-            let (mut bob, _) = user_of(&world, "connector-1", "bob").await;
+            let (ann, _) = user_of(&world, "connector-1", "ann").await;
+            let (bob, _) = user_of(&world, "connector-1", "bob").await;
             ann.send(route, json!(["bob"])).await;
             bob.send(route, json!(["ann"])).await;
             until(|| world.log.read().len() == 2).await;
@@ -64,8 +64,8 @@ async fn two_handlers_may_kick_each_other() {
 #[tokio::test]
 async fn handlers_at_two_frontends_that_kick_each_other_wait_no_longer_than_the_limit() {
     let world = World::hasty(Links::Tcp).await;
-    let (mut ann, _) = user_of(&world, "connector-1", "ann").await;
-    let (mut bob, _) = user_of(&world, "connector-2", "bob").await;
+    let (ann, _) = user_of(&world, "connector-1", "ann").await;
+    let (bob, _) = user_of(&world, "connector-2", "bob").await;
     ann.send("connector.entryHandler.kickAt", json!(["connector-2", "bob"])).await;
     bob.send("connector.entryHandler.kickAt", json!(["connector-1", "ann"])).await;
     until(|| world.log.read().len() == 2).await;
@@ -87,7 +87,7 @@ async fn a_hook_waits_for_nobody_that_it_kicks_or_has_kicked() {
     for links in [Links::Memory, Links::Tcp] {
         for by_remote in [false, true] {
             let world = World::new(links).await;
-            let (first, one, mut second, _) = two(&world).await;
+            let (first, one, second, _) = two(&world).await;
             let (app, log) = (world.app("connector-1").clone(), world.log.clone());
             let hook = move |session: Session| async move {
                 if by_remote {
@@ -142,7 +142,7 @@ async fn a_hook_binds_without_waiting() {
 async fn a_handler_may_bind_the_user_of_its_own_session_that_is_closing() {
     let world = World::new(Links::Memory).await;
     let (_new, new) = world.client().await;
-    let (mut old, _) = user_of(&world, "connector-1", "ann").await;
+    let (old, _) = user_of(&world, "connector-1", "ann").await;
     old.send("connector.entryHandler.handOver", json!(new.id().to_string())).await;
     world.log.seen("handed over").await;
     soon(async { assert_eq!(old.end().await.as_deref(), Some("kick")) }).await;

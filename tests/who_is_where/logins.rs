@@ -38,12 +38,12 @@ async fn lost(links: Links, route: &str) -> Vec<Plan> {
     let world = World::new(links).await;
     let mut lost = Vec::new();
     for plan in (0..LOGINS).map(Plan::new) {
-        let (mut old, session) = world.client().await;
+        let (old, session) = world.client().await;
         assert_eq!(old.request(route, json!(plan.login)).await, json!({}));
         if plan.dies {
             old.close().await;
         }
-        let (mut new, _) = world.client().await;
+        let (new, _) = world.client().await;
         assert_eq!(new.request(route, json!(plan.login)).await, json!({}), "{plan:?}");
         let uid = &*plan.login.uid;
         until(|| world.log.has(&format!("{uid} left"))).await;

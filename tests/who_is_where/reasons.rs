@@ -8,7 +8,7 @@ use crate::world::{Links, World};
 
 /// A client whose user is ann, and whose closing is noted at both servers.
 async fn watched(world: &World) -> Client {
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     session.bind("ann").await.unwrap();
     note_why(&session, "connector", &world.log).await.unwrap();
     client.request("chat.roomHandler.watch", Value::Null).await;

@@ -12,7 +12,7 @@ use crate::world::{FOR_EVER, Links, World};
 
 /// A client whose user is ann, with a hook that goes on by a permit, at the frontend or on the backend.
 async fn lingering(world: &World, on_backend: bool) -> (Client, Session) {
-    let (mut client, session) = world.client().await;
+    let (client, session) = world.client().await;
     session.bind("ann").await.unwrap();
     if on_backend {
         client.request("chat.roomHandler.linger", Value::Null).await;
@@ -56,7 +56,7 @@ async fn a_kick_returns_when_the_hooks_have_run() {
 async fn a_kick_returns_when_a_handler_on_a_backend_has_ended_and_the_hook_that_it_registered_has_run() {
     for links in [Links::Memory, Links::Tcp] {
         let world = World::new(links).await;
-        let (mut client, session) = world.client().await;
+        let (client, session) = world.client().await;
         session.bind("ann").await.unwrap();
         client.send("chat.roomHandler.watchLate", Value::Null).await;
         world.log.seen("a handler runs").await;
@@ -173,7 +173,7 @@ async fn sessions_that_close_take_no_place_of_calls() {
         [lingering(&world, true).await, lingering(&world, true).await, lingering(&world, true).await];
     drop(clients);
     until(|| world.log.read().iter().filter(|seen| *seen == "a hook runs").count() == 3).await;
-    let (mut client, _) = world.client().await;
+    let (client, _) = world.client().await;
     assert_eq!(client.request("chat.roomHandler.watch", Value::Null).await, json!({}));
 }
 
@@ -251,7 +251,7 @@ async fn a_remote_bind_of_a_server_that_is_gone_binds_nothing() {
 #[tokio::test]
 async fn a_user_is_refused_by_a_session_that_is_open() {
     let world = World::new(Links::Memory).await;
-    let (mut one, first) = world.client().await;
+    let (one, first) = world.client().await;
     let (_two, second) = world.client().await;
     first.bind("ann").await.unwrap();
     assert_eq!(soon(second.bind_unique("ann")).await.unwrap_err().kind(), ErrorKind::Application);

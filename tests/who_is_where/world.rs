@@ -12,7 +12,7 @@ use pomelo::{App as AppOf, Event, Hybrid, Session};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::support::{Client, until};
+use crate::support::{Client, connect, until};
 use crate::{App, Rpc};
 
 /// Longer than any test takes.
@@ -144,7 +144,7 @@ impl World {
     /// A client of a frontend, with its session as seen there.
     pub async fn client_of(&self, server: &str) -> (Client, Session) {
         let running = self.running.iter().find(|running| running.app(server).is_some()).unwrap();
-        let mut client = Client::connect(running.addresses(server)[0]).await;
+        let client = connect(running.addresses(server)[0]).await;
         let id = client.request("connector.entryHandler.id", Value::Null).await;
         let id = id.as_str().unwrap().parse().unwrap();
         (client, self.app(server).sessions().get(id).unwrap())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Client {
     orders: UnboundedSender<Order>,
     received: Received,
     agreement: Arc<Agreement>,
+    /// It reads only while the test waits for something.
+    is_lazy: AtomicBool,
 }
 
 impl Client {
@@ -56,7 +59,7 @@ impl Client {
         let (orders, receiver) = unbounded_channel();
         let (received, agreement) = (Received::default(), connection.agreement().clone());
         tokio::spawn(Driver::new(connection, received.clone()).run(receiver));
-        Self { orders, received, agreement }
+        Self { orders, received, agreement, is_lazy: AtomicBool::new(false) }
     }
 
     /// What the application's handshake hook answered; null if there is none.
@@ -85,7 +88,7 @@ impl Client {
     /// As [`request`](Self::request).
     pub async fn try_request(&self, route: &str, body: impl Serialize) -> Option<Value> {
         let id = self.send_all([(route, body)]).await.pop()?;
-        let response = soon(format_args!("a response to {route}"), self.received.response(id)).await;
+        let response = self.wait(|| format!("a response to {route}"), self.received.response(id)).await;
         response.ok().map(|response| response.body)
     }
 
@@ -157,7 +160,7 @@ impl Client {
     }
 
     async fn take(&self, id: u64) -> Response {
-        match soon(format_args!("a response to request {id}"), self.received.response(id)).await {
+        match self.wait(|| format!("a response to request {id}"), self.received.response(id)).await {
             Ok(response) => response,
             Err(end) => panic!("no response to request {id} came: {}", end.why),
         }
@@ -176,7 +179,7 @@ impl Client {
     /// # Cancel safety
     /// Dropped before it is ready, it has taken no push.
     pub async fn push(&self, route: &str) -> Value {
-        match soon(format_args!("a push of {route}"), self.received.next_push(route)).await {
+        match self.wait(|| format!("a push of {route}"), self.received.next_push(route)).await {
             Ok(body) => body,
             Err(end) => panic!("no push of {route} came: {}", end.why),
         }
@@ -187,9 +190,24 @@ impl Client {
         self.received.pushes(route).into()
     }
 
-    /// Stops reading, as a program that is stuck, or goes on. What is sent meanwhile waits at the server.
-    pub fn set_reading(&self, on: bool) {
-        self.order(Order::Read(on));
+    /// Has the client read only while the test waits for something, as a program that is stuck, or all the time again. What is sent
+    /// meanwhile waits at the server, and heartbeats aren't answered.
+    pub fn set_lazy(&self, on: bool) {
+        self.is_lazy.store(on, Ordering::Relaxed);
+        self.order(Order::Read(!on));
+    }
+
+    /// Waits for something with a limit, and reads meanwhile.
+    async fn wait<T>(&self, what: impl FnOnce() -> String, future: impl Future<Output = T>) -> T {
+        let is_lazy = self.is_lazy.load(Ordering::Relaxed);
+        if is_lazy {
+            self.order(Order::Read(true));
+        }
+        let came = soon(what, future).await;
+        if is_lazy {
+            self.order(Order::Read(false));
+        }
+        came
     }
 
     /// Waits until the server kicks the client; gives the reason.
@@ -200,7 +218,7 @@ impl Client {
     /// # Cancel safety
     /// Nothing is lost when it is dropped.
     pub async fn kicked(&self) -> String {
-        let end = soon(format_args!("a kick"), self.received.ended()).await;
+        let end = self.wait(|| format!("a kick"), self.received.ended()).await;
         match end.kick_reason {
             Some(reason) => reason,
             None => panic!("no kick came: {}", end.why),
@@ -215,7 +233,7 @@ impl Client {
     /// # Cancel safety
     /// Nothing is lost when it is dropped.
     pub async fn end(&self) -> Option<String> {
-        soon(format_args!("the end of the connection"), self.received.ended()).await.kick_reason
+        self.wait(|| format!("the end of the connection"), self.received.ended()).await.kick_reason
     }
 
     /// Hangs up, once all that was sent is on its way.
@@ -224,7 +242,7 @@ impl Client {
     /// It hangs up also when this is dropped.
     pub async fn close(self) {
         self.order(Order::Close);
-        soon(format_args!("the end of the connection"), self.received.ended()).await;
+        self.wait(|| format!("the end of the connection"), self.received.ended()).await;
     }
 
     fn order(&self, order: Order) {
@@ -302,7 +320,7 @@ impl<R: Cluster> Servers<R> {
                 tokio::time::sleep(OPENED_INTERVAL).await;
             }
         };
-        soon(format_args!("the session at {url}"), opened).await;
+        soon(|| format!("the session at {url}"), opened).await;
         Ok(client)
     }
 }

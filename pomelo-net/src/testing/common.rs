@@ -1,6 +1,5 @@
-//! What clients and sessions of tests share: waiting with a limit, and bodies.
+//! Shared parts of clients and sessions of tests: waiting with a limit, and bodies.
 
-use std::fmt::Arguments;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,10 +10,10 @@ use serde_json::Value;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a future gives, unless it takes too long.
-pub(super) async fn soon<T>(what: Arguments<'_>, future: impl Future<Output = T>) -> T {
+pub(super) async fn soon<T>(what: impl FnOnce() -> String, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(done) => done,
-        Err(_) => panic!("{what} did not come within {PATIENCE:?}"),
+        Err(_) => panic!("{} did not come within {PATIENCE:?}", what()),
     }
 }
 

@@ -154,7 +154,7 @@ impl TestSession {
     pub async fn try_request(&self, route: &str, body: impl Serialize) -> Option<Value> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         self.client.receive(Some(id), route, Body::json(json(route, body).to_string()));
-        let response = soon(format_args!("a response to {route}"), self.received.response(id)).await;
+        let response = soon(|| format!("a response to {route}"), self.received.response(id)).await;
         response.ok().map(|response| response.body)
     }
 
@@ -171,7 +171,7 @@ impl TestSession {
     /// # Cancel safety
     /// Dropped before it is ready, it has taken no push.
     pub async fn push(&self, route: &str) -> Value {
-        match soon(format_args!("a push of {route}"), self.received.next_push(route)).await {
+        match soon(|| format!("a push of {route}"), self.received.next_push(route)).await {
             Ok(body) => body,
             Err(end) => panic!("no push of {route} came: {}", end.why),
         }
@@ -195,7 +195,7 @@ impl TestSession {
     /// # Cancel safety
     /// Nothing is changed when it is dropped.
     pub async fn end(&self) -> Option<String> {
-        soon(format_args!("the end of the connection"), self.received.ended()).await.kick_reason
+        soon(|| format!("the end of the connection"), self.received.ended()).await.kick_reason
     }
 
     /// Hangs up, as a client does.

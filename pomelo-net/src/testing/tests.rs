@@ -1,3 +1,5 @@
+//! Tests of the test kit.
+
 use std::time::Duration;
 
 use pomelo_core::session::Session;
@@ -92,7 +94,7 @@ async fn an_hour_passes_at_once_and_heartbeats_go_on() {
     assert!(began.elapsed() >= Duration::from_secs(3_600));
     assert_eq!(servers.app("connector-1").sessions().len(), 1, "heartbeats kept it");
 
-    client.set_reading(false);
+    client.set_lazy(true);
     sleep(Duration::from_secs(60)).await;
     assert!(servers.app("connector-1").sessions().is_empty(), "a client that is stuck is dropped");
 }

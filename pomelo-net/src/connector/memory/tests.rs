@@ -1,3 +1,5 @@
+//! Tests of ports and sockets in memory.
+
 use std::io::IoSlice;
 
 use serde_json::{Value, json};
