@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
@@ -95,6 +96,39 @@ pub(crate) trait RemoteEndpoint: Send + Sync {
     fn answer<'a>(&'a self, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
 
     fn stats(&self) -> &MethodStats;
+}
+
+impl Dispatch {
+    /// The server's handlers and remotes; none before it starts, and after it has ended.
+    pub(crate) fn endpoints(&self) -> Option<Arc<dyn Endpoints>> {
+        self.endpoints.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Sets what the server runs. It holds the server, so it must be taken out again at the end.
+    pub(crate) fn set_endpoints(&self, endpoints: Option<Arc<dyn Endpoints>>) {
+        let has_concurrent = endpoints.as_ref().is_some_and(|endpoints| endpoints.has_concurrent());
+        if let Some(endpoints) = &endpoints {
+            self.peers.set_method_names(endpoints.method_names());
+        }
+        *self.endpoints.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = endpoints;
+        self.has_concurrent.store(has_concurrent, Ordering::Relaxed);
+    }
+
+    /// Whether a handler's method may run beside others of its session.
+    pub(crate) fn is_concurrent(&self, route: &Route) -> bool {
+        self.has_concurrent.load(Ordering::Relaxed)
+            && self.endpoints().is_some_and(|endpoints| {
+                endpoints.handler(route).is_some_and(|handler| handler.is_concurrent())
+            })
+    }
+
+    /// What was counted of all methods, and of what is none, sorted by name.
+    pub(crate) fn reports(&self) -> Vec<RouteReport> {
+        let mut reports = self.peers.stats.reports();
+        reports.extend(self.endpoints().into_iter().flat_map(|endpoints| endpoints.reports()));
+        reports.sort_by(|a, b| a.route.cmp(&b.route));
+        reports
+    }
 }
 
 /// Endpoints in their server. They hold each other, until this is dropped.
