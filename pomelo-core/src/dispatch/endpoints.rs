@@ -13,27 +13,14 @@ use super::Dispatch;
 use crate::cluster::MethodTable;
 use crate::context::ServerContext;
 use crate::event::Event;
-use crate::inject;
-use crate::inject::{Container, Context, Injected, Provider};
-use crate::method::{Handler, Inbound, Remote, Table};
+use crate::inject::{Container, Context};
+use crate::method::{Handler, Inbound, Remote};
 use crate::metrics::{MethodStats, RouteReport};
 use crate::request::Request;
 use crate::runtime::boundary;
 use crate::runtime::boundary::Site;
 use crate::value::{Result, Route};
 use crate::wire::Body;
-
-/// What was mounted on a server.
-pub(crate) struct Parts<A> {
-    pub(crate) handlers: Vec<(Table, Arc<dyn AnyHandler<A>>)>,
-    pub(crate) remotes: Vec<(Table, Arc<dyn AnyRemote<A>>)>,
-}
-
-impl<A> Default for Parts<A> {
-    fn default() -> Self {
-        Self { handlers: Vec::new(), remotes: Vec::new() }
-    }
-}
 
 /// [`Handler`] without its constants, so that it can be behind a pointer.
 pub(crate) trait AnyHandler<A>: Send + Sync {
@@ -131,39 +118,23 @@ impl Dispatch {
     }
 }
 
-/// Endpoints in their server. They hold each other, until this is dropped.
-pub(crate) struct Installed(Arc<Dispatch>);
-
-impl Installed {
-    pub(crate) fn new(endpoints: Arc<dyn Endpoints>, dispatch: &Arc<Dispatch>) -> Self {
-        dispatch.set_endpoints(Some(endpoints));
-        Self(dispatch.clone())
-    }
-}
-
-impl Drop for Installed {
-    fn drop(&mut self) {
-        self.0.set_endpoints(None);
-    }
-}
-
 /// A listener for events.
 pub(crate) type Listener<A> = Arc<dyn Fn(&A, &Event) + Send + Sync>;
 
 /// What a method's parameters are found in, besides its message.
-struct Surroundings<A> {
-    app: A,
-    context: Arc<ServerContext>,
+pub(super) struct Surroundings<A> {
+    pub(super) app: A,
+    pub(super) context: Arc<ServerContext>,
 }
 
 /// A method of a mounted handler.
-struct HandlerMethod<A> {
-    around: Arc<Surroundings<A>>,
-    handler: Arc<dyn AnyHandler<A>>,
+pub(super) struct HandlerMethod<A> {
+    pub(super) around: Arc<Surroundings<A>>,
+    pub(super) handler: Arc<dyn AnyHandler<A>>,
     /// Its id in the handler.
-    method: u16,
-    concurrent: bool,
-    stats: Arc<MethodStats>,
+    pub(super) method: u16,
+    pub(super) concurrent: bool,
+    pub(super) stats: Arc<MethodStats>,
 }
 
 impl<A: Container + Send + Sync> HandlerEndpoint for HandlerMethod<A> {
@@ -181,12 +152,12 @@ impl<A: Container + Send + Sync> HandlerEndpoint for HandlerMethod<A> {
 }
 
 /// A method of a mounted remote.
-struct RemoteMethod<A> {
-    around: Arc<Surroundings<A>>,
-    remote: Arc<dyn AnyRemote<A>>,
+pub(super) struct RemoteMethod<A> {
+    pub(super) around: Arc<Surroundings<A>>,
+    pub(super) remote: Arc<dyn AnyRemote<A>>,
     /// Its id in the remote.
-    method: u16,
-    stats: Arc<MethodStats>,
+    pub(super) method: u16,
+    pub(super) stats: Arc<MethodStats>,
 }
 
 impl<A: Container + Send + Sync> RemoteEndpoint for RemoteMethod<A> {
@@ -200,106 +171,21 @@ impl<A: Container + Send + Sync> RemoteEndpoint for RemoteMethod<A> {
 }
 
 /// What has a number that others call it by. It keeps that for good, also when the method is no more.
-struct Numbered<A> {
-    name: String,
-    stats: Arc<MethodStats>,
-    method: Option<RemoteMethod<A>>,
+pub(super) struct Numbered<A> {
+    pub(super) name: String,
+    pub(super) stats: Arc<MethodStats>,
+    pub(super) method: Option<RemoteMethod<A>>,
 }
 
 /// The endpoints of a server whose app is an `A`.
 pub(crate) struct MountedEndpoints<A> {
-    around: Arc<Surroundings<A>>,
-    handlers: HashMap<String, HandlerMethod<A>, RandomState>,
+    pub(super) around: Arc<Surroundings<A>>,
+    pub(super) handlers: HashMap<String, HandlerMethod<A>, RandomState>,
     /// By number.
-    remotes: Vec<Numbered<A>>,
+    pub(super) remotes: Vec<Numbered<A>>,
     /// The numbers of all methods that there ever were.
-    numbers: MethodTable,
-    listeners: Vec<Listener<A>>,
-}
-
-impl<A: Container + Send + Sync> MountedEndpoints<A> {
-    /// Lays out what was mounted.
-    ///
-    /// # Errors
-    /// If a method wants something injected that was not inserted: which method and type.
-    pub(crate) fn new(
-        app: A,
-        context: Arc<ServerContext>,
-        parts: Parts<A>,
-        listeners: Vec<Listener<A>>,
-    ) -> Result<Self> {
-        let around = Arc::new(Surroundings { app, context });
-        let (handlers, remotes) = (HashMap::default(), Vec::new());
-        Self { around, handlers, remotes, numbers: MethodTable::default(), listeners }.with(parts)
-    }
-
-    /// The same server with other methods. Remote methods keep their numbers, and all their statistics.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub(crate) fn replaced_by(&self, parts: Parts<A>) -> Result<Self> {
-        let gone = |remote: &Numbered<A>| Numbered {
-            name: remote.name.clone(),
-            stats: remote.stats.clone(),
-            method: None,
-        };
-        let mut after = Self {
-            around: self.around.clone(),
-            handlers: HashMap::default(),
-            remotes: self.remotes.iter().map(gone).collect(),
-            numbers: self.numbers.clone(),
-            listeners: self.listeners.clone(),
-        }
-        .with(parts)?;
-        for (route, method) in &mut after.handlers {
-            if let Some(before) = self.handlers.get(route) {
-                method.stats = before.stats.clone();
-            }
-        }
-        Ok(after)
-    }
-
-    fn with(mut self, parts: Parts<A>) -> Result<Self> {
-        let around = self.around.clone();
-        let server_type = around.context.server_type();
-        for (table, handler) in parts.handlers {
-            for method in table.methods {
-                let route = format!("{server_type}.{}.{}", table.name, method.name);
-                self.check::<Request>(&route, method.injects)?;
-                let (around, handler) = (around.clone(), handler.clone());
-                let (method, concurrent) = (method.id, method.concurrent);
-                let stats = Arc::default();
-                self.handlers.insert(route, HandlerMethod { around, handler, method, concurrent, stats });
-            }
-        }
-        for (table, remote) in parts.remotes {
-            for method in table.methods {
-                let name = format!("{server_type}.{}.{}", table.name, method.name);
-                self.check::<Inbound>(&name, method.injects)?;
-                let number = self.numbers.number(table.name, method.name).unwrap_or_else(|| {
-                    let number = self.remotes.len() as u32;
-                    self.numbers.add(table.name, method.name, number);
-                    self.remotes.push(Numbered { name, stats: Arc::default(), method: None });
-                    number
-                });
-                if let Some(place) = self.remotes.get_mut(number as usize) {
-                    let (around, remote, stats) = (around.clone(), remote.clone(), place.stats.clone());
-                    place.method = Some(RemoteMethod { around, remote, method: method.id, stats });
-                }
-            }
-        }
-        Ok(self)
-    }
-
-    fn check<M: Provider>(&self, method: &str, injects: &[Injected]) -> Result<()> {
-        inject::check::<A, M>(&self.around.context.state, method, injects)
-    }
-
-    /// The methods that others can call.
-    pub(crate) fn methods(&self) -> MethodTable {
-        let is_there = |remote: &Numbered<A>| remote.method.is_some();
-        self.numbers.only(|number| self.remotes.get(number as usize).is_some_and(is_there))
-    }
+    pub(super) numbers: MethodTable,
+    pub(super) listeners: Vec<Listener<A>>,
 }
 
 impl<A: Container + Send + Sync> Endpoints for MountedEndpoints<A> {

@@ -3,12 +3,14 @@
 mod endpoints;
 mod executor;
 mod jobs;
+mod mounting;
 pub(crate) mod pipeline;
 mod queues;
 mod worker;
 
-pub(crate) use self::endpoints::{Endpoints, Installed, Listener, MountedEndpoints, Parts};
+pub(crate) use self::endpoints::{Endpoints, Listener, MountedEndpoints};
 pub(crate) use self::executor::{Executor, Job};
+pub(crate) use self::mounting::{Installed, Parts};
 pub(crate) use self::queues::{Forwarded, SessionQueues};
 
 use std::ops::Deref;
