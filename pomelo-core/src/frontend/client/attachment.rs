@@ -1,12 +1,18 @@
-//! The attachment of a session: the connection that it sends to now.
+//! The attachment of a session: what is sent to its client, and by which connection.
 //!
-//! Every delivery reads it, and nearly no session ever has a second one. So the first connection is read without a lock, and only a
-//! session that was attached anew pays for one.
+//! Every response and every delivery reads it, and nearly no session ever has a second connection. So the first one is read without a
+//! lock, and only a session that was attached anew pays for one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use bytes::Bytes;
+
+use super::{ClientSession, Phase};
+use crate::metrics::Dropped;
 use crate::outbox::Outbox;
+use crate::value::{Error, ErrorKind, Result};
+use crate::wire::{Body, Encoding, Format};
 
 /// How often a session was attached anew: tells a connection that ends whether it still is the session's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,5 +52,105 @@ impl Attachment {
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Outbox>>> {
         self.later.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl ClientSession {
+    /// How its connection frames what it is sent.
+    pub(super) fn format(&self) -> Option<&Arc<dyn Format>> {
+        self.registry.formats.get(self.attachment.with(|outbox| outbox.format()))
+    }
+
+    /// The encoding of bodies that the client takes.
+    pub(crate) fn accept(&self) -> Encoding {
+        self.format().map(|format| format.encoding()).unwrap_or_default()
+    }
+
+    /// Reads the connection that the session has now.
+    pub(crate) fn with_outbox<T>(&self, read: impl FnOnce(&Arc<Outbox>) -> T) -> T {
+        self.attachment.with(read)
+    }
+
+    /// Puts another connection under the session while it is open; gives its generation. Whatever is sent to the client from then on
+    /// goes to that one: responses, pushes, and the last frame of a close. The former connection keeps what it has queued, and is its
+    /// connector's to end, by [`close_if_attached`](Self::close_if_attached). None if the session closes.
+    pub fn attach(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Generation> {
+        self.registry.attach(self, || {
+            let state = self.lock();
+            if state.phase != Phase::Open {
+                return None;
+            }
+            outbox.set_session(self.id);
+            Some(self.attachment.replace(outbox.clone()))
+        })
+    }
+
+    /// Which connection the session has: the first, or how many have taken its place since.
+    pub fn generation(&self) -> Generation {
+        self.attachment.generation()
+    }
+
+    /// Sends the answer to a request; a notify gets none.
+    pub(crate) fn respond(
+        self: &Arc<Self>,
+        id: Option<u64>,
+        route: &str,
+        response: Result<Option<&Body>, &Error>,
+    ) {
+        let Some(id) = id else { return };
+        let own;
+        let body = match response {
+            Ok(Some(body)) => body,
+            Ok(None) => {
+                own = Body::json(&b"{}"[..]);
+                &own
+            }
+            Err(error) => {
+                own = self.registry.error_body(error);
+                &own
+            }
+        };
+        let Some(frame) = self.frame(id, route, body) else {
+            return self.registry.peers.counters.add(Dropped::Unencodable);
+        };
+        if let Some(reason) = self.attachment.with(|outbox| outbox.send(frame)).dropped() {
+            self.registry.peers.counters.add(reason);
+            if reason != Dropped::Closing {
+                self.respond_instead(id, route, reason);
+            }
+        }
+    }
+
+    /// Sends an error in place of a response that doesn't fit into the outbox; then the client isn't read until it has read.
+    fn respond_instead(&self, id: u64, route: &str, reason: Dropped) {
+        self.lock().is_behind = true;
+        let error = match reason {
+            Dropped::TooLong => {
+                Error::of(ErrorKind::BadMessage, "the response is longer than may wait for a client")
+            }
+            _ => Error::of(ErrorKind::Overloaded, "too much waits for the client"),
+        };
+        if let Some(frame) = self.frame(id, route, &self.registry.error_body(&error)) {
+            // It is refused only if the connection closes; what could not be sent is counted already.
+            let _ = self.attachment.with(|outbox| outbox.send_instead(frame));
+        }
+    }
+
+    /// The frame of a response; of one that is longer than the protocol allows, an error's, which is counted.
+    fn frame(&self, id: u64, route: &str, body: &Body) -> Option<Bytes> {
+        let format = self.format()?;
+        let codecs = &self.registry.peers.codecs;
+        let frame = |body| format.response_on(route, id, &codecs.fit(format.encoding(), route, body));
+        match frame(body) {
+            Ok(frame) => Some(frame),
+            Err(error) => {
+                self.registry.peers.counters.add(Dropped::Unanswered);
+                if let Some(left_out) = self.registry.peers.admit(format_args!("response {route}")) {
+                    let server = &self.registry.peers.info.id;
+                    tracing::error!(%server, session = %self.id, route, %error, left_out, "a response can't be sent");
+                }
+                frame(&self.registry.error_body(&error)).ok()
+            }
+        }
     }
 }

@@ -3,7 +3,6 @@
 mod attachment;
 mod closing;
 mod forward;
-mod responses;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +27,8 @@ use crate::metrics::Dropped;
 use crate::outbox::Outbox;
 use crate::request::Request;
 use crate::value::{Error, ErrorKind, Route, ServerId, SessionId, Settings, Uid};
+use crate::wire::Body;
 use crate::wire::envelope::Snapshot;
-use crate::wire::{Body, Encoding, Format};
 
 /// Whether a connector may go on reading a client's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,40 +154,6 @@ impl ClientSession {
         self.peer
     }
 
-    /// How its connection frames what it is sent.
-    fn format(&self) -> Option<&Arc<dyn Format>> {
-        self.registry.formats.get(self.attachment.with(|outbox| outbox.format()))
-    }
-
-    /// The encoding of bodies that the client takes.
-    pub(crate) fn accept(&self) -> Encoding {
-        self.format().map(|format| format.encoding()).unwrap_or_default()
-    }
-
-    /// Reads the connection that the session has now.
-    pub(crate) fn with_outbox<T>(&self, read: impl FnOnce(&Arc<Outbox>) -> T) -> T {
-        self.attachment.with(read)
-    }
-
-    /// Puts another connection under the session while it is open; gives its generation. Whatever is sent to the client from then on
-    /// goes to that one: responses, pushes, and the last frame of a close. The former connection keeps what it has queued, and is its
-    /// connector's to end, by [`close_if_attached`](Self::close_if_attached). None if the session closes.
-    pub fn attach(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Generation> {
-        self.registry.attach(self, || {
-            let state = self.lock();
-            if state.phase != Phase::Open {
-                return None;
-            }
-            outbox.set_session(self.id);
-            Some(self.attachment.replace(outbox.clone()))
-        })
-    }
-
-    /// Which connection the session has: the first, or how many have taken its place since.
-    pub fn generation(&self) -> Generation {
-        self.attachment.generation()
-    }
-
     /// Takes a client's message in. A route that isn't one is answered `{"code":500}` if it has a dot, else dropped.
     pub fn receive(self: &Arc<Self>, id: Option<u64>, route: &str, body: Body) -> Flow {
         let route = match self.registry.peers.routes.parse(route) {
@@ -288,6 +253,21 @@ impl ClientSession {
             return Next::Idle;
         }
         Next::Closing
+    }
+
+    /// One message less is unanswered.
+    pub(crate) fn answered(&self) {
+        self.count_off(self.lock());
+    }
+
+    fn count_off(&self, mut state: MutexGuard<'_, State>) {
+        state.unanswered = state.unanswered.saturating_sub(1);
+        let (room, quiet) =
+            (state.unanswered + 1 == self.registry.peers.limits.queued_requests, state.unanswered == 0);
+        drop(state);
+        if room || quiet && self.registry.peers.is_leaving() {
+            self.changed.notify_waiters();
+        }
     }
 
     /// Has a server told when the session closes; false if it is closed already.
