@@ -8,7 +8,7 @@ use crate::wire::{Format, FormatId};
 /// How many formats a frontend may have: two or three for each connector.
 const MAX: usize = 64;
 
-/// All formats of a frontend. They only ever get more, so that looking one up takes no lock: every response does.
+/// All formats of a frontend. They only ever get more, so that looking one up takes no lock: every push does.
 pub(crate) struct Formats(Box<[OnceLock<Arc<dyn Format>>]>);
 
 impl Default for Formats {

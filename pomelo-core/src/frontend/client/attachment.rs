@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 
-use super::{ClientSession, Phase};
+use super::{ClientSession, Phase, Registry};
 use crate::metrics::Dropped;
 use crate::outbox::Outbox;
 use crate::value::{Error, ErrorKind, Result};
@@ -18,70 +18,82 @@ use crate::wire::{Body, Encoding, Format};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(u64);
 
+/// A connection, and how it frames what it is sent.
+pub(super) struct Connection {
+    pub(super) outbox: Arc<Outbox>,
+    /// None if its frontend has no such format: then it is sent nothing.
+    pub(super) format: Option<Arc<dyn Format>>,
+}
+
 /// The connection of a session, which can be replaced.
 pub(super) struct Attachment {
-    first: Arc<Outbox>,
+    first: Connection,
     /// 0 as long as it is the first.
     generation: AtomicU64,
-    later: Mutex<Option<Arc<Outbox>>>,
+    later: Mutex<Option<Arc<Connection>>>,
 }
 
 impl Attachment {
-    pub(super) fn new(outbox: Arc<Outbox>) -> Self {
-        Self { first: outbox, generation: AtomicU64::new(0), later: Mutex::default() }
+    pub(super) fn new(registry: &Registry, outbox: &Arc<Outbox>) -> Self {
+        let first = Connection::new(registry, outbox);
+        Self { first, generation: AtomicU64::new(0), later: Mutex::default() }
     }
 
-    /// Reads the connection that is attached now. One that replaces it waits until `read` returns, if it isn't the first that does.
-    pub(super) fn with<T>(&self, read: impl FnOnce(&Arc<Outbox>) -> T) -> T {
+    /// Uses the connection that is attached now, for as long as `work` takes, also if another one takes its place meanwhile.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
         if self.generation.load(Ordering::Acquire) == 0 {
-            return read(&self.first);
+            return work(&self.first);
         }
-        read(self.lock().as_ref().unwrap_or(&self.first))
+        let later = self.lock().clone();
+        work(later.as_deref().unwrap_or(&self.first))
     }
 
     /// Attaches another connection; gives its generation.
-    pub(super) fn replace(&self, outbox: Arc<Outbox>) -> Generation {
+    fn replace(&self, connection: Connection) -> Generation {
         let mut later = self.lock();
-        *later = Some(outbox);
+        *later = Some(Arc::new(connection));
         Generation(self.generation.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
-    pub(super) fn generation(&self) -> Generation {
+    fn generation(&self) -> Generation {
         Generation(self.generation.load(Ordering::Acquire))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Outbox>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Connection>>> {
         self.later.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-impl ClientSession {
-    /// How its connection frames what it is sent.
-    pub(super) fn format(&self) -> Option<&Arc<dyn Format>> {
-        self.registry.formats.get(self.attachment.with(|outbox| outbox.format()))
+impl Connection {
+    /// A connection whose client is known, so that its format changes no more.
+    fn new(registry: &Registry, outbox: &Arc<Outbox>) -> Self {
+        Self { outbox: outbox.clone(), format: registry.formats.get(outbox.format()).cloned() }
     }
+}
 
+impl ClientSession {
     /// The encoding of bodies that the client takes.
     pub(crate) fn accept(&self) -> Encoding {
-        self.format().map(|format| format.encoding()).unwrap_or_default()
+        self.attachment.with(|to| to.format.as_ref().map(|format| format.encoding()).unwrap_or_default())
     }
 
     /// Reads the connection that the session has now.
     pub(crate) fn with_outbox<T>(&self, read: impl FnOnce(&Arc<Outbox>) -> T) -> T {
-        self.attachment.with(read)
+        self.attachment.with(|to| read(&to.outbox))
     }
 
     /// Puts another connection under the session while it is open; gives its generation. Whatever is sent to the client from then on
     /// goes to that one: responses, pushes, and the last frame of a close. The former connection keeps what it has queued, and is its
     /// connector's to end, by [`close_if_attached`](Self::close_if_attached). None if the session closes.
     pub fn attach(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Generation> {
+        let connection = Connection::new(&self.registry, outbox);
         self.registry.attach(self, || {
             let state = self.lock();
             if state.phase != Phase::Open {
                 return None;
             }
             outbox.set_session(self.id);
-            Some(self.attachment.replace(outbox.clone()))
+            Some(self.attachment.replace(connection))
         })
     }
 
@@ -110,10 +122,12 @@ impl ClientSession {
                 &own
             }
         };
-        let Some(frame) = self.frame(id, route, body) else {
+        // Framed and sent by the same connection: the next one may have another format.
+        let sent = self.attachment.with(|to| Some(to.outbox.send(self.frame(to, id, route, body)?)));
+        let Some(appended) = sent else {
             return self.registry.peers.counters.add(Dropped::Unencodable);
         };
-        if let Some(reason) = self.attachment.with(|outbox| outbox.send(frame)).dropped() {
+        if let Some(reason) = appended.dropped() {
             self.registry.peers.counters.add(reason);
             if reason != Dropped::Closing {
                 self.respond_instead(id, route, reason);
@@ -130,15 +144,18 @@ impl ClientSession {
             }
             _ => Error::of(ErrorKind::Overloaded, "too much waits for the client"),
         };
-        if let Some(frame) = self.frame(id, route, &self.registry.error_body(&error)) {
-            // It is refused only if the connection closes; what could not be sent is counted already.
-            let _ = self.attachment.with(|outbox| outbox.send_instead(frame));
-        }
+        let body = self.registry.error_body(&error);
+        self.attachment.with(|to| {
+            if let Some(frame) = self.frame(to, id, route, &body) {
+                // It is refused only if the connection closes; what could not be sent is counted already.
+                let _ = to.outbox.send_instead(frame);
+            }
+        });
     }
 
-    /// The frame of a response; of one that is longer than the protocol allows, an error's, which is counted.
-    fn frame(&self, id: u64, route: &str, body: &Body) -> Option<Bytes> {
-        let format = self.format()?;
+    /// The frame of a response for that connection; of one that is longer than the protocol allows, an error's, which is counted.
+    fn frame(&self, to: &Connection, id: u64, route: &str, body: &Body) -> Option<Bytes> {
+        let format = to.format.as_ref()?;
         let codecs = &self.registry.peers.codecs;
         let frame = |body| format.response_on(route, id, &codecs.fit(format.encoding(), route, body));
         match frame(body) {

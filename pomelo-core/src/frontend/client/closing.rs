@@ -45,11 +45,10 @@ impl ClientSession {
         if !self.begin_closing(mode, reason) {
             return false;
         }
-        let format = self.format();
-        self.attachment.with(|outbox| match (mode, format) {
-            (CloseMode::Drain, Some(format)) => outbox.finish(format.restart()),
-            (CloseMode::Discard, Some(format)) => outbox.cut(format.kick(reason)),
-            (CloseMode::Drain | CloseMode::Discard, None) => outbox.close(),
+        self.attachment.with(|to| match (mode, &to.format) {
+            (CloseMode::Drain, Some(format)) => to.outbox.finish(format.restart()),
+            (CloseMode::Discard, Some(format)) => to.outbox.cut(format.kick(reason)),
+            (CloseMode::Drain | CloseMode::Discard, None) => to.outbox.close(),
             (CloseMode::Gone, _) => {}
         });
         true

@@ -136,7 +136,7 @@ impl ClientSession {
             registry: registry.clone(),
             id,
             peer,
-            attachment: Attachment::new(outbox.clone()),
+            attachment: Attachment::new(registry, outbox),
             state: Mutex::default(),
             changed: Notify::new(),
         });
@@ -210,7 +210,7 @@ impl ClientSession {
             let changed = self.changed.notified();
             let is_behind = {
                 let mut state = self.lock();
-                state.is_behind = state.is_behind && self.attachment.with(|outbox| outbox.is_full());
+                state.is_behind = state.is_behind && self.with_outbox(|outbox| outbox.is_full());
                 let has_room =
                     state.unanswered < self.registry.peers.limits.queued_requests && !state.is_behind;
                 if state.phase != Phase::Open || has_room {

@@ -1,12 +1,15 @@
 //! Sessions at their frontend, without a server.
 
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock};
+
+use bytes::Bytes;
 
 use super::*;
 use crate::frontend::testing::{Client, TestFrontend};
 use crate::value::Result;
 use crate::wire::envelope::{Answer, Message};
+use crate::wire::{Encoding, Format};
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..10_000 {
@@ -139,6 +142,46 @@ async fn what_is_sent_after_another_connection_took_the_place_of_the_first_goes_
     session.closed().await;
     assert!(session.attach(&frontend.connect().0).is_none(), "it is closed");
     assert_eq!((first.received().as_str(), first.is_closed()), ("before;", false));
+}
+
+/// A format whose session gets another connection while a response is framed.
+struct Moving {
+    session: OnceLock<Arc<ClientSession>>,
+    next: Arc<Outbox>,
+}
+
+impl Format for Moving {
+    fn encoding(&self) -> Encoding {
+        Encoding::Json
+    }
+
+    fn push(&self, _: &str, _: &Body) -> Result<Bytes> {
+        Ok("a push;".into())
+    }
+
+    fn response(&self, id: u64, _: &Body) -> Result<Bytes> {
+        self.session.get().unwrap().attach(&self.next).expect("it is open");
+        Ok(format!("{id} in another format;").into())
+    }
+
+    fn kick(&self, _: &str) -> Bytes {
+        "a kick;".into()
+    }
+}
+
+#[tokio::test]
+async fn a_response_goes_to_the_connection_that_it_was_framed_for() {
+    let frontend = TestFrontend::new();
+    let ((first, before), (next, after)) = (frontend.connect(), frontend.connect());
+    let moving = Arc::new(Moving { session: OnceLock::new(), next });
+    first.set_format(frontend.registry.formats.add(moving.clone()).unwrap());
+    let session = ClientSession::open(&frontend.registry, &first, None);
+    assert!(moving.session.set(session.clone()).is_ok());
+    send(&session, 1, "echo");
+    receives(&before, "1 in another format;").await;
+    send(&session, 2, "echo");
+    receives(&after, "2 echo;").await;
+    assert_eq!(before.received(), "1 in another format;");
 }
 
 #[tokio::test]
