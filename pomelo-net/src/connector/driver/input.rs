@@ -1,12 +1,20 @@
-//! Input of a connection: read into a buffer that is the thread's and not the connection's.
+//! Input of a connection: bytes, which are read into a buffer of the thread, and what the driver does about the events that its
+//! protocol makes of them.
 
 use std::cell::RefCell;
 use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use pomelo_core::frontend::Flow;
+use pomelo_core::outbox::Appended;
+use pomelo_core::wire::Body;
+use tokio::time::Instant;
 
-use super::super::socket::Socket;
+use super::Driver;
+use super::end::End;
+use crate::connector::protocol::{Event, Ignored, Message, Protocol, Timeout};
+use crate::connector::socket::Socket;
 
 /// How much is read at a time: what a busy client sends between two turns, in one call.
 const SCRATCH: usize = 64 * 1024;
@@ -25,7 +33,7 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct Input {
     /// Empty and without memory while the connection is idle.
-    pub(super) bytes: BytesMut,
+    bytes: BytesMut,
     /// How much memory `bytes` had after the last read.
     memory: usize,
 }
@@ -62,18 +70,109 @@ impl Input {
     }
 
     /// Gives memory back that holds nothing.
-    pub(super) fn release(&mut self) {
+    fn release(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = BytesMut::new();
         }
     }
 
     /// The same body, copied if it would keep alive much more memory than it needs.
-    pub(super) fn unpinned(&self, body: Bytes) -> Bytes {
+    fn unpinned(&self, body: Bytes) -> Bytes {
         if self.memory > PINNED_FLOOR && body.len() < self.memory / PINNED_SHARE {
             return Bytes::copy_from_slice(&body);
         }
         body
+    }
+}
+
+/// What a driver has to wait for.
+pub(super) enum Next<H> {
+    /// For more bytes.
+    Read,
+    /// For the application to decide on a handshake.
+    Answer(Box<H>),
+    /// For room in the session's queue.
+    Pause,
+}
+
+impl<P: Protocol, S: Socket> Driver<P, S> {
+    /// Handles what was read, in order, until there is something to wait for.
+    pub(super) fn handle_input(&mut self) -> Result<Next<P::Hello>, End> {
+        loop {
+            let event = self.protocol.poll_event(&mut self.input.bytes);
+            if let Some(Event::Closed(closed)) = event {
+                // What is left to send goes with the close.
+                return Err(End::Protocol(closed));
+            }
+            self.transmit()?;
+            match event {
+                Some(Event::Message(message)) => {
+                    if self.deliver(message) == Flow::Pause {
+                        return Ok(Next::Pause);
+                    }
+                }
+                Some(Event::Handshake(hello)) => return Ok(Next::Answer(Box::new(hello))),
+                Some(Event::Open) => self.open(),
+                Some(Event::Alive) => {
+                    if let Timeout::Heartbeat(limit) = self.timeout() {
+                        self.set_deadline(limit);
+                    }
+                }
+                Some(Event::Ignored(ignored)) => self.ignored(&ignored),
+                Some(Event::Transmit | Event::Closed(_)) => {}
+                None => {
+                    self.input.release();
+                    return Ok(Next::Read);
+                }
+            }
+        }
+    }
+
+    fn deliver(&self, message: Message) -> Flow {
+        let Some(session) = &self.session else { return Flow::Continue };
+        let Message { id, route, body: Body { encoding, bytes } } = message;
+        let body = Body { encoding, bytes: self.input.unpinned(bytes) };
+        session.receive(id, route.as_str(), body)
+    }
+
+    /// Reads nothing until the session has room again.
+    pub(super) async fn pause(&mut self) -> Result<(), End> {
+        let Some(session) = &self.session else { return Ok(()) };
+        let began = Instant::now();
+        tokio::select! {
+            biased;
+            () = self.shared.alarm.closes() => return Err(self.closed()),
+            error = self.shared.socket.failed() => return Err(End::Gone(error)),
+            () = session.room() => {}
+        }
+        if self.timeout() != Timeout::Never {
+            // We didn't listen: that is no silence of the client's.
+            self.set_alarm(self.deadline + began.elapsed());
+        }
+        Ok(())
+    }
+
+    fn ignored(&self, ignored: &Ignored) {
+        tracing::debug!(peer = ?self.peer(), reason = %ignored.reason, "what a client sent is ignored");
+        ignored.counts_as.into_iter().for_each(|reason| self.connections().frontend.counters().add(reason));
+    }
+
+    /// Queues what the protocol has to say.
+    pub(super) fn transmit(&mut self) -> Result<(), End> {
+        while let Some(bytes) = self.protocol.poll_transmit() {
+            let is_stranger = self.session.is_none();
+            let outbox = self.outbox();
+            // A stranger has nothing to wait for but the answers to its own packages.
+            match if is_stranger { outbox.send_volatile(bytes) } else { outbox.send(bytes) } {
+                Appended::Queued | Appended::NeedsFlush => {}
+                Appended::Closed => return Err(self.closed()),
+                refused => {
+                    let counters = self.connections().frontend.counters();
+                    refused.dropped().into_iter().for_each(|reason| counters.add(reason));
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,8 +4,8 @@
 //! to the connection's outbox, which the server's flusher writes; when that closes, the [`Alarm`](super::alarm::Alarm) tells.
 
 mod end;
-mod events;
 mod input;
+mod opening;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -25,8 +25,7 @@ use super::protocol::{Overdue, Protocol, Timeout};
 use super::sink::SharedSocket;
 use super::socket::Socket;
 use end::End;
-use events::Next;
-use input::Input;
+use input::{Input, Next};
 
 /// How long a client that never stops sending may go on once its deadline is known to have passed, in case a
 /// heartbeat is among it.
@@ -188,6 +187,14 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
     /// Why the writing side is closed.
     fn closed(&self) -> End {
         if self.shared.is_broken() { End::Gone(io::ErrorKind::BrokenPipe.into()) } else { End::ByServer }
+    }
+
+    /// Gives the client as long as its protocol has it be silent, from now on.
+    fn restart_timeout(&mut self) {
+        match self.timeout() {
+            Timeout::Heartbeat(limit) | Timeout::Idle(limit) => self.set_deadline(limit),
+            Timeout::Never => self.shared.alarm.off(),
+        }
     }
 
     fn set_deadline(&mut self, limit: Duration) {
