@@ -6,9 +6,9 @@
 
 mod backlog;
 mod flusher;
-mod gather;
 mod state;
 pub mod turn;
+mod writer;
 
 pub use self::flusher::Flusher;
 
@@ -26,9 +26,6 @@ use state::{Closing, Progress, State};
 use crate::metrics::Dropped;
 use crate::value::SessionId;
 use crate::wire::FormatId;
-
-/// A drained queue keeps at most this many places, so that a burst doesn't stay as memory.
-const KEEP_CAPACITY: usize = 16;
 
 /// A queue that has a second frame gets room for so many at once, and keeps it if it needed it.
 const BURST_CAPACITY: usize = 4;
@@ -332,56 +329,6 @@ impl Outbox {
         self.session.get().copied()
     }
 
-    /// Writes all that is queued, and on a socket that would block arranges to be called again.
-    ///
-    /// The queue is swapped with `spare` while it is written, so that appending never waits for a system call.
-    fn flush(self: &Arc<Self>, spare: &mut Frames) {
-        let mut frames = 0;
-        loop {
-            let mut taken = {
-                let mut state = self.lock();
-                if state.queue.is_empty() {
-                    return self.drained(state, spare, frames >= BURST_CAPACITY);
-                }
-                std::mem::swap(&mut state.queue, spare);
-                (state.taken, state.blocked) = (true, false);
-                let progress = Progress { written: state.written, sent: 0, done: 0 };
-                Taken { outbox: self, frames: spare, progress }
-            };
-            frames += taken.frames.len();
-            let result = self.write(taken.frames, &mut taken.progress);
-            let took = taken.progress.sent > 0;
-            drop(taken);
-            match result {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let mut state = self.lock();
-                    let begins = state.block();
-                    self.stall(&mut state, took);
-                    drop(state);
-                    if begins {
-                        self.close_in_time();
-                    }
-                    return self.sink.wait_writable(self.clone());
-                }
-                Err(_) => return self.close(),
-            }
-        }
-    }
-
-    /// Writes `frames` until there are none left or the sink would block.
-    fn write(&self, frames: &Frames, progress: &mut Progress) -> io::Result<()> {
-        while progress.done < frames.len() {
-            match gather::write(&*self.sink, &frames[progress.done..], progress.written) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(sent) => progress.advance(frames, sent),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
     /// Offers a blocked sink the first frame once more, and says whether it takes any of it.
     ///
     /// Under the lock, which is held for the length of a system call: so much only a client costs that has stalled for long.
@@ -398,39 +345,8 @@ impl Outbox {
         true
     }
 
-    fn drained(&self, mut state: MutexGuard<'_, State>, spare: &mut Frames, was_burst: bool) {
-        state.claimed = false;
-        self.unstall(&mut state);
-        let finished = matches!(state.closing, Closing::Draining | Closing::Cutting);
-        // Memory stays with the connection only if it needed some.
-        if state.queue.spilled() != was_burst && spare.spilled() == was_burst {
-            std::mem::swap(&mut state.queue, spare);
-        }
-        if state.queue.spilled() && (!was_burst || state.queue.capacity() > KEEP_CAPACITY) {
-            state.queue = Frames::new();
-        }
-        drop(state);
-        if finished {
-            self.close();
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// Frames that are being written. What isn't written goes back, also if the sink panics.
-struct Taken<'a> {
-    outbox: &'a Outbox,
-    frames: &'a mut Frames,
-    progress: Progress,
-}
-
-impl Drop for Taken<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.outbox.lock().put_back(self.frames, &self.progress);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::runtime::Handle;
 
 use super::backlog::STALL_TIMEOUT;
+use super::writer::KEEP_CAPACITY;
 use super::*;
 use crate::runtime::Supervisor;
 
