@@ -4,6 +4,7 @@
 //! So neither costs anything as long as everybody reads.
 
 use std::cmp::Reverse;
+use std::io::IoSlice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Outbox;
-use super::state::{Closing, State};
+use super::state::{Closing, Progress, State};
 
 /// How long a socket may take nothing before its client counts as too slow, if it holds too much.
 pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -202,5 +203,21 @@ impl Outbox {
             return Verdict::Patient;
         }
         Verdict::Stuck { held, is_over_limit }
+    }
+
+    /// Offers a blocked sink the first frame once more, and says whether it takes any of it.
+    ///
+    /// Under the lock, which is held for the length of a system call: so much only a client costs that has stalled for long.
+    fn probe(&self, state: &mut State) -> bool {
+        let Some(first) = state.queue.first() else { return true };
+        let Ok(sent @ 1..) = self.sink.write_now(&[IoSlice::new(&first[state.written..])]) else {
+            return false;
+        };
+        let mut progress = Progress { written: state.written, sent: 0, done: 0 };
+        progress.advance(&state.queue, sent);
+        state.written = progress.written;
+        state.bytes -= sent;
+        state.queue.drain(..progress.done);
+        true
     }
 }

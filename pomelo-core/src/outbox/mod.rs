@@ -4,26 +4,27 @@
 //! worker which pushes; the flusher then writes each dirty connection once, everything queued in one write. No task is woken
 //! per recipient.
 
+mod appended;
 mod backlog;
+mod closing;
 mod flusher;
+mod sink;
 mod state;
 pub mod turn;
 mod writer;
 
+pub use self::appended::Appended;
 pub use self::flusher::Flusher;
+pub use self::sink::Sink;
 
-use std::io::{self, IoSlice};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use state::{Closing, Progress, State};
+use state::{Closing, State};
 
-use crate::metrics::Dropped;
 use crate::value::SessionId;
 use crate::wire::FormatId;
 
@@ -38,34 +39,6 @@ type Frames = SmallVec<[Bytes; 1]>;
 
 /// How many times its limit a connection may have queued while it reads, before what is pushed to it is dropped.
 const CEILING_LIMITS: usize = 16;
-
-/// How long a closing connection may take to accept its last frames, once they have been offered.
-pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The writing side of a connection, as a connector provides it.
-pub trait Sink: Send + Sync + 'static {
-    /// Writes what it can without waiting, and returns how many bytes that was.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] if nothing can be written now; any other error ends the connection.
-    fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize>;
-
-    /// As [`try_write`](Self::try_write), but asks the system even if it is known to have had no room a moment ago: before a
-    /// client is said to be too slow.
-    ///
-    /// # Errors
-    /// As [`try_write`](Self::try_write).
-    fn write_now(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_write(frames)
-    }
-
-    /// Arranges for [`Outbox::resume`] to be called once the connection can be written again. It is called from a task of the
-    /// server's runtime, as [`try_write`](Self::try_write) is.
-    fn wait_writable(&self, outbox: Arc<Outbox>);
-
-    /// Closes the connection; the connector then sees the end of its input.
-    fn close(&self);
-}
 
 /// A connection's bounded queue of frames.
 ///
@@ -90,36 +63,6 @@ pub struct Outbox {
     limit: usize,
     /// Whose outbox it is, for logs; none before the handshake.
     session: OnceLock<SessionId>,
-}
-
-/// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Appended {
-    /// It is queued, and somebody already minds the queue.
-    Queued,
-    /// It is queued, and the outbox must be put on its flusher's list.
-    NeedsFlush,
-    /// Too much waits for this client already; it was dropped.
-    Overflow,
-    /// Too much waits for all clients of the server that take nothing at the moment, of which this is one; it was dropped.
-    OutboxesFull,
-    /// It is longer than all that may ever wait for a client; it was dropped.
-    TooLong,
-    /// The connection is closing; it was dropped.
-    Closed,
-}
-
-impl Appended {
-    /// Why the frame was dropped, if it was.
-    pub fn dropped(self) -> Option<Dropped> {
-        match self {
-            Self::Queued | Self::NeedsFlush => None,
-            Self::Overflow => Some(Dropped::Overflow),
-            Self::OutboxesFull => Some(Dropped::OutboxesFull),
-            Self::TooLong => Some(Dropped::TooLong),
-            Self::Closed => Some(Dropped::Closing),
-        }
-    }
 }
 
 /// When a frame is dropped.
@@ -160,11 +103,6 @@ impl Outbox {
     /// Bytes that are queued and not written.
     pub fn queued_bytes(&self) -> usize {
         self.lock().bytes
-    }
-
-    /// Whether nothing will be written any more.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.lock().closing == Closing::Closed
     }
 
     /// Queues a frame without flushing; a caller with many outboxes hands those that need it to
@@ -246,75 +184,6 @@ impl Outbox {
         appended
     }
 
-    /// Sends `last`, which may be empty, after all that is queued, then closes; at the latest a second after the first
-    /// attempt.
-    pub fn finish(self: &Arc<Self>, last: Bytes) {
-        self.end(last, false);
-    }
-
-    /// Finishes the half-written frame, discards the rest, sends `last` and closes; at the latest a second after the first
-    /// attempt.
-    pub fn cut(self: &Arc<Self>, last: Bytes) {
-        self.end(last, true);
-    }
-
-    fn end(self: &Arc<Self>, last: Bytes, discard: bool) {
-        let mut state = self.lock();
-        if state.closing != Closing::Open {
-            return;
-        }
-        state.closing = if discard && state.taken { Closing::Cutting } else { Closing::Draining };
-        if discard {
-            state.discard_unstarted();
-            self.charge(&mut state);
-        }
-        if !last.is_empty() {
-            state.bytes += last.len();
-            state.queue.push(last);
-        }
-        let unclaimed = !std::mem::replace(&mut state.claimed, true);
-        let offered = state.blocked && state.begin_lingering();
-        drop(state);
-        if unclaimed {
-            self.flusher.mark(self.clone());
-        }
-        if offered {
-            self.close_in_time();
-        }
-    }
-
-    /// Closes in a while. The time doesn't begin before the sink was offered something: where every worker is busy with
-    /// something else, a timer may fire before the flusher has had its first turn.
-    fn close_in_time(self: &Arc<Self>) {
-        self.flusher.close_in(LINGER_TIMEOUT, self.clone());
-    }
-
-    /// Whether the flusher should try to write again after a panic; the second time the outbox is closed, and it should not.
-    fn may_be_tried_again(&self) -> bool {
-        if !std::mem::replace(&mut self.lock().faulty, true) {
-            return true;
-        }
-        // This runs while the first panic is on its way.
-        let closed = catch_unwind(AssertUnwindSafe(|| self.close()));
-        let session = self.session().map(tracing::field::display);
-        tracing::error!(session, closed = closed.is_ok(), "writing to a connection panics: it is closed");
-        false
-    }
-
-    /// Closes at once; what is queued is lost.
-    pub fn close(&self) {
-        let mut state = self.lock();
-        if state.closing == Closing::Closed {
-            return;
-        }
-        state.closing = Closing::Closed;
-        state.queue = Frames::new();
-        state.bytes = 0;
-        self.unstall(&mut state);
-        drop(state);
-        self.sink.close();
-    }
-
     /// Goes on writing: for the [`Sink`] that said it would block.
     pub fn resume(self: &Arc<Self>) {
         self.flusher.mark(self.clone());
@@ -327,22 +196,6 @@ impl Outbox {
 
     pub(crate) fn session(&self) -> Option<SessionId> {
         self.session.get().copied()
-    }
-
-    /// Offers a blocked sink the first frame once more, and says whether it takes any of it.
-    ///
-    /// Under the lock, which is held for the length of a system call: so much only a client costs that has stalled for long.
-    fn probe(&self, state: &mut State) -> bool {
-        let Some(first) = state.queue.first() else { return true };
-        let Ok(sent @ 1..) = self.sink.write_now(&[IoSlice::new(&first[state.written..])]) else {
-            return false;
-        };
-        let mut progress = Progress { written: state.written, sent: 0, done: 0 };
-        progress.advance(&state.queue, sent);
-        state.written = progress.written;
-        state.bytes -= sent;
-        state.queue.drain(..progress.done);
-        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,10 +1,13 @@
 //! The outbox over a sink that takes as many bytes as a test allows.
 
+use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::backlog::STALL_TIMEOUT;
+use super::closing::LINGER_TIMEOUT;
 use super::writer::KEEP_CAPACITY;
 use super::*;
 use crate::runtime::Supervisor;
