@@ -133,7 +133,7 @@ impl Pomelo {
             BodyEncoding::Json => Encoding::Json,
             BodyEncoding::Protobuf => Encoding::Protobuf,
         };
-        // It may be a small part of what was inflated.
+        // It may be a small part of what was inflated; the driver doesn't copy it again.
         let bytes = if self.connection.deflates() { Bytes::copy_from_slice(&body) } else { body };
         Message { id, route, body: Body { encoding, bytes } }
     }

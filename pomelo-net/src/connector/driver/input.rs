@@ -76,12 +76,11 @@ impl Input {
         }
     }
 
-    /// The same body, copied if it would keep alive much more memory than it needs.
+    /// The same body, copied if it would keep alive much more memory than it needs. One that shares its memory with nobody has been
+    /// copied by the protocol.
     fn unpinned(&self, body: Bytes) -> Bytes {
-        if self.memory > PINNED_FLOOR && body.len() < self.memory / PINNED_SHARE {
-            return Bytes::copy_from_slice(&body);
-        }
-        body
+        let is_small = self.memory > PINNED_FLOOR && body.len() < self.memory / PINNED_SHARE;
+        if is_small && !body.is_unique() { Bytes::copy_from_slice(&body) } else { body }
     }
 }
 
@@ -179,4 +178,33 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
 /// Reads and forgets; true at the end.
 pub(super) fn poll_discard(socket: &impl Socket, cx: &mut Context<'_>) -> Poll<bool> {
     BUFFER.with_borrow_mut(|buffer| socket.poll_read(cx, buffer)).map(|read| !matches!(read, Ok(1..)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(bytes: &[u8]) -> Input {
+        let mut input = Input::default();
+        input.take(bytes, bytes.len());
+        input
+    }
+
+    #[test]
+    fn a_small_body_is_copied_once_by_the_protocol_or_by_the_driver() {
+        let mut input = input(&[b'x'; 4096]);
+        let shared = input.bytes.split_to(100).freeze();
+        let copy = input.unpinned(shared.clone());
+        assert!(copy == shared && copy.as_ptr() != shared.as_ptr(), "it would keep the input's memory");
+        let at = copy.as_ptr();
+        assert_eq!(input.unpinned(copy).as_ptr(), at, "it has memory of its own");
+    }
+
+    #[test]
+    fn a_body_that_fills_its_memory_is_not_copied() {
+        let mut input = input(&[b'x'; 4096]);
+        let body = input.bytes.split_to(4000).freeze();
+        let at = body.as_ptr();
+        assert_eq!(input.unpinned(body).as_ptr(), at);
+    }
 }
