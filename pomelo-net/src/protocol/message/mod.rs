@@ -3,15 +3,19 @@
 //! Flags: bit 0 the route is a code, bits 1–3 the kind, bit 4 the body is compressed (pomelo decodes
 //! that bit and never acts upon it). Requests and responses carry an id, all but responses a route.
 
-mod route;
+mod error;
+mod name;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use thiserror::Error;
 
-use crate::protocol::reader::{ReadError, Reader};
+use crate::protocol::reader::Reader;
 use crate::protocol::varint;
 
-pub use route::{MAX_ROUTE, MessageRoute, RouteName, RouteRef};
+pub use error::MessageError;
+pub use name::RouteName;
+
+/// The longest route that can be sent as a name, in bytes of UTF-8: its length is one byte.
+pub const MAX_ROUTE: usize = 255;
 
 const CODE_FLAG: u8 = 0x01;
 const GZIP_FLAG: u8 = 0x10;
@@ -48,27 +52,6 @@ impl MessageKind {
     fn has_route(self) -> bool {
         self != Self::Response
     }
-}
-
-/// Why bytes are no message, or a message has no bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum MessageError {
-    /// There is not even a byte of flags.
-    #[error("the message is empty")]
-    Empty,
-    /// Kinds 4 to 7 do not exist.
-    #[error("unknown message type {0}")]
-    UnknownKind(u8),
-    /// The id is cut off or longer than 64 bits.
-    #[error("the message's id is broken: {0}")]
-    Id(#[source] ReadError),
-    /// The route is cut off.
-    #[error("the message ends inside its route")]
-    RouteTruncated,
-    /// A route to be sent is longer than [`MAX_ROUTE`] bytes.
-    #[error("a route of {0} bytes is longer than 255")]
-    RouteTooLong(usize),
 }
 
 /// What comes before a message's body.
@@ -184,9 +167,73 @@ impl Message {
     }
 }
 
+/// A route as a message carries it: by name, or by its code in the dictionary.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum MessageRoute {
+    /// Its code.
+    Code(u16),
+    /// Its name; may be empty.
+    Name(RouteName),
+}
+
+impl MessageRoute {
+    /// Takes a route off the start of `rest`; what [`RouteRef::put`] wrote.
+    fn take(rest: &mut Bytes, code: bool) -> Result<Self, MessageError> {
+        let mut reader = Reader::new(rest);
+        if code {
+            let code = reader.u16_be().map_err(|_| MessageError::RouteTruncated)?;
+            rest.advance(2);
+            return Ok(MessageRoute::Code(code));
+        }
+        let length = usize::from(reader.byte().map_err(|_| MessageError::RouteTruncated)?);
+        reader.take(length).map_err(|_| MessageError::RouteTruncated)?;
+        rest.advance(1);
+        Ok(MessageRoute::Name(RouteName::decode(rest.split_to(length))))
+    }
+
+    /// Borrows it, to be sent.
+    pub fn as_ref(&self) -> RouteRef<'_> {
+        match self {
+            Self::Code(code) => RouteRef::Code(*code),
+            Self::Name(name) => RouteRef::Name(name.as_str()),
+        }
+    }
+}
+
+/// A route to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RouteRef<'a> {
+    /// By its code in the dictionary, two bytes.
+    Code(u16),
+    /// By name, at most [`MAX_ROUTE`] bytes.
+    Name(&'a str),
+}
+
+impl RouteRef<'_> {
+    fn length(self) -> usize {
+        match self {
+            Self::Code(_) => 2,
+            Self::Name(name) => name.len().saturating_add(1),
+        }
+    }
+
+    fn put(self, out: &mut BytesMut) -> Result<(), MessageError> {
+        match self {
+            Self::Code(code) => out.put_u16(code),
+            Self::Name(name) => {
+                let length = name.len();
+                out.put_u8(u8::try_from(length).map_err(|_| MessageError::RouteTooLong(length))?);
+                out.put_slice(name.as_bytes());
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::reader::ReadError;
 
     fn decode(bytes: &'static [u8]) -> Result<Message, MessageError> {
         Message::decode(Bytes::from_static(bytes))
@@ -237,5 +284,18 @@ mod tests {
         let route = "r".repeat(256);
         let refused = MessageHead::push(RouteRef::Name(&route)).put(&mut BytesMut::new());
         assert_eq!(refused, Err(MessageError::RouteTooLong(256)));
+    }
+
+    #[test]
+    fn takes_what_was_put() {
+        let long = "r".repeat(MAX_ROUTE);
+        for route in [RouteRef::Code(0), RouteRef::Code(65_535), RouteRef::Name(""), RouteRef::Name(&long)] {
+            let mut out = BytesMut::new();
+            route.put(&mut out).unwrap();
+            assert_eq!(out.len(), route.length());
+            let mut rest = out.freeze();
+            let taken = MessageRoute::take(&mut rest, matches!(route, RouteRef::Code(_))).unwrap();
+            assert_eq!((taken.as_ref(), rest.is_empty()), (route, true));
+        }
     }
 }
