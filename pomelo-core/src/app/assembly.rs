@@ -115,7 +115,8 @@ fn server<R>(setup: Configure<R>, peers: Arc<Peers>, has_listeners: bool) -> Arc
         has_concurrent: AtomicBool::new(false),
     });
     if has_listeners {
-        listen(&events, &dispatch);
+        let dispatch = Arc::downgrade(&dispatch);
+        events.listen(move |event| dispatch.upgrade().into_iter().for_each(|dispatch| dispatch.emit(event)));
     }
     let has_filter = setup.broadcast_filter.is_some();
     let clients = ClientSettings {
@@ -144,16 +145,6 @@ fn server<R>(setup: Configure<R>, peers: Arc<Peers>, has_listeners: bool) -> Arc
     // It is set once: the server is new.
     let _ = server.peers.local.set(Arc::new(LinkReceiver(Arc::downgrade(&server))));
     server
-}
-
-/// Has the application's listeners told of events, as long as they are mounted.
-fn listen(events: &Arc<Events>, dispatch: &Arc<Dispatch>) {
-    let dispatch = Arc::downgrade(dispatch);
-    events.listen(move |event| {
-        if let Some(endpoints) = dispatch.upgrade().and_then(|dispatch| dispatch.endpoints()) {
-            endpoints.emit(event);
-        }
-    });
 }
 
 /// The server's channels, which say by an event whom they have lost.

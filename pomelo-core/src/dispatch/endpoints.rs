@@ -109,6 +109,13 @@ impl Dispatch {
             })
     }
 
+    /// Tells the application's listeners of an event, as long as they are mounted.
+    pub(crate) fn emit(&self, event: &Event) {
+        if let Some(endpoints) = self.endpoints() {
+            endpoints.emit(event);
+        }
+    }
+
     /// What was counted of all methods, and of what is none, sorted by name.
     pub(crate) fn reports(&self) -> Vec<RouteReport> {
         let mut reports = self.peers.stats.reports();
