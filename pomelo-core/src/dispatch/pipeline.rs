@@ -8,7 +8,7 @@ use futures::future::poll_fn;
 use tokio::time::{Instant, timeout_at};
 
 use super::Dispatch;
-use super::endpoints::HandlerEndpoint;
+use super::endpoints::{Endpoints, HandlerEndpoint};
 use crate::filter::{AnyFilter, ErrorHandler, Verdict};
 use crate::frontend::{ClientSession, note_unhandled};
 use crate::metrics::Dropped;
@@ -36,6 +36,24 @@ pub(crate) enum Routed {
     At(ServerId),
     /// A global filter has answered it.
     Answered(serde_json::Value),
+}
+
+/// What handles a message here.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    /// The method of its route.
+    Method(&'a dyn HandlerEndpoint),
+    /// No handler has that route.
+    Nothing,
+    /// The server has ended, and has no handlers any more.
+    Stopping,
+}
+
+impl<'a> Found<'a> {
+    fn of(endpoints: Option<&'a dyn Endpoints>, request: &Request) -> Self {
+        let Some(endpoints) = endpoints else { return Self::Stopping };
+        endpoints.handler(request.route()).map_or(Self::Nothing, Self::Method)
+    }
 }
 
 impl ReplyTo<'_> {
@@ -204,9 +222,9 @@ pub(crate) async fn reject(
 /// Handles a message here: filters, handler, error handler, answer, filters.
 pub(crate) async fn serve(dispatch: &Arc<Dispatch>, request: &Request, reply_to: &ReplyTo<'_>) {
     let endpoints = dispatch.endpoints();
-    let endpoint = endpoints.as_ref().map(|endpoints| endpoints.handler(request.route()));
-    let outcome = within(dispatch, request, endpoint, reply_to).await;
-    let stats = endpoint.flatten().map_or_else(|| dispatch.stats.unknown(), |endpoint| endpoint.stats());
+    let found = Found::of(endpoints.as_deref(), request);
+    let outcome = within(dispatch, request, found, reply_to).await;
+    let stats = if let Found::Method(method) = found { method.stats() } else { dispatch.stats.unknown() };
     stats.add(outcome.as_ref().err(), request.arrived().elapsed());
     let mut budget = Budget::after(dispatch, request);
     let outcome = map_error(dispatch, dispatch.error_handler.as_ref(), request, outcome, &mut budget).await;
@@ -231,10 +249,10 @@ pub(crate) async fn after_global(dispatch: &Arc<Dispatch>, request: &Request, ou
 async fn within(
     dispatch: &Arc<Dispatch>,
     request: &Request,
-    endpoint: Option<Option<&dyn HandlerEndpoint>>,
+    found: Found<'_>,
     reply_to: &ReplyTo<'_>,
 ) -> Result<Body> {
-    let mut work = pin!(run(dispatch, request, endpoint));
+    let mut work = pin!(run(dispatch, request, found));
     if let Poll::Ready(outcome) = at_once(work.as_mut()).await {
         return outcome;
     }
@@ -258,23 +276,19 @@ fn given_up(dispatch: &Dispatch, request: &Request) -> Error {
     error
 }
 
-/// Runs the before filters and the handler. There is no endpoint where no handler has that route, and none of the two where the
-/// server has ended.
-async fn run(
-    dispatch: &Arc<Dispatch>,
-    request: &Request,
-    endpoint: Option<Option<&dyn HandlerEndpoint>>,
-) -> Result<Body> {
+/// Runs the before filters and the handler.
+async fn run(dispatch: &Arc<Dispatch>, request: &Request, found: Found<'_>) -> Result<Body> {
     if let Verdict::Answer(body) = run_before(dispatch, &dispatch.filters, request).await? {
         return encode(Site::new(dispatch, "before filter").on(request), request, &body);
     }
     // Made where it is used, here and below: kept while the application's code runs, it would lie in the future twice.
     let site = || Site::new(dispatch, "handler").on(request);
-    let handled = match endpoint.ok_or_else(stopping)? {
-        Some(endpoint) => {
-            boundary::run(site(), (endpoint, request), |(endpoint, request)| endpoint.handle(request)).await
+    let handled = match found {
+        Found::Method(method) => {
+            boundary::run(site(), (method, request), |(method, request)| method.handle(request)).await
         }
-        None => Err(no_handler(request)),
+        Found::Nothing => Err(no_handler(request)),
+        Found::Stopping => return Err(stopping()),
     };
     handled.flatten().map_err(|error| logged(&site(), error))
 }
