@@ -14,11 +14,12 @@ use crate::frontend::{ClientSession, note_unhandled};
 use crate::metrics::Dropped;
 use crate::request::Request;
 use crate::router::{RouteBy, RoutedMessage, Subject};
-use crate::runtime::boundary::Site;
-use crate::runtime::{Work, boundary};
+use crate::runtime::boundary::{Site, Survive};
+use crate::runtime::origin::Scoped;
+use crate::runtime::{Within, Work, boundary, origin};
 use crate::value::{Error, ErrorKind, Fault, Result, ServerId};
 use crate::wire::Body;
-use crate::wire::envelope::Answer;
+use crate::wire::envelope::{Answer, Origin};
 
 /// Whom the answer goes to.
 pub(crate) enum ReplyTo<'a> {
@@ -131,6 +132,19 @@ fn deadline(dispatch: &Dispatch, request: &Request) -> Instant {
 
 fn late(request: &Request) -> Error {
     Error::of(ErrorKind::Deadline, format_args!("{} took too long", request.route()))
+}
+
+/// Polls the handling of a message on behalf of its session and within its span. A panic in there costs no more than that message, which
+/// is to be answered with the error.
+#[inline]
+pub(crate) fn contained<'a, F: Future<Output = ()> + Unpin>(
+    dispatch: &'a Dispatch,
+    request: &Request,
+    handling: F,
+) -> Survive<'a, Scoped<F>> {
+    let origin = Origin::Handler(request.session().id());
+    let handling = origin::scope(origin, handling).within(Within::request(dispatch, request));
+    boundary::survive(dispatch, "message", handling)
 }
 
 /// On a frontend: the filters that are global, then the router, until the deadline.

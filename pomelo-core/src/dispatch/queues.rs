@@ -13,10 +13,9 @@ use super::{Dispatch, pipeline};
 use crate::metrics::Dropped;
 use crate::peers::Task;
 use crate::request::Request;
-use crate::runtime::{Within, boundary, origin};
 use crate::session::{Change, ClosedSession, Overlay, Session, SessionHandling};
 use crate::value::{Error, ErrorKind, Incarnation, Route, ServerId, SessionId};
-use crate::wire::envelope::{Origin, Snapshot};
+use crate::wire::envelope::Snapshot;
 use crate::wire::{Body, Encoding};
 
 const SHARDS: usize = 16;
@@ -220,10 +219,7 @@ async fn handle_all(dispatch: Arc<Dispatch>, first: Opened, concurrent: bool) {
 async fn handle(dispatch: &Arc<Dispatch>, message: Opened) {
     let Opened { request, reply_to, task } = message;
     let serve = pin!(pipeline::serve(dispatch, &request, &reply_to));
-    let serve = origin::scope(Origin::Handler(request.session().id()), serve)
-        .within(Within::request(dispatch, &request));
-    let served = boundary::survive(dispatch, "message", serve).await;
-    if let Err(error) = served {
+    if let Err(error) = pipeline::contained(dispatch, &request, serve).await {
         reply_to.answer(dispatch, &request, &Err(error));
     }
     drop(task);

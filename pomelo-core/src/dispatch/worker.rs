@@ -10,11 +10,10 @@ use super::{Dispatch, pipeline};
 use crate::frontend::{ClientSession, Dispatcher, Incoming, Next};
 use crate::request::Request;
 use crate::rpc::send_routed;
-use crate::runtime::{Within, boundary, origin};
+use crate::runtime::Within;
 use crate::session::Session;
 use crate::value::{Result, ServerId};
 use crate::wire::Body;
-use crate::wire::envelope::Origin;
 
 /// A message that is being handled here: unanswered until this is dropped, also by a panic.
 struct Unanswered<'a>(&'a ClientSession);
@@ -74,10 +73,7 @@ fn open(dispatch: &Dispatch, session: &ClientSession, message: Incoming) -> Requ
 /// Handles a message; whatever happens meanwhile, it is answered and counted off, and the worker goes on.
 async fn handle(dispatch: &Arc<Dispatch>, session: &Arc<ClientSession>, request: Request) {
     let handling = pin!(route_and_serve(dispatch, session, &request));
-    let within = Within::request(dispatch, &request);
-    let handling = origin::scope(Origin::Handler(session.id()), handling).within(within);
-    let handled = boundary::survive(dispatch, "message", handling).await;
-    if let Err(error) = handled {
+    if let Err(error) = pipeline::contained(dispatch, &request, handling).await {
         ReplyTo::Client(session).answer(dispatch, &request, &Err(error));
     }
 }
@@ -110,9 +106,7 @@ async fn serve(dispatch: Arc<Dispatch>, session: Arc<ClientSession>, request: Re
     let _unanswered = Unanswered(&session);
     let reply_to = ReplyTo::Client(&session);
     let serve = pin!(pipeline::serve(&dispatch, &request, &reply_to));
-    let serve =
-        origin::scope(Origin::Handler(session.id()), serve).within(Within::request(&dispatch, &request));
-    if let Err(error) = boundary::survive(&dispatch, "message", serve).await {
+    if let Err(error) = pipeline::contained(&dispatch, &request, serve).await {
         reply_to.answer(&dispatch, &request, &Err(error));
     }
 }
