@@ -44,7 +44,7 @@ impl<'a> Frames<'a> {
 
 fn build(registry: &Registry, format: &dyn Format, push: &Push) -> Result<Bytes, ()> {
     let body = push.payload.body(format.encoding()).ok_or(())?;
-    format.push(&push.route, body).map_err(|error| {
+    format.push(&push.route, &format.readable(&push.route, body)).map_err(|error| {
         let route = &push.route;
         if let Some(left_out) = registry.peers.admit(format_args!("push {route}")) {
             tracing::error!(server = %registry.peers.info.id, %route, %error, left_out, "a push can't be sent");

@@ -1,5 +1,7 @@
 //! Formats: how frames are built for one kind of connection.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::body::{Body, Encoding};
@@ -12,6 +14,13 @@ pub trait Format: Send + Sync + 'static {
     /// The encoding of bodies that these connections take.
     fn encoding(&self) -> Encoding;
 
+    /// The body of a push or a response on that route as these clients read it, where that isn't as its codec writes it: what
+    /// [`push`](Self::push) and [`response`](Self::response) are given. By default it is the same.
+    fn readable<'a>(&self, route: &str, body: &'a Body) -> Cow<'a, Body> {
+        let _ = route;
+        Cow::Borrowed(body)
+    }
+
     /// The frame of a push.
     ///
     /// # Errors
@@ -23,15 +32,6 @@ pub trait Format: Send + Sync + 'static {
     /// # Errors
     /// If the body is too long for the protocol.
     fn response(&self, id: u64, body: &Body) -> Result<Bytes>;
-
-    /// The same, where the body is written otherwise for some routes; by default it isn't.
-    ///
-    /// # Errors
-    /// As [`response`](Self::response).
-    fn response_on(&self, route: &str, id: u64, body: &Body) -> Result<Bytes> {
-        let _ = route;
-        self.response(id, body)
-    }
 
     /// The last frames of a connection: a kick with its reason, and whatever says that it closes.
     fn kick(&self, reason: &str) -> Bytes;

@@ -33,16 +33,16 @@ pub(super) struct PomeloFormat {
 }
 
 impl PomeloFormat {
-    /// The body as these connections read it.
-    fn written<'a>(&self, route: &str, body: &'a Body) -> Cow<'a, [u8]> {
-        match (body.encoding, &self.protos) {
-            _ if !self.code_units => Cow::Borrowed(&body.bytes),
-            (Encoding::Json, _) => js::escape_astral(&body.bytes),
-            (Encoding::Protobuf, Some(protos)) => match protos.server().message(route) {
-                Some(schema) => schema.in_code_units(&body.bytes),
-                None => Cow::Borrowed(&body.bytes),
-            },
-            _ => Cow::Borrowed(&body.bytes),
+    /// What a body is for clients that read code units; none if it is the same.
+    fn in_code_units(&self, route: &str, body: &Body) -> Option<Vec<u8>> {
+        let written = match body.encoding {
+            Encoding::Json => js::escape_astral(&body.bytes),
+            Encoding::Protobuf => self.protos.as_ref()?.server().message(route)?.in_code_units(&body.bytes),
+            _ => return None,
+        };
+        match written {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(written) => Some(written),
         }
     }
 }
@@ -52,19 +52,23 @@ impl Format for PomeloFormat {
         self.encoding
     }
 
+    fn readable<'a>(&self, route: &str, body: &'a Body) -> Cow<'a, Body> {
+        let written = if self.code_units { self.in_code_units(route, body) } else { None };
+        match written {
+            Some(written) => Cow::Owned(Body { encoding: body.encoding, bytes: written.into() }),
+            None => Cow::Borrowed(body),
+        }
+    }
+
     fn push(&self, route: &str, body: &Body) -> Result<Bytes> {
         let short =
             self.dictionary.as_ref().map_or(RouteRef::Name(route), |dictionary| dictionary.compress(route));
-        outgoing::push(self.framing, short, &self.written(route, body))
+        outgoing::push(self.framing, short, &body.bytes)
             .map_err(|error| Error::of(ErrorKind::BadMessage, format_args!("push {route}: {error}")))
     }
 
     fn response(&self, id: u64, body: &Body) -> Result<Bytes> {
-        self.response_on("", id, body)
-    }
-
-    fn response_on(&self, route: &str, id: u64, body: &Body) -> Result<Bytes> {
-        outgoing::response(self.framing, id, &self.written(route, body))
+        outgoing::response(self.framing, id, &body.bytes)
             .map_err(|error| Error::of(ErrorKind::BadMessage, format_args!("response {id}: {error}")))
     }
 
@@ -102,16 +106,16 @@ impl Format for DeflateFormat {
         self.0.encoding
     }
 
+    fn readable<'a>(&self, route: &str, body: &'a Body) -> Cow<'a, Body> {
+        self.0.readable(route, body)
+    }
+
     fn push(&self, route: &str, body: &Body) -> Result<Bytes> {
         self.0.push(route, body).map(|packages| deflated_frame(&packages))
     }
 
     fn response(&self, id: u64, body: &Body) -> Result<Bytes> {
-        self.response_on("", id, body)
-    }
-
-    fn response_on(&self, route: &str, id: u64, body: &Body) -> Result<Bytes> {
-        self.0.response_on(route, id, body).map(|packages| deflated_frame(&packages))
+        self.0.response(id, body).map(|packages| deflated_frame(&packages))
     }
 
     fn kick(&self, reason: &str) -> Bytes {
@@ -194,6 +198,16 @@ mod tests {
         }
     }
 
+    /// The frame of a push, as a frontend has it made.
+    fn push(format: &impl Format, route: &str, body: &Body) -> Bytes {
+        format.push(route, &format.readable(route, body)).unwrap()
+    }
+
+    /// The frame of a response, as a frontend has it made.
+    fn response(format: &impl Format, route: &str, body: &Body) -> Bytes {
+        format.response(1, &format.readable(route, body)).unwrap()
+    }
+
     #[test]
     fn a_route_of_the_dictionary_is_sent_as_its_code() {
         let frame = format(Framing::Tcp).push("onChat", &Body::json("{}")).unwrap();
@@ -208,11 +222,11 @@ mod tests {
         let text = format_args!("{{\"a\":\"好😀\"}}").to_string();
         let ends_with = |frame: Bytes, end: &str| assert!(frame.ends_with(end.as_bytes()), "{frame:?}");
         let body = Body::json(text.clone());
-        ends_with(format(true).push("onAdd", &body).unwrap(), r#"onAdd{"a":"好\ud83d\ude00"}"#);
-        ends_with(format(true).response(1, &body).unwrap(), r#"{"a":"好\ud83d\ude00"}"#);
-        ends_with(format(false).push("onAdd", &body).unwrap(), &text);
+        ends_with(push(&format(true), "onAdd", &body), r#"onAdd{"a":"好\ud83d\ude00"}"#);
+        ends_with(response(&format(true), "a.b.c", &body), r#"{"a":"好\ud83d\ude00"}"#);
+        ends_with(push(&format(false), "onAdd", &body), &text);
         let protobuf = Body { encoding: Encoding::Protobuf, ..body };
-        ends_with(format(true).push("onAdd", &protobuf).unwrap(), &text);
+        ends_with(push(&format(true), "onAdd", &protobuf), &text);
     }
 
     #[test]
@@ -224,14 +238,14 @@ mod tests {
         let format =
             |code_units| PomeloFormat { code_units, protos: Some(protos.clone()), ..format(Framing::Tcp) };
         let halves = b"\x0a\x07a\xed\xa0\xbd\xed\xb8\x80";
-        assert!(format(true).push("onChat", &body).unwrap().ends_with(halves));
-        assert!(format(true).response_on("onChat", 1, &body).unwrap().ends_with(halves));
+        assert!(push(&format(true), "onChat", &body).ends_with(halves));
+        assert!(response(&format(true), "onChat", &body).ends_with(halves));
         for frame in [
-            format(false).push("onChat", &body),
-            format(false).response_on("onChat", 1, &body),
-            format(true).push("onOther", &body),
+            push(&format(false), "onChat", &body),
+            response(&format(false), "onChat", &body),
+            push(&format(true), "onOther", &body),
         ] {
-            assert!(frame.unwrap().ends_with(&body.bytes));
+            assert!(frame.ends_with(&body.bytes));
         }
     }
 

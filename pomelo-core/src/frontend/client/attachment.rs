@@ -157,7 +157,10 @@ impl ClientSession {
     fn frame(&self, to: &Connection, id: u64, route: &str, body: &Body) -> Option<Bytes> {
         let format = to.format.as_ref()?;
         let codecs = &self.registry.peers.codecs;
-        let frame = |body| format.response_on(route, id, &codecs.fit(format.encoding(), route, body));
+        let frame = |body| {
+            let body = codecs.fit(format.encoding(), route, body);
+            format.response(id, &format.readable(route, &body))
+        };
         match frame(body) {
             Ok(frame) => Some(frame),
             Err(error) => {
