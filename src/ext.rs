@@ -47,7 +47,9 @@ pub mod connector {
 
     pub use bytes::{Bytes, BytesMut};
     pub use futures::future::BoxFuture;
-    pub use pomelo_core::frontend::{ClientSession, CloseMode, Connector, Flow, Frontend, Listening};
+    pub use pomelo_core::frontend::{
+        ClientSession, CloseMode, Connector, Flow, Frontend, Generation, Listening,
+    };
     pub use pomelo_core::metrics::{Counters, Dropped};
     pub use pomelo_core::outbox::{Appended, Flusher, Outbox, Sink, turn};
     pub use pomelo_core::runtime::{Supervised, Supervisor};

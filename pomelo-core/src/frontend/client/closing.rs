@@ -1,12 +1,12 @@
 //! The end of a session: one way to begin it, and what happens once everything of the session has ended.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use futures::future::join;
 use smallvec::SmallVec;
 
 use super::forward::abandon;
-use super::{ClientSession, Generation, Phase};
+use super::{ClientSession, Generation, Phase, State};
 use crate::event::Event;
 use crate::frontend::ends::Ends;
 use crate::frontend::waits::close_by;
@@ -42,7 +42,7 @@ impl ClientSession {
     ///
     /// This is the one way to end a session: what waits is dropped, what runs ends, then the hooks run.
     pub fn close(self: &Arc<Self>, mode: CloseMode, reason: &str) -> bool {
-        if !self.begin_closing(mode, reason) {
+        if !self.begin_closing(self.lock(), mode, reason) {
             return false;
         }
         self.attachment.with(|to| match (mode, &to.format) {
@@ -57,7 +57,9 @@ impl ClientSession {
     /// [Closes](Self::close) the session, whose connection of that generation is [gone](CloseMode::Gone), unless another one has taken
     /// its place.
     pub fn close_if_attached(self: &Arc<Self>, generation: Generation, reason: &str) -> bool {
-        generation == self.generation() && self.close(CloseMode::Gone, reason)
+        // Under its lock nobody attaches another connection between the look and the close.
+        let state = self.lock();
+        generation == self.generation() && self.begin_closing(state, CloseMode::Gone, reason)
     }
 
     /// Has the session [close](Self::close) with [`CloseMode::Drain`] at the client's next message, for that reason.
@@ -68,9 +70,13 @@ impl ClientSession {
         }
     }
 
-    fn begin_closing(self: &Arc<Self>, mode: CloseMode, reason: &str) -> bool {
+    fn begin_closing(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        mode: CloseMode,
+        reason: &str,
+    ) -> bool {
         let registry = &self.registry;
-        let mut state = self.lock();
         if state.phase != Phase::Open {
             return false;
         }

@@ -6,7 +6,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pomelo_core::frontend::CloseMode;
 
 use super::Driver;
 use super::input::poll_discard;
@@ -74,8 +73,8 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
             }
             End::ByServer => {}
         }
-        if let Some(session) = self.session.take() {
-            session.close(CloseMode::Gone, &reason);
+        if let Some(attached) = self.attached.take() {
+            attached.end(&reason);
         }
         if self.outbox.is_some() && !is_client_gone {
             linger(&self.shared).await;

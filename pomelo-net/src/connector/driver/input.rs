@@ -11,8 +11,8 @@ use pomelo_core::outbox::Appended;
 use pomelo_core::wire::Body;
 use tokio::time::Instant;
 
-use super::Driver;
 use super::end::End;
+use super::{Attached, Driver};
 use crate::connector::protocol::{Event, Ignored, Message, Protocol, Timeout};
 use crate::connector::socket::Socket;
 
@@ -128,7 +128,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
     }
 
     fn deliver(&self, message: Message) -> Flow {
-        let Some(session) = &self.session else { return Flow::Continue };
+        let Some(Attached { session, .. }) = &self.attached else { return Flow::Continue };
         let Message { id, route, body: Body { encoding, bytes } } = message;
         let body = Body { encoding, bytes: self.input.unpinned(bytes) };
         session.receive(id, route.as_str(), body)
@@ -136,7 +136,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
 
     /// Reads nothing until the session has room again.
     pub(super) async fn pause(&mut self) -> Result<(), End> {
-        let Some(session) = &self.session else { return Ok(()) };
+        let Some(Attached { session, .. }) = &self.attached else { return Ok(()) };
         let began = Instant::now();
         tokio::select! {
             biased;
@@ -159,7 +159,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
     /// Queues what the protocol has to say.
     pub(super) fn transmit(&mut self) -> Result<(), End> {
         while let Some(bytes) = self.protocol.poll_transmit() {
-            let is_stranger = self.session.is_none();
+            let is_stranger = self.attached.is_none();
             let outbox = self.outbox();
             // A stranger has nothing to wait for but the answers to its own packages.
             match if is_stranger { outbox.send_volatile(bytes) } else { outbox.send(bytes) } {

@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use pomelo_core::frontend::{ClientSession, CloseMode};
+use pomelo_core::frontend::{ClientSession, Generation};
 use pomelo_core::outbox::Outbox;
 use tokio::time::Instant;
 
@@ -45,9 +45,27 @@ pub(super) struct Driver<P: Protocol, S: Socket> {
     /// From the first bytes that are sent.
     outbox: Option<Arc<Outbox>>,
     /// From the client's acknowledgement of the handshake.
-    session: Option<Arc<ClientSession>>,
+    attached: Option<Attached>,
     /// Dropped last, when the socket is gone.
     seat: Seat<P>,
+}
+
+/// The client's session, to which the connection was attached when it opened.
+struct Attached {
+    session: Arc<ClientSession>,
+    /// Which of the session's connections it is.
+    generation: Generation,
+}
+
+impl Attached {
+    fn new(session: Arc<ClientSession>) -> Self {
+        Self { generation: session.generation(), session }
+    }
+
+    /// The connection has ended, and so does the session, unless another connection has taken this one's place.
+    fn end(self, reason: &str) {
+        self.session.close_if_attached(self.generation, reason);
+    }
 }
 
 impl<P: Protocol, S: Socket> Driver<P, S> {
@@ -66,7 +84,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
             deadline,
             overdue_since: None,
             outbox: None,
-            session: None,
+            attached: None,
             seat,
         }
     }
@@ -121,7 +139,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
 
     /// Something was read.
     fn heard(&mut self) -> Result<(), End> {
-        if let (Timeout::Idle(limit), Some(_)) = (self.timeout(), &self.session) {
+        if let (Timeout::Idle(limit), Some(_)) = (self.timeout(), &self.attached) {
             self.set_deadline(limit);
         } else if self.shared.alarm.has_rung() {
             let now = Instant::now();
@@ -137,7 +155,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
         if let Some(read) = self.input.read_now(&self.shared.socket) {
             return Poll::Ready(End::check(read).and_then(|()| self.heard()));
         }
-        let last_write = self.session.as_ref().and_then(|_| self.shared.last_write());
+        let last_write = self.attached.as_ref().and_then(|_| self.shared.last_write());
         if let (Timeout::Idle(limit), Some(wrote)) = (self.timeout(), last_write)
             && wrote + limit > Instant::now()
         {
@@ -152,7 +170,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
 
     /// Has the protocol say what becomes of a client that was silent for too long.
     fn overdue(&mut self) -> Result<(), End> {
-        if self.session.is_none() || self.protocol.handle_timeout() == Overdue::Close {
+        if self.attached.is_none() || self.protocol.handle_timeout() == Overdue::Close {
             return Err(self.silence());
         }
         self.transmit()?;
@@ -172,12 +190,12 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
     fn peer(&self) -> Option<SocketAddr> {
         match &self.stranger {
             Some(peer) => **peer,
-            None => self.session.as_ref()?.peer(),
+            None => self.attached.as_ref()?.session.peer(),
         }
     }
 
     fn silence(&self) -> End {
-        End::Silent(match (&self.session, self.timeout()) {
+        End::Silent(match (&self.attached, self.timeout()) {
             (None, _) => "no handshake in time",
             (Some(_), Timeout::Heartbeat(_)) => "no heartbeat in time",
             (Some(_), _) => "idle for too long",
@@ -215,26 +233,11 @@ impl<P: Protocol, S: Socket> Drop for Driver<P, S> {
         if let Some(outbox) = &self.outbox {
             outbox.close();
         }
-        if let Some(session) = self.session.take() {
-            session.close(CloseMode::Gone, "its connection failed");
+        if let Some(attached) = self.attached.take() {
+            attached.end("its connection failed");
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::net::TcpStream;
-
-    use super::super::pomelo::Pomelo;
-
-    type Driver = super::Driver<Pomelo, TcpStream>;
-
-    #[test]
-    fn the_task_of_an_idle_connection_is_small() {
-        fn future_size<F>(_: impl FnOnce(Driver) -> F) -> usize {
-            size_of::<F>()
-        }
-        let (state, task) = (size_of::<Driver>(), future_size(Driver::run));
-        assert!(state <= 192 && task <= 256, "{state} bytes of state in a task of {task}");
-    }
-}
+mod tests;

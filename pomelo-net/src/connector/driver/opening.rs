@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pomelo_core::outbox::Outbox;
 
-use super::Driver;
 use super::end::End;
+use super::{Attached, Driver};
 use crate::connector::protocol::Protocol;
 use crate::connector::sink::SocketSink;
 use crate::connector::socket::Socket;
@@ -34,7 +34,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
         let format = self.protocol.format(&self.connections().protocol);
         self.outbox().set_format(format);
         let (outbox, peer) = (self.outbox().clone(), self.peer());
-        self.session = Some(self.connections().frontend.open(&outbox, peer));
+        self.attached = Some(Attached::new(self.connections().frontend.open(&outbox, peer)));
         self.stranger = None;
         self.restart_timeout();
     }
