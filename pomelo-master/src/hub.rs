@@ -151,7 +151,7 @@ impl Hub {
         }
     }
 
-    /// The lists of expected servers, and the ends of lives, from now on.
+    /// The lists of expected servers, and the ends of incarnations, from now on.
     pub(crate) fn subscribe(&self) -> News {
         News { expected: self.expected.subscribe(), moves: self.moves.subscribe() }
     }
@@ -255,6 +255,6 @@ pub(crate) struct News {
 pub(crate) enum Move {
     /// One without a port is up, or something of it changed.
     Up(Arc<Member>),
-    /// That life is over.
+    /// That incarnation is over.
     Gone(ServerId, Incarnation),
 }

@@ -33,11 +33,11 @@ async fn calls_that_are_out_fail_when_the_link_breaks_and_later_ones_at_once() {
 async fn sessions_and_channels_outlive_a_link_that_comes_back() {
     let world = World::start(patient()).await;
     let ann = world.client("ann", true).await;
-    let life = world.connector().report().incarnation;
+    let incarnation = world.connector().report().incarnation;
     world.cut().await;
     world.proxy.set(Mode::Pass);
     soon(world.mended()).await;
-    assert_eq!(world.connector().report().incarnation, life);
+    assert_eq!(world.connector().report().incarnation, incarnation);
     let room = world.chat().channels().get("room").unwrap();
     assert!(room.push_confirmed("news", &json!(1)).await.unwrap().is_empty());
     assert_eq!(ann.push("news").await, json!(1));

@@ -60,7 +60,7 @@ pub trait LinkSender: Send + Sync + 'static {
     /// all links are made anew. Changes are told one after the other, in their order: it must not wait for another one.
     fn announce(&self, server: Member);
 
-    /// Closes the link to that life of a server, which was declared over.
+    /// Closes the link to that incarnation of a server, which was declared over.
     fn cut(&self, server: &ServerId, incarnation: Incarnation);
 
     /// After how long without a link a server counts as gone. 5 s by default.

@@ -15,7 +15,7 @@ use crate::wire::Encoding;
 pub struct Member {
     /// What servers.json says of it. A process that only calls others is of the type `""`, a guest.
     pub info: Arc<ServerInfo>,
-    /// Which of its lives this is.
+    /// Which of its incarnations this is.
     pub incarnation: Incarnation,
     /// The methods that it can be called for.
     pub methods: Arc<MethodTable>,
@@ -158,22 +158,22 @@ impl View {
     /// A server says that it is up.
     pub(crate) fn join(&self, member: Member) -> Joined {
         self.change(|known| {
-            let (info, life) = (member.info.clone(), member.incarnation);
-            if let Some(later) = known.latest.get(&info.id).filter(|latest| life < **latest) {
+            let (info, incarnation) = (member.info.clone(), member.incarnation);
+            if let Some(later) = known.latest.get(&info.id).filter(|latest| incarnation < **latest) {
                 return Joined::Superseded(*later);
             }
             let before = known.members.get(&info.id).map(|member| member.incarnation);
             let joined = match before {
                 None => Joined::New,
-                Some(before) if before == life => Joined::Again,
+                Some(before) if before == incarnation => Joined::Again,
                 // A link of an older process that was slower than that of the new one.
-                Some(before) if before > life => return Joined::Superseded(before),
+                Some(before) if before > incarnation => return Joined::Superseded(before),
                 Some(before) => Joined::Reborn(before),
             };
             let (guest, newcomer) = (member.is_guest(), member.newcomer);
             known.members.insert(info.id.clone(), member);
             if !guest {
-                known.latest.insert(info.id.clone(), life);
+                known.latest.insert(info.id.clone(), incarnation);
                 if !newcomer && known.expects(&info.id).is_none() {
                     known.uninvited.insert(info.id.clone());
                     let list = known.expected.entry(info.server_type.clone()).or_default();

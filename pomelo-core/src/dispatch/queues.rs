@@ -120,7 +120,7 @@ impl SessionQueues {
         }
     }
 
-    /// That life of a frontend counts as gone: nobody waits for what waits of its sessions, so it is dropped and counted.
+    /// That incarnation of a frontend counts as gone: nobody waits for what waits of its sessions, so it is dropped and counted.
     pub(crate) fn lose(&self, dispatch: &Dispatch, incarnation: Incarnation) {
         for shard in &self.0 {
             let mut shard = lock(shard);

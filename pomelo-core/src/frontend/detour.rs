@@ -105,7 +105,7 @@ impl Detours {
         &self.registry.peers
     }
 
-    /// That life of a server is over: nothing of what waits is delivered any more. Returns how much that was.
+    /// That incarnation of a server is over: nothing of what waits is delivered any more. Returns how much that was.
     pub(crate) fn forget(&self, sender: &ServerId) -> usize {
         let Some(detour) = self.lock().remove(sender) else { return 0 };
         let _delivering = detour.delivering();

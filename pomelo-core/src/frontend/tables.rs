@@ -91,7 +91,7 @@ impl Tables {
         Some(group)
     }
 
-    /// The channels of that life of a server.
+    /// The channels of that incarnation of a server.
     pub(crate) fn groups_of(&self, backend: &ServerId, incarnation: Incarnation) -> Vec<GroupKey> {
         let of_backend = |key: &&GroupKey| key.backend == *backend && key.incarnation == incarnation;
         self.groups.keys().filter(of_backend).cloned().collect()

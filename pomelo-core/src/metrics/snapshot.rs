@@ -12,7 +12,7 @@ use crate::value::{Incarnation, ServerId};
 pub struct Report {
     /// The server.
     pub id: ServerId,
-    /// Which of its lives this is.
+    /// Which of its incarnations this is.
     pub incarnation: Incarnation,
     /// How long it has been up, in milliseconds.
     pub uptime_ms: u64,

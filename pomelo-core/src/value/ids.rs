@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for Uid {
     }
 }
 
-/// One life of a server: a server that starts again under its old id is another incarnation.
+/// One run of a server, from its start to its end: a server that starts again under its old id is another incarnation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Incarnation(u64);
 

@@ -22,14 +22,14 @@ pub(crate) struct Entry {
     pub(super) was_expected: bool,
     /// Whether it should be running.
     pub(super) keep: bool,
-    pub(super) life: Option<OwnIncarnation>,
+    pub(super) incarnation: Option<OwnIncarnation>,
     /// Its process on this host.
     pub(super) process: Option<Process>,
     /// The process that this master started for it, and whose end it waits for; mostly the same.
     pub(super) child: Option<Process>,
     /// It said goodbye, or was asked to stop.
     pub(super) leaving: bool,
-    /// The last life that is over.
+    /// The last incarnation that is over.
     pub(super) gone: Option<Incarnation>,
     /// How often it ended, or could not be started, without having been asked to.
     failures: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Entry {
     pub(super) refused: Option<String>,
 }
 
-/// A life of a server that has registered and is not over.
+/// An incarnation of a server that has registered and is not over.
 #[derive(Debug)]
 pub(super) struct OwnIncarnation {
     pub(super) member: Member,
@@ -68,7 +68,7 @@ impl Entry {
             standing,
             was_expected: false,
             keep: true,
-            life: None,
+            incarnation: None,
             process: None,
             child: None,
             leaving: false,
@@ -79,10 +79,10 @@ impl Entry {
         }
     }
 
-    pub(super) fn end_life(&mut self, events: &mut VecDeque<Event>) {
-        if let Some(life) = self.life.take() {
-            self.gone = Some(life.incarnation);
-            events.push_back(Event::Gone(self.info.id.clone(), life.incarnation));
+    pub(super) fn end_incarnation(&mut self, events: &mut VecDeque<Event>) {
+        if let Some(own) = self.incarnation.take() {
+            self.gone = Some(own.incarnation);
+            events.push_back(Event::Gone(self.info.id.clone(), own.incarnation));
         }
     }
 
@@ -95,8 +95,8 @@ impl Entry {
     /// What others without a port need to know of this one, if it has none and is up. One of which nothing is heard
     /// passes for one that leaves: it may well be there, and nothing new should be sent to it.
     pub(crate) fn portless(&self) -> Option<Member> {
-        let life = self.life.as_ref().filter(|life| life.member.info.port.is_none())?;
-        Some(Member { leaving: life.member.leaving || life.link.is_none(), ..life.member.clone() })
+        let own = self.incarnation.as_ref().filter(|own| own.member.info.port.is_none())?;
+        Some(Member { leaving: own.member.leaving || own.link.is_none(), ..own.member.clone() })
     }
 
     pub(super) fn fail(&mut self, why: &str) {
@@ -107,11 +107,11 @@ impl Entry {
 
     /// What it is doing, whatever its links are.
     pub(crate) fn state(&self) -> ServerState {
-        match (&self.life, &self.process) {
+        match (&self.incarnation, &self.process) {
             (None, None) => ServerState::Down,
             (None, Some(_)) if self.leaving => ServerState::Stopping,
             (None, Some(_)) => ServerState::Starting,
-            (Some(life), _) if life.link.is_none() => ServerState::Lost,
+            (Some(own), _) if own.link.is_none() => ServerState::Lost,
             (Some(_), _) if self.leaving => ServerState::Stopping,
             (Some(_), _) => ServerState::Up,
         }
@@ -141,13 +141,13 @@ impl Entry {
     }
 
     pub(crate) fn link(&self) -> Option<LinkId> {
-        self.life.as_ref()?.link
+        self.incarnation.as_ref()?.link
     }
 
     /// The connection of that process; an error if it doesn't have the place any more.
     pub(crate) fn link_of(&self, incarnation: Incarnation) -> Result<Option<LinkId>, ()> {
-        let life = self.life.as_ref().filter(|life| life.incarnation == incarnation);
-        life.map(|life| life.link).ok_or(())
+        let own = self.incarnation.as_ref().filter(|own| own.incarnation == incarnation);
+        own.map(|own| own.link).ok_or(())
     }
 
     pub(crate) fn process(&self) -> Option<&Process> {
@@ -161,18 +161,18 @@ impl Entry {
 
     /// The pid that it registered with; it may be of another host.
     pub(crate) fn registered_pid(&self) -> Option<u32> {
-        self.life.as_ref().map(|life| life.pid)
+        self.incarnation.as_ref().map(|own| own.pid)
     }
 
-    /// The life of which nothing is heard.
+    /// The incarnation of which nothing is heard.
     pub(crate) fn lost(&self) -> Option<Incarnation> {
-        self.life.as_ref().filter(|life| life.link.is_none()).map(|life| life.incarnation)
+        self.incarnation.as_ref().filter(|own| own.link.is_none()).map(|own| own.incarnation)
     }
 
     /// How long nothing has been heard of it, if it is lost.
     pub(crate) fn lost_for(&self, now: Instant) -> Option<Duration> {
-        let lost = self.life.as_ref().filter(|life| life.link.is_none());
-        lost.map(|life| now.saturating_duration_since(life.lost))
+        let lost = self.incarnation.as_ref().filter(|own| own.link.is_none());
+        lost.map(|own| now.saturating_duration_since(own.lost))
     }
 
     /// How often it has failed, and how it did so last.
@@ -181,7 +181,7 @@ impl Entry {
     }
 
     pub(super) fn status(&self, now: Instant) -> ServerStatus {
-        let since = self.life.as_ref().map(|life| now.saturating_duration_since(life.since).as_millis());
+        let since = self.incarnation.as_ref().map(|own| now.saturating_duration_since(own.since).as_millis());
         ServerStatus {
             id: self.info.id.clone(),
             server_type: self.info.server_type.to_string(),

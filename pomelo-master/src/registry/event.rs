@@ -13,7 +13,7 @@ pub(crate) enum Event {
     Expected,
     /// A server without a port is up, or something of it changed; see [`Registry::portless`](super::Registry::portless).
     Up(ServerId),
-    /// That life of a server is over.
+    /// That incarnation of a server is over.
     Gone(ServerId, Incarnation),
     /// Another connection has taken that one's place: of the same process, or of one that began later.
     Superseded(LinkId, Option<Incarnation>),

@@ -52,7 +52,7 @@ pub(super) struct Registry {
     gaps: Gaps,
     /// Servers that are there and were not up yet.
     rising: BTreeSet<ServerId>,
-    /// Servers that are up for the first time in their life, and of which nobody was told.
+    /// Servers that are up for the first time in their incarnation, and of which nobody was told.
     risen: VecDeque<(ServerId, u32)>,
     /// All are to end, and none is started any more.
     is_closing: bool,
@@ -71,7 +71,7 @@ impl Registry {
         registry
     }
 
-    /// The next server that is up for the first time in its life, and its pid.
+    /// The next server that is up for the first time in its incarnation, and its pid.
     pub(super) fn poll_risen(&mut self) -> Option<(ServerId, u32)> {
         self.risen.pop_front()
     }
@@ -105,7 +105,7 @@ impl Registry {
         expected.map(|entry| entry.info.clone()).collect()
     }
 
-    /// The last life of each server that is over.
+    /// The last incarnation of each server that is over.
     pub(super) fn gone(&self) -> Vec<(ServerId, Incarnation)> {
         self.entries().filter_map(|entry| Some((entry.info.id.clone(), entry.gone?))).collect()
     }
@@ -184,11 +184,11 @@ impl Registry {
     /// Draws the conclusions of a change of that server: what is up, what is forgotten, and what others must be told.
     fn settle(&mut self, id: &str) {
         let Some(entry) = self.servers.get(id) else { return };
-        let (id, lives) = (entry.info.id.clone(), entry.life.is_some());
-        if !lives {
+        let (id, is_registered) = (entry.info.id.clone(), entry.incarnation.is_some());
+        if !is_registered {
             self.gaps.forget(&id);
         }
-        match entry.life.as_ref().is_some_and(|life| !life.was_up) {
+        match entry.incarnation.as_ref().is_some_and(|own| !own.was_up) {
             true => self.rising.insert(id.clone()),
             false => self.rising.remove(&id),
         };
@@ -219,9 +219,9 @@ impl Registry {
             if !std::mem::replace(&mut entry.was_expected, entry.standing.is_expected()) {
                 self.events.push_back(Event::Expected);
             }
-            if let Some(life) = &mut entry.life {
-                life.was_up = true;
-                self.risen.push_back((id, life.pid));
+            if let Some(own) = &mut entry.incarnation {
+                own.was_up = true;
+                self.risen.push_back((id, own.pid));
             }
         }
     }
@@ -237,24 +237,23 @@ impl Registry {
         let Newcomer { member, pid, process, link, missing_links, .. } = newcomer;
         let (id, incarnation) = (&member.info.id, member.incarnation);
         let Some(entry) = self.servers.get_mut(id) else { return Ok(()) };
-        let before = entry.life.as_ref().filter(|life| life.incarnation == incarnation);
-        let (was_up, same_link) =
-            before.map_or((false, false), |life| (life.was_up, life.link == Some(link)));
-        let has_said_links = same_link && before.is_some_and(|life| life.has_said_links);
-        match &entry.life {
-            Some(life) if incarnation == life.incarnation => {
-                let older = life.link.filter(|old| *old != link);
+        let before = entry.incarnation.as_ref().filter(|own| own.incarnation == incarnation);
+        let (was_up, same_link) = before.map_or((false, false), |own| (own.was_up, own.link == Some(link)));
+        let has_said_links = same_link && before.is_some_and(|own| own.has_said_links);
+        match &entry.incarnation {
+            Some(own) if incarnation == own.incarnation => {
+                let older = own.link.filter(|old| *old != link);
                 self.events.extend(older.map(|old| Event::Superseded(old, None)));
-                if entry.leaving && life.link != Some(link) {
+                if entry.leaving && own.link != Some(link) {
                     self.events.push_back(Event::Stop(link));
                 }
                 entry.leaving |= member.leaving;
             }
-            Some(life) => {
-                let older = life.link.filter(|old| *old != link);
+            Some(own) => {
+                let older = own.link.filter(|old| *old != link);
                 self.events.extend(older.map(|old| Event::Superseded(old, Some(incarnation))));
                 entry.leaving = false;
-                entry.end_life(&mut self.events);
+                entry.end_incarnation(&mut self.events);
             }
             None => entry.leaving = false,
         }
@@ -265,9 +264,8 @@ impl Registry {
             self.events.push_back(Event::Expected);
         }
         let (member, link, lost) = (member.clone(), Some(link), now);
-        let life =
-            OwnIncarnation { member, incarnation, pid, link, since: now, lost, has_said_links, was_up };
-        entry.life = Some(life);
+        let own = OwnIncarnation { member, incarnation, pid, link, since: now, lost, has_said_links, was_up };
+        entry.incarnation = Some(own);
         entry.process = process.or_else(|| entry.process.take());
         (entry.trouble, entry.refused) = (None, None);
         if !entry.leaving && !self.keep(id) {
@@ -287,9 +285,9 @@ impl Registry {
 
     /// A server says which links it hasn't, now that it knows whom to expect.
     pub(super) fn say_links(&mut self, id: &ServerId, link: LinkId, missing: &[MissingLink], now: Instant) {
-        let life = self.servers.get_mut(id).and_then(|entry| entry.life.as_mut());
-        if let Some(life) = life.filter(|life| life.link == Some(link)) {
-            life.has_said_links = true;
+        let own = self.servers.get_mut(id).and_then(|entry| entry.incarnation.as_mut());
+        if let Some(own) = own.filter(|own| own.link == Some(link)) {
+            own.has_said_links = true;
             self.gaps.say(id, missing, now);
             self.settle(id);
         }
@@ -312,17 +310,17 @@ impl Registry {
         if entry.info.server_type != member.info.server_type {
             return refused(Refusal::of(format!("{id} is of type `{}`", entry.info.server_type)));
         }
-        if let Some(life) = entry.life.as_ref().filter(|life| incarnation < life.incarnation) {
-            let why = format!("a later process of {id} is registered, {}", life.pid);
-            return refused(Refusal::late(why, life.incarnation));
+        if let Some(own) = entry.incarnation.as_ref().filter(|own| incarnation < own.incarnation) {
+            let why = format!("a later process of {id} is registered, {}", own.pid);
+            return refused(Refusal::late(why, own.incarnation));
         }
         if let Some(gone) = entry.gone.filter(|gone| incarnation < *gone) {
             return refused(Refusal::late(format!("a later process of {id} was there, and is over"), gone));
         }
-        match entry.life.as_ref().filter(|life| incarnation > life.incarnation) {
+        match entry.incarnation.as_ref().filter(|own| incarnation > own.incarnation) {
             // The same process may tell of itself by the same connection.
-            Some(life) if life.link != Some(*link) && *silent != Some(life.incarnation) => {
-                Err(Denial::Taken(life.occupant()))
+            Some(own) if own.link != Some(*link) && *silent != Some(own.incarnation) => {
+                Err(Denial::Taken(own.occupant()))
             }
             _ => Ok(()),
         }
@@ -334,12 +332,12 @@ impl Registry {
         entry.refused.replace(reason.to_owned()).is_none_or(|before| before != reason)
     }
 
-    /// The connection is gone. The life that had it may go on.
+    /// The connection is gone. The incarnation that had it may go on.
     pub(super) fn unlink(&mut self, id: &str, link: LinkId, now: Instant) {
         let Some(entry) = self.servers.get_mut(id) else { return };
-        if let Some(life) = entry.life.as_mut().filter(|life| life.link == Some(link)) {
-            life.link = None;
-            life.lost = now;
+        if let Some(own) = entry.incarnation.as_mut().filter(|own| own.link == Some(link)) {
+            own.link = None;
+            own.lost = now;
             entry.tell_up(&mut self.events);
             self.settle(id);
         }
@@ -348,10 +346,10 @@ impl Registry {
     /// The server at that connection says goodbye.
     pub(super) fn goodbye(&mut self, id: &str, link: LinkId) {
         if let Some(entry) = self.servers.get_mut(id)
-            && entry.life.as_ref().is_some_and(|life| life.link == Some(link))
+            && entry.incarnation.as_ref().is_some_and(|own| own.link == Some(link))
         {
             entry.leaving = true;
-            entry.end_life(&mut self.events);
+            entry.end_incarnation(&mut self.events);
             self.settle(id);
         }
     }
@@ -373,21 +371,24 @@ impl Registry {
             return;
         }
         entry.process = None;
-        if entry.life.as_ref().is_some_and(|life| life.pid == process.pid() || life.link.is_none()) {
-            entry.end_life(&mut self.events);
+        if entry.incarnation.as_ref().is_some_and(|own| own.pid == process.pid() || own.link.is_none()) {
+            entry.end_incarnation(&mut self.events);
         }
-        if entry.keep && entry.life.is_none() {
+        if entry.keep && entry.incarnation.is_none() {
             entry.fail(why);
         }
         self.settle(id);
     }
 
-    /// A life of which nothing is heard turns out to be over, on another host.
+    /// An incarnation of which nothing is heard turns out to be over, on another host.
     pub(super) fn vanished(&mut self, id: &str, incarnation: Incarnation) {
         if let Some(entry) = self.servers.get_mut(id)
-            && entry.life.as_ref().is_some_and(|life| life.incarnation == incarnation && life.link.is_none())
+            && entry
+                .incarnation
+                .as_ref()
+                .is_some_and(|own| own.incarnation == incarnation && own.link.is_none())
         {
-            entry.end_life(&mut self.events);
+            entry.end_incarnation(&mut self.events);
             if entry.keep {
                 entry.fail("nothing is heard of it, and its port refuses");
             }

@@ -23,7 +23,7 @@ impl Registry {
 
     /// Whether a server is up, and has said so of its links since it was told of all others.
     pub(crate) fn serves(&self, entry: &Entry) -> bool {
-        let has_said = entry.life.as_ref().is_some_and(|life| life.has_said_links);
+        let has_said = entry.incarnation.as_ref().is_some_and(|own| own.has_said_links);
         has_said && self.state(entry) == ServerState::Up
     }
 

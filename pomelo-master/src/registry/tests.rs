@@ -112,7 +112,7 @@ fn a_server_goes_through_its_states() {
 }
 
 #[test]
-fn what_an_old_life_does_late_never_removes_a_new_one() {
+fn what_an_old_incarnation_does_late_never_removes_a_new_one() {
     let (mut cluster, old) = (Cluster::new(&["chat-1"]), member("chat-1"));
     cluster.register(&old, 7, 1).unwrap();
     let new = member("chat-1");
@@ -187,7 +187,7 @@ fn why_a_process_is_refused_is_news_once() {
 }
 
 #[test]
-fn a_process_that_ends_ends_the_life_in_it() {
+fn a_process_that_ends_ends_the_incarnation_in_it() {
     let (mut cluster, chat) = (Cluster::new(&["chat-1"]), member("chat-1"));
     cluster.register(&chat, 7, 1).unwrap();
     cluster.0.exited("chat-1", &Process::new(7), "exited with 1");
@@ -255,7 +255,7 @@ fn a_server_without_a_port_is_told_of_and_passes_for_leaving_while_nothing_is_he
 }
 
 #[test]
-fn another_life_over_the_same_connection_ends_the_one_before() {
+fn another_incarnation_over_the_same_connection_ends_the_one_before() {
     let (mut cluster, chat) = (Cluster::new(&["chat-1"]), member("chat-1"));
     cluster.register(&chat, 7, 1).unwrap();
     cluster.register(&member("chat-1"), 7, 1).unwrap();

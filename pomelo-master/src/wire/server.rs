@@ -32,7 +32,7 @@ pub(crate) enum FromServer {
     Status { ask: u64, status: Status },
     /// The links that it should have and hasn't. It says so once it was told whom to expect, each time, and when it is otherwise.
     Links(Vec<MissingLink>),
-    /// This life of it is over.
+    /// This incarnation of it is over.
     Goodbye,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum ToServer {
     Expect(Vec<Arc<ServerInfo>>),
     /// A server without a port is up, or something of it changed: for those who have none either.
     Up { member: Member },
-    /// That life of a server is over.
+    /// That incarnation of a server is over.
     Gone { id: ServerId, incarnation: Incarnation },
     /// What is there to say of it?
     Ask { ask: u64 },

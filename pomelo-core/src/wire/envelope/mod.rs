@@ -75,7 +75,7 @@ pub(crate) enum Message {
     SessionClosed { seq: u64, session: Snapshot, reason: Arc<str> },
     /// Membership of a channel, and its pushes.
     Group { key: GroupKey, version: u64, op: GroupOp },
-    /// The channels of that life of the sender which have members at the receiver: copies of others are out of date.
+    /// The channels of that incarnation of the sender which have members at the receiver: copies of others are out of date.
     Groups { incarnation: Incarnation, alive: Vec<u64> },
     /// A frontend has missed something of a channel and wants the whole membership.
     FetchGroup { group: u64 },

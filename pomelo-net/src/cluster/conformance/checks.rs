@@ -124,7 +124,7 @@ async fn incarnations(setup: Setup) {
     for _ in 0..3 {
         let comes = Process::start(&setup, beta()).await;
         let (id, incarnation) = (comes.id(), comes.member.incarnation);
-        let is_up = |told: &Told| matches!(told, Told::Up(up, life, _) if *up == id && *life == incarnation);
+        let is_up = |told: &Told| matches!(told, Told::Up(up, of, _) if *up == id && *of == incarnation);
         there.notes.until("beta-1 up", || there.notes.all().iter().any(is_up)).await;
         let gone = comes.gone();
         assert!(!there.notes.all().contains(&gone), "it is there");
@@ -207,7 +207,7 @@ async fn start_in_outage(setup: Setup) {
     assert_eq!(starts.notes.expected(), ["alpha-1", "beta-1"], "it expects what servers.json says");
     (outage.end)().await;
     let (id, incarnation) = (starts.id(), starts.member.incarnation);
-    let is_up = |told: &Told| matches!(told, Told::Up(up, life, _) if *up == id && *life == incarnation);
+    let is_up = |told: &Told| matches!(told, Told::Up(up, of, _) if *up == id && *of == incarnation);
     there.notes.until("beta-1 up", || there.notes.all().iter().any(is_up)).await;
     starts.leave().await;
     there.leave().await;

@@ -33,7 +33,7 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How a link ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// The other side said that this life of it is over.
+    /// The other side said that this incarnation of it is over.
     Goodbye(Incarnation),
     /// Nothing came for too long.
     Silence,

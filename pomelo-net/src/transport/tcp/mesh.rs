@@ -236,7 +236,7 @@ fn is_up(peer: &Peer, incarnation: Incarnation) -> bool {
     peer.up().is_some_and(|process| process.incarnation == incarnation)
 }
 
-/// Ends the link to a peer with a goodbye of that life.
+/// Ends the link to a peer with a goodbye of that incarnation.
 fn end(peer: &Peer, own: &Member) {
     if let Some(queue) = peer.queue() {
         queue.say(&Control::Goodbye { incarnation: own.incarnation });

@@ -51,7 +51,7 @@ pub(super) enum Control {
     Here,
     /// I am something else than before.
     Changed { member: Member },
-    /// That life of mine is over.
+    /// That incarnation of mine is over.
     Goodbye { incarnation: Incarnation },
     /// I shall dial you.
     Nudged,
