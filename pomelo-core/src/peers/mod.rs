@@ -71,7 +71,7 @@ impl Peers {
 
     /// Whether the server is about to stop, and takes nothing new.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Acquire)
+        self.leaving.load(Ordering::SeqCst)
     }
 
     /// Whether that is this server.

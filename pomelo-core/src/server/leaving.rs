@@ -24,14 +24,14 @@ pub(crate) const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 impl Server {
     /// Tells the cluster that this server is about to stop, so that nothing new is sent to it.
     pub(crate) fn begin_leaving(&self) {
-        if !self.peers.leaving.swap(true, Ordering::AcqRel) {
+        if !self.peers.leaving.swap(true, Ordering::SeqCst) {
             self.change_member(|member| member.leaving = true);
         }
     }
 
     /// Takes nothing new from now on, though nobody was told.
     pub(crate) fn stop_taking(&self) {
-        self.peers.leaving.store(true, Ordering::Release);
+        self.peers.leaving.store(true, Ordering::SeqCst);
     }
 
     /// Whether frontends of other processes may be told to stop at the same moment as this server, as by a system that ends

@@ -170,7 +170,7 @@ impl ClientSession {
     /// What of the session has not ended, for a stop that waits for it.
     pub(crate) fn unfinished(&self) -> Option<String> {
         let (id, state) = (self.id, self.lock());
-        match (state.phase, state.unanswered) {
+        match (state.phase, self.unanswered()) {
             (Phase::Open | Phase::Leaving, 0) | (Phase::Closed, _) => None,
             (Phase::Closing, 0) => Some(format!("session {id} to close")),
             (_, unanswered) => Some(format!("session {id}, {unanswered} of its messages unanswered")),
@@ -186,7 +186,7 @@ impl ClientSession {
             let changed = self.changed.notified();
             {
                 let state = self.lock();
-                if state.phase != Phase::Open || state.unanswered == 0 {
+                if state.phase != Phase::Open || self.unanswered() == 0 {
                     return;
                 }
             }

@@ -12,6 +12,7 @@ pub(crate) use self::forward::note_unhandled;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct ClientSession {
     peer: Option<SocketAddr>,
     attachment: Attachment,
     state: Mutex<State>,
+    /// Messages that are waiting, being handled here or out at a backend. It grows under the lock of the state.
+    unanswered: AtomicUsize,
     /// Notified when there is room for messages, when nothing is unanswered any more, and when the phase changes.
     changed: Notify,
 }
@@ -65,8 +68,6 @@ struct State {
     waiting: VecDeque<Incoming>,
     /// A worker is handling messages one by one.
     working: bool,
-    /// Messages that are waiting, being handled here or out at a backend.
-    unanswered: usize,
     /// Those that are out, by their numbers.
     out: Out,
     /// The servers that have hooks on the session, or handle a message of it while it closes.
@@ -138,6 +139,7 @@ impl ClientSession {
             peer,
             attachment: Attachment::new(registry, outbox),
             state: Mutex::default(),
+            unanswered: AtomicUsize::new(0),
             changed: Notify::new(),
         });
         registry.insert(session.clone());
@@ -188,8 +190,8 @@ impl ClientSession {
             self.close(CloseMode::Drain, &reason);
             return Flow::Continue;
         }
-        state.unanswered += 1;
-        let is_full = state.unanswered >= self.registry.peers.limits.queued_requests || state.is_behind;
+        let unanswered = self.unanswered.fetch_add(1, Ordering::SeqCst) + 1;
+        let is_full = unanswered >= self.registry.peers.limits.queued_requests || state.is_behind;
         let flow = if is_full { Flow::Pause } else { Flow::Continue };
         let message = Incoming { id, route, body };
         if std::mem::replace(&mut state.working, true) {
@@ -212,7 +214,7 @@ impl ClientSession {
                 let mut state = self.lock();
                 state.is_behind = state.is_behind && self.with_outbox(|outbox| outbox.is_full());
                 let has_room =
-                    state.unanswered < self.registry.peers.limits.queued_requests && !state.is_behind;
+                    self.unanswered() < self.registry.peers.limits.queued_requests && !state.is_behind;
                 if state.phase != Phase::Open || has_room {
                     return;
                 }
@@ -255,17 +257,17 @@ impl ClientSession {
         Next::Closing
     }
 
-    /// One message less is unanswered.
-    pub(crate) fn answered(&self) {
-        self.count_off(self.lock());
+    /// How many of its messages are unanswered.
+    fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::SeqCst)
     }
 
-    fn count_off(&self, mut state: MutexGuard<'_, State>) {
-        state.unanswered = state.unanswered.saturating_sub(1);
-        let (room, quiet) =
-            (state.unanswered + 1 == self.registry.peers.limits.queued_requests, state.unanswered == 0);
-        drop(state);
-        if room || quiet && self.registry.peers.is_leaving() {
+    /// One message less is unanswered.
+    pub(crate) fn answered(&self) {
+        let before = self.unanswered.fetch_sub(1, Ordering::SeqCst);
+        let (has_room, is_quiet) = (before == self.registry.peers.limits.queued_requests, before == 1);
+        // The last answer and the stop that waits for it are in one order with `leaving`: one of them sees the other.
+        if has_room || is_quiet && self.registry.peers.is_leaving() {
             self.changed.notify_waiters();
         }
     }

@@ -39,7 +39,7 @@ async fn messages_are_handled_one_after_the_other_in_order() {
     receives(&client, "1 echo;").await;
     frontend.dispatcher.released.add_permits(1);
     receives(&client, "1 echo;2 hold;3 echo;4 echo;").await;
-    until("it is idle", || session.lock().unanswered == 0).await;
+    until("it is idle", || session.unanswered() == 0).await;
 }
 
 #[tokio::test]
