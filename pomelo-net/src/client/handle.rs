@@ -9,8 +9,9 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use super::command::{Command, Message, Status};
 use super::readers::Readers;
-use super::task::{Command, Message, Status, Task};
+use super::task::Task;
 use super::{Agreement, ClientError, ClientOptions, Events, Pushes, PushesOf, Response, ServerUrl};
 
 /// How many messages wait for the task before senders do.

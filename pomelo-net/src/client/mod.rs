@@ -28,7 +28,9 @@
 //! | [`protocol::client`](crate::protocol::client) | what the packages mean, without any I/O |
 
 mod alarm;
+mod asking;
 mod client_options;
+mod command;
 mod connection;
 mod dial;
 mod error;

@@ -7,58 +7,12 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
+use super::command::{Command, Message, Over, Status};
 use super::readers::Readers;
 use super::{
-    Agreement, ClientError, ClientEvent, ClientOptions, ConnectError, Connection, ConnectionError, Event,
-    Push, ServerUrl,
+    Agreement, ClientError, ClientEvent, ClientOptions, Connection, ConnectionError, ConnectionOptions,
+    Event, Push, ServerUrl,
 };
-
-/// A message to be sent, on the connection that it was written for.
-#[derive(Debug)]
-pub(super) struct Message {
-    pub(super) agreement: Arc<Agreement>,
-    pub(super) route: String,
-    pub(super) body: Bytes,
-}
-
-/// What handles ask of the task.
-#[derive(Debug)]
-pub(super) enum Command {
-    Request { message: Message, respond: oneshot::Sender<Result<Bytes, ClientError>> },
-    Notify { message: Message, sent: oneshot::Sender<Result<(), ClientError>> },
-    Close,
-}
-
-/// Where a client stands.
-#[derive(Debug, Clone)]
-pub(super) enum Status {
-    /// There is no connection yet, or none at the moment.
-    Connecting,
-    Open(Arc<Agreement>),
-    /// For good.
-    Over(Over),
-}
-
-/// Why a client is over.
-#[derive(Debug, Clone)]
-pub(super) enum Over {
-    /// It was closed, or nobody has it any more.
-    Closed,
-    /// It was kicked, or lost its connection and doesn't come back.
-    Lost(Arc<ConnectionError>),
-    /// It could not connect, or not again.
-    Unreachable(Arc<ConnectError>),
-}
-
-impl Over {
-    pub(super) fn error(&self) -> ClientError {
-        match self {
-            Self::Closed => ClientError::Closed,
-            Self::Lost(reason) => ClientError::Disconnected { reason: reason.clone() },
-            Self::Unreachable(error) => ClientError::Connect(error.clone()),
-        }
-    }
-}
 
 /// The task, and all that it has.
 pub(super) struct Task {
@@ -198,7 +152,7 @@ impl Task {
     /// Connects again, and again, if the loss is one to come back from.
     async fn come_back(
         &mut self,
-        options: &super::ConnectionOptions,
+        options: &ConnectionOptions,
         reason: &Arc<ConnectionError>,
     ) -> Result<Connection, Over> {
         let mut over = Over::Lost(reason.clone());
@@ -227,7 +181,7 @@ impl Task {
     }
 
     /// Connects once, through the gate if there is one; commands are refused meanwhile.
-    async fn open(&mut self, options: &super::ConnectionOptions) -> Result<Connection, Over> {
+    async fn open(&mut self, options: &ConnectionOptions) -> Result<Connection, Over> {
         let (url, gate) = (&self.url, self.options.gate.as_ref());
         let open = async {
             let Some(gate) = gate else { return Connection::open(url, options).await };
