@@ -51,8 +51,7 @@ impl Task {
         };
         loop {
             options = options.known(connection.known().clone());
-            self.status.send_replace(Status::Open(connection.agreement().clone()));
-            self.readers.event(&ClientEvent::Connected { user: connection.agreement().user().clone() });
+            self.announce(connection.agreement());
             let Err(reason) = self.drive(&mut connection).await else {
                 self.lose(&Arc::new(ConnectionError::Closed));
                 connection.close().await;
@@ -65,6 +64,15 @@ impl Task {
                 Err(over) => return over,
             };
         }
+    }
+
+    /// Says that there is a connection, to all at the same time: whoever hears the event can send, and a stream that is opened by who
+    /// has seen the status doesn't have the event any more.
+    fn announce(&self, agreement: &Arc<Agreement>) {
+        self.status.send_modify(|status| {
+            self.readers.event(&ClientEvent::Connected { user: agreement.user().clone() });
+            *status = Status::Open(agreement.clone());
+        });
     }
 
     /// Carries out commands and takes what the server sends, until the connection is lost, or closed by a command.

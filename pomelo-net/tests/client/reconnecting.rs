@@ -66,6 +66,26 @@ async fn requests_in_flight_fail_at_once_and_later_ones_until_there_is_a_connect
     assert_eq!(request.await.unwrap(), json!([1]));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_hears_that_there_is_a_connection_can_send_and_whoever_knows_hears_it_no_more() {
+    let mut listener = Listener::new();
+    for _ in 0..50 {
+        let at_once = listener.options().reconnect(Reconnect::new().first(Duration::ZERO));
+        let client = at_once.start(URL).unwrap();
+        let mut server = listener.shake("{}").await;
+        client.connected().await.unwrap();
+        let mut events = client.events();
+        let request = asked(&client, &mut server).await;
+        drop(server);
+        assert!(request.await.is_err());
+        disconnected(&mut events).await;
+        assert!(matches!(next(&mut events).await, ClientEvent::Waiting { .. }));
+        let _server = listener.shake("{}").await;
+        assert!(matches!(next(&mut events).await, ClientEvent::Connected { .. }));
+        assert!(client.is_connected());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_comes_back_after_waits_that_grow() {
     let mut listener = Listener::new();
