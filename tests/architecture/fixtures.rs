@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use crate::docs;
-use crate::manifest::dependencies;
+use crate::manifest::{BUILT_OF, TESTED_WITH, dependencies};
 use crate::resolve::House;
 use crate::rules::{Plan, below, findings};
 use crate::source::{Crate, Files};
@@ -333,11 +333,12 @@ fn reads_all_dependencies_of_a_manifest() {
         [target.x.build-dependencies]
         cc = \"1\"
     ";
-    let found = dependencies(manifest);
+    let found = dependencies(manifest, &[BUILT_OF, TESTED_WITH].concat());
     assert_eq!(
         found.iter().map(String::as_str).collect::<Vec<_>>(),
         ["cc", "pomelo_core", "pomelo_net", "proptest", "rustix"]
     );
+    assert_eq!(dependencies(manifest, TESTED_WITH).into_iter().collect::<Vec<_>>(), ["proptest"]);
     let floors: &[&[&str]] = &[&["pomelo_net"], &["pomelo_core", "pomelo_json"]];
     assert!(below(floors, "pomelo_net", "pomelo_core"));
     assert!(!below(floors, "pomelo_core", "pomelo_net"));
