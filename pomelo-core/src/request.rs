@@ -20,17 +20,45 @@ use crate::value::{Fault, Result, Route, SessionId, Uid};
 use crate::wire::{Body, Encoding};
 
 /// A client's message on its way through filters and handler. Cheap to clone.
+///
+/// Filters get it, and a handler's method that has a parameter `&Request`.
+///
+/// ```
+/// use pomelo::{Request, Result, handler};
+///
+/// pomelo::servers! { chat: { handlers: [RoomHandler] } }
+///
+/// struct RoomHandler;
+///
+/// #[handler]
+/// impl RoomHandler {
+///     /// Says where it was sent, and whether anybody waits for that.
+///     pub async fn echo(request: &Request) -> Result<String> {
+///         let kind = if request.id().is_some() { "request" } else { "notify" };
+///         Ok(format!("{kind} {}", request.route()))
+///     }
+/// }
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Request(Arc<Inner>);
 
 struct Inner {
+    /// Where it was sent.
     route: Route,
+    /// The client's number of it.
     id: Option<u64>,
+    /// What it says, undecoded.
     body: Body,
+    /// How the client takes the response.
     accept: Encoding,
+    /// The session as it was when handling began.
     session: Session,
+    /// When that was.
     arrived: Instant,
+    /// When the client gets an error in place of the answer, if a filter said so.
     answer_by: Mutex<Option<Instant>>,
+    /// Somebody has taken the right to answer.
     answered: AtomicBool,
     /// Its body is no JSON, and that was counted.
     unreadable: AtomicBool,
@@ -52,11 +80,14 @@ impl Request {
     }
 
     /// Where the client sent it.
+    #[doc(alias = "__route__")]
     pub fn route(&self) -> &Route {
         &self.0.route
     }
 
     /// The client's number for it; none if it is a notify, which gets no answer.
+    ///
+    /// pomelo's clients count from 1 on each connection; request 0 counts as a notify.
     pub fn id(&self) -> Option<u64> {
         self.0.id
     }
@@ -84,6 +115,20 @@ impl Request {
     ///
     /// # Errors
     /// [`BadMessage`](crate::value::ErrorKind::BadMessage) naming the route and the field if `T` can't be read from the body.
+    ///
+    /// ```
+    /// # use pomelo::{Request, Result};
+    /// #[derive(serde::Deserialize)]
+    /// struct Move {
+    ///     x: f32,
+    ///     y: f32,
+    /// }
+    ///
+    /// fn distance(request: &Request) -> Result<f32> {
+    ///     let Move { x, y } = request.decode()?;
+    ///     Ok(x.hypot(y))
+    /// }
+    /// ```
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
         let codecs = &self.peers().codecs;
         let decoded =
@@ -110,6 +155,24 @@ impl Request {
 
     /// Answers the client with `{"code":500}` if the handler takes longer than `limit` from its arrival; the handler
     /// goes on, and its late reply is counted and dropped.
+    ///
+    /// Of several limits the shortest counts. It is what the filter [`Timeout`](crate::filter::Timeout) does.
+    ///
+    /// ```
+    /// # use pomelo::Request;
+    /// # use pomelo::filter::{Filter, GoOn, Verdict};
+    /// # use std::time::Duration;
+    /// struct Impatient;
+    ///
+    /// impl Filter for Impatient {
+    ///     fn before(&self, request: &Request) -> impl Future<Output = pomelo::Result<Verdict>> + Send {
+    ///         if request.route().method() == "findMatch" {
+    ///             request.answer_within(Duration::from_millis(500));
+    ///         }
+    ///         GoOn
+    ///     }
+    /// }
+    /// ```
     pub fn answer_within(&self, limit: Duration) {
         let mut by = self.0.answer_by.lock().unwrap_or_else(|e| e.into_inner());
         let limit = self.0.arrived + limit;
@@ -184,6 +247,9 @@ impl fmt::Debug for Request {
 /// Something that a handler's one by-value parameter can be read from.
 ///
 /// Every [`serde::Deserialize`] type is, and [`Raw`].
+///
+/// A text or a number is one, too: a client's `"hello"` is a `String`. Where a method is annotated with
+/// `fields`, its parameters are read as the fields of one object in place of this.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be decoded from a client message",
     label = "derive `serde::Deserialize` for it, or take `pomelo::request::Raw`"
@@ -203,6 +269,24 @@ impl<T: DeserializeOwned> FromMessage for T {
 }
 
 /// The body of a message as it came, for handlers that decode it themselves.
+///
+/// ```
+/// use pomelo::request::Raw;
+/// use pomelo::{Result, handler};
+///
+/// pomelo::servers! { battle: { handlers: [ReplayHandler] } }
+///
+/// struct ReplayHandler;
+///
+/// #[handler]
+/// impl ReplayHandler {
+///     /// Takes a replay as it is, and says how long it is.
+///     pub async fn upload(Raw(replay): Raw) -> Result<usize> {
+///         Ok(replay.len())
+///     }
+/// }
+/// # fn main() {}
+/// ```
 #[derive(Debug, Clone)]
 pub struct Raw(pub Bytes);
 
@@ -213,6 +297,36 @@ impl FromMessage for Raw {
 }
 
 /// What a handler may return: `Result<T, E>` of a serializable `T` and an [`ErrorCode`](crate::value::ErrorCode), or `()`.
+///
+/// What serde writes is what the client reads: an object for a struct, and for pomelo's clients it should be
+/// an object, since some of them read nothing else.
+///
+/// ```
+/// use pomelo::{Error, Result, handler};
+/// use serde::Serialize;
+///
+/// pomelo::servers! { area: { handlers: [PlayerHandler] } }
+///
+/// #[derive(Serialize)]
+/// struct Position {
+///     x: u32,
+///     y: u32,
+/// }
+///
+/// struct PlayerHandler;
+///
+/// #[handler]
+/// impl PlayerHandler {
+///     /// `{"x":3,"y":4}`, or `{"code":404}`.
+///     pub async fn position(name: String) -> Result<Position> {
+///         if name == "ann" { Ok(Position { x: 3, y: 4 }) } else { Err(Error::new(404, "no such player")) }
+///     }
+///
+///     /// `{}`, once it is done.
+///     pub async fn rest() {}
+/// }
+/// # fn main() {}
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a return type for a handler method",
     label = "return `pomelo::Result<T>` with a `T` that is `serde::Serialize`, or nothing"

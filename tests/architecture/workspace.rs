@@ -65,7 +65,8 @@ fn modules_use_only_floors_below_their_own() {
 #[test]
 fn the_table_for_readers_of_pomelo_core_is_the_one_that_is_checked() {
     let text = read(&workspace().join("pomelo-core/src/lib.rs"));
-    let rows = text.lines().filter_map(|line| line.strip_prefix("//! | ")).skip(1);
+    let table = text.lines().skip_while(|line| *line != "//! | floor | modules |");
+    let rows = table.filter_map(|line| line.strip_prefix("//! | ")).skip(1);
     let written: Vec<BTreeSet<String>> = rows.map(modules_in).collect();
     let plan = PLANS.iter().find(|plan| plan.krate == "pomelo_core").expect("it is planned");
     let planned: Vec<BTreeSet<String>> =

@@ -1,4 +1,7 @@
 //! Assembly: one server and its parts, as the application has configured them, before it starts.
+//!
+//! Parts are made from below: what they stand on exists already. What points up, such as delivery to this
+//! very server, is set afterwards by a trait and held weakly, so that dropping the server ends everything.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, RwLock, Weak};
@@ -28,8 +31,11 @@ use crate::wire::Codecs;
 
 /// What the servers of a process have in common.
 pub(super) struct Shares {
+    /// Of JSON, of pomelo-protobuf if there are schemas, and of the application.
     pub(super) codecs: Arc<Codecs>,
+    /// All routes of handlers of the types in servers.json: the dictionary is made of them.
     pub(super) routes: Arc<Vec<String>>,
+    /// What the directory says.
     pub(super) config: Arc<Config>,
 }
 
@@ -59,6 +65,7 @@ pub(super) fn assemble<R: Cluster>(
     Ok(Assembled { app, endpoints, methods, connectors, hooks, components, thread })
 }
 
+/// Runs the closures of `configure` that are for this server, in the order in which they were written.
 fn configured<R: Cluster>(
     builder: &Builder<R>,
     info: &Arc<ServerInfo>,

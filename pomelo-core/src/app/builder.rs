@@ -1,4 +1,18 @@
 //! The builder of an application: its configuration, its servers' set-up, and what starts them.
+//!
+//! Nothing runs while a builder is filled: each method notes something, and the last one reads the
+//! configuration, checks it as a whole and starts servers.
+//!
+//! ```text
+//!  App::builder() ─▶ config_dir, env ─▶ configure, route, filter, insert, … ─┬▶ run           as the command line says
+//!                                                                            ├▶ start         all servers of servers.json, here
+//!                                                                            ├▶ start_only    some of them, here
+//!                                                                            └▶ start_server  one, as a part of a cluster
+//! ```
+//!
+//! What is set for all servers (`route`, `filter`) and what `configure` says are steps of one list, which
+//! runs once for each server, in the order in which they were written. So a later step goes before an earlier
+//! one where both set the same thing, such as the router of a type.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -33,19 +47,46 @@ pub(super) const DEFAULT_ENV: &str = "development";
 type MountStep<R> = Box<dyn Fn(&App<R>, &mut Mount<R>) + Send + Sync>;
 
 /// An application while it is being put together: made by [`App::builder`].
+///
+/// It is pomelo's `createApp` and what `app.js` does with the result. But pomelo's app is one server, and
+/// this one is all servers of the application: what differs between them is said in
+/// [`configure`](Self::configure).
+///
+/// ```
+/// # pomelo::servers! { connector: {}, chat: {} }
+/// # fn main() {
+/// use pomelo::{Hybrid, pick};
+///
+/// let builder = App::builder()
+///     .config_dir("config")
+///     .configure("all", "connector", |app| app.connector(Hybrid::new().use_dict()))
+///     .route("chat", |by, servers| pick(by.key_or("rid")?, servers));
+/// # }
+/// ```
+///
+/// A builder is used up by what starts it, so that no server starts twice. It may start many times in one
+/// process, each time from a builder of its own: tests do.
+#[doc(alias = "createApp")]
 pub struct Builder<R> {
+    /// The environment that the application names; an argument goes before it.
     env: Option<String>,
+    /// Where servers.json is.
     source: Source,
+    /// What sets up servers, in the order in which it was written.
     pub(super) steps: Vec<Step<R>>,
     /// The types of servers that `route` and `router` name.
     pub(super) routed: Vec<String>,
+    /// What is mounted by hand, by type of server.
     pub(super) mounts: Vec<(String, MountStep<R>)>,
+    /// What all servers share of what was inserted.
     pub(super) state: State,
     /// What the application has of its own, wherever servers run.
     network: Network,
     /// The same for clusters alone; it goes before the other.
     cluster: Network,
+    /// Encodings of bodies that the application brings.
     codecs: Vec<(Encoding, Arc<dyn Codec>)>,
+    /// The command line, if it isn't the process's own.
     args: Option<Vec<OsString>>,
 }
 
@@ -54,21 +95,28 @@ type Run<R> = Box<dyn Fn(&mut Configure<R>) + Send + Sync>;
 
 /// What sets up the servers of some types in some environments.
 pub(super) struct Step<R> {
+    /// A list of environments, such as `production|development`, or `all`.
     pub(super) envs: String,
+    /// A list of types of servers, or `all`.
     pub(super) types: String,
     /// Whether the application wrote it, by `configure`.
     pub(super) is_written: bool,
+    /// What it does to one server.
     pub(super) run: Run<R>,
 }
 
 impl<R> Step<R> {
+    /// Whether it is for servers of that type in that environment.
     pub(super) fn is_for(&self, env: &str, server_type: &str) -> bool {
         matches(&self.envs, env) && matches(&self.types, server_type)
     }
 }
 
+/// Where the servers come from.
 enum Source {
+    /// A configuration directory.
     Dir(PathBuf),
+    /// The text of a servers.json, and no other file.
     Text(String),
 }
 
@@ -90,6 +138,14 @@ impl<R: Cluster> Builder<R> {
 
     /// Reads servers.json and its neighbours from a directory; the default is `config`. The variable `POMELO_CONFIG` names
     /// another one, so that a program runs unchanged with the configuration of another place.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # fn main() {
+    /// let builder = App::builder().config_dir("game-server/config");
+    /// # }
+    /// ```
+    #[doc(alias = "getBase")]
     #[must_use]
     pub fn config_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.source = Source::Dir(dir.into());
@@ -97,6 +153,22 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Takes the text of a servers.json instead of a directory.
+    ///
+    /// For tests and small tools: no other file is read, so there are no dictionaries, schemas or
+    /// cluster.json either.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// let running = App::builder()
+    ///     .servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2" }] }"#)
+    ///     .start()
+    ///     .await?;
+    /// assert_eq!(running.apps().count(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn servers(mut self, json: impl Into<String>) -> Self {
         self.source = Source::Text(json.into());
@@ -104,6 +176,16 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Sets the environment; else it is `POMELO_ENV`, or `development`. The argument `--env` wins over both.
+    ///
+    /// pomelo reads `NODE_ENV`, which isn't read here: a warning says so where nothing else names the
+    /// environment.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # fn main() {
+    /// let builder = App::builder().env("production");
+    /// # }
+    /// ```
     #[must_use]
     pub fn env(mut self, env: impl Into<String>) -> Self {
         self.env = Some(env.into());
@@ -115,6 +197,26 @@ impl<R: Cluster> Builder<R> {
     ///
     /// A type that `servers!` doesn't list is an error at start. For `master`, which is no server here, and for environments that
     /// there are not, there is a warning.
+    ///
+    /// The closure is `Fn`, and gets another [`Configure`] for each server. What it makes inside belongs to
+    /// one server; what it captures, all of them share. In pomelo it runs in the process of its server alone;
+    /// here it runs for every server of this process.
+    ///
+    /// ```
+    /// # pomelo::servers! { gate: {}, connector: {}, chat: {} }
+    /// # fn main() {
+    /// use std::time::Duration;
+    /// use pomelo::Hybrid;
+    /// use pomelo::filter::Timeout;
+    ///
+    /// let builder = App::builder()
+    ///     .configure("all", "gate|connector", |app| app.connector(Hybrid::new().use_protobuf()))
+    ///     .configure("production", "chat", |app| {
+    ///         app.filter(Timeout::default());
+    ///         app.limits().request_timeout = Duration::from_secs(5);
+    ///     });
+    /// # }
+    /// ```
     #[must_use]
     pub fn configure(
         mut self,
@@ -135,6 +237,20 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Sets what routes messages to servers of a type, on all servers: a function that picks one.
+    ///
+    /// The function gets what to route by (a session or a [`key`](crate::rpc::key)) and the servers to choose
+    /// from; it gives a server of that list, or the id of one. The same function routes messages of clients
+    /// and calls by `app.rpc`, so both meet in one place.
+    ///
+    /// ```
+    /// # pomelo::servers! { connector: {}, chat: {} }
+    /// # fn main() {
+    /// use pomelo::pick;
+    ///
+    /// // A room is at one chat server, whoever asks for it.
+    /// let builder = App::builder().route("chat", |by, servers| pick(by.key_or("rid")?, servers));
+    /// # }
+    /// ```
     #[must_use]
     pub fn route<F, S>(self, server_type: &str, router: F) -> Self
     where
@@ -146,6 +262,17 @@ impl<R: Cluster> Builder<R> {
 
     /// Sets what routes messages to servers of a type, on all servers. The type `default` is for all that have none; one that
     /// `servers!` doesn't list is an error at start.
+    ///
+    /// ```
+    /// # pomelo::servers! { connector: {}, battle: {} }
+    /// # fn main() {
+    /// use pomelo::router::{ConsistentHash, RoundRobin};
+    ///
+    /// let builder = App::builder()
+    ///     .router("battle", ConsistentHash::new(|by| by.key_or("battle")))
+    ///     .router("default", RoundRobin::default());
+    /// # }
+    /// ```
     #[must_use]
     pub fn router(mut self, server_type: &str, router: impl Router) -> Self {
         let (server_type, router) = (server_type.to_owned(), Arc::new(router));
@@ -154,6 +281,19 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Adds a filter around the handlers of all servers.
+    ///
+    /// It runs on the server that has the handler, be that a frontend or a backend. Around routing, at the
+    /// frontend only, there is [`Configure::global_filter`].
+    ///
+    /// ```
+    /// # pomelo::servers! { connector: {}, chat: {} }
+    /// # fn main() {
+    /// use pomelo::filter::{Time, Timeout};
+    ///
+    /// // Before filters run in this order, after filters in reverse.
+    /// let builder = App::builder().filter(Time).filter(Timeout::default());
+    /// # }
+    /// ```
     #[must_use]
     pub fn filter(self, filter: impl crate::filter::FilterFactory) -> Self {
         let filter = crate::filter::factory(filter);
@@ -161,6 +301,31 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Inserts something that methods are lent as `&T`, on all servers; they share it.
+    ///
+    /// ```
+    /// use pomelo::{Result, remote};
+    ///
+    /// pomelo::servers! { chat: { remotes: [RoomRemote] } }
+    ///
+    /// /// Words that no message may have.
+    /// struct BadWords(Vec<String>);
+    ///
+    /// struct RoomRemote;
+    ///
+    /// #[remote]
+    /// impl RoomRemote {
+    ///     pub async fn is_clean(words: &BadWords, text: String) -> Result<bool> {
+    ///         Ok(!words.0.iter().any(|word| text.contains(word.as_str())))
+    ///     }
+    /// }
+    ///
+    /// # fn main() {
+    /// let builder = App::builder().insert(BadWords(vec!["darn".to_owned()]));
+    /// # }
+    /// ```
+    ///
+    /// A method that wants a `&T` of something that nobody inserted is an error at start, which names the
+    /// type and the method.
     #[must_use]
     pub fn insert<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.state.insert(value);
@@ -168,6 +333,31 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Mounts handlers and remotes by hand on the servers of a type: those that `servers!` lists by their traits.
+    ///
+    /// ```
+    /// use pomelo::{Result, remote};
+    ///
+    /// /// What the connectors' program knows of the chat servers.
+    /// #[remote]
+    /// trait ScoreRemote {
+    ///     async fn best(&self, uid: String) -> Result<u32>;
+    /// }
+    ///
+    /// pomelo::servers! { connector: {}, chat: { remotes: [impl ScoreRemote] } }
+    ///
+    /// struct InMemory;
+    ///
+    /// #[remote]
+    /// impl ScoreRemote for InMemory {
+    ///     async fn best(&self, uid: String) -> Result<u32> {
+    ///         Ok(uid.len() as u32)
+    ///     }
+    /// }
+    ///
+    /// # fn main() {
+    /// let builder = App::builder().mount("chat", |_, mount| mount.remote(InMemory));
+    /// # }
+    /// ```
     #[must_use]
     pub fn mount(
         mut self,
@@ -180,6 +370,20 @@ impl<R: Cluster> Builder<R> {
 
     /// Sets what carries messages between servers, wherever they run. By default that is within this process, or for a server
     /// by itself tcp with the options of cluster.json; with another, cluster.json isn't read.
+    ///
+    /// ```
+    /// # pomelo::servers! { connector: {}, chat: {} }
+    /// # fn main() {
+    /// use std::sync::Arc;
+    /// use pomelo::net::transport::Memory;
+    ///
+    /// // Servers of two builders that have one transport can reach each other.
+    /// let memory = Arc::new(Memory::new());
+    /// let (one, other) = (App::builder().transport(memory.clone()), App::builder().transport(memory));
+    /// # }
+    /// ```
+    #[doc(alias = "mailboxFactory")]
+    #[doc(alias = "acceptorFactory")]
     #[must_use]
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.network.transport = Some(transport);
@@ -188,6 +392,21 @@ impl<R: Cluster> Builder<R> {
 
     /// Sets what tells the servers of the others, wherever they run. By default that is servers.json, or for a server by
     /// itself the master of master.json; with another, only `start` reads master.json, adminServer.json and adminUser.json.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # fn main() -> pomelo::Result<()> {
+    /// use std::sync::Arc;
+    /// use pomelo::config::Config;
+    /// use pomelo::net::cluster::StaticDiscovery;
+    ///
+    /// let config = Config::from_servers(r#"{ "chat": [{ "id": "chat-1", "port": 4050 }] }"#, "development")?;
+    /// // The cluster is what the file says; no master is asked.
+    /// let builder = App::builder().discovery(Arc::new(StaticDiscovery::new(config.servers)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "closeWatcher")]
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
         self.network.discovery = Some(discovery);
@@ -195,6 +414,20 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// As [`transport`](Self::transport), for a server by itself alone: servers that run together in this process stay as they are.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # fn main() {
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use pomelo::net::transport::{Tcp, TcpOptions};
+    ///
+    /// let mut options = TcpOptions::default();
+    /// options.gone_after = Duration::from_secs(8);
+    /// // Only for processes of their own. `cargo run` with all servers in one process stays in memory.
+    /// let builder = App::builder().cluster_transport(Arc::new(Tcp::new(options)));
+    /// # }
+    /// ```
     #[must_use]
     pub fn cluster_transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.cluster.transport = Some(transport);
@@ -210,6 +443,8 @@ impl<R: Cluster> Builder<R> {
 
     /// Adds an encoding of bodies for clients that take another one than JSON, or replaces the one for pomelo-protobuf. All servers
     /// of the cluster need it: the one that sends encodes. A connector asks for it by its [`Format`](crate::wire::Format).
+    ///
+    /// An example of a codec is at [`Codec`].
     #[must_use]
     pub fn codec(mut self, encoding: Encoding, codec: impl Codec) -> Self {
         self.codecs.push((encoding, Arc::new(codec)));
@@ -217,6 +452,14 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Sets the command line for [`run`](Self::run) instead of the process's own, without the program's name.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # fn main() {
+    /// // What a process gets that a master starts.
+    /// let builder = App::builder().args(["--server-id", "chat-server-1", "--env", "production"]);
+    /// # }
+    /// ```
     #[must_use]
     pub fn args<T: Into<OsString>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
         self.args = Some(args.into_iter().map(Into::into).collect());
@@ -233,24 +476,33 @@ impl<R: Cluster> Builder<R> {
     ///
     /// `--env E` goes with each of them, and wins over [`env`](Self::env), which wins over `POMELO_ENV`.
     ///
-    /// When the process is asked to stop (Ctrl-C or SIGTERM), the servers end what they have begun. The process ends by itself,
-    /// with code 1 and the reason in the log and on stderr:
+    /// When the process is asked to stop (Ctrl-C or SIGTERM), the servers end what they have begun. The
+    /// process ends by itself, with code 1 and the reason in the log and on stderr:
     /// - if a server [fails](Running::failed);
-    /// - if a part of the stop takes longer than its limit: [`stop_timeout`](crate::value::Limits::stop_timeout) for each of
-    ///   connectors, `before_shutdown` hooks, requests, sessions, components and listeners, 5 s for leaving the cluster;
+    /// - if a part of the stop takes longer than its limit:
+    ///   [`stop_timeout`](crate::value::Limits::stop_timeout) for each of connectors, `before_shutdown`
+    ///   hooks, requests, sessions, components and listeners, 5 s for leaving the cluster;
     /// - if all threads are blocked by code of the application for `stop_timeout` while it stops.
+    ///
+    /// pomelo exits 3 s after it was asked to stop, whatever is under way, and hears no signal by itself.
+    ///
+    /// # Errors
+    /// If an argument is unknown: which. Else as [`start`](Self::start): the [`StartError`] is among the
+    /// error's sources.
     ///
     /// # Cancel safety
     /// All servers end at once when it is dropped, with nothing drained; a master's children go on.
     ///
-    /// # Errors
-    /// If an argument is unknown: which. Else as [`start`](Self::start): the [`StartError`] is among the error's sources.
-    ///
-    /// # Cancel safety
-    /// All servers end at once when it is dropped.
-    ///
     /// # Panics
     /// Outside of a tokio runtime with I/O and time.
+    ///
+    /// ```no_run
+    /// # pomelo::servers! { chat: {} }
+    /// #[tokio::main]
+    /// async fn main() -> pomelo::Result<()> {
+    ///     App::builder().config_dir("config").run().await
+    /// }
+    /// ```
     pub async fn run(mut self) -> Result<()> {
         let args = self.args.take().unwrap_or_else(|| std::env::args_os().skip(1).collect());
         let platform = R::platform();
@@ -284,46 +536,82 @@ impl<R: Cluster> Builder<R> {
 
     /// Starts every server of servers.json in this process.
     ///
+    /// It returns when all of them take clients and calls. They start together, in this order: components and
+    /// links, then clients, then the registration with the discovery; so nothing comes in before what it
+    /// needs is there.
+    ///
+    /// # Errors
+    /// If the configuration is wrong: which file and entry. If a method wants to be lent something that was
+    /// not inserted: which type and method. If a port is taken: which, and by which server. If a hook fails.
+    /// [`StartError`] tells them apart.
+    ///
     /// # Cancel safety
     /// What has been started ends at once when it is dropped, with nothing drained.
     ///
-    /// # Errors
-    /// If the configuration is wrong: which file and entry. If a method wants to be lent something that was not
-    /// inserted: which type and method. If a port is taken: which, and by which server. If a hook fails. [`StartError`] tells
-    /// them apart.
-    ///
-    /// # Cancel safety
-    /// Servers that were up end at once when it is dropped.
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#);
+    /// let running = builder.start().await?;
+    /// let app = running.app("chat-1").expect("it is up");
+    /// assert_eq!(app.server_type(), "chat");
+    /// running.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start(self) -> Result<Running<R>, StartError> {
         self.start_only(|_| true).await
     }
 
     /// Starts those servers of servers.json that `wanted` picks, in this process.
     ///
-    /// # Cancel safety
-    /// As [`start`](Self::start).
+    /// The others stay expected: routers see them, and a message for one of them fails at once, as for any
+    /// server that is down.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     ///
     /// # Cancel safety
     /// As [`start`](Self::start).
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// # let builder = App::builder().configure("all", "all", |app| app.limits().link_timeout = std::time::Duration::ZERO);
+    /// let builder = builder.servers(r#"{ "chat": [{ "id": "chat-1", "shard": 0 }, { "id": "chat-2", "shard": 1 }] }"#);
+    /// let running = builder.start_only(|info| info.setting("shard") == Some(&0.into())).await?;
+    /// assert!(running.app("chat-1").is_some() && running.app("chat-2").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_only(self, wanted: impl Fn(&ServerInfo) -> bool) -> Result<Running<R>, StartError> {
         let config = self.read_config()?;
         self.start_servers(config, Reach::Process, wanted).await
     }
 
-    /// Starts one server, which finds the others in their own processes. `info` says what it is, if servers.json
-    /// doesn't, or otherwise.
+    /// Starts one server, which finds the others in their own processes. `info` says what it is, if
+    /// servers.json doesn't, or otherwise.
     ///
-    /// # Cancel safety
-    /// As [`start`](Self::start).
+    /// It is what [`run`](Self::run) does with `--server-id`: links go over the cluster's transport, and the
+    /// cluster's discovery says who else is there.
     ///
     /// # Errors
     /// If there is no server of that id; if the cluster refuses it; else as [`start`](Self::start).
     ///
     /// # Cancel safety
     /// As [`start`](Self::start).
+    ///
+    /// ```no_run
+    /// # pomelo::servers! { chat: {} }
+    /// # async fn example() -> pomelo::Result<()> {
+    /// let running = App::builder().config_dir("config").start_server("chat-server-1", None).await?;
+    /// // Until Ctrl-C, a stop of the cluster, or a failure.
+    /// let signal = async { drop(tokio::time::sleep(std::time::Duration::from_secs(3600)).await) };
+    /// running.until(Box::pin(signal)).await
+    /// # }
+    /// ```
     pub async fn start_server(
         self,
         id: &str,

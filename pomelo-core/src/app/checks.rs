@@ -1,4 +1,14 @@
 //! Checks of how an application is put together, before anything of it starts.
+//!
+//! | what is said | and there is | is |
+//! |---|---|---|
+//! | a type in servers.json, `configure`, `route` or `mount` | no such type in `servers!` | an error, with the type that was probably meant |
+//! | `configure` for `master` | no such server here | a warning |
+//! | an environment in `configure` | none of that name | a warning |
+//! | a frontend in servers.json | no connector | an error |
+//! | a trait in `servers!` | nothing mounted | an error |
+//! | a setting that pomelo reads itself | a method for it here | a warning (`reserved`) |
+//! | a variable like `POMELO_EVN` | none that is read | a warning (`variables`) |
 
 use super::builder::{Builder, Step, items};
 use super::cluster::{Cluster, ServerType};

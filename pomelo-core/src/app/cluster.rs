@@ -1,4 +1,7 @@
 //! The cluster as `servers!` writes it: the types of servers, and what each is made of.
+//!
+//! All of it is public API that can be written by hand, so that nobody depends on the macro:
+//! `tests/by_hand.rs` does.
 
 use std::sync::Arc;
 
@@ -9,6 +12,17 @@ use crate::method::{Handler, Remote, Table};
 use crate::router::Routers;
 
 /// The servers of an application. `servers!` implements it for the `Rpc` that it writes.
+///
+/// ```
+/// pomelo::servers! { gate: {}, chat: {} }
+///
+/// # fn main() {
+/// use pomelo::app::Cluster;
+///
+/// let types: Vec<&str> = Rpc::SERVERS.iter().map(|server_type| server_type.name).collect();
+/// assert_eq!(types, ["gate", "chat"]);
+/// # }
+/// ```
 pub trait Cluster: Sized + Send + Sync + 'static {
     /// Every type of server, with its handlers and remotes.
     const SERVERS: &'static [ServerType];
@@ -24,6 +38,9 @@ pub trait Cluster: Sized + Send + Sync + 'static {
 }
 
 /// A type of server.
+///
+/// The tables are known where no such server runs: a frontend makes its dictionary of the handlers of all
+/// types.
 #[derive(Clone, Copy)]
 pub struct ServerType {
     /// Its name, as in servers.json.
@@ -35,6 +52,8 @@ pub struct ServerType {
 }
 
 /// Takes the handlers and remotes of a server.
+///
+/// [`Builder::mount`](super::Builder::mount) and [`App::reload`] give it to the application.
 pub struct Mount<R> {
     pub(super) parts: Parts<App<R>>,
 }
@@ -45,11 +64,15 @@ impl<R: Cluster> Mount<R> {
     }
 
     /// Adds a handler.
+    ///
+    /// Its routes are `<server type>.<name>.<method>`. Where two handlers have one route, the later one has it.
     pub fn handler<H: Handler<App<R>>>(&mut self, handler: H) {
         self.parts.handlers.push((Table::handler::<H>(), Arc::new(handler)));
     }
 
     /// Adds a remote.
+    ///
+    /// Other servers learn its methods with this server's membership, each by a number that it keeps.
     pub fn remote<T: Remote<App<R>>>(&mut self, remote: T) {
         self.parts.remotes.push((Table::remote::<T>(), Arc::new(remote)));
     }

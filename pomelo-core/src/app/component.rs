@@ -1,4 +1,11 @@
 //! Components: parts of a server that start and stop with it.
+//!
+//! What pomelo's components are for, but written by the application alone: what pomelo itself is made of
+//! (connection, session, channel, …) is no component here.
+//!
+//! ```text
+//!  before_startup ─▶ start (in order) ─▶ links ─▶ after_start (in order) ─▶ clients … stop (in reverse)
+//! ```
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -12,22 +19,51 @@ use crate::runtime::{Within, boundary};
 use crate::server::Step as StopStep;
 use crate::value::{Error, ErrorKind, Result};
 
-/// A part of a server that starts and stops with it, such as a database pool, a clock or a game world; `A` is the
-/// application's `App`. [`Configure::component`](super::configure::Configure::component) loads it.
+/// A part of a server that starts and stops with it, such as a database pool, a clock or a game world; `A` is
+/// the application's `App`. [`Configure::component`](super::configure::Configure::component) loads it.
+///
+/// All methods have defaults. Those that are written run in this order; each has a limit of its own, after
+/// which the start fails, or the stop goes on:
+///
+/// | method | other servers | clients |
+/// |---|---|---|
+/// | [`start`](Self::start) | can't be called yet | none |
+/// | [`after_start`](Self::after_start) | can be called | none |
+/// | [`stop`](Self::stop) | can still be called | gone |
 ///
 /// ```
-/// use pomelo_core::value::Result;
-/// use pomelo_core::app::{App, Cluster, Component};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+/// use pomelo::{Component, Result};
 ///
-/// struct World;
+/// pomelo::servers! { battle: {} }
 ///
-/// impl<R: Cluster> Component<App<R>> for World {
-///     async fn start(&self, app: &App<R>) -> Result<()> {
-///         println!("{} loads the world", app.server_id());
+/// /// Counts ticks; methods take it as `&Clock`.
+/// struct Clock {
+///     ticks: &'static AtomicU64,
+/// }
+///
+/// impl Component<App> for Clock {
+///     async fn start(&self, _: &App) -> Result<()> {
+///         let ticks = self.ticks;
+///         tokio::spawn(async move {
+///             loop {
+///                 tokio::time::sleep(Duration::from_millis(100)).await;
+///                 ticks.fetch_add(1, Ordering::Relaxed);
+///             }
+///         });
 ///         Ok(())
 ///     }
 /// }
+///
+/// # static TICKS: AtomicU64 = AtomicU64::new(0);
+/// # fn main() {
+/// let builder = App::builder().configure("all", "battle", |app| app.component(Clock { ticks: &TICKS }));
+/// # }
 /// ```
+///
+/// On a server with [`one_thread`](super::configure::Configure::one_thread) a task that it spawns by
+/// `tokio::spawn` runs on that thread, too.
 pub trait Component<A>: Send + Sync + 'static {
     /// What it is called in errors and logs, unique on its server; the default is its type's name.
     fn name(&self) -> &str {
@@ -75,11 +111,16 @@ pub trait Component<A>: Send + Sync + 'static {
 }
 
 /// [`Component`] as what it can be behind a pointer.
+///
+/// It is an [`Arc`] so that a step may go on in a task of its own.
 trait Part<R>: Send + Sync {
+    /// Its name, unique on its server.
     fn name(&self) -> &str;
+    /// Runs one of its three methods.
     fn run(self: Arc<Self>, step: Step, app: App<R>) -> BoxFuture<'static, Result<()>>;
 }
 
+/// One of the three methods, for errors and limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Start,
@@ -105,6 +146,7 @@ impl<R: Cluster, C: Component<App<R>>> Part<R> for C {
 
 /// The components of a server, in the order in which they were loaded.
 pub(super) struct Components<R> {
+    /// All of them; the stop takes them out.
     loaded: Vec<Arc<dyn Part<R>>>,
     /// How many of them have begun to start.
     started: usize,

@@ -1,4 +1,8 @@
 //! Configuration of one server by the application, in code.
+//!
+//! A `Configure` is filled by the closures of `configure`, in the order in which they were written, and then
+//! taken apart: `assembly` makes the server and its parts of it. It is the counterpart of what pomelo's `app`
+//! has while `app.js` runs.
 
 use std::any::type_name;
 use std::collections::HashMap;
@@ -28,24 +32,65 @@ use crate::value::{Error, Limits, Result, ServerId, ServerInfo, ServerList};
 pub(super) type Lifecycle<R> = Arc<dyn Fn(App<R>) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 /// One server while it is being put together; `configure` closures get it, once per server.
+///
+/// | to | say | pomelo's |
+/// |---|---|---|
+/// | take clients | [`connector`](Self::connector) | `connectorConfig` |
+/// | surround handlers | [`filter`](Self::filter), [`error_handler`](Self::error_handler) | `filter`, `before`, `after`, `errorHandler` |
+/// | surround routing, on a frontend | [`global_filter`](Self::global_filter), [`global_error_handler`](Self::global_error_handler) | `globalFilter`, `globalErrorHandler` |
+/// | choose servers | [`route`](Self::route), [`router`](Self::router) | `route` |
+/// | lend something to methods | [`insert`](Self::insert), [`component`](Self::component) | `set`, `load` |
+/// | keep a setting | [`set`](Self::set) | `set`, `enable` |
+/// | run something when the server starts or stops | [`before_startup`](Self::before_startup) and the others, [`component`](Self::component) | lifecycle.js |
+/// | hear of sessions and servers | [`on_event`](Self::on_event) | `app.event` |
+/// | change a bound | [`limits`](Self::limits) | `proxyConfig`, `remoteConfig` |
+///
+/// ```
+/// # use pomelo::app::{Cluster, Configure};
+/// # use pomelo::{Hybrid, Session};
+/// # use serde_json::Value;
+/// fn connector<R: Cluster>(app: &mut Configure<R>) {
+///     app.connector(Hybrid::new().use_dict());
+///     app.single_session();
+///     app.broadcast_filter(|session: &Session, _: &Value| session.uid().is_some());
+/// }
+/// ```
 pub struct Configure<R> {
+    /// What servers.json says of it.
     pub(super) info: Arc<ServerInfo>,
+    /// Its bounds: the defaults, and what closures change.
     pub(super) limits: Limits,
+    /// What methods are lent by type, components included.
     pub(super) state: State,
+    /// Values by name.
     pub(super) settings: HashMap<String, Value>,
+    /// What takes its clients; none but on a frontend.
     pub(super) connectors: Vec<Arc<dyn Connector>>,
+    /// By the type of server that is routed to, or `default`.
     pub(super) routers: HashMap<String, Arc<dyn Router>>,
+    /// Around its handlers; each makes the instance of this server.
     pub(super) filters: Vec<filter::Factory>,
+    /// Around routing.
     pub(super) global_filters: Vec<filter::Factory>,
+    /// Sees errors of handlers and filters.
     pub(super) error_handler: Option<ErrorHandler>,
+    /// Sees errors of routing and of global filters.
     pub(super) global_error_handler: Option<ErrorHandler>,
+    /// Whether clients see what errors say.
     pub(super) detailed_errors: bool,
+    /// Whether a user may have one session only at this frontend.
     pub(super) single_session: bool,
+    /// Decides who gets a broadcast at this frontend.
     pub(super) broadcast_filter: Option<BroadcastFilter>,
+    /// Puts users back whose sessions another server has dropped.
     pub(super) sessions_lost: Option<LostHook>,
+    /// Whether the application's code has one thread.
     pub(super) one_thread: bool,
+    /// What is told of events.
     pub(super) listeners: Vec<Listener<App<R>>>,
+    /// What runs when it starts and stops.
     pub(super) hooks: LifecycleHooks<R>,
+    /// Parts that start and stop with it, in the order in which they were loaded.
     pub(super) components: Components<R>,
 }
 
@@ -93,22 +138,67 @@ impl<R: Cluster> Configure<R> {
     }
 
     /// What servers.json says of the server.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// fn area<R: Cluster>(app: &mut Configure<R>) {
+    ///     // A key of the user's own, in this server's entry of servers.json.
+    ///     let map = app.server().setting("map").and_then(|map| map.as_str()).unwrap_or("meadow").to_owned();
+    ///     app.insert(Map(map));
+    /// }
+    ///
+    /// struct Map(String);
+    /// ```
+    #[doc(alias = "getCurServer")]
     pub fn server(&self) -> &ServerInfo {
         &self.info
     }
 
     /// The server's bounds, to change.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.limits().rpc_timeout = std::time::Duration::from_secs(5);
+    /// app.limits().queued_requests = 16;
+    /// # }
+    /// ```
+    #[doc(alias = "proxyConfig")]
+    #[doc(alias = "remoteConfig")]
     pub fn limits(&mut self) -> &mut Limits {
         &mut self.limits
     }
 
     /// Adds a connector for clients; the server must be a frontend.
+    ///
+    /// A frontend may have several, on ports of their own; one that has none is an error at start.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use pomelo::Hybrid;
+    /// # use std::time::Duration;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.connector(Hybrid::new().heartbeat(Duration::from_secs(30)).use_dict().use_protobuf());
+    /// # }
+    /// ```
+    #[doc(alias = "connectorConfig")]
     pub fn connector(&mut self, connector: impl Connector) {
         self.connectors.push(Arc::new(connector));
     }
 
     /// Sets what routes messages to servers of a type: a function that picks one. The type `default` is for all that
     /// have none.
+    ///
+    /// It is about messages that *this* server sends on. [`Builder::route`](super::Builder::route) sets the
+    /// same on all servers, which is what a key that all of them route by needs.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// // lordofpomelo's areas: the session says which server its player is at.
+    /// app.route("area", |by, _| by.key_or("serverId"));
+    /// # }
+    /// ```
     pub fn route<F, S>(&mut self, server_type: &str, router: F)
     where
         F: Fn(&RouteBy, &ServerList) -> Result<S> + Send + Sync + 'static,
@@ -118,22 +208,75 @@ impl<R: Cluster> Configure<R> {
     }
 
     /// Sets what routes messages to servers of a type; the type `default` is for all that have none.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use pomelo::router::WeightedRoundRobin;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.router("battle", WeightedRoundRobin::default());
+    /// # }
+    /// ```
     pub fn router(&mut self, server_type: &str, router: impl Router) {
         self.routers.insert(server_type.to_owned(), Arc::new(router));
     }
 
     /// Adds a filter around this server's handlers.
+    ///
+    /// pomelo's `before` and `after` are the two methods of one [`Filter`](crate::filter::Filter).
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use pomelo::filter::{Serial, Timeout, TooBusy};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.filter(TooBusy::default());
+    /// app.filter(Timeout::default());
+    /// app.filter(Serial::default());
+    /// # }
+    /// ```
+    #[doc(alias = "before")]
+    #[doc(alias = "after")]
     pub fn filter(&mut self, filter: impl FilterFactory) {
         self.filters.push(filter::factory(filter));
     }
 
     /// Adds a filter around routing, on a frontend.
+    ///
+    /// It sees every message of this frontend's clients, those included that other servers handle. What it
+    /// answers is not routed.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use pomelo::filter::TooBusy;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// // Refused here, a request costs the servers behind this one nothing.
+    /// app.global_filter(TooBusy::default());
+    /// # }
+    /// ```
+    #[doc(alias = "globalFilter")]
+    #[doc(alias = "globalBefore")]
+    #[doc(alias = "globalAfter")]
     pub fn global_filter(&mut self, filter: impl FilterFactory) {
         self.global_filters.push(filter::factory(filter));
     }
 
     /// Sets what sees the errors of this server's handlers and filters, and may replace the response: it gets the
     /// error, the message with its session, and the response so far.
+    ///
+    /// It returns the response to send, or none to keep the one that there is. It has
+    /// [`request_timeout`](Limits::request_timeout), together with the after filters.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use serde_json::json;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.error_handler(|error, request, _| async move {
+    ///     // The client's own language would go here.
+    ///     let text = format!("{} failed", request.route());
+    ///     Some(json!({ "code": error.code(), "text": text }))
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "errorHandler")]
     pub fn error_handler<F, Fut>(&mut self, handler: F)
     where
         F: Fn(Error, Request, Option<Value>) -> Fut + Send + Sync + 'static,
@@ -144,6 +287,23 @@ impl<R: Cluster> Configure<R> {
 
     /// As [`error_handler`](Self::error_handler), for messages that a frontend could not route, or whose global
     /// filters failed.
+    ///
+    /// Errors that come back from a backend don't pass it: the backend's own handler has seen them.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use pomelo::error::ErrorKind;
+    /// # use serde_json::json;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.global_error_handler(|error, _, response| async move {
+    ///     match error.kind() {
+    ///         ErrorKind::NoServer | ErrorKind::Refused => Some(json!({ "code": 503, "retry": true })),
+    ///         _ => response,
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "globalErrorHandler")]
     pub fn global_error_handler<F, Fut>(&mut self, handler: F)
     where
         F: Fn(Error, Request, Option<Value>) -> Fut + Send + Sync + 'static,
@@ -153,11 +313,32 @@ impl<R: Cluster> Configure<R> {
     }
 
     /// Whether clients see the text of errors, as `message`; the default is yes in development only.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// // `{"code":403,"message":"log in first"}`, also in production.
+    /// app.detailed_errors(true);
+    /// # }
+    /// ```
     pub fn detailed_errors(&mut self, detailed: bool) {
         self.detailed_errors = detailed;
     }
 
     /// Lets a user have one session only at this frontend: a second bind fails.
+    ///
+    /// One that is closing counts until its hooks have run. For a single session,
+    /// [`Session::bind_unique`](crate::session::Session::bind_unique) says the same. Sessions at other
+    /// frontends aren't seen.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.single_session();
+    /// # }
+    /// ```
+    #[doc(alias = "singleSession")]
+    #[doc(alias = "sessionConfig")]
     pub fn single_session(&mut self) {
         self.single_session = true;
     }
@@ -165,6 +346,18 @@ impl<R: Cluster> Configure<R> {
     /// Sets what decides at this frontend whether a session gets a broadcast, by its parameter, which is `null` where it came
     /// with none. Where one has to be decided on, what the same server sends to clients later waits for it, in order, up to
     /// [`queued_pushes`](Limits::queued_pushes).
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// // `broadcast_to("connector", "onNews", &news, false, Some(json!("en")))` reaches who reads English.
+    /// app.broadcast_filter(|session, language| {
+    ///     language.is_null() || session.get::<String>("language").as_deref() == language.as_str()
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "broadcastFilter")]
+    #[doc(alias = "channelConfig")]
     pub fn broadcast_filter(&mut self, filter: impl Fn(&Session, &Value) -> bool + Send + Sync + 'static) {
         self.broadcast_filter = Some(Arc::new(filter));
     }
@@ -195,11 +388,37 @@ impl<R: Cluster> Configure<R> {
 
     /// Runs all code of this server that is the application's on one thread: handlers, remotes, filters, routers, hooks, those of
     /// connectors, too, listeners, components. Nothing else of it runs between two awaits: pomelo's model, for ported game logic.
+    ///
+    /// The price is that this server uses one core. Other servers of the process are not touched; so a game
+    /// that needs all cores has several servers of the type.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// if app.server().setting("ported").is_some() {
+    ///     app.one_thread();
+    /// }
+    /// # }
+    /// ```
     pub fn one_thread(&mut self) {
         self.one_thread = true;
     }
 
     /// Inserts something that methods are lent as `&T`.
+    ///
+    /// One value of each type: a second one of the same type takes the place of the first. What all servers
+    /// share is better inserted by [`Builder::insert`](super::Builder::insert).
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use std::sync::atomic::AtomicU32;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// struct Battles(AtomicU32);
+    ///
+    /// // This server's own; handlers and remotes take `&Battles`.
+    /// app.insert(Battles(AtomicU32::new(0)));
+    /// # }
+    /// ```
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         tracing::trace!(server = %self.info.id, value = type_name::<T>(), "inserted");
         self.state.insert(value);
@@ -209,6 +428,17 @@ impl<R: Cluster> Configure<R> {
     /// after `before_startup` hooks, and stop in the reverse order. Methods are lent it as `&C`, as if it were inserted.
     ///
     /// One with the [name](Component::name) of another is left out, with a warning.
+    ///
+    /// ```
+    /// # use pomelo::Component;
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # struct World;
+    /// # impl<A> Component<A> for World {}
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.component(World);
+    /// # }
+    /// ```
+    #[doc(alias = "load")]
     pub fn component<C: Component<App<R>>>(&mut self, component: C) {
         let component = Arc::new(component);
         if self.components.load(&component) {
@@ -222,6 +452,17 @@ impl<R: Cluster> Configure<R> {
     ///
     /// # Errors
     /// If the value can't be JSON.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) -> pomelo::Result<()> {
+    /// app.set("maxPlayers", 100)?;
+    /// app.set("pvp", true)?; // pomelo's `app.enable("pvp")`
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "enable")]
+    #[doc(alias = "disable")]
     pub fn set(&mut self, key: &str, value: impl Serialize) -> Result<()> {
         self.settings.insert(key.to_owned(), serde_json::to_value(value)?);
         Ok(())
@@ -229,11 +470,39 @@ impl<R: Cluster> Configure<R> {
 
     /// Sets what is told of events on this server, one after the other, in the order in which they happened. It must not wait.
     /// Who binds a session goes on when the listeners have been told.
+    ///
+    /// ```
+    /// # use pomelo::Event;
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.on_event(|app, event| match event {
+    ///     Event::RemoveServers(gone) => println!("{}: {gone:?} are gone", app.server_id()),
+    ///     Event::MembersLost { channel, uids } => println!("{} lost {} members", channel.name(), uids.len()),
+    ///     _ => {}
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "event")]
     pub fn on_event(&mut self, listener: impl Fn(&App<R>, &Event) + Send + Sync + 'static) {
         self.listeners.push(Arc::new(listener));
     }
 
     /// Runs before anything of the server is started; an error ends the start.
+    ///
+    /// It has [`component_timeout`](Limits::component_timeout), as the other hooks that start have. Nothing
+    /// can be called yet, and nothing comes in.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.before_startup(|app| async move {
+    ///     let tables = app.config().load("items.json")?;
+    ///     println!("{} has items: {}", app.server_id(), tables.is_some());
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "beforeStartup")]
     pub fn before_startup<F, Fut>(&mut self, hook: F)
     where
         F: Fn(App<R>) -> Fut + Send + Sync + 'static,
@@ -243,6 +512,18 @@ impl<R: Cluster> Configure<R> {
     }
 
     /// Runs once the server is up and takes clients; an error ends the start.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.after_startup(|app| async move {
+    ///     // A lobby that is there from the first client on.
+    ///     app.channels().create("lobby");
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "afterStartup")]
     pub fn after_startup<F, Fut>(&mut self, hook: F)
     where
         F: Fn(App<R>) -> Fut + Send + Sync + 'static,
@@ -252,6 +533,22 @@ impl<R: Cluster> Configure<R> {
     }
 
     /// Runs before the server stops.
+    ///
+    /// Clients are still connected and other servers can be called, but no new client is taken. Each hook has
+    /// [`stop_timeout`](Limits::stop_timeout); an error is logged, and the stop goes on. There is no
+    /// counterpart of pomelo's `cancelShutDownTimer`, since nothing exits after 3 s.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use serde_json::json;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.before_shutdown(|app| async move {
+    ///     app.channels().broadcast("connector", "onNotice", &json!({ "text": "back in a minute" }))
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "beforeShutdown")]
+    #[doc(alias = "beforeStopHook")]
     pub fn before_shutdown<F, Fut>(&mut self, hook: F)
     where
         F: Fn(App<R>) -> Fut + Send + Sync + 'static,
@@ -261,6 +558,20 @@ impl<R: Cluster> Configure<R> {
     }
 
     /// Runs once all servers are up; an error ends the start.
+    ///
+    /// "All" are the servers that the discovery expects. Where some are missing when this server starts, the
+    /// hook runs later, once they are up, and its error is only logged.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.after_start_all(|app| async move {
+    ///     println!("{} battle servers", app.servers("battle").len());
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "afterStartAll")]
     pub fn after_start_all<F, Fut>(&mut self, hook: F)
     where
         F: Fn(App<R>) -> Fut + Send + Sync + 'static,

@@ -1,4 +1,18 @@
 //! The application: what a server is made of, and how several of them start in one process.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `builder` | [`Builder`]: what the application says of all its servers, and what starts them |
+//! | `configure` | [`Configure`]: what it says of one |
+//! | `component` | [`Component`]: parts of the application that start and stop with a server |
+//! | `cluster` | [`Cluster`]: the types of servers, as `servers!` writes them |
+//! | `platform` | [`Platform`]: what the process provides where the application chooses nothing |
+//! | `checks`, `reserved`, `variables` | what must hold, or is warned of, before anything starts |
+//! | `assembly` | a server and its parts, made of what was said |
+//! | `starting`, `announce` | servers come up, all of a process together |
+//! | `up`, `running`, `watchdog` | servers that are up, and their ends |
+//! | `reload` | other handlers and remotes on a running server |
+//! | `start_error` | [`StartError`]: why servers don't start |
 
 mod announce;
 mod assembly;
@@ -35,19 +49,83 @@ use crate::server::Server;
 
 /// The application on one server: what handlers and remotes are lent. Cheap to clone.
 ///
-/// `rpc` has the typed proxies; everything else is [`Server`]'s.
+/// `rpc` has the typed proxies; everything else is [`Server`]'s, to which it derefs, and by that
+/// [`ServerContext`](crate::context::ServerContext)'s. `servers!` writes a type `App` for the application's
+/// own cluster, which is what methods name.
+///
+/// ```
+/// use pomelo::{Result, Session, handler, remote};
+///
+/// pomelo::servers! {
+///     connector: { handlers: [EntryHandler] },
+///     chat: { remotes: [RoomRemote] },
+/// }
+///
+/// struct EntryHandler;
+///
+/// #[handler]
+/// impl EntryHandler {
+///     /// The lines of the room that the client is in.
+///     pub async fn history(app: &App, session: &Session) -> Result<Vec<String>> {
+///         app.rpc.chat.room_remote.history(session).await
+///     }
+/// }
+///
+/// struct RoomRemote;
+///
+/// #[remote]
+/// impl RoomRemote {
+///     pub async fn history(app: &App) -> Result<Vec<String>> {
+///         Ok(vec![format!("welcome at {}", app.server_id())])
+///     }
+/// }
+/// # fn main() {}
+/// ```
+///
+/// pomelo has one application in a process, reached from everywhere by `pomelo.app`. Here several servers
+/// share a process, and each has its own: so methods take it as a parameter.
+#[doc(alias = "pomelo.app")]
 pub struct App<R> {
     /// The remotes of all types of servers: `app.rpc.chat.chat_remote.add(…)`.
+    ///
+    /// ```
+    /// # use pomelo::{ALL, Result, key, remote};
+    /// # pomelo::servers! { connector: {}, chat: { remotes: [RoomRemote] } }
+    /// # struct RoomRemote;
+    /// # #[remote]
+    /// # impl RoomRemote {
+    /// #     pub async fn count(room: String) -> Result<usize> { Ok(room.len()) }
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<()> {
+    /// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2" }] }"#).start().await?;
+    /// # let app = running.app("chat-1").unwrap();
+    /// let in_one = app.rpc.chat.room_remote.count(key("lobby"), "lobby").await?;
+    /// let everywhere = app.rpc.chat.room_remote.count(ALL, "lobby").await?;
+    /// assert_eq!((in_one, everywhere.len()), (5, 2));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub rpc: Arc<R>,
+    /// The server, without the type of the application.
     server: Arc<Server>,
 }
 
 impl<R: Cluster> App<R> {
     /// Starts to put an application together.
+    ///
+    /// ```
+    /// pomelo::servers! { gate: {}, chat: {} }
+    ///
+    /// # fn main() {
+    /// let builder = App::builder().env("production");
+    /// # }
+    /// ```
     pub fn builder() -> Builder<R> {
         Builder::new()
     }
 
+    /// The app of a server; its proxies are made anew, and cost a pointer each.
     pub(crate) fn new(server: Arc<Server>) -> Self {
         Self { rpc: Arc::new(R::bind(&server.dispatch.routers)), server }
     }

@@ -17,6 +17,37 @@ impl<R: Cluster> App<R> {
     ///
     /// # Errors
     /// If a method wants to be lent something that was not inserted; if the server is stopped. Then all is as before.
+    ///
+    /// ```
+    /// # use pomelo::{Result, remote};
+    /// #[remote]
+    /// trait RuleRemote {
+    ///     async fn max_players(&self) -> Result<u32>;
+    /// }
+    ///
+    /// struct Rules(u32);
+    ///
+    /// #[remote]
+    /// impl RuleRemote for Rules {
+    ///     async fn max_players(&self) -> Result<u32> {
+    ///         Ok(self.0)
+    ///     }
+    /// }
+    ///
+    /// pomelo::servers! { battle: { remotes: [impl RuleRemote] } }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<()> {
+    /// # let builder = App::builder().servers(r#"{ "battle": [{ "id": "battle-1" }] }"#);
+    /// let running = builder.mount("battle", |_, mount| mount.remote(Rules(4))).start().await?;
+    /// let app = running.app("battle-1").expect("it is up");
+    /// app.reload(|_, mount| mount.remote(Rules(8)))?;
+    /// assert_eq!(app.rpc.battle.rule_remote.max_players(pomelo::to("battle-1")).await?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "reloadHandlers")]
+    #[doc(alias = "reloadRemotes")]
     pub fn reload(&self, mount: impl FnOnce(&Self, &mut Mount<R>)) -> Result<()> {
         let stopped = || Error::of(ErrorKind::Closed, "the server is stopped");
         let mut parts = Mount::new();

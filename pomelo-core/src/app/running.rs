@@ -1,4 +1,15 @@
 //! Servers that run in this process.
+//!
+//! `run` holds one until the process is asked to stop; a test, or a program that embeds servers, holds one
+//! itself.
+//!
+//! ```text
+//!  start ─▶ Running ─┬▶ until(signal)   serves until then, and stops
+//!                    ├▶ stop            drains, and ends
+//!                    ├▶ stop_server(id) the same for one
+//!                    ├▶ crash_server    ends one with nothing drained
+//!                    └▶ dropped         ends all with nothing drained
+//! ```
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -25,8 +36,22 @@ const STOP_ANNOUNCE_DELAY: Duration = Duration::from_millis(250);
 ///
 /// Dropping it ends them at once, with nothing drained: their ports are free, connections are closed, and others learn that
 /// they left. [`stop`](Self::stop) ends what they have begun.
+///
+/// ```
+/// # pomelo::servers! { chat: {} }
+/// # #[tokio::main]
+/// # async fn main() -> pomelo::Result<()> {
+/// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2" }] }"#);
+/// let mut running = builder.start().await?;
+/// assert!(running.stop_server("chat-2").await);
+/// assert!(running.app("chat-2").is_none());
+/// running.stop().await;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the servers end when this is dropped"]
 pub struct Running<R> {
+    /// Those that have not been stopped; one that failed stays here until it is.
     servers: Vec<Up<R>>,
 }
 
@@ -44,6 +69,13 @@ impl<R: Cluster> Running<R> {
     ///
     /// # Cancel safety
     /// All servers end at once when it is dropped.
+    ///
+    /// ```no_run
+    /// # async fn example<R: pomelo::app::Cluster>(running: pomelo::app::Running<R>) -> pomelo::Result<()> {
+    /// let evening = Box::pin(tokio::time::sleep(std::time::Duration::from_secs(8 * 3600)));
+    /// running.until(evening).await
+    /// # }
+    /// ```
     pub async fn until(self, signal: BoxFuture<'static, ()>) -> Result<()> {
         self.serve(signal, || ()).await
     }
@@ -95,6 +127,13 @@ impl<R: Cluster> Running<R> {
     ///
     /// # Cancel safety
     /// Nothing is lost when it is dropped: a failure is told again.
+    ///
+    /// ```no_run
+    /// # async fn example<R: pomelo::app::Cluster>(running: pomelo::app::Running<R>) {
+    /// let (server, why) = running.failed().await;
+    /// eprintln!("{server} can't go on: {why}");
+    /// # }
+    /// ```
     pub async fn failed(&self) -> (ServerId, Error) {
         let failures = self.servers.iter().map(|up| {
             Box::pin(async { (up.app().server_id().clone(), up.app().peers.tasks.failed().await) })
@@ -149,6 +188,19 @@ impl<R: Cluster> Running<R> {
     }
 
     /// The app on one of the servers.
+    ///
+    /// Through it code that is no handler reaches the server: a web page, a test, a game master's console.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+    /// let app = running.app("chat-1").expect("it is up").clone();
+    /// assert_eq!((app.server_id().as_str(), app.channels().len()), ("chat-1", 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn app(&self, server: &str) -> Option<&App<R>> {
         self.apps().find(|app| *app.server_id() == *server)
     }
@@ -159,6 +211,8 @@ impl<R: Cluster> Running<R> {
     }
 
     /// Where clients reach a server: one address per connector.
+    ///
+    /// Where a connector was told port 0, it is the port that the system chose.
     pub fn addresses(&self, server: &str) -> Vec<SocketAddr> {
         let up = self.servers.iter().find(|up| *up.app().server_id() == *server);
         up.map(|up| up.addresses().to_vec()).unwrap_or_default()
@@ -169,6 +223,9 @@ impl<R: Cluster> Running<R> {
     ///
     /// # Cancel safety
     /// The server ends at once when it is dropped.
+    ///
+    /// Requests that it has begun are answered first, and what it hadn't begun goes to other servers where a
+    /// router may choose again: a rolling restart loses no call that could be served.
     pub async fn stop_server(&mut self, server: &str) -> bool {
         self.end_server(server, Ending::Asked).await
     }
@@ -178,6 +235,20 @@ impl<R: Cluster> Running<R> {
     ///
     /// # Cancel safety
     /// The server ends at once when it is dropped.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2" }] }"#);
+    /// let mut running = builder.start().await?;
+    /// running.crash_server("chat-2").await;
+    /// let app = running.app("chat-1").expect("it is up");
+    /// // Routers still expect it; it is not up.
+    /// assert!(app.servers("chat").by_id("chat-2").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn crash_server(&mut self, server: &str) -> bool {
         self.end_server(server, Ending::Crash).await
     }
@@ -195,6 +266,11 @@ impl<R: Cluster> Running<R> {
     ///
     /// # Cancel safety
     /// What has not ended ends at once when it is dropped.
+    ///
+    /// ```text
+    ///  say that it leaves ─▶ connectors take nobody ─▶ before_shutdown ─▶ what was begun ends ─▶ clients go, on_closed
+    ///                     ─▶ components stop, the last one first ─▶ links and registration ─▶ the last events
+    /// ```
     pub async fn stop(mut self) {
         let servers = std::mem::take(&mut self.servers);
         end_all(servers, |up| up.app().is_frontend(), |up| up.end(Ending::Asked)).await;

@@ -1,4 +1,9 @@
 //! Start errors: why servers don't start, by what it takes to mend it.
+//!
+//! ```text
+//!  Arguments ─ Config ─ Missing ─▶ nothing has run yet
+//!  Hook ─ Bind ─ Refused ─ Failed ─▶ what had started is ended again, and its ports are free
+//! ```
 
 use std::error::Error as Cause;
 use std::{fmt, io};

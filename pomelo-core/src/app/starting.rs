@@ -1,4 +1,14 @@
 //! Starting servers, all of a process together: components and links first, then clients, then the registration.
+//!
+//! | step | of each server of the process | then |
+//! |---|---|---|
+//! | 1 | `before_startup` hooks, components' `start` | |
+//! | 2 | its links: other servers can reach it | all wait for their links, up to `link_timeout`; an id that another process has ends the start |
+//! | 3 | components' `after_start`, then its connectors listen | `after_startup` hooks, and `StartServer` is told |
+//! | 4 | the registration with the discovery: the cluster routes to it | `after_start_all` and `StartAll`, once all that are expected are up |
+//!
+//! If one step of one server fails, all of them end again, frontends first. A master hears of servers when
+//! clients can connect to them, and no earlier; in pomelo it hears of a frontend shortly before.
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -23,12 +33,19 @@ use crate::wire::Encoding;
 
 /// A server that is put together.
 pub(super) struct Assembled<R> {
+    /// Its handle.
     pub(super) app: App<R>,
+    /// Its methods, as long as it lives.
     pub(super) endpoints: Installed,
+    /// The numbers of its remote methods, which others learn.
     pub(super) methods: Arc<MethodTable>,
+    /// What will take its clients.
     pub(super) connectors: Vec<Arc<dyn Connector>>,
+    /// What runs when it starts and stops.
     pub(super) hooks: LifecycleHooks<R>,
+    /// Its parts by the application.
     pub(super) components: Components<R>,
+    /// The thread of its own, if it has one.
     pub(super) thread: Thread,
 }
 
@@ -82,6 +99,7 @@ pub(super) async fn end_all<T, F: Future<Output = ()>>(
     join_all(backends.into_iter().map(&end)).await;
 }
 
+/// Waits until a task that a server needs has failed for good.
 async fn one_fails(tasks: &[(ServerId, Supervisor)]) -> StartError {
     let failed = tasks
         .iter()
@@ -99,6 +117,7 @@ impl<R> Assembled<R> {
     }
 }
 
+/// The four steps.
 async fn bring_up<R: Cluster>(
     servers: &mut [Live<R>],
     public: &[Public],

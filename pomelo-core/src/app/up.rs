@@ -1,4 +1,18 @@
 //! A server that is up, and its ends: asked for, by a failure, or because whoever held it let it go.
+//!
+//! ```text
+//!                       asked to stop          failed               dropped
+//!  announce leaving         ✓                     ✓                    at once: ports, connections, tasks and links go
+//!  connectors stop          ✓                     ✓
+//!  before_shutdown          ✓                     ✓
+//!  drain                    ✓                     –
+//!  clients go               ✓                     ✓
+//!  components stop          ✓                     ✓
+//!  leave the cluster        ✓                     ✓                    in the background
+//! ```
+//!
+//! Each step has a deadline, and says what it waits for (`server::progress`); what is late is dropped and the
+//! stop goes on.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -28,12 +42,17 @@ pub(super) type Thread = Option<oneshot::Sender<()>>;
 /// What a server consists of while it is up. Dropping it ends the server at once, with nothing drained: its ports are free, its
 /// connections closed and its tasks gone, and others learn that it left.
 pub(super) struct Live<R> {
+    /// The server's handle, which hooks and components get.
     pub(super) app: App<R>,
+    /// Its methods; without them, calls are refused.
     _endpoints: Installed,
     /// In a mutex only so that what refers to a server may move between threads.
     listening: Mutex<Vec<Listening>>,
+    /// Those that stop are still to run.
     pub(super) hooks: LifecycleHooks<R>,
+    /// Those that started are to be stopped.
     pub(super) components: Components<R>,
+    /// Ends with this.
     _thread: Thread,
     /// Whether others were told of it.
     pub(super) is_joined: bool,
@@ -153,9 +172,13 @@ impl<R> Drop for Live<R> {
 
 /// A server that is up, as [`Running`](super::running::Running) holds it.
 pub(super) struct Up<R> {
+    /// Also when the server has failed, so that who asks learns of what.
     app: App<R>,
+    /// Where clients reach it, one for each connector.
     addresses: Vec<SocketAddr>,
+    /// Taken out by whoever ends the server; none if it has failed.
     live: Arc<Mutex<Option<Live<R>>>>,
+    /// What a watchdog gives it.
     longest_end: Duration,
     /// Ends the server if it fails.
     undertaker: JoinHandle<()>,

@@ -37,7 +37,9 @@ pub(super) struct Patience {
 
 /// Watches over the stop of a program; dropped when that is over.
 pub(super) struct Watchdog {
+    /// Tells the thread that the stop has begun.
     began: Option<oneshot::Sender<()>>,
+    /// Dropped, it ends the thread.
     _over: oneshot::Sender<()>,
 }
 

@@ -1,4 +1,8 @@
 //! Awaited frontends: those that have members in channels already, though they are not up yet.
+//!
+//! A server that starts may name a frontend before there is a link to it, as a room that is restored from a
+//! database does. Its members are kept for as long as a frontend that dies would have, and then they are lost
+//! as with that.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,4 +1,7 @@
 //! Confirmed pushes: frontends answer whom they did not reach.
+//!
+//! A confirmed push is sent as any other one, with a number for the answer. So it keeps its place in the
+//! channel's order, and waiting for the answers is the caller's own affair.
 
 use tokio::time::Instant;
 

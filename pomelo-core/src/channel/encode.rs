@@ -1,4 +1,7 @@
 //! Encoding of pushes, once for all who receive them.
+//!
+//! Frontends say by their membership which encodings their clients take; a body that has no schema for its
+//! route is JSON in all of them, and is encoded once.
 
 use serde::Serialize;
 

@@ -1,4 +1,10 @@
 //! Entering a channel: its guard, or why that can't be had.
+//!
+//! | who | waits | if it can't be had |
+//! |---|---|---|
+//! | a method of the application that returns an error | a second | the error |
+//! | one that returns none, such as `leave` | a second | an error in the log, and nothing is done |
+//! | the server itself, which must not leave it out | 50 ms | a task does it as soon as the application lets the channel go |
 
 use std::fmt;
 use std::sync::Arc;

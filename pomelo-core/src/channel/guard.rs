@@ -1,4 +1,7 @@
 //! A channel while nobody else can touch it.
+//!
+//! It is where a push begins: the lock that it holds gives the channel its order, since all links are queued
+//! to under it. Nothing in here waits, and nothing of the application runs but what serializes a message.
 
 use std::sync::atomic::Ordering;
 
@@ -16,8 +19,32 @@ use crate::value::{Error, ErrorKind, Fault, Result, ServerId, Uid};
 use crate::wire::envelope::{GroupKey, GroupOp, Message};
 
 /// A channel within [`Channel::update`](super::Channel::update).
+///
+/// It has the channel's lock. So the closure that gets it is short and synchronous: look, decide, add, push.
+/// What takes a database or another server is asked before, or after.
+///
+/// ```
+/// use pomelo::channel::ChannelGuard;
+/// use pomelo::{Error, Result};
+///
+/// /// Lets a player into a battle, and starts it when it is full.
+/// fn join(battle: &mut ChannelGuard<'_>, uid: &str, frontend: &str) -> Result<bool> {
+///     if battle.member(uid).is_some() {
+///         return Err(Error::new(409, "is in this battle already"));
+///     }
+///     battle.add(uid, frontend)?;
+///     battle.push("onJoin", &uid)?;
+///     let starts = battle.len() == 2;
+///     if starts {
+///         battle.push("onStart", &battle.members().map(str::to_owned).collect::<Vec<_>>())?;
+///     }
+///     Ok(starts)
+/// }
+/// ```
 pub struct ChannelGuard<'a> {
+    /// What doesn't change.
     channel: &'a Inner,
+    /// Members and end, as long as this lives.
     state: Held<'a, State>,
 }
 
@@ -83,6 +110,7 @@ impl<'a> ChannelGuard<'a> {
         Ok(())
     }
 
+    /// Encodes once, and has the owner's side send it to each frontend that has members.
     fn push_as(&mut self, route: &str, message: &impl Serialize, volatile: bool) -> Result<()> {
         self.check()?;
         let peers = &self.channel.table.peers;
@@ -171,6 +199,8 @@ impl<'a> ChannelGuard<'a> {
         self.state.owner.end(&mut Frontends(self.channel));
     }
 
+    /// # Errors
+    /// If the channel is destroyed.
     fn check(&self) -> Result<()> {
         if self.state.destroyed {
             let why = format_args!("channel {} is destroyed", self.channel.name);
@@ -188,6 +218,8 @@ impl Drop for ChannelGuard<'_> {
 }
 
 /// The way from a channel to its frontends.
+///
+/// It is what replication, which knows no links, sends by.
 struct Frontends<'a>(&'a Inner);
 
 impl Outgoing for Frontends<'_> {

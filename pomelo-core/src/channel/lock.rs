@@ -2,6 +2,16 @@
 //!
 //! The application's code runs under it (`update`, and what serializes a push), so it may ask for the same channel again, or for
 //! two channels in the order opposite to another thread's. With a plain mutex both keep their threads for good.
+//!
+//! ```text
+//!  attempt ──▶ had                      nobody has it, and nobody has waited for long
+//!     │
+//!     ├─ this thread has it ──▶ Reentered, at once
+//!     └─ another one has it ──▶ spin ──▶ sleep in slices of 10 ms ──▶ had, or Late after a second
+//! ```
+//!
+//! It is fair only to those who have waited for a slice: until then whoever comes by takes it, which costs
+//! nobody a wake-up. From then on newcomers queue behind them.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};

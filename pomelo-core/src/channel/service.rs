@@ -17,8 +17,29 @@ use crate::value::{Result, ServerId, Uid};
 use crate::wire::envelope::Message;
 
 /// pomelo's `channelService`: this server's channels, and pushes to users by name.
+///
+/// [`Server::channels`](crate::server::Server::channels) gives it, on every server. Channels are local to
+/// their server: a room that many servers use is made on one of them, and a router sends there who asks for
+/// it.
+///
+/// ```
+/// # pomelo::servers! { connector: {}, chat: {} }
+/// # #[tokio::main]
+/// # async fn main() -> pomelo::Result<()> {
+/// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+/// # let app = running.app("chat-1").unwrap();
+/// let channels = app.channels();
+/// let lobby = channels.create("lobby");
+/// assert_eq!(channels.create("lobby").name(), lobby.name());
+/// assert_eq!(channels.len(), 1);
+/// assert!(channels.get("attic").is_none() && channels.destroy("lobby"));
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "channelService")]
 #[derive(Clone)]
 pub struct Channels {
+    /// The server's channels.
     table: Arc<Table>,
 }
 
@@ -28,11 +49,18 @@ impl Channels {
     }
 
     /// The channel of that name, if there is one.
+    ///
+    /// pomelo's `getChannel(name, true)`, which makes it, is [`create`](Self::create).
+    #[doc(alias = "getChannel")]
     pub fn get(&self, name: &str) -> Option<Channel> {
         self.table.lock().get(name).cloned()
     }
 
     /// The channel of that name, made if there is none.
+    ///
+    /// A room that belongs to its members, and goes when the last one leaves, is better used by
+    /// [`update`](Self::update).
+    #[doc(alias = "createChannel")]
     pub fn create(&self, name: &str) -> Channel {
         self.table.get_or_new(name)
     }
@@ -43,6 +71,25 @@ impl Channels {
     ///
     /// # Errors
     /// What `change` returns, or as [`Channel::update`].
+    ///
+    /// ```
+    /// # pomelo::servers! { connector: {}, chat: {} }
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// # let json = r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#;
+    /// # let builder = App::builder().servers(json);
+    /// # let builder = builder.configure("all", "all", |app| app.limits().link_timeout = std::time::Duration::ZERO);
+    /// # let running = builder.start_only(|info| !info.frontend).await?;
+    /// # let app = running.app("chat-1").unwrap();
+    /// let channels = app.channels();
+    /// channels.update("duel", |duel| duel.add("ann", "connector-1"))?;
+    /// assert_eq!(channels.len(), 1);
+    /// // The last one out takes the room along.
+    /// channels.update("duel", |duel| Ok(duel.leave("ann", "connector-1")))?;
+    /// assert!(channels.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn update<T>(
         &self,
         name: &str,
@@ -59,6 +106,7 @@ impl Channels {
     }
 
     /// Destroys the channel of that name; false if there is none.
+    #[doc(alias = "destroyChannel")]
     pub fn destroy(&self, name: &str) -> bool {
         self.get(name).map(|channel| channel.destroy()).is_some()
     }
@@ -83,6 +131,22 @@ impl Channels {
     /// # Errors
     /// If the message can't be encoded, or no client could be sent it: its route has more than 255 bytes, or it takes more than
     /// 16 MiB.
+    ///
+    /// An empty list is no error, and neither is a frontend that is gone: that is counted as dropped. A user
+    /// without a connection at that frontend gets nothing, and who wants to know asks
+    /// [`push_by_uids_confirmed`](Self::push_by_uids_confirmed). Pushes that one task makes to a user arrive
+    /// in their order.
+    ///
+    /// ```
+    /// # use pomelo::{Result, channel::{Channels, Recipient}};
+    /// # use serde_json::json;
+    /// /// Tells the two players of a trade, wherever they are connected.
+    /// fn traded(channels: &Channels, seller: Recipient, buyer: Recipient, item: &str) -> Result<()> {
+    ///     channels.push_by_uids("onTraded", &json!({ "item": item }), [seller, buyer])
+    /// }
+    /// ```
+    #[doc(alias = "pushMessageByUids")]
+    #[doc(alias = "sendMessageByUid")]
     pub fn push_by_uids<I>(&self, route: &str, message: &impl Serialize, recipients: I) -> Result<()>
     where
         I: IntoIterator<Item = Recipient>,
@@ -106,6 +170,16 @@ impl Channels {
     ///
     /// # Cancel safety
     /// As [`Channel::push_confirmed`].
+    ///
+    /// It says more than pomelo's `failIds`, in which users at a frontend that failed are missing.
+    ///
+    /// ```
+    /// # use pomelo::{Result, channel::{Channels, Recipient}};
+    /// async fn invite(channels: &Channels, friend: Recipient) -> Result<bool> {
+    ///     let missed = channels.push_by_uids_confirmed("onInvite", &"tavern", [friend]).await?;
+    ///     Ok(missed.is_empty())
+    /// }
+    /// ```
     pub async fn push_by_uids_confirmed<I>(
         &self,
         route: &str,
@@ -131,6 +205,20 @@ impl Channels {
     ///
     /// # Errors
     /// As [`push_by_uids`](Self::push_by_uids).
+    ///
+    /// Those of the frontends that are up get it; each delivers to the clients that it has then, bound to a
+    /// user or not.
+    ///
+    /// ```
+    /// # pomelo::servers! { connector: {}, chat: {} }
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+    /// # let app = running.app("chat-1").unwrap();
+    /// app.channels().broadcast("connector", "onNews", &"the harbour is open again")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn broadcast(&self, server_type: &str, route: &str, message: &impl Serialize) -> Result<()> {
         self.broadcast_to(server_type, route, message, false, None)
     }
@@ -140,6 +228,15 @@ impl Channels {
     ///
     /// # Errors
     /// As [`push_by_uids`](Self::push_by_uids).
+    ///
+    /// ```
+    /// # use pomelo::{Result, channel::Channels};
+    /// # use serde_json::json;
+    /// /// News for players of one language: the filter of the frontends reads the parameter.
+    /// fn news(channels: &Channels, language: &str, text: &str) -> Result<()> {
+    ///     channels.broadcast_to("connector", "onNews", &text, true, Some(json!(language)))
+    /// }
+    /// ```
     pub fn broadcast_to(
         &self,
         server_type: &str,

@@ -1,4 +1,15 @@
 //! The table of a server's channels, and what becomes of all of them when a frontend comes or goes.
+//!
+//! Two locks are taken in here, in this order and never the other way round: that of a channel, that of the
+//! table. So what looks at all channels takes the list first, lets the table go, and then enters one after
+//! the other.
+//!
+//! | event | what becomes of the channels |
+//! |---|---|
+//! | a new link to a frontend (`relinked`) | their copies there are stale: the whole membership goes before anything else |
+//! | a frontend is gone (`lose`) | its members are out, and the application hears of them by `MembersLost` |
+//! | a frontend asks (`asked`) | it gets the membership of that channel |
+//! | a link has room again (`tell_untold`) | ends and memberships that found it full are sent |
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,11 +29,17 @@ type MembersLost = dyn Fn(&Channel, &[Uid]) + Send + Sync;
 
 /// The channels that a server has.
 pub(crate) struct Table {
+    /// The way to frontends.
     pub(super) peers: Arc<Peers>,
+    /// Frontends that have members, and are not up yet.
     pub(super) awaited: Awaited,
+    /// By name; a channel that was destroyed isn't here, whoever still holds it.
     channels: Mutex<HashMap<Arc<str>, Channel>>,
+    /// The number of the last channel that was made.
     serial: AtomicU64,
+    /// What frontends are still to be told.
     untold: Mutex<Untold>,
+    /// Tells the application.
     members_lost: Box<MembersLost>,
 }
 

@@ -18,6 +18,45 @@ use crate::value::{Error, Incarnation, Result, ServerId, ServerInfo};
 /// servers that can have no link. So servers that know each other go on working while it is away.
 ///
 /// `pomelo_net::cluster::conformance` has the checks that every discovery must pass.
+///
+/// ```
+/// use std::sync::Arc;
+/// use futures::future::{BoxFuture, ready};
+/// use pomelo::ext::discovery::{Discovery, Member, MembershipEvents, Registration, Result, ServerInfo};
+///
+/// /// A cluster that is whatever the program was told: nobody comes or goes.
+/// struct Told(Vec<Arc<ServerInfo>>);
+///
+/// impl Discovery for Told {
+///     fn register(
+///         &self,
+///         _: Member,
+///         events: Arc<dyn MembershipEvents>,
+///     ) -> BoxFuture<'_, Result<Arc<dyn Registration>>> {
+///         events.expect(self.0.clone());
+///         Box::pin(ready(Ok(Arc::new(Place) as Arc<dyn Registration>)))
+///     }
+/// }
+///
+/// struct Place;
+///
+/// impl Registration for Place {
+///     fn update(&self, _: Member) {}
+///
+///     fn leave(&self) -> BoxFuture<'_, ()> {
+///         Box::pin(ready(()))
+///     }
+/// }
+///
+/// # pomelo::servers! { chat: {} }
+/// # #[tokio::main]
+/// # async fn main() -> Result<()> {
+/// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#);
+/// let running = builder.discovery(Arc::new(Told(vec![]))).start().await?;
+/// assert!(running.app("chat-1").is_some());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Discovery: Send + Sync + 'static {
     /// Makes a server known, and tells `events` of the cluster until the registration is left.
     ///
@@ -56,18 +95,22 @@ pub trait Discovery: Send + Sync + 'static {
 }
 
 /// What a [`Discovery`] tells a server of the cluster. No method waits.
+#[doc(alias = "watchdog")]
 pub trait MembershipEvents: Send + Sync + 'static {
     /// The servers that are expected, up or not: the whole list, each time that it changes. Routers choose among these. A
     /// server that comes first is in the list once it is to be routed to, which may be later than others are linked with it.
+    #[doc(alias = "replaceServers")]
     fn expect(&self, servers: Vec<Arc<ServerInfo>>);
 
     /// A server is up, or something of it changed. That is only of use where there can be no link to it, such as a gate
     /// that sends clients to connectors none of which has a port for servers; links show all others.
+    #[doc(alias = "addServers")]
     fn up(&self, server: Member) {
         let _ = server;
     }
 
     /// That incarnation of a server is over; another may have begun.
+    #[doc(alias = "removeServers")]
     fn gone(&self, server: &ServerId, incarnation: Incarnation);
 
     /// The cluster doesn't take this server. What is returned is what the server is from now on, to try again with after a

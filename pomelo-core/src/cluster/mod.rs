@@ -1,4 +1,12 @@
 //! The cluster: who is in it, what carries envelopes between its servers, and what tells of them.
+//!
+//! ```text
+//!  Discovery ── expect, gone ──▶ View ◀── joined, left ── Transport's links
+//!                                 │
+//!             routers see who is expected      calls see who is up
+//! ```
+//!
+//! So a registry that is away moves nobody, a server that dies moves no room, and a call to it fails at once.
 
 mod discovery;
 #[cfg(test)]

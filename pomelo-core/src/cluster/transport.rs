@@ -15,6 +15,43 @@ use crate::wire::envelope::Envelope;
 /// It knows nothing of what an [`Envelope`] says. It keeps the order of what one server sends to another, delivers
 /// each envelope at most once, and never waits: what it can't take it refuses, and the sender acts on that. It also
 /// sees who is up, since it holds the links.
+///
+/// A transport that wraps another one has all that there is to see:
+///
+/// ```
+/// use std::sync::Arc;
+/// use futures::future::BoxFuture;
+/// use pomelo::ext::transport::{LinkEvents, LinkSender, Member, Result, Transport};
+/// use pomelo::net::transport::Memory;
+///
+/// /// Says who is bound, for a test that wonders.
+/// struct Noted(Memory);
+///
+/// impl Transport for Noted {
+///     fn bind(
+///         &self,
+///         server: Member,
+///         link_events: Arc<dyn LinkEvents>,
+///     ) -> BoxFuture<'_, Result<Arc<dyn LinkSender>>> {
+///         println!("{} can be reached", server.info.id);
+///         self.0.bind(server, link_events)
+///     }
+/// }
+///
+/// # pomelo::servers! { chat: {} }
+/// # #[tokio::main]
+/// # async fn main() -> Result<()> {
+/// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#);
+/// let running = builder.transport(Arc::new(Noted(Memory::new()))).start().await?;
+/// # running.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// `conformance` has the checks that every transport must pass; `tests/outside` has one that was written from
+/// the docs alone.
+#[doc(alias = "mailbox")]
+#[doc(alias = "acceptor")]
 pub trait Transport: Send + Sync + 'static {
     /// Makes a server reachable, and returns what it sends by. What others send it goes to `link_events`.
     ///

@@ -1,4 +1,13 @@
 //! The cluster as one server sees it: the servers that are expected, and those that are up.
+//!
+//! ```text
+//!             expect                      joined                        left, a later process, off the list
+//!  unknown ──────────▶ expected, down ──────────────▶ expected, up ──────────────────────▶ gone (expected, or forgotten)
+//!                                                     leaving: takes nothing new
+//! ```
+//!
+//! Readers take an [`Arc`] of what is known and keep no lock; each change makes it anew. Changes are rare,
+//! and every message reads.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +20,21 @@ use crate::value::{Incarnation, ServerId, ServerInfo, ServerList};
 use crate::wire::Encoding;
 
 /// A server that is up, as others need to know it.
+///
+/// ```
+/// use pomelo::ext::discovery::{Incarnation, Member, ServerInfo};
+///
+/// let info: ServerInfo = serde_json::from_value(serde_json::json!({ "id": "chat-1", "serverType": "chat" })).unwrap();
+/// let member = Member {
+///     incarnation: Incarnation::begin(&info.id),
+///     info: info.into(),
+///     methods: Default::default(),
+///     encodings: vec![],
+///     leaving: false,
+///     newcomer: false,
+/// };
+/// assert!(!member.is_guest());
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     /// What servers.json says of it. A process that only calls others is of the type `""`, a guest.
@@ -38,6 +62,9 @@ impl Member {
 }
 
 /// The methods of a server's remotes, each with the number that calls carry.
+///
+/// Numbers are given in the order in which methods were mounted first, and stay: a call that is on its way
+/// when a server [reloads](crate::app::App::reload) finds its method.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct MethodTable(HashMap<String, HashMap<String, u32, RandomState>, RandomState>);
 

@@ -1,4 +1,9 @@
 //! Endpoints: the methods of a server's handlers and remotes, found by route and by number, each with its statistics.
+//!
+//! A handler's method is found by its route, a remote's by the number that servers have agreed on: so a call
+//! carries no texts, and a request costs one look-up. Numbers are append-only. A method that
+//! [`reload`](crate::app::App::reload) takes away keeps its number and its statistics, and is not called any
+//! more.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -130,7 +135,9 @@ pub(crate) type Listener<A> = Arc<dyn Fn(&A, &Event) + Send + Sync>;
 
 /// What a method's parameters are found in, besides its message.
 pub(super) struct Surroundings<A> {
+    /// The application on this server.
     pub(super) app: A,
+    /// What its filters and routers see, for checks.
     pub(super) context: Arc<ServerContext>,
 }
 
@@ -140,7 +147,9 @@ pub(super) struct HandlerMethod<A> {
     pub(super) handler: Arc<dyn AnyHandler<A>>,
     /// Its id in the handler.
     pub(super) method: u16,
+    /// Whether it may run beside others of its session.
     pub(super) concurrent: bool,
+    /// How often it ran, how long that took, and how it failed at last.
     pub(super) stats: Arc<MethodStats>,
 }
 
@@ -179,8 +188,10 @@ impl<A: Container + Send + Sync> RemoteEndpoint for RemoteMethod<A> {
 
 /// What has a number that others call it by. It keeps that for good, also when the method is no more.
 pub(super) struct Numbered<A> {
+    /// `serverType.remote.method`, for reports and logs.
     pub(super) name: String,
     pub(super) stats: Arc<MethodStats>,
+    /// None if it is no more.
     pub(super) method: Option<RemoteMethod<A>>,
 }
 

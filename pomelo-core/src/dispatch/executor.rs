@@ -1,4 +1,13 @@
 //! The executor: lanes, queues that start calls and messages in the order in which they arrived.
+//!
+//! ```text
+//!  links ──▶ push(key) ──▶ lane 0: [call, call, turn]  ──▶ polled once, in order ──▶ ready: answered
+//!                          lane 1: [turn]                                        └─▶ pending: a task of its own
+//! ```
+//!
+//! Calls with the same first argument have the same key, and so start in the order in which one task made
+//! them. They may end in another order. A link's reader never waits here: a full lane gives the job back, and
+//! the caller gets `Overloaded`.
 
 use std::pin::pin;
 use std::sync::Arc;

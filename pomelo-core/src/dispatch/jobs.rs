@@ -13,13 +13,16 @@ const KEPT_CAPACITY: usize = 64;
 /// Items in the order in which they were pushed.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
+    /// How many may wait.
     limit: usize,
 }
 
 struct State<T> {
+    /// In the order in which they were pushed.
     waiting: VecDeque<T>,
     /// The task that takes them, while there is nothing to take.
     sleeper: Option<Waker>,
+    /// The taker is gone, and nobody will take anything.
     is_closed: bool,
 }
 

@@ -1,4 +1,13 @@
 //! A message's way through filters, router and handler to its answer.
+//!
+//! ```text
+//!  before filters ─▶ handler ─▶ (error handler, if anything failed) ─▶ answer ─▶ after filters, in reverse
+//!  └────── request_timeout ──┘   └────────────── request_timeout again ────────────────────────┘
+//! ```
+//!
+//! Each step runs within `boundary`, so that a panic is the error of this message. What is ready at once, as
+//! nearly all filters are, costs no timer: the time of a message begins to count with the first step that has
+//! to wait.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -82,7 +91,9 @@ fn forward(dispatch: &Arc<Dispatch>, request: &Request, server: &ServerId, seq: 
 /// What the application's code for one message may take together, of one of two kinds: before filters, router and handler; error
 /// handler and after filters.
 struct Budget<'a> {
+    /// Where the time's limit is.
     dispatch: &'a Dispatch,
+    /// What a stop that waits for it names.
     request: &'a Request,
     /// When it is used up. It begins with the first code that has to wait.
     until: Option<Instant>,
@@ -171,6 +182,7 @@ async fn in_time<T>(
     }
 }
 
+/// Runs the global before filters, and asks the router unless the message is for this very type of server.
 async fn find_route(dispatch: &Arc<Dispatch>, request: &Request) -> Result<Routed> {
     if let Verdict::Answer(body) = run_before(dispatch, &dispatch.global_filters, request).await? {
         return Ok(Routed::Answered(body));

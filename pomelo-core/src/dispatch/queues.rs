@@ -1,4 +1,15 @@
 //! Backend request queues: run the forwarded messages of one session one at a time, in order of arrival.
+//!
+//! ```text
+//!           Forward                 Forward, while one runs
+//!  none ──────────────▶ running ──────────────────────────▶ running, with some that wait
+//!   ▲    a lane's turn     │ ended, none waits                 │ ended
+//!   └──────────────────────┘◀──────────────────────────────────┘ the next one, with the overlay applied
+//! ```
+//!
+//! A session takes a place in a lane for its first message only; those that come meanwhile are handled in the
+//! same turn. So a session that floods holds one place, and what bounds its waiting messages is the frontend,
+//! which reads no more of a client with `queued_requests` unanswered.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -18,17 +29,25 @@ use crate::value::{Error, ErrorKind, Incarnation, Route, ServerId, SessionId};
 use crate::wire::envelope::Snapshot;
 use crate::wire::{Body, Encoding};
 
+/// Sessions are spread over so many tables, so that workers rarely meet at a lock.
 const SHARDS: usize = 16;
 
 /// A client's message that a frontend forwarded here.
 pub(crate) struct Forwarded {
+    /// The frontend, which the answer goes to.
     pub(crate) from: ServerId,
+    /// By what number the frontend knows its question.
     pub(crate) seq: u64,
+    /// The session when the message was sent on.
     pub(crate) session: Snapshot,
+    /// The method that is to run.
     pub(crate) route: Route,
+    /// The client's number; none of a notify.
     pub(crate) id: Option<u64>,
     pub(crate) body: Body,
+    /// How the client takes its response.
     pub(crate) accept: Encoding,
+    /// Keeps a stop waiting until the message is answered.
     pub(crate) task: Task,
 }
 
@@ -45,8 +64,11 @@ type Shard = Mutex<HashMap<SessionId, Queue, RandomState>>;
 /// Nearly every one is empty when it is put into the table and when it is taken out, so it is small.
 #[derive(Default)]
 struct Queue {
+    /// Those that come after the one that runs.
     waiting: VecDeque<Forwarded>,
+    /// What handlers here have changed, as long as older snapshots may come.
     overlay: Option<Box<Overlay>>,
+    /// The session has closed: its hooks run after the message that runs.
     closed: Option<Box<ClosedSession>>,
 }
 
@@ -176,7 +198,9 @@ fn refuse(dispatch: &Arc<Dispatch>, job: Job) {
 
 /// A message whose turn it is.
 struct Opened {
+    /// What filters and the handler get.
     request: Request,
+    /// The frontend's question.
     reply_to: ReplyTo<'static>,
     task: Task,
 }

@@ -1,4 +1,13 @@
 //! The worker of a session at its frontend: handles the session's messages one after the other, and finishes it at the end.
+//!
+//! ```text
+//!  receive ──▶ waiting: [m2, m3] ──▶ worker: m1 ── route ─┬─ here: run to its end ──▶ next
+//!     │                                                   └─ elsewhere: sent, with a snapshot ──▶ next
+//!     └─ no worker: one is spawned                          no message left: the worker ends
+//! ```
+//!
+//! An idle session has no task. A busy one has one, whatever its messages do, so that routing sees what
+//! handlers of earlier messages here have set.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -48,6 +57,7 @@ impl Dispatcher for Arc<Dispatch> {
     }
 }
 
+/// Handles messages until there is none, and closes the session if that is what comes last.
 async fn work(dispatch: Arc<Dispatch>, session: Arc<ClientSession>, first: Option<Incoming>) {
     // Opened at once: a request is a pointer, and the future has room for all that it holds while a message is handled.
     let mut next = session.begin(first).map(|message| open(&dispatch, &session, message));

@@ -2,6 +2,9 @@
 //!
 //! Most events arise where the application's code must not run, in a transport's thread or under a lock. So they are queued, and a
 //! task on the server's executor tells the listeners.
+//!
+//! Events are queued by whoever notices them, often under a lock, and told by one task on the server's
+//! executor. [`heard`](Events::heard) is how a bind or a stop waits for that.
 
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};

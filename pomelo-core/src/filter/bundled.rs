@@ -1,4 +1,11 @@
 //! The filters that come with pomelo.
+//!
+//! | filter | as pomelo's | and differs |
+//! |---|---|---|
+//! | [`Timeout`] | `timeout` | the client gets an answer; there, a line in the log |
+//! | [`Time`] | `time` | a `tracing` event in place of log4js |
+//! | [`Serial`] | `serial` | only `#[pomelo(concurrent)]` methods need it, all others wait for their turn anyhow |
+//! | [`TooBusy`] | `toobusy` | measures the lag of the server's own tasks, with no native module |
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +22,19 @@ use crate::value::{Error, ErrorKind, Result, SessionId};
 use crate::wire::Body;
 
 /// Answers `{"code":500}` to requests that take longer than a limit; their late replies are counted and dropped.
+///
+/// ```
+/// # use pomelo::app::{Cluster, Configure};
+/// # use pomelo::filter::Timeout;
+/// # use std::time::Duration;
+/// # fn example<R: Cluster>(app: &mut Configure<R>) {
+/// // The handler goes on: what it pushes later still arrives.
+/// app.filter(Timeout::new(Duration::from_millis(800)));
+/// # }
+/// ```
+///
+/// Past [`request_timeout`](crate::value::Limits::request_timeout), 30 s, a handler is dropped in any case.
+#[doc(alias = "timeout")]
 #[derive(Debug, Clone)]
 pub struct Timeout(Duration);
 
@@ -40,6 +60,18 @@ impl Filter for Timeout {
 }
 
 /// Logs each request's route and the time it took, at target `pomelo::con_log`.
+///
+/// ```
+/// # use pomelo::app::{Cluster, Configure};
+/// # use pomelo::filter::Time;
+/// # fn example<R: Cluster>(app: &mut Configure<R>) {
+/// // INFO pomelo::con_log: route=chat.roomHandler.send time_used_ms=3 ok=true
+/// app.filter(Time);
+/// # }
+/// ```
+///
+/// What took how long is counted without it, too: [`Report::routes`](crate::metrics::Report::routes).
+#[doc(alias = "enableForwardLog")]
 #[derive(Debug, Clone, Default)]
 pub struct Time;
 
@@ -53,6 +85,14 @@ impl Filter for Time {
 
 /// Handles the messages of a session one at a time, `#[pomelo(concurrent)]` methods included. Without that attribute
 /// all methods are anyhow.
+///
+/// ```
+/// # use pomelo::app::{Cluster, Configure};
+/// # use pomelo::filter::Serial;
+/// # fn example<R: Cluster>(app: &mut Configure<R>) {
+/// app.filter(Serial::default());
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Serial(Duration);
 
@@ -122,6 +162,19 @@ impl Filter for SerialTurns {
 }
 
 /// Refuses messages with `{"code":500}` while the server's tasks are scheduled later than a limit.
+///
+/// ```
+/// # use pomelo::app::{Cluster, Configure};
+/// # use pomelo::filter::TooBusy;
+/// # use std::time::Duration;
+/// # fn example<R: Cluster>(app: &mut Configure<R>) {
+/// app.filter(TooBusy::new(Duration::from_millis(200)));
+/// # }
+/// ```
+///
+/// The lag is measured ten times a second, by a timer of the server's executor: with `one_thread` it is the
+/// lag of that thread.
+#[doc(alias = "toobusy")]
 #[derive(Debug, Clone)]
 pub struct TooBusy(Duration);
 
@@ -162,7 +215,9 @@ async fn measure(lag_us: Weak<AtomicU64>) {
 }
 
 struct LagLimit {
+    /// More than this is too busy.
     limit: Duration,
+    /// The last lag that was measured, in microseconds.
     lag_us: Arc<AtomicU64>,
 }
 

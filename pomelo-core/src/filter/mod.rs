@@ -1,4 +1,20 @@
 //! Filters: what runs before and after handlers.
+//!
+//! ```text
+//!  frontend                                          the server that has the handler
+//!  global before ─▶ router ─▶ here, or forwarded ──▶ before, in order ─▶ handler ─▶ error handler ─▶ answer ─▶ after, in reverse
+//!       │                                              │
+//!       └ answers, or fails: it isn't routed           └ answers, or fails: the handler is skipped
+//!  global after ◀── the response is queued ◀──────────────────────────────────────────────┘
+//! ```
+//!
+//! Before and after filters are a pair: once a message has met the before filters, all after filters run,
+//! whatever happened. Before filters, router and handler have
+//! [`request_timeout`](crate::value::Limits::request_timeout) together; error handler and after filters have
+//! as long again.
+//!
+//! pomelo's server-local after filters run before the response leaves, and may replace it. Here no after
+//! filter can: that is what the error handler and the handler itself are for.
 
 mod bundled;
 
@@ -17,6 +33,16 @@ use crate::value::{Error, Result};
 use crate::wire::Body;
 
 /// What a before filter decides.
+///
+/// An error is the third outcome: the handler is skipped, and the client gets the error's response.
+///
+/// ```
+/// use pomelo::filter::Verdict;
+/// use serde_json::json;
+///
+/// let closed = Verdict::Answer(json!({ "code": 503, "text": "back at noon" }));
+/// assert!(matches!(closed, Verdict::Answer(_)));
+/// ```
 #[derive(Debug, Clone)]
 pub enum Verdict {
     /// Go on to the next filter, or the handler.
@@ -27,15 +53,15 @@ pub enum Verdict {
 
 /// Runs before and after the handlers of a server, or globally around routing on a frontend.
 ///
-/// Before filters run in the order in which they were added, after filters in reverse. A type that is [`Clone`] can be given to
-/// [`Configure::filter`](crate::app::Configure::filter), [`Configure::global_filter`](crate::app::Configure::global_filter) or
-/// [`Builder::filter`](crate::app::Builder::filter) as it is; where each server needs an instance that is made for it, a
-/// [`FilterFactory`] makes it.
+/// Before filters run in the order in which they were added, after filters in reverse. A type that is
+/// [`Clone`] can be given to [`Configure::filter`](crate::app::Configure::filter),
+/// [`Configure::global_filter`](crate::app::Configure::global_filter) or
+/// [`Builder::filter`](crate::app::Builder::filter) as it is; where each server needs an instance that is
+/// made for it, a [`FilterFactory`] makes it.
 ///
 /// ```
-/// use pomelo_core::filter::{Filter, Verdict};
-/// use pomelo_core::request::Request;
-/// use pomelo_core::value::{Error, Result};
+/// use pomelo::filter::{Filter, Verdict};
+/// use pomelo::{Error, Request, Result};
 ///
 /// /// Lets users in only.
 /// #[derive(Clone)]
@@ -51,9 +77,16 @@ pub enum Verdict {
 /// }
 /// ```
 ///
-/// An `async fn` allocates its future, some hundred nanoseconds a message. One that has nothing to await can do without: written as
-/// `fn before(&self, request: &Request) -> impl Future<Output = Result<Verdict>> + Send`, it does its work and returns
-/// [`GoOn`], or [`Done`] after the handler. A method that returns a [`BoxFuture`] of the lifetime of what it gets is one, too.
+/// An `async fn` allocates its future, some hundred nanoseconds a message. One that has nothing to await can
+/// do without: written as `fn before(&self, request: &Request) -> impl Future<Output = Result<Verdict>> +
+/// Send`, it does its work and returns [`GoOn`], or [`Done`] after the handler. A method that returns a
+/// [`BoxFuture`] of the lifetime of what it gets is one, too.
+///
+/// There are no filters around calls between servers, which pomelo has by `rpcFilter`: what a call may do is
+/// the remote's to decide.
+#[doc(alias = "before")]
+#[doc(alias = "after")]
+#[doc(alias = "rpcFilter")]
 pub trait Filter: Send + Sync + 'static {
     /// Runs before the handler.
     ///
@@ -62,6 +95,30 @@ pub trait Filter: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// It is dropped where it waits, if the message's time is over.
+    ///
+    /// It may read the body as any type, as the handler does after it:
+    ///
+    /// ```
+    /// # use pomelo::filter::{Filter, Verdict};
+    /// # use pomelo::{Request, Result};
+    /// # use serde_json::json;
+    /// #[derive(serde::Deserialize)]
+    /// struct Said {
+    ///     #[serde(default)]
+    ///     text: String,
+    /// }
+    ///
+    /// # struct Polite;
+    /// # impl Filter for Polite {
+    /// async fn before(&self, request: &Request) -> Result<Verdict> {
+    ///     let said: Said = request.decode()?;
+    ///     Ok(match said.text.contains("darn") {
+    ///         true => Verdict::Answer(json!({ "code": 400, "text": "be polite" })),
+    ///         false => Verdict::Continue,
+    ///     })
+    /// }
+    /// # }
+    /// ```
     fn before<'a>(&'a self, request: &'a Request) -> impl Future<Output = Result<Verdict>> + Send + 'a {
         let _ = request;
         GoOn
@@ -98,6 +155,20 @@ impl<F: Filter> AnyFilter for F {
 }
 
 /// The future of a before filter that lets the message go on. As [`Done`], it allocates nothing.
+///
+/// ```
+/// # use pomelo::Request;
+/// use pomelo::filter::{Filter, GoOn, Verdict};
+///
+/// struct Count(std::sync::atomic::AtomicU64);
+///
+/// impl Filter for Count {
+///     fn before(&self, _: &Request) -> impl Future<Output = pomelo::Result<Verdict>> + Send {
+///         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+///         GoOn
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct GoOn;
 
@@ -123,6 +194,34 @@ impl Future for Done {
 }
 
 /// Makes a server's instance of a filter. Each [`Filter`] that is [`Clone`] is one: every server gets a clone.
+///
+/// ```
+/// use std::collections::HashSet;
+/// use std::sync::Mutex;
+/// use pomelo::filter::{Filter, FilterFactory, Verdict};
+/// use pomelo::server::ServerContext;
+/// use pomelo::{Request, Result};
+///
+/// /// Refuses what a server's settings name: `app.set("closedRoutes", ["chat.roomHandler.shout"])`.
+/// struct ClosedRoutes;
+///
+/// impl FilterFactory for ClosedRoutes {
+///     fn build(&self, app: &ServerContext) -> impl Filter {
+///         Closed(app.get("closedRoutes").unwrap_or_default())
+///     }
+/// }
+///
+/// struct Closed(HashSet<String>);
+///
+/// impl Filter for Closed {
+///     async fn before(&self, request: &Request) -> Result<Verdict> {
+///         match self.0.contains(request.route().as_str()) {
+///             true => Ok(Verdict::Answer(serde_json::json!({ "code": 403 }))),
+///             false => Ok(Verdict::Continue),
+///         }
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a filter",
     label = "implement `pomelo::filter::Filter` and `Clone` for it",
@@ -130,6 +229,8 @@ impl Future for Done {
 )]
 pub trait FilterFactory: Send + Sync + 'static {
     /// Makes it.
+    ///
+    /// It runs once, while the server is put together: settings are there, other servers are not.
     fn build(&self, app: &ServerContext) -> impl Filter;
 }
 
@@ -143,11 +244,31 @@ impl<F: Filter + Clone> FilterFactory for F {
 pub(crate) type Factory = Arc<dyn Fn(&ServerContext) -> Arc<dyn AnyFilter> + Send + Sync>;
 
 /// Hides the type of a factory.
+///
+/// All instances of one server are made of one factory, and those of another server of the same.
 pub(crate) fn factory(factory: impl FilterFactory) -> Factory {
     Arc::new(move |app| Arc::new(factory.build(app)))
 }
 
 /// The application's handler of errors: gets the error, the message with its session, and the response so far, and
 /// may return another response.
+///
+/// [`Configure::error_handler`](crate::app::Configure::error_handler) takes a closure and makes one of it;
+/// pomelo's has five or six parameters, and the response is the third.
+///
+/// ```
+/// use std::sync::Arc;
+/// use pomelo::filter::ErrorHandler;
+/// use serde_json::json;
+///
+/// let handler: ErrorHandler = Arc::new(|error, request, _response| {
+///     Box::pin(async move {
+///         let known = request.session().uid().is_some();
+///         Some(json!({ "code": error.code(), "known": known }))
+///     })
+/// });
+/// ```
+#[doc(alias = "errorHandler")]
+#[doc(alias = "globalErrorHandler")]
 pub type ErrorHandler =
     Arc<dyn Fn(Error, Request, Option<Value>) -> BoxFuture<'static, Option<Value>> + Send + Sync>;

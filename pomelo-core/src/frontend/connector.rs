@@ -14,6 +14,37 @@ use crate::wire::Encoding;
 /// A connector accepts connections, speaks their protocol up to the handshake, then [opens](Frontend::open) a session
 /// and hands it the client's messages. What the server sends, the connection's [`Outbox`](crate::outbox::Outbox)
 /// writes.
+///
+/// ```
+/// use std::sync::Arc;
+/// use futures::future::BoxFuture;
+/// use pomelo::ext::connector::{Connector, Encoding, Frontend, Listening, Result};
+///
+/// /// A connector whose clients are in this process: a test opens their sessions by itself.
+/// struct Inside;
+///
+/// impl Connector for Inside {
+///     fn encoding(&self) -> Encoding {
+///         Encoding::Json
+///     }
+///
+///     fn start(self: Arc<Self>, _: Arc<Frontend>) -> BoxFuture<'static, Result<Listening>> {
+///         Box::pin(async {
+///             let stop = Box::new(|| Box::pin(async {}) as BoxFuture<'static, ()>);
+///             Ok(Listening { address: ([127, 0, 0, 1], 0).into(), protocol: "inside", stop })
+///         })
+///     }
+/// }
+///
+/// # pomelo::servers! { connector: {} }
+/// # #[tokio::main]
+/// # async fn main() -> Result<()> {
+/// # let builder = App::builder().servers(r#"{ "connector": [{ "id": "connector-1", "frontend": true }] }"#);
+/// let running = builder.configure("all", "connector", |app| app.connector(Inside)).start().await?;
+/// assert_eq!(running.addresses("connector-1").len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Connector: Send + Sync + 'static {
     /// The encodings of bodies that its clients take.
     fn encoding(&self) -> Encoding;

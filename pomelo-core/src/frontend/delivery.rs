@@ -1,4 +1,12 @@
 //! Delivery of pushes to the connections of a frontend.
+//!
+//! ```text
+//!  Push ─▶ Frames: one frame per format, built when the first connection needs it
+//!       ─▶ Delivery: append to each outbox ─▶ the dirty ones ─▶ flusher, woken once
+//! ```
+//!
+//! Per member that is a clone of a `Bytes` and a place in a queue: nothing is encoded, framed or allocated
+//! for one connection.
 
 use std::sync::Arc;
 
@@ -15,7 +23,9 @@ use crate::wire::envelope::{Answer, Push};
 
 /// A push's frames, each built when the first connection needs it.
 pub(crate) struct Frames<'a> {
+    /// Where the formats are.
     registry: &'a Registry,
+    /// What the frames are built of.
     push: &'a Push,
     /// By the number of the format.
     built: SmallVec<[Option<Result<Bytes, ()>>; 4]>,
@@ -55,6 +65,7 @@ fn build(registry: &Registry, format: &dyn Format, push: &Push) -> Result<Bytes,
 /// What delivery to several connections leaves to be done.
 #[derive(Default)]
 pub(crate) struct Delivery {
+    /// Outboxes that were empty, and must be written.
     dirty: Vec<Arc<Outbox>>,
 }
 

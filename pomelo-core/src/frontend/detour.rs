@@ -29,16 +29,21 @@ type TakeIn = dyn Fn(&ServerId, Message) + Send + Sync;
 
 /// What waits behind broadcasts at a frontend that has a broadcast filter, by sender.
 pub(crate) struct Detours {
+    /// The clients, and the filter.
     registry: Arc<Registry>,
+    /// What the server does with a message in its turn.
     take_in: Box<TakeIn>,
     /// How many senders have one now. It is looked at for every push.
     active: AtomicUsize,
+    /// Those that have had one, by the server that sends.
     senders: Mutex<HashMap<ServerId, Arc<Detour>, RandomState>>,
 }
 
 /// What waits of one sender.
 struct Detour {
+    /// The server that sends.
     from: ServerId,
+    /// What waits, in the order in which it came.
     backlog: Backlog<Message>,
     /// Held while something other than a broadcast is delivered, so that nothing is any more once the sender is over.
     delivering: Mutex<()>,

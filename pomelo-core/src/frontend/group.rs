@@ -1,4 +1,12 @@
 //! Groups: the copies of channels at a frontend, and the connections of their members.
+//!
+//! ```text
+//!  Group  join, leave, sync ─▶ replica (who) ─▶ tables: user ─▶ group
+//!         push(version)     ─▶ replica: deliver now, wait for the membership, or refuse
+//!         targets (where)   ◀─ bind, unbind, close, attach: the connections of those users
+//! ```
+//!
+//! Delivery looks at `targets` alone, so that a push costs nothing per member that isn't connected.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -19,6 +27,7 @@ pub(crate) struct Group(Mutex<State>);
 
 #[derive(Default)]
 struct State {
+    /// Who is a member.
     replica: Replica,
     /// Where pushes go: the outboxes of the members' sessions.
     targets: IndexMap<SessionId, Arc<Outbox>, RandomState>,
@@ -29,6 +38,7 @@ impl Group {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// A member's session sends by that connection now.
     pub(crate) fn add_target(&self, id: SessionId, outbox: &Arc<Outbox>) {
         let targets = &mut self.lock().targets;
         if targets.is_empty() {
@@ -38,6 +48,7 @@ impl Group {
         targets.insert(id, outbox.clone());
     }
 
+    /// A session is no member's any more.
     pub(crate) fn remove_target(&self, id: SessionId) {
         self.lock().targets.swap_remove(&id);
     }
@@ -79,6 +90,7 @@ fn group(registry: &Registry, key: &GroupKey) -> Option<Arc<Group>> {
     Some(tables.group_or_new(key))
 }
 
+/// A user joined; if that can't be told yet, the membership is asked for.
 fn join(registry: &Registry, from: &ServerId, key: &GroupKey, version: u64, uid: &Uid) {
     if version == 1 {
         // The first member of a new copy: if there is an older one, its end was missed.
@@ -153,6 +165,7 @@ fn refuse(registry: &Registry, from: &ServerId, seq: u64, why: &str) {
     }
 }
 
+/// The whole membership has come: pushes that waited for it are delivered.
 fn sync(registry: &Registry, key: &GroupKey, version: u64, uids: Vec<Uid>) {
     let Some(group) = group(registry, key) else { return };
     let synced = group.lock().replica.sync(version, &uids);
@@ -167,6 +180,7 @@ fn sync(registry: &Registry, key: &GroupKey, version: u64, uids: Vec<Uid>) {
     }
 }
 
+/// Delivers a push to the members of its version, or keeps it until they are known.
 fn push(registry: &Registry, from: &ServerId, key: &GroupKey, version: u64, seq: u64, push: Push) {
     // Who wants to know whom it reached is gone.
     let Some(group) = group(registry, key) else { return };

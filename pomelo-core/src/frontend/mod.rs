@@ -1,4 +1,22 @@
 //! A frontend server, as its connectors know it.
+//!
+//! ```text
+//!  connector ── open ──▶ ClientSession ── in Registry (by id, by user)
+//!      │  receive(id, route, body)  │                       ▲
+//!      ▼                            ▼                       │ Group: members of a channel here ─▶ outboxes
+//!   Flow::Pause: too much      worker (dispatch)            │
+//!   is unanswered                                           └ deliver: pushes, memberships, broadcasts
+//! ```
+//!
+//! | file | noun |
+//! |---|---|
+//! | `client` | [`ClientSession`]: the real session |
+//! | `registry`, `tables` | all sessions, by id and by user |
+//! | `owner`, `waits` | what handlers, here and elsewhere, want of sessions; who waits for a session to close |
+//! | `ends` | sessions whose clients are gone, gathered before their hooks run |
+//! | `group`, `delivery`, `detour` | channels' members here; frames to outboxes; what waits for the broadcast filter |
+//! | `formats` | the kinds of frames that connections take |
+//! | `connector`, `service` | the trait of what listens; the application's view |
 
 mod client;
 mod connector;
@@ -40,7 +58,10 @@ use crate::value::{Error, Result, ServerInfo};
 use crate::wire::{Encoding, Format, FormatId};
 
 /// The client-facing side of a server.
+///
+/// A [`Connector`] is started with it. It is also what a test opens sessions by: `app.frontend().open(…)`.
 pub struct Frontend {
+    /// The sessions, and what they have in common.
     registry: Arc<Registry>,
     context: Arc<ServerContext>,
     /// Has others know of an encoding that the clients take.

@@ -1,4 +1,13 @@
 //! The owner of a frontend's sessions: does what handlers, here and on other servers, want of them.
+//!
+//! | operation | at once | waits |
+//! |---|---|---|
+//! | bind | if no session of that user is closing, and nobody listens | up to `close_wait` for those that close; for listeners |
+//! | unbind | if nobody listens | for listeners |
+//! | kick | of nobody | until the sessions are closed, up to `close_wait` |
+//! | set, get, subscribe | always | never |
+//!
+//! Check and change are one step under the registry's lock: of two `bind_unique` of one user one fails.
 
 use std::sync::Arc;
 
@@ -77,6 +86,8 @@ impl Registry {
         }
     }
 
+    /// Waits for sessions of the user that are closing, and tries again: others may have begun to close
+    /// meanwhile.
     async fn bind_later(
         self: Arc<Self>,
         id: SessionId,
@@ -96,6 +107,7 @@ impl Registry {
         }
     }
 
+    /// Binds, unless something is in the way.
     fn try_bind(&self, id: SessionId, uid: &Uid, unique: bool, old: Old) -> Result<Bind> {
         let mut tables = self.tables();
         let session = tables.sessions.get(&id).cloned().ok_or_else(|| no_session(id))?;
@@ -150,11 +162,13 @@ impl Registry {
         }))
     }
 
+    /// Settings are changed at once, and a version counts it.
     fn set(&self, id: SessionId, changes: Settings) -> Result<Answer> {
         let session = self.session(id).ok_or_else(|| no_session(id))?;
         Ok(Answer::Done(session.set_all(changes)))
     }
 
+    /// A server wants to be told of the closing.
     fn subscribe(&self, id: SessionId, from: &ServerId) -> Result<Answer> {
         let closed = || Error::of(ErrorKind::Closed, format_args!("session {id} is closed"));
         // A handler that still runs while its session closes registers in time: closing waits for it.

@@ -1,4 +1,8 @@
 //! The registry of a frontend: its sessions, by id and by user, and what they have in common.
+//!
+//! One lock guards the tables. Whoever changes a user's sessions, a group's members or a session's connection
+//! does it under that, so that a push finds each connection once: not at all before a bind, and not any more
+//! after a close.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,16 +54,25 @@ pub(crate) struct ClientSettings {
 
 /// What a server keeps of its clients.
 pub(crate) struct Registry {
+    /// The way to other servers.
     pub(crate) peers: Arc<Peers>,
     /// The way from one session to the others, wherever they are.
     pub(crate) sessions: Arc<Sessions>,
+    /// Tells the application of binds and closes.
     pub(crate) events: Arc<Events>,
+    /// Handles what clients send.
     pub(crate) dispatcher: Box<dyn Dispatcher>,
+    /// What the application has set.
     pub(crate) settings: ClientSettings,
+    /// The kinds of connections.
     pub(crate) formats: Formats,
+    /// Writes what is queued for clients.
     pub(crate) flusher: Arc<Flusher>,
+    /// Sessions whose clients are gone and whose hooks have not begun.
     pub(crate) ends: Ends,
+    /// Who waits for sessions to close.
     pub(crate) waits: Waits,
+    /// Sessions, users and groups.
     tables: Mutex<Tables>,
     /// The number of the last session.
     serial: AtomicU64,
@@ -91,18 +104,22 @@ impl Registry {
         })
     }
 
+    /// Nothing of the application's runs while they are held.
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// The number of the next session, from 1 on.
     pub(crate) fn next_serial(&self) -> u64 {
         self.serial.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// A session opens.
     pub(crate) fn insert(&self, session: Arc<ClientSession>) {
         self.tables().sessions.insert(session.id(), session);
     }
 
+    /// An open session; one that has begun to close is not found.
     pub(crate) fn session(&self, id: SessionId) -> Option<Arc<ClientSession>> {
         self.tables().sessions.get(&id).cloned()
     }
@@ -112,6 +129,7 @@ impl Registry {
         self.tables().sessions.values().cloned().collect()
     }
 
+    /// Those that are bound to a user, in the order in which they were.
     pub(crate) fn sessions_of(&self, uid: &str) -> Vec<Arc<ClientSession>> {
         self.tables().users.get(uid).map(|user| user.sessions.to_vec()).unwrap_or_default()
     }
@@ -172,6 +190,7 @@ impl Registry {
         }
     }
 
+    /// A session is closed and its hooks have run: nothing of it is left here.
     pub(crate) fn forget(&self, session: &ClientSession) {
         let mut tables = self.tables();
         tables.closing.remove(&session.id());

@@ -1,4 +1,6 @@
 //! The sessions of a frontend, for the application that runs there.
+//!
+//! It reads the registry's tables directly, so nothing here waits but what changes a session.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +13,31 @@ use crate::value::{Result, SessionId, Uid};
 use crate::wire::envelope::{Answer, SessionOp};
 
 /// pomelo's `sessionService`: the sessions of this frontend. Elsewhere it has none.
+///
+/// [`Server::sessions`](crate::server::Server::sessions) gives it. Sessions of other frontends are reached by
+/// [`BackendSessionService`](crate::session::BackendSessionService).
+///
+/// ```
+/// # pomelo::servers! { connector: {} }
+/// /// Users who are connected here, each once.
+/// fn online(app: &App) -> Vec<String> {
+///     let mut users = Vec::new();
+///     app.sessions().for_each_bound(|session| users.extend(session.uid().map(String::from)));
+///     users.sort();
+///     users.dedup();
+///     users
+/// }
+/// # #[tokio::main]
+/// # async fn main() -> pomelo::Result<()> {
+/// # let running = App::builder().servers(r#"{ "connector": [{ "id": "connector-1" }] }"#).start().await?;
+/// # assert!(online(running.app("connector-1").unwrap()).is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "sessionService")]
 #[derive(Clone)]
 pub struct SessionService {
+    /// All that this frontend has of its clients.
     registry: Arc<Registry>,
 }
 
@@ -22,23 +47,33 @@ impl SessionService {
     }
 
     /// The session of that id, if it is open.
+    ///
+    /// It is a snapshot, as a handler gets one.
     pub fn get(&self, id: SessionId) -> Option<Session> {
         self.registry.session(id).map(|session| self.snapshot(&session))
     }
 
     /// The sessions that are bound to a user.
+    ///
+    /// Most users have one; none, if nobody is bound to that user here.
+    #[doc(alias = "getByUid")]
     pub fn get_by_uid(&self, uid: &str) -> Vec<Session> {
         let sessions = self.registry.sessions_of(uid);
         sessions.iter().map(|session| self.snapshot(session)).collect()
     }
 
     /// Every open session, for each of which `visit` runs.
+    ///
+    /// The sessions are those that are open when it is called; one that opens or closes meanwhile is not
+    /// noticed.
+    #[doc(alias = "forEachSession")]
     pub fn for_each(&self, visit: impl FnMut(Session)) {
         let sessions = self.registry.all();
         sessions.iter().map(|session| self.snapshot(session)).for_each(visit);
     }
 
     /// As [`for_each`](Self::for_each), for sessions that are bound to a user.
+    #[doc(alias = "forEachBindedSession")]
     pub fn for_each_bound(&self, mut visit: impl FnMut(Session)) {
         self.for_each(|session| {
             if session.uid().is_some() {
@@ -48,6 +83,7 @@ impl SessionService {
     }
 
     /// How many sessions are open.
+    #[doc(alias = "getSessionsCount")]
     pub fn len(&self) -> usize {
         self.registry.session_count()
     }
@@ -83,6 +119,9 @@ impl SessionService {
     ///
     /// # Errors
     /// If there is no such session.
+    ///
+    /// What others have pushed of other keys stays.
+    #[doc(alias = "importAll")]
     pub fn import(&self, id: SessionId, key: &str, value: impl Into<serde_json::Value>) -> Result<()> {
         let session = self.registry.session(id).ok_or_else(|| no_session(id))?;
         session.set_all([(key.to_owned(), value.into())]);
@@ -96,6 +135,15 @@ impl SessionService {
     ///
     /// # Cancel safety
     /// As [`Session::kick`].
+    ///
+    /// ```
+    /// # use pomelo::server::Server;
+    /// # use std::sync::Arc;
+    /// async fn maintenance(app: &Arc<Server>, uid: &str) {
+    ///     app.sessions().kick(uid, Some("maintenance")).await;
+    ///     assert!(app.sessions().get_by_uid(uid).is_empty());
+    /// }
+    /// ```
     pub async fn kick(&self, uid: impl Into<Uid>, reason: Option<&str>) {
         let op = SessionOp::KickUid { uid: uid.into(), reason: reason.map(str::to_owned) };
         // Kicking fails for no session.
@@ -107,6 +155,7 @@ impl SessionService {
     ///
     /// # Cancel safety
     /// As [`Session::kick`].
+    #[doc(alias = "kickBySessionId")]
     pub async fn kick_by_session_id(&self, id: SessionId, reason: Option<&str>) {
         let op = SessionOp::Kick { id, reason: reason.map(str::to_owned) };
         // Kicking fails for no session.
@@ -114,14 +163,20 @@ impl SessionService {
     }
 
     /// The address that a client connects from.
+    ///
+    /// Behind a proxy it is the proxy's: what the client's own is, a header of the handshake may say
+    /// (`Greeting::headers`).
+    #[doc(alias = "getClientAddressBySessionId")]
     pub fn client_address(&self, id: SessionId) -> Option<SocketAddr> {
         self.registry.session(id)?.peer()
     }
 
+    /// Does it as for another server that asks.
     async fn act(&self, op: SessionOp) -> Result<Answer> {
         self.registry.clone().act(&self.registry.peers.info.id, op).await
     }
 
+    /// The handle of a session as it is now.
     fn snapshot(&self, session: &ClientSession) -> Session {
         Session::new(&self.registry.sessions, session.snapshot())
     }

@@ -1,4 +1,7 @@
 //! The tables of a registry: sessions by id and by user, and the copies of channels that users are in.
+//!
+//! A user is in here as long as there is a session of that name, open or closing, or a channel that the user
+//! is in, connected or not. A group is in here as long as its channel has a member at this frontend.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,12 +24,14 @@ pub(crate) struct Tables {
     pub(super) closing: HashMap<SessionId, Arc<ClientSession>, RandomState>,
     /// Clients choose these keys, hence the default hasher.
     pub(super) users: HashMap<Uid, User>,
+    /// Copies of channels, of all servers.
     groups: HashMap<GroupKey, Arc<Group>, RandomState>,
 }
 
 /// What a frontend has of one user.
 #[derive(Default)]
 pub(super) struct User {
+    /// Those that are bound to the user and open.
     pub(super) sessions: SmallVec<[Arc<ClientSession>; 1]>,
     /// Those whose hooks have not all run.
     pub(super) closing: SmallVec<[Arc<ClientSession>; 1]>,
@@ -57,10 +62,12 @@ impl Tables {
         }
     }
 
+    /// The copy of a channel, which begins empty.
     pub(crate) fn group_or_new(&mut self, key: &GroupKey) -> Arc<Group> {
         self.groups.entry(key.clone()).or_default().clone()
     }
 
+    /// A user is in a channel: its sessions, and those that bind later, get what is pushed.
     pub(crate) fn join(&mut self, group: &Arc<Group>, uid: &Uid) {
         let user = self.users.entry(uid.clone()).or_default();
         if user.groups.iter().any(|joined| Arc::ptr_eq(joined, group)) {
@@ -72,6 +79,7 @@ impl Tables {
         }
     }
 
+    /// A user is in a channel no more.
     pub(crate) fn leave(&mut self, group: &Arc<Group>, uid: &str) {
         let Some(user) = self.users.get_mut(uid) else { return };
         user.groups.retain(|joined| !Arc::ptr_eq(joined, group));
@@ -83,6 +91,7 @@ impl Tables {
         }
     }
 
+    /// A channel has ended, or has no member here any more.
     pub(crate) fn drop_group(&mut self, key: &GroupKey) -> Option<Arc<Group>> {
         let group = self.groups.remove(key)?;
         for uid in group.take_members() {

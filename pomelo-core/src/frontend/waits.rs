@@ -1,4 +1,12 @@
 //! Waits for sessions of a frontend to close: who waits for whom, and for whom the waiting is.
+//!
+//! ```text
+//!  handler of session 1 kicks 2 ─▶ edge 1 → 2
+//!  handler of session 2 kicks 1 ─▶ would close a circle: it doesn't wait, and the kick goes on
+//! ```
+//!
+//! A session closes when its handlers have ended; so a handler that waited for its own session, or for one
+//! that waits for it, would wait for ever.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -95,6 +103,8 @@ impl Waits {
     }
 
     /// Whoever asked for an operation waits for it no more.
+    ///
+    /// Its task ends where it waits.
     pub(crate) fn abandon(&self, from: &ServerId, seq: u64) {
         if let Some(task) = lock(&self.asked).remove(&(from.clone(), seq)) {
             task.abort();

@@ -1,4 +1,11 @@
 //! Dependency injection: resolves the `&T` parameters of handlers and remotes.
+//!
+//! ```text
+//!  &App ─▶ the app       &Session, &Request, &Inbound ─▶ the message       &T ─▶ inserted state, components
+//! ```
+//!
+//! By reference is lent, by value is off the wire. What is lent is found by type, at each call, without
+//! allocating; that it exists is checked when the server starts.
 
 mod state;
 

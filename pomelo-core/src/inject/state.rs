@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What the application inserted, by type.
+///
+/// One value of each type, shared with whoever inserted it.
 #[derive(Clone, Default)]
 pub struct State(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why something was dropped.
+///
+/// Each is counted where it is dropped, so that the sum over a cluster's reports is what the cluster lost.
+/// [`Report::dropped`](crate::metrics::Report::dropped) has them by [`name`](Self::name).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dropped {
@@ -115,6 +118,15 @@ const REASONS: [Dropped; 23] = [
 ];
 
 /// A server's counters of what was dropped and of what panicked, since it started.
+///
+/// ```
+/// use pomelo::metrics::{Counters, Dropped};
+///
+/// let counters = Counters::default();
+/// counters.add(Dropped::Closing);
+/// assert_eq!(counters.dropped(Dropped::Closing), 1);
+/// assert_eq!(counters.iter().map(|(_, count)| count).sum::<u64>(), 1);
+/// ```
 #[derive(Debug, Default)]
 pub struct Counters {
     dropped: [AtomicU64; REASONS.len()],

@@ -24,7 +24,9 @@ const MAX_TEXT: usize = 500;
 
 /// What a server counted that is no method of its own: what nobody handles, hooks, messages for other servers.
 pub(crate) struct ServerStats {
+    /// When the server was put together.
     started: Instant,
+    /// Messages and calls of methods that there are not.
     unknown: MethodStats,
     /// By names that the application has.
     elsewhere: Mutex<BTreeMap<String, Failed>>,
@@ -36,7 +38,9 @@ pub(crate) struct ServerStats {
 pub(crate) struct MethodStats(OnceLock<Mutex<Counts>>);
 
 struct Counts {
+    /// Errors, and the last of them.
     failed: Failed,
+    /// Microseconds from the start of handling to the answer, by how many took so long.
     took_us: Histogram<u64>,
 }
 

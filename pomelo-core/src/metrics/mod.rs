@@ -1,4 +1,7 @@
 //! Metrics: what is dropped, how long things take, and the report of a server.
+//!
+//! Counting costs a few nanoseconds a message, so that nothing has to be switched on; what is dropped is
+//! counted by its reason, and what fails by its route.
 
 mod drops;
 mod latency;

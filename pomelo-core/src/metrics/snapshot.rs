@@ -7,6 +7,30 @@ use serde::{Deserialize, Serialize};
 use crate::value::{Incarnation, ServerId};
 
 /// A server at one moment. Counts are since its start, unless they say otherwise.
+///
+/// [`Server::report`](crate::server::Server::report) makes it; a master collects those of all servers, and
+/// `pomelo show` prints them. It is what pomelo's consoles show by the modules `systemInfo`, `nodeInfo` and
+/// `onlineUser`; modules of the application's own, by `registerAdmin`, there are none.
+///
+/// ```
+/// # pomelo::servers! { chat: {} }
+/// # #[tokio::main]
+/// # async fn main() -> pomelo::Result<()> {
+/// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+/// # let app = running.app("chat-1").unwrap();
+/// let report = app.report();
+/// assert_eq!((report.id.as_str(), report.sessions, report.panics), ("chat-1", 0, 0));
+/// let slow = report.routes.iter().filter(|route| route.p99_us > 100_000);
+/// assert_eq!(slow.count(), 0);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// As JSON its keys are in camel case, for whoever collects it elsewhere.
+#[doc(alias = "registerAdmin")]
+#[doc(alias = "systemMonitor")]
+#[doc(alias = "systemInfo")]
+#[doc(alias = "nodeInfo")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -19,6 +43,9 @@ pub struct Report {
     /// Sessions that are open now.
     pub sessions: u64,
     /// Sessions that are bound to a user now.
+    #[doc(alias = "onlineUser")]
+    #[doc(alias = "getStatisticsInfo")]
+    #[doc(alias = "connectionService")]
     pub bound_sessions: u64,
     /// Users that it knows of as a frontend now: those of its sessions, and members of other servers' channels.
     #[serde(default)]
@@ -104,6 +131,14 @@ impl From<Said> for MissingLink {
 }
 
 /// What became of the messages of one route, or of the calls of one remote method.
+///
+/// ```
+/// # use pomelo::metrics::RouteReport;
+/// /// The part of requests that failed by the server's fault.
+/// fn failure_rate(route: &RouteReport) -> f64 {
+///     route.failures() as f64 / route.requests.max(1) as f64
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteReport {

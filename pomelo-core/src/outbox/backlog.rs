@@ -37,6 +37,7 @@ pub(super) struct Backlog {
 pub(super) struct Stall {
     /// When the socket last took something.
     since: Instant,
+    /// How much of it is counted in the sum of all.
     charged: usize,
 }
 

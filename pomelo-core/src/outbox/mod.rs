@@ -3,6 +3,15 @@
 //! A push appends one shared frame to each recipient's [`Outbox`] and puts it on a dirty list of its [`Flusher`], that of the
 //! worker which pushes; the flusher then writes each dirty connection once, everything queued in one write. No task is woken
 //! per recipient.
+//!
+//! ```text
+//!           append                       flusher writes                 all written
+//!  empty ───────────▶ dirty, on a list ──────────────────▶ partly ─────────────────▶ empty
+//!                                                             │ would block
+//!                                                             ▼
+//!                                                  waits for `resume`; counted in the backlog
+//!  closing: finish (after what is queued) │ cut (in place of it) ──▶ closed, after at most a second
+//! ```
 
 mod appended;
 mod backlog;

@@ -19,6 +19,7 @@ struct Inner {
 pub(crate) struct Task(Arc<Inner>);
 
 impl Busy {
+    /// Counts one more, until what is returned is dropped.
     pub(crate) fn begin(&self) -> Task {
         self.0.tasks.fetch_add(1, Ordering::AcqRel);
         Task(self.0.clone())

@@ -1,4 +1,17 @@
 //! Peers: the way from one server to the others, and back to itself.
+//!
+//! ```text
+//!  ask, call ── question ──▶ pending (number ─▶ who waits) ── send ──▶ link, or this very server
+//!                               ▲                                            │
+//!  Reply ── complete ───────────┘◀── lost link, lost server, deadline ───────┘ each ends the entry, once
+//! ```
+//!
+//! | file | noun |
+//! |---|---|
+//! | `ask` | questions, answers, and what it means that something could not be sent |
+//! | `pending` | who waits for which answer |
+//! | `owed` | errors for questions whose answer found a full link |
+//! | `busy` | how much this server has begun for others |
 
 mod ask;
 mod busy;
@@ -27,17 +40,25 @@ use crate::wire::envelope::{Envelope, Message};
 
 /// One server's way to the others, and back to itself: what every part of it stands on.
 pub struct Peers {
+    /// What runs tasks, bounds and counts.
     pub(crate) runtime: Runtime,
+    /// What the configuration says, of this server and of the others.
     pub(crate) config: Arc<Config>,
+    /// Who is expected, and who is up.
     pub(crate) view: View,
     /// Which process of the server this is.
     pub(crate) own_incarnation: OwnIncarnation,
+    /// How bodies are written.
     pub(crate) codecs: Arc<Codecs>,
     /// Of log lines on bodies that are no JSON, by route.
     pub(crate) unreadable: Throttle<String>,
+    /// Questions that are out.
     pub(crate) pending: Pending,
+    /// Answers that found full links.
     pub(crate) owed: Owed,
+    /// What has begun here and isn't answered.
     pub(crate) busy: Busy,
+    /// Sends over links; none before the server is bound.
     pub(crate) link_sender: OnceLock<Arc<dyn LinkSender>>,
     /// The receiving side of this very server: it is its own peer.
     pub(crate) local: OnceLock<Arc<dyn LinkEvents>>,

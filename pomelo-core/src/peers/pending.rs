@@ -17,6 +17,7 @@ use crate::wire::envelope::Answer;
 
 /// Numbers of questions that are out, with who waits for each.
 pub(crate) struct Pending {
+    /// The last number that was given.
     serial: AtomicU64,
     /// How many may wait for one server, so that one which doesn't answer costs only those who ask it.
     limit: AtomicUsize,
@@ -25,13 +26,16 @@ pub(crate) struct Pending {
 
 #[derive(Default)]
 struct Table {
+    /// By number.
     waiting: HashMap<u64, Waiting, RandomState>,
     /// How many wait for each server.
     out: HashMap<ServerId, usize, RandomState>,
 }
 
 struct Waiting {
+    /// Who was asked.
     server: ServerId,
+    /// Who is told.
     waiter: Waiter,
 }
 

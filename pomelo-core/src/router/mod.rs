@@ -4,6 +4,13 @@
 //! to servers.json or taken out, nearly every user or room belongs elsewhere: of N servers that become N + 1, only one key
 //! in N + 1 stays. A server that is down moves nothing, since it is still expected. Where what a server has in memory must
 //! stay where it is, use [`ConsistentHash`]: a server that is added takes about 1/(N + 1) of the keys, and all others stay.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `dispatch` | [`pick`] and [`crc32`]: pomelo's dispatcher |
+//! | `types` | [`RoundRobin`], [`WeightedRoundRobin`], [`ConsistentHash`]: pomelo-rpc's router types |
+//! | `routers` | [`Routers`]: which router is for which type of server |
+//! | `unbound` | the warning where sessions without a user would all go to one server |
 
 mod dispatch;
 mod routers;
@@ -24,6 +31,20 @@ use crate::value::{Error, ErrorKind, Fault, Result, Route, ServerId, ServerList,
 use crate::wire::Body;
 
 /// What a router decides by: the first argument of a call, or the session of a client's message, and what is sent.
+///
+/// ```
+/// use pomelo::app::{Builder, Cluster};
+/// use pomelo::{Result, pick};
+///
+/// fn routes<R: Cluster>(builder: Builder<R>) -> Builder<R> {
+///     builder.route("area", |by, servers| match by.session().and_then(|session| session.get::<String>("area")) {
+///         // Where the player was last.
+///         Some(area) => Ok(area),
+///         None => pick(by.key_or("serverId")?, servers).map(|server| server.id.to_string()),
+///     })
+/// }
+/// ```
+#[doc(alias = "routeParam")]
 #[derive(Clone)]
 pub struct RouteBy {
     /// The server that routes.
@@ -37,11 +58,26 @@ pub struct RouteBy {
 /// The route parameter.
 #[derive(Clone)]
 pub(crate) enum Subject {
+    /// The session of a client's message, or a call's first argument.
     Session(Session),
+    /// What [`key`](crate::rpc::key) was given.
     Key(Arc<str>),
 }
 
 /// What is being routed.
+///
+/// ```
+/// use pomelo::router::{RouteBy, RoutedMessage};
+///
+/// /// Whether a message is worth the server with the most room.
+/// fn is_heavy(by: &RouteBy) -> bool {
+///     match by.message() {
+///         RoutedMessage::Client { route, .. } => route.method() == "findMatch",
+///         RoutedMessage::Call { method, args, .. } => *method == "simulate" || args.len() > 4096,
+///         _ => false,
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum RoutedMessage {
@@ -65,6 +101,8 @@ pub enum RoutedMessage {
 
 impl RouteBy {
     /// The session, if the message comes from one.
+    ///
+    /// None where the call was made with [`key`](crate::rpc::key).
     pub fn session(&self) -> Option<&Session> {
         match &self.subject {
             Subject::Session(session) => Some(session),
@@ -73,6 +111,8 @@ impl RouteBy {
     }
 
     /// The key, if the call was made with [`key`](crate::rpc::key).
+    ///
+    /// None for messages of clients, which have a session.
     pub fn key(&self) -> Option<&str> {
         match &self.subject {
             Subject::Session(_) => None,
@@ -89,6 +129,17 @@ impl RouteBy {
     ///
     /// # Errors
     /// If the session has no such setting.
+    ///
+    /// It is what a room or an area is mostly routed by: the remote that creates it is called with a key, and
+    /// clients who are in it have the setting. A number is read as text.
+    ///
+    /// ```
+    /// # use pomelo::app::{Builder, Cluster};
+    /// # use pomelo::pick;
+    /// # fn example<R: Cluster>(builder: Builder<R>) -> Builder<R> {
+    /// builder.route("chat", |by, servers| pick(by.key_or("rid")?, servers))
+    /// # }
+    /// ```
     pub fn key_or(&self, setting: &str) -> Result<String> {
         match &self.subject {
             Subject::Key(key) => Ok(key.as_ref().to_owned()),
@@ -107,6 +158,8 @@ impl RouteBy {
     }
 
     /// The server that sends it.
+    ///
+    /// A router finds there what was inserted, and the settings of the server that it runs on.
     pub fn app(&self) -> &ServerContext {
         &self.context
     }
@@ -114,17 +167,46 @@ impl RouteBy {
 
 /// Decides which server of a type handles a message.
 ///
-/// It sees every server that is *expected*, up or not, sorted by id, so that the death of one doesn't move the
-/// sessions of the others; a message to one that is down fails at once. But first the router is asked again, at most twice,
-/// since it may see by now that the server is leaving or gone: if it picks another one, the message goes there. Closures `|by, servers| …` are routers.
+/// It sees every server that is *expected*, up or not, sorted by id, so that the death of one doesn't move
+/// the sessions of the others; a message to one that is down fails at once. But first the router is asked
+/// again, at most twice, since it may see by now that the server is leaving or gone: if it picks another one,
+/// the message goes there. Closures `|by, servers| …` are routers.
+///
+/// One router is for messages of clients and for calls of `app.rpc`, and belongs to the server that sends.
+/// Servers that shall agree on where a key belongs need the same one, and no state of their own in it.
+///
+/// ```
+/// use pomelo::router::{RouteBy, Router, Routing};
+/// use pomelo::server::ServerList;
+/// use pomelo::{Error, pick};
+///
+/// /// Rooms with a shard in their name (`eu-…`) stay on servers of that shard.
+/// struct BySharding;
+///
+/// impl Router for BySharding {
+///     fn route(&self, by: RouteBy, servers: ServerList) -> Routing {
+///         Routing::Now(by.key_or("rid").and_then(|room| {
+///             let shard = room.split('-').next().unwrap_or_default();
+///             let of_shard: ServerList =
+///                 servers.iter().filter(|s| s.setting("shard").and_then(|s| s.as_str()) == Some(shard)).cloned().collect();
+///             pick(&room, of_shard).map(Into::into).map_err(|_| Error::new(404, "no such shard"))
+///         }))
+///     }
+/// }
+/// ```
+#[doc(alias = "route")]
 pub trait Router: Send + Sync + 'static {
     /// Decides, at once or later.
+    ///
+    /// It runs within the deadline of the message or the call, and a panic in it costs that one.
     fn route(&self, by: RouteBy, servers: ServerList) -> Routing;
 }
 
 /// A router's decision.
 pub enum Routing {
     /// It is known.
+    ///
+    /// Most decisions are: such a call is sent before `await` returns to the caller's task.
     Now(Result<ServerId>),
     /// It takes asking.
     Later(BoxFuture<'static, Result<ServerId>>),
@@ -144,6 +226,22 @@ where
 pub struct Asynchronous<F>(F);
 
 /// Makes a router of an asynchronous function `|by, servers| async move { … }`.
+///
+/// Messages of one session wait for it one after the other, so it should be fast, and remember what it was
+/// told.
+///
+/// ```
+/// use pomelo::app::{Builder, Cluster};
+/// use pomelo::router::asynchronous;
+///
+/// # async fn home_of(uid: &str) -> pomelo::Result<String> { Ok(format!("area-{}", uid.len())) }
+/// fn routes<R: Cluster>(builder: Builder<R>) -> Builder<R> {
+///     builder.router("area", asynchronous(|by, _| async move {
+///         let uid = by.uid().unwrap_or_else(|| "guest".into());
+///         home_of(&uid).await
+///     }))
+/// }
+/// ```
 pub fn asynchronous<F, Fut, S>(router: F) -> Asynchronous<F>
 where
     F: Fn(RouteBy, ServerList) -> Fut + Send + Sync + 'static,
@@ -169,6 +267,8 @@ where
 ///
 /// So all sessions that are not bound to a user go to the same server. Where there are several, that is logged at WARN once for each
 /// type and server that routes.
+///
+/// Users must be bound before their messages are routed by it, or a type must have one server only.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ByUid;
 

@@ -1,4 +1,7 @@
 //! The routers of a server, by the types of servers that they choose among.
+//!
+//! It has what [`Configure::route`](crate::app::Configure::route) and its neighbours said; a type for which
+//! nothing was said takes the one for `default`, or else [`ByUid`](super::ByUid).
 
 use std::collections::HashMap;
 use std::fmt;

@@ -9,11 +9,25 @@ use md5::{Digest, Md5};
 use super::{RouteBy, Router, Routing};
 use crate::value::{Error, ErrorKind, Result, ServerId, ServerInfo, ServerList};
 
+/// The error of a router that has no server to choose from.
 fn none() -> Error {
     Error::of(ErrorKind::NoServer, "there is no server of that type")
 }
 
 /// One after the other (`rr`).
+///
+/// It counts for itself, from the first server of the list on, and the next call of the same player goes
+/// elsewhere. It is for what keeps nothing in memory between calls.
+///
+/// ```
+/// # use pomelo::app::{Builder, Cluster};
+/// # use pomelo::router::RoundRobin;
+/// # fn example<R: Cluster>(builder: Builder<R>) -> Builder<R> {
+/// builder.router("ranking", RoundRobin::default())
+/// # }
+/// ```
+#[doc(alias = "rr")]
+#[doc(alias = "routerType")]
 #[derive(Debug, Default)]
 pub struct RoundRobin(AtomicUsize);
 
@@ -31,12 +45,26 @@ impl RoundRobin {
 }
 
 /// One after the other, in proportion to the `weight` of each in servers.json (`wrr`).
+///
+/// Weights are whole numbers; a server without one is never chosen, and where none has one that is an error.
+///
+/// ```
+/// # use pomelo::app::{Builder, Cluster};
+/// # use pomelo::router::WeightedRoundRobin;
+/// # fn example<R: Cluster>(builder: Builder<R>) -> Builder<R> {
+/// // { "ranking": [{ "id": "ranking-1", "weight": 3 }, { "id": "ranking-2", "weight": 1 }] }
+/// builder.router("ranking", WeightedRoundRobin::default())
+/// # }
+/// ```
+#[doc(alias = "wrr")]
 #[derive(Debug, Default)]
 pub struct WeightedRoundRobin(Mutex<Turn>);
 
 #[derive(Debug, Default)]
 struct Turn {
+    /// The place in the list that is looked at next.
     next: usize,
+    /// Who weighs as much gets a turn in this round.
     threshold: u64,
 }
 
@@ -84,8 +112,23 @@ type Ring = BTreeMap<String, ServerId>;
 ///
 /// As in pomelo-rpc 1.0.7: 100 points per server, the md5 of `<id>:<n>` in hex; a key belongs to the last point at or
 /// below its own md5, or else to the last of all.
+///
+/// It is what rooms want that live in memory while servers are added. Between servers of equal weight the
+/// keys are shared unevenly, by some ten per cent, as with any such ring.
+///
+/// ```
+/// # use pomelo::app::{Builder, Cluster};
+/// # use pomelo::router::ConsistentHash;
+/// # fn example<R: Cluster>(builder: Builder<R>) -> Builder<R> {
+/// builder.router("battle", ConsistentHash::new(|by| by.key_or("battle")))
+/// # }
+/// ```
+#[doc(alias = "ch")]
+#[doc(alias = "hashFieldIndex")]
 pub struct ConsistentHash {
+    /// What it routes by.
     key: Box<KeyOf>,
+    /// The ring of the servers that it saw last: one, unless a list changes meanwhile.
     rings: Mutex<HashMap<Vec<ServerId>, Arc<Ring>>>,
 }
 

@@ -1,4 +1,7 @@
 //! Sessions without a user that meet several servers: the default router sends all of them to one.
+//!
+//! pomelo's trap: requests before the login have no uid, the crc32 of the empty text is always the same, and
+//! so one server of a type gets them all.
 
 use super::RouteBy;
 use crate::value::ServerList;

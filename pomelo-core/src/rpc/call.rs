@@ -1,4 +1,16 @@
 //! A call on its way out.
+//!
+//! ```text
+//!  app.rpc.chat.room_remote.add(target, …) ─▶ Call: target and arguments are taken, nothing is sent
+//!     │ .await                                       │ .notify()
+//!     ├─ router (a session or a key) ─▶ server       ├─ the same, in the caller's task if the router is ready at once
+//!     ├─ question, with a deadline                   └─ a message that nobody answers
+//!     └─ answer, or one error
+//! ```
+//!
+//! What is promised: calls that one task makes to one server with the same first argument start there in that
+//! order. Each ends once, by its answer, its deadline, or the loss of the link or the server; it never runs
+//! twice, and one that was not queued may go to another server if a router decides again.
 
 use std::future::{IntoFuture, poll_fn};
 use std::marker::PhantomData;
@@ -24,10 +36,13 @@ use crate::runtime::origin;
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::envelope::{Message, Origin};
 
-/// What carries the calls of a typed proxy: one type of server, seen from one server.
+/// What carries the calls of a typed proxy: one type of server, seen from one server. `#[remote]` writes what
+/// uses it.
 #[derive(Clone)]
 pub struct RpcClient {
+    /// The routers of the calling server, and by them its way to others.
     routers: Arc<Routers>,
+    /// The type that is called.
     server_type: &'static str,
 }
 
@@ -63,17 +78,49 @@ impl RpcClient {
 
 /// An RPC call. It does nothing until it is `.await`ed or [`notify`](Self::notify)-ed.
 ///
-/// It owns all it needs, so it can be spawned or joined with others. Dropping it, or the future it becomes, abandons
-/// the answer; the callee isn't told.
+/// It owns all it needs, so it can be spawned or joined with others. Dropping it, or the future it becomes,
+/// abandons the answer; the callee isn't told.
+///
+/// ```
+/// use std::time::Duration;
+/// use pomelo::{Result, key, remote};
+///
+/// pomelo::servers! { battle: { remotes: [BattleRemote] } }
+///
+/// struct BattleRemote;
+///
+/// #[remote]
+/// impl BattleRemote {
+///     pub async fn score(battle: String) -> Result<usize> {
+///         Ok(battle.len())
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<()> {
+/// # let running = App::builder().servers(r#"{ "battle": [{ "id": "battle-1" }] }"#).start().await?;
+/// # let app = running.app("battle-1").unwrap();
+/// let battle = &app.rpc.battle.battle_remote;
+/// let (one, other) = (battle.score(key("b7"), "b7"), battle.score(key("b12"), "b12"));
+/// // Both are out at the same time.
+/// let (one, other) = tokio::join!(one.timeout(Duration::from_secs(1)), other);
+/// assert_eq!(one? + other?, 5);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an RPC call does nothing until it is `.await`ed or `.notify()`d"]
 pub struct Call<O, M> {
+    /// What is sent.
     outgoing: Outgoing,
+    /// What comes back, `O`, and of how many, by `M`.
     answer: PhantomData<fn() -> (O, M)>,
 }
 
 impl<O, M> Call<O, M> {
     /// Sets how long the call may take, a router that has to ask somebody included; the default is the limit `rpc_timeout`,
     /// 30 s.
+    ///
+    /// Its answer may come later all the same; it is dropped then and counted.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.outgoing.timeout = Some(timeout);
         self
@@ -87,6 +134,26 @@ impl<O, M> Call<O, M> {
     /// # Errors
     /// If the arguments can't be written, no server is found, or the server can't be reached; of a call to
     /// [`ALL`](super::target::ALL), if one of them can't be, after all others were told.
+    ///
+    /// That it returns `Ok` means that the call is on its way. What the method then returns, or that it
+    /// fails, only its own server's log says.
+    ///
+    /// ```
+    /// # use pomelo::{Result, key, remote};
+    /// # pomelo::servers! { ranking: { remotes: [RankRemote] } }
+    /// # struct RankRemote;
+    /// # #[remote]
+    /// # impl RankRemote {
+    /// #     pub async fn won(uid: String) -> Result<()> { drop(uid); Ok(()) }
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<()> {
+    /// # let running = App::builder().servers(r#"{ "ranking": [{ "id": "ranking-1" }] }"#).start().await?;
+    /// # let app = running.app("ranking-1").unwrap();
+    /// app.rpc.ranking.rank_remote.won(key("ann"), "ann").notify()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn notify(self) -> Result<()> {
         self.outgoing.notify()
     }

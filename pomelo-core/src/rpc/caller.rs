@@ -1,4 +1,7 @@
 //! Callers: a process that calls remotes and is no server.
+//!
+//! It is a thin user of [`Peers`]: it has links, a view of who is there, and a table of pending answers, but
+//! no sessions, channels or methods. Nobody can call it.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -17,20 +20,25 @@ use crate::runtime::{Runtime, Supervisor};
 use crate::value::{Error, ErrorKind, Incarnation, Limits, Result, RouteTable, ServerId, ServerInfo};
 use crate::wire::envelope::{Answer, Envelope, Message};
 
-/// Calls the remotes of a cluster's servers from a process that is none of them, such as a login web or a tool for game
-/// masters. It needs no `App`.
+/// Calls the remotes of a cluster's servers from a process that is none of them, such as a login web or a
+/// tool for game masters. It needs no `App`.
+///
+/// It is the client half of pomelo-rpc, with the cluster's links: where these have a secret, it needs that.
 ///
 /// ```no_run
-/// # async fn example(transport: &dyn pomelo_core::cluster::Transport) -> pomelo_core::value::Result<()> {
-/// use pomelo_core::value::config::Config;
-/// use pomelo_core::rpc::Caller;
+/// use pomelo::config::Config;
+/// use pomelo::net::transport::{Tcp, TcpOptions};
+/// use pomelo::rpc::Caller;
 ///
+/// # async fn example() -> pomelo::Result<()> {
 /// let config = Config::read("config", "production")?;
-/// let caller = Caller::join(transport, "login-web-1", &config.servers).await?;
+/// let links = Tcp::new(TcpOptions::default());
+/// let caller = Caller::join(&links, "login-web-1", &config.servers).await?;
 /// let users: Vec<String> = caller.call("chat-server-1", "chatRemote", "users", &("room1",)).await?;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "rpcClient")]
 pub struct Caller {
     /// Its way to the servers.
     peers: Arc<Peers>,
@@ -41,17 +49,34 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Makes links to the servers of the list that have a `port`. `name` must be unique in the cluster. It doesn't wait
-    /// for the links; a call does.
-    ///
-    /// # Cancel safety
-    /// There are no links when it is dropped.
+    /// Makes links to the servers of the list that have a `port`. `name` must be unique in the cluster. It
+    /// doesn't wait for the links; a call does.
     ///
     /// # Errors
     /// As [`Transport::bind`].
     ///
     /// # Cancel safety
-    /// Dropped before it has returned, it leaves nothing behind that calls could use; links that were made end.
+    /// Dropped before it has returned, it leaves nothing behind that calls could use; links that were made
+    /// end.
+    ///
+    /// ```
+    /// # pomelo::servers! { chat: {} }
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// use std::sync::Arc;
+    /// use pomelo::net::transport::Memory;
+    /// use pomelo::rpc::Caller;
+    ///
+    /// let memory = Memory::new();
+    /// let builder = App::builder().transport(Arc::new(memory.clone()));
+    /// let running = builder.servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+    ///
+    /// let servers = running.app("chat-1").expect("it is up").config().servers.clone();
+    /// let caller = Caller::join(&memory, "tool-1", &servers).await?;
+    /// assert_eq!(caller.servers(), ["chat-1"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn join(transport: &dyn Transport, name: &str, servers: &[Arc<ServerInfo>]) -> Result<Self> {
         let info: Arc<ServerInfo> = Arc::new(serde_json::from_value(json!({ "id": name }))?);
         let executor = Handle::current();
@@ -78,6 +103,13 @@ impl Caller {
     }
 
     /// Sets how long a call may take, waiting for a link included; 30 s by default.
+    ///
+    /// ```
+    /// # use pomelo::rpc::Caller;
+    /// # fn example(caller: Caller) -> Caller {
+    /// caller.timeout(std::time::Duration::from_secs(3))
+    /// # }
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -94,17 +126,18 @@ impl Caller {
 
     /// Calls a remote's method: `args` is a tuple of its arguments.
     ///
-    /// # Cancel safety
-    /// Dropped before it was sent, it calls nothing. Dropped later, the call is abandoned: the method may run, and its reply is
-    /// let go.
+    /// Names are those of the wire: `RoomRemote` is `roomRemote`, and `query_entry` is `queryEntry`. The
+    /// types are the caller's to know, as the proxies of `servers!` do.
     ///
     /// # Errors
-    /// The method's own error with its code; or by [`kind`](Error::kind): `NoSuchMethod`, `Refused` if the server is stopping
-    /// or the link breaks meanwhile, `Overloaded` also with more than [`pending_calls`](Self::pending_calls) out to that
-    /// server, `Deadline`, also if there is no link until then.
+    /// The method's own error with its code; or by [`kind`](Error::kind): `NoSuchMethod`, `Refused` if the
+    /// server is stopping or the link breaks meanwhile, `Overloaded` also with more than
+    /// [`pending_calls`](Self::pending_calls) out to that server, `Deadline`, also if there is no link until
+    /// then.
     ///
     /// # Cancel safety
-    /// Dropping it abandons the answer; the callee isn't told.
+    /// Dropped before it was sent, it calls nothing. Dropped later, the call is abandoned: the method may
+    /// run, the callee isn't told, and its reply is let go.
     pub async fn call<T: DeserializeOwned>(
         &self,
         server: &str,

@@ -1,4 +1,11 @@
 //! Calls between servers.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `target` | [`Target`]: where a call goes, its first argument |
+//! | `call` | [`Call`]: a call on its way out |
+//! | `reroute` | what was not queued, and may go to another server |
+//! | `caller` | [`Caller`]: calls from a process that is no server |
 
 mod call;
 mod caller;

@@ -1,4 +1,11 @@
 //! The first argument of a call: where it goes.
+//!
+//! | first argument | goes to | pomelo's |
+//! |---|---|---|
+//! | `&session` | the server that the type's router picks | `session` as `routeParam` |
+//! | [`key`]`("tavern")` | the same, by a key and with no session | any other `routeParam` |
+//! | [`to`]`("chat-2")` | that server | `toServer(id, …)` |
+//! | [`ALL`] | all of the type that are up | `toServer('*', …)`, which drops the answers |
 
 use std::sync::Arc;
 
@@ -10,6 +17,18 @@ use crate::session::Session;
 use crate::value::{Result, ServerId};
 
 /// Where a call goes, which decides the type of its answer.
+///
+/// ```
+/// use pomelo::rpc::{Each, One, Target};
+/// use pomelo::{ALL, key, to};
+///
+/// fn one_answer<T: Target<Mode = One>>(_: T) {}
+/// fn many_answers<T: Target<Mode = Each>>(_: T) {}
+///
+/// one_answer(key("tavern"));
+/// one_answer(to("chat-server-2"));
+/// many_answers(ALL);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say where to send this call",
     label = "first argument: `&Session` (the router decides), `key(\"…\")`, `to(\"server-id\")` or `ALL`"
@@ -42,10 +61,29 @@ impl Target for Session {
 }
 
 /// A routing key: the router decides, without a session.
+///
+/// Made by [`key`].
 #[derive(Debug, Clone)]
 pub struct Key(Arc<str>);
 
 /// Sends a call where the router sends this key.
+///
+/// Two calls with one key start in order at the server that the key belongs to.
+///
+/// ```
+/// # use pomelo::{Result, key, remote};
+/// # pomelo::servers! { chat: { remotes: [RoomRemote] } }
+/// # struct RoomRemote;
+/// # #[remote]
+/// # impl RoomRemote {
+/// #     pub async fn count(room: String) -> Result<usize> { Ok(room.len()) }
+/// # }
+/// /// How many are in a room, at whichever server has it.
+/// async fn count(app: &App, room: &str) -> Result<usize> {
+///     app.rpc.chat.room_remote.count(key(room), room).await
+/// }
+/// # fn main() {}
+/// ```
 pub fn key(key: impl AsRef<str>) -> Key {
     Key(key.as_ref().into())
 }
@@ -59,10 +97,30 @@ impl Target for Key {
 }
 
 /// A server's id.
+///
+/// Made by [`to`].
 #[derive(Debug, Clone)]
 pub struct To(ServerId);
 
 /// Sends a call to that server.
+///
+/// No router is asked. One that is down or leaves is an error, and the call goes nowhere else.
+///
+/// ```
+/// # use pomelo::{Result, Session, remote, to};
+/// # pomelo::servers! { connector: { remotes: [DoorRemote] } }
+/// # struct DoorRemote;
+/// # #[remote]
+/// # impl DoorRemote {
+/// #     pub async fn online() -> Result<usize> { Ok(0) }
+/// # }
+/// /// Asks the frontend that a client is connected to.
+/// async fn neighbours(app: &App, session: &Session) -> Result<usize> {
+///     app.rpc.connector.door_remote.online(to(session.frontend_id())).await
+/// }
+/// # fn main() {}
+/// ```
+#[doc(alias = "toServer")]
 pub fn to(server: impl Into<ServerId>) -> To {
     To(server.into())
 }
@@ -81,6 +139,27 @@ pub struct All;
 
 /// Sends a call to all servers of its type that are up when it is sent, and awaits all answers. One that is expected and
 /// down is not in the answer; one that leaves before it has answered is, with an error.
+///
+/// ```
+/// # use pomelo::{ALL, Result, remote};
+/// # pomelo::servers! { battle: { remotes: [LoadRemote] } }
+/// # struct LoadRemote;
+/// # #[remote]
+/// # impl LoadRemote {
+/// #     pub async fn battles() -> Result<u32> { Ok(3) }
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<()> {
+/// # let running = App::builder().servers(r#"{ "battle": [{ "id": "battle-1" }, { "id": "battle-2" }] }"#).start().await?;
+/// # let app = running.app("battle-1").unwrap();
+/// let answers = app.rpc.battle.load_remote.battles(ALL).await?;
+/// // Each server has an answer, or an error, of its own.
+/// let battles: u32 = answers.into_iter().filter_map(|(_, answer)| answer.ok()).sum();
+/// assert_eq!(battles, 6);
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "toServer")]
 pub const ALL: All = All;
 
 impl Target for All {

@@ -1,4 +1,10 @@
 //! Failures: what the application's code failed with, on its way to the log.
+//!
+//! | error | where it is logged | how |
+//! |---|---|---|
+//! | the application's, or the server's fault | where it arose | WARN, one line a second and code, with how many were left out |
+//! | the client's fault | where it arose | DEBUG |
+//! | one that came from another server, or was logged before | nowhere again | DEBUG |
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,13 @@
 //! The runtime of a server: what runs its tasks and the application's code, and survives both.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `supervisor` | [`Supervisor`]: tasks that must live as long as the server |
+//! | `boundary`, `panics` | the bulkhead around the application's code, and where it panicked |
+//! | `origin` | on whose behalf code runs |
+//! | `span`, `failure`, `throttle` | what logs say: spans, lines, and no more of them than a rate |
+//! | `underway`, `backlog` | what a stop waits for, by name; a queue that one task works off |
+//! | `home` | where the application's code runs |
 
 mod backlog;
 pub(crate) mod boundary;

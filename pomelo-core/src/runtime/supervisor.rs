@@ -3,6 +3,16 @@
 //!
 //! A supervised task keeps what it works on outside of its future: in what its closure holds, with guards that give back what
 //! was taken out when the future is dropped on the way. So the next run finds all that the last one left.
+//!
+//! ```text
+//!  spawn ─▶ running ── returns ──▶ over
+//!              │ panics
+//!              ▼
+//!           paused (10 ms, doubled each time, at most 1 s) ─▶ running again
+//!              │ the eighth panic in a row
+//!              ▼
+//!           the server fails: `failed` resolves, and whoever runs it ends it
+//! ```
 
 use std::any::Any;
 use std::fmt;

@@ -21,7 +21,9 @@ pub(crate) struct Underway([Mutex<Slots>; SHARDS]);
 
 #[derive(Default)]
 struct Slots {
+    /// By slot; those that are free are none.
     works: Vec<Option<Work>>,
+    /// Slots that can be taken.
     free: Vec<usize>,
 }
 

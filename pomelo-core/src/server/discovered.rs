@@ -12,6 +12,9 @@ use crate::value::{Error, Incarnation, ServerId, ServerInfo};
 const DISCOVERY: &str = "its discovery";
 
 /// A server, as its discovery knows it.
+///
+/// It is what a [`Discovery`](crate::cluster::Discovery) is handed, as two traits: who is there, and what
+/// operators want.
 pub(crate) struct Discovered(pub(crate) Weak<Server>);
 
 impl MembershipEvents for Discovered {

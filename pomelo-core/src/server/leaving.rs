@@ -1,4 +1,11 @@
 //! The stop of a server: it says so, ends what it has begun, lets its clients go, and leaves.
+//!
+//! ```text
+//!  begin_leaving ─▶ others send nothing new ─▶ drain: a Barrier to each, then what is under way ─▶ dismiss_clients ─▶ leave
+//! ```
+//!
+//! A barrier comes back when all that a peer had sent before it is here: so nothing that was on its way is
+//! lost. Calls between servers that stop together are no new work.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -57,6 +57,8 @@ impl Links {
 
 impl Server {
     /// The servers that are expected and can be reached, and to which there is no link now, sorted.
+    ///
+    /// Each with since when, and with what its transport says of the last attempt.
     pub(crate) fn missing_links(&self) -> Vec<MissingLink> {
         let (Some(link_sender), expected) =
             (self.peers.link_sender.get(), self.peers.view.known().all_expected())

@@ -1,4 +1,8 @@
 //! Lost sessions: those of a frontend of which another server has dropped something, since it had declared the frontend gone.
+//!
+//! Such a session is open, and half of what it had is gone: its user is out of that server's channels, and
+//! hooks there have run. Only the application knows how to put that back; without its help the client is
+//! better off with a new session.
 
 use std::sync::Arc;
 use std::time::Duration;

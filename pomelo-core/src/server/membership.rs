@@ -1,4 +1,13 @@
 //! Membership: a server's view of who is in the cluster, and what it does when others come and go.
+//!
+//! | news | what the server does |
+//! |---|---|
+//! | `joined`, a new process | `AddServers`; it is greeted |
+//! | `joined`, the same process again | channels there are stale, closings are asked for again (`settling`) |
+//! | `joined`, a later process of the same id | the earlier one counts as gone first |
+//! | `unlinked` | questions that are out fail with `Refused`; nothing else, since the link may come back |
+//! | `left` | questions fail; its users leave all channels, copies of its channels go, hooks of its sessions run; `RemoveServers` |
+//! | `expect` | routers choose among the new list; `ReplaceServers` |
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -21,6 +30,7 @@ use crate::wire::envelope::Batch;
 
 /// A server's own place in the cluster.
 pub(crate) struct Membership {
+    /// Its place in the discovery, once it has one.
     pub(crate) registration: OnceLock<Arc<dyn Registration>>,
     /// Another server is up, or gone, or another one is expected.
     pub(crate) changed: Notify,
@@ -30,6 +40,7 @@ pub(crate) struct Membership {
     pub(crate) started: AtomicBool,
     /// Held while a peer comes or goes, so that what is to be settled with it is complete. No channel's lock is held then.
     turn: Mutex<()>,
+    /// What is to be settled with each peer.
     pairs: Mutex<Pairs>,
     /// Held while a change of this server is told, so that nobody is told of a later one first.
     telling: Mutex<()>,

@@ -1,4 +1,16 @@
 //! A server, without the type of its app.
+//!
+//! It owns the parts, and knows no part's inside: sessions, channels, clients and dispatch stand below it,
+//! each on what it needs, and point back at it by traits and weak references alone.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `receiver` | what its links bring |
+//! | `membership`, `links`, `discovered` | who is in the cluster, and what it does when others come and go |
+//! | `settling`, `lost` | what two servers make good that had lost each other |
+//! | `place` | its own id, which another process may have, or take |
+//! | `leaving`, `progress` | its stop, and what that waits for |
+//! | `relief`, `report` | outboxes of clients that don't read; what there is to say of it now |
 
 mod discovered;
 pub(crate) mod leaving;
@@ -37,35 +49,68 @@ use crate::session::{BackendSessionService, Sessions};
 use crate::value::{Error, ErrorKind, Result, ServerId};
 
 /// One server of the application.
+///
+/// [`App`](crate::app::App) derefs to it, and it to [`ServerContext`]. Code
+/// that doesn't know the application's type, such as a library of filters, takes an `&Arc<Server>`.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use pomelo::server::Server;
+///
+/// /// Ends a battle: its channel, and what its players are told.
+/// fn end(app: &Arc<Server>, battle: &str, winner: &str) -> pomelo::Result<()> {
+///     let Some(channel) = app.channels().get(battle) else { return Ok(()) };
+///     channel.push("onEnd", &winner)?;
+///     channel.destroy();
+///     Ok(())
+/// }
+/// ```
 pub struct Server {
+    /// Its way to others, and to itself.
     pub(crate) peers: Arc<Peers>,
+    /// What routers and filters know of it.
     pub(crate) context: Arc<ServerContext>,
+    /// Runs what arrives.
     pub(crate) dispatch: Arc<Dispatch>,
+    /// Its place in the cluster.
     pub(crate) membership: Membership,
+    /// Tells the application's listeners.
     pub(crate) events: Arc<Events>,
+    /// The way to sessions, wherever their clients are.
     pub(crate) sessions: Arc<Sessions>,
+    /// Its clients; empty on a backend.
     pub(crate) registry: Arc<Registry>,
     /// Puts users of lost sessions back, for the application.
     pub(crate) sessions_lost: Option<LostHook>,
+    /// The channels that it has made.
     pub(crate) channels: Arc<ChannelTable>,
     /// At a frontend with a broadcast filter.
     pub(crate) detours: Option<Arc<Detours>>,
+    /// Held while its methods are replaced.
     pub(crate) reloading: Mutex<()>,
+    /// How far its stop has come.
     pub(crate) progress: Progress,
 }
 
 impl Server {
     /// This server's channels.
+    #[doc(alias = "channelService")]
+    #[doc(alias = "getChannelService")]
     pub fn channels(&self) -> Channels {
         Channels::new(self.channels.clone())
     }
 
     /// The sessions of this frontend.
+    ///
+    /// On a backend it has none, and is no error.
+    #[doc(alias = "sessionService")]
     pub fn sessions(self: &Arc<Self>) -> SessionService {
         SessionService::new(self.registry.clone())
     }
 
     /// Sessions of any frontend.
+    #[doc(alias = "backendSessionService")]
+    #[doc(alias = "localSessionService")]
     pub fn backend_sessions(self: &Arc<Self>) -> BackendSessionService {
         BackendSessionService::new(self.sessions.clone())
     }
@@ -87,6 +132,33 @@ impl Server {
     ///
     /// # Errors
     /// As a call by a proxy; and `NoSuchMethod` for another namespace.
+    ///
+    /// Where the method is known at compile time, a proxy of `app.rpc` is better: it checks names and types.
+    ///
+    /// ```
+    /// use pomelo::{Result, remote};
+    ///
+    /// pomelo::servers! { chat: { remotes: [RoomRemote] } }
+    ///
+    /// struct RoomRemote;
+    ///
+    /// #[remote]
+    /// impl RoomRemote {
+    ///     pub async fn rename(room: String, name: String) -> Result<String> {
+    ///         Ok(format!("{room} is {name}"))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<()> {
+    /// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+    /// # let app = running.app("chat-1").unwrap();
+    /// let said: String = app.rpc_invoke("chat-1", "user", "roomRemote", "rename", &("r1", "tavern")).await?;
+    /// assert_eq!(said, "r1 is tavern");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "rpcInvoke")]
     pub async fn rpc_invoke<T: DeserializeOwned>(
         self: &Arc<Self>,
         server: impl Into<ServerId>,

@@ -1,4 +1,10 @@
 //! A server's place in the cluster: its id, which another process may have, or take.
+//!
+//! | this server | another process of its id | then |
+//! |---|---|---|
+//! | only starts | answers | this one waits a while for the other to go, and fails to start |
+//! | only starts | was there, and began later by its clock | this one begins later still |
+//! | runs | begins later | this one ends: it has been replaced |
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

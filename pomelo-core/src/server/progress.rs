@@ -17,9 +17,11 @@ pub(crate) struct Progress(Mutex<State>);
 
 #[derive(Default)]
 struct State {
+    /// The one that runs.
     step: Step,
     /// Servers that have not yet said that they heard of the stop.
     unheard: Vec<ServerId>,
+    /// What was waited for when a step's time was up.
     overdue: Vec<String>,
 }
 

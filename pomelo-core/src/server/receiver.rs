@@ -1,4 +1,16 @@
 //! The receiver of a server: takes in the envelopes that arrive on its links.
+//!
+//! | message | goes to |
+//! |---|---|
+//! | a call; a client's message | the lanes of `dispatch` |
+//! | an answer | who waits for it, by `peers` |
+//! | something about a session | the frontend's registry, or, on a backend, the session's queue |
+//! | a push, a membership, a broadcast | the frontend's groups and clients |
+//! | what an owner is asked of a channel | the channel, in a task of its own |
+//! | a greeting | `settling` |
+//!
+//! At a frontend with a broadcast filter, what is for clients waits behind what the filter still decides on
+//! (`frontend::detour`).
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};

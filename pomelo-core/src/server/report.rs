@@ -7,6 +7,7 @@ impl Server {
     /// What there is to say of this server now: its clients, its channels, what it handled and what it dropped.
     ///
     /// It looks at every session and every channel, so ask once in a second rather than for every request.
+    #[doc(alias = "getStatisticsInfo")]
     pub fn report(&self) -> Report {
         let sessions = self.registry.all();
         let (channels, channel_members) = self.channels.count();

@@ -1,4 +1,10 @@
 //! Settlement: what two servers that have lost each other make good when there is a link between them again.
+//!
+//! ```text
+//!  a declares b gone: drops what it held of b ──┐
+//!                                               ├─ a link again: Greeting (what I dropped of you) ⇄ Greeting
+//!  b may have declared a gone, too ─────────────┘    each side drops the same, and answers Settled
+//! ```
 
 use std::sync::Arc;
 

@@ -2,6 +2,28 @@
 //!
 //! The connection and the real session are at the frontend ([`ClientSession`](crate::frontend::ClientSession)); a handler, there or on a backend,
 //! gets a [`Session`]: a snapshot whose asynchronous methods act on the real one.
+//!
+//! ```text
+//!  client ── connection ──▶ frontend: ClientSession ── snapshot with each message ──▶ handler, anywhere: Session
+//!                              ▲   uid, settings, version                               │ get, set: the snapshot
+//!                              └──────── bind, push, kick, on_closed (SessionOp) ───────┘ async: the real one
+//! ```
+//!
+//! pomelo has three kinds of them: `Session` at the frontend, `FrontendSession` for its handlers,
+//! `BackendSession` for those of backends. The last two are one type here: what it does is the same, directly
+//! where the connection is, and by a question to that server elsewhere.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `owner` | what a server has to do with sessions; the traits of what owns them and what handles their messages |
+//! | `remote` | operations on the real session, here or over a link |
+//! | `overlay` | changes from here, laid over older snapshots that still arrive |
+//! | `hooks`, `closed` | functions that run when a session closes, and their running |
+//! | `backend` | [`BackendSessionService`]: the sessions of any frontend |
+//!
+//! What is promised: a handler sees what handlers of earlier messages of the session have bound and pushed on
+//! the same server, however the messages and the answers meet on the link. A change that was set and not
+//! pushed is seen by nobody else, and the last push of a key wins.
 
 mod ask;
 mod closed;
@@ -32,24 +54,53 @@ use hooks::{Hook, Hooks};
 
 /// A client's session, as a handler sees it: a snapshot taken when handling starts. Cheap to clone.
 ///
-/// Reading and [`set`](Self::set) work on the snapshot; the asynchronous methods act on the session at the frontend
-/// that owns the connection, directly or by RPC.
+/// Reading and [`set`](Self::set) work on the snapshot; the asynchronous methods act on the session at the
+/// frontend that owns the connection, directly or by RPC.
+///
+/// ```
+/// use pomelo::{Result, Session};
+///
+/// /// Logs a player in: the user, and what later messages are routed by.
+/// async fn log_in(session: &Session, uid: u64, area: &str) -> Result<()> {
+///     session.bind_unique(uid).await?;
+///     session.set("area", area);
+///     session.push("area").await?;
+///     session.on_closed(|session| async move {
+///         println!("{:?} is gone: {:?}", session.uid(), session.close_reason());
+///         Ok(())
+///     })
+///     .await
+/// }
+/// ```
+///
+/// It is `'static`: a task that a handler spawns, or a hook, may keep it. It stays the snapshot that it is,
+/// and its asynchronous methods fail once the session is closed.
+#[doc(alias = "FrontendSession")]
+#[doc(alias = "BackendSession")]
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
 struct Inner {
+    /// The way to the real session.
     sessions: Arc<Sessions>,
+    /// Its name in the cluster.
     id: SessionId,
+    /// Who has the connection, and the real session.
     frontend: ServerId,
+    /// What it is as far as this snapshot knows.
     view: Mutex<View>,
     /// Why the session closed, where it is closed.
     close_reason: Option<Arc<str>>,
 }
 
+/// A session's user and settings at one moment, and what was changed since.
 #[derive(Clone)]
 struct View {
+    /// The user, if it is bound.
     uid: Option<Uid>,
+    /// Shared with other snapshots until it is written to.
     settings: Arc<Settings>,
+    /// Which state of the real session this is: one more with each change there.
     version: u64,
     /// Keys that were set here and not pushed since.
     changed: Vec<String>,
@@ -72,16 +123,25 @@ impl Session {
     }
 
     /// The session's id, unique in the cluster.
+    ///
+    /// pomelo's ids are numbers that begin at 1 in each process; these never come again, in no process.
     pub fn id(&self) -> SessionId {
         self.0.id
     }
 
     /// The server that owns the connection.
+    ///
+    /// It is where a channel's member is: `channel.add(uid, session.frontend_id())`.
+    #[doc(alias = "frontendId")]
+    #[doc(alias = "sid")]
     pub fn frontend_id(&self) -> &ServerId {
         &self.0.frontend
     }
 
     /// The user that the session is bound to, if any.
+    ///
+    /// A handler that binds the session sees the user from then on; other snapshots of the session keep what
+    /// they had.
     pub fn uid(&self) -> Option<Uid> {
         self.view().uid.clone()
     }
@@ -89,11 +149,33 @@ impl Session {
     /// Why the session closed, in the sessions that [`on_closed`](Self::on_closed) hooks and
     /// [`Event::CloseSession`](crate::event::Event::CloseSession) get: the reason that a kick gave (pomelo's `kick` where it
     /// gave none), or what became of the connection, such as `closed by the client`. None in a session that is open.
+    ///
+    /// ```
+    /// # use pomelo::Session;
+    /// /// Whether a player who left should find the seat again.
+    /// fn keeps_seat(session: &Session) -> bool {
+    ///     session.close_reason() != Some("cheating")
+    /// }
+    /// ```
     pub fn close_reason(&self) -> Option<&str> {
         self.0.close_reason.as_deref()
     }
 
     /// A setting; none if it isn't there or isn't a `T`, which is said in the log once. `5.0`, which may have come from a client, is a whole number, too.
+    ///
+    /// ```
+    /// # use pomelo::Session;
+    /// #[derive(serde::Deserialize)]
+    /// struct Seat {
+    ///     table: u32,
+    ///     chair: u8,
+    /// }
+    ///
+    /// fn chair(session: &Session) -> Option<u8> {
+    ///     session.get::<Seat>("seat").map(|seat| seat.chair)
+    /// }
+    /// ```
+    #[doc(alias = "settings")]
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         // Reading it is the application's code, which may use the session.
         let settings = self.view().settings.clone();
@@ -114,6 +196,16 @@ impl Session {
     ///
     /// `null`, such as `None`, is no setting: it removes one. A value that JSON can't hold, such as a map whose keys aren't texts,
     /// is logged as an error and changes nothing.
+    ///
+    /// ```
+    /// # use pomelo::Session;
+    /// async fn sit(session: &Session, table: u32) -> pomelo::Result<()> {
+    ///     session.set("seat", serde_json::json!({ "table": table, "chair": 1 }));
+    ///     session.set("ready", false);
+    ///     // One message to the frontend for both.
+    ///     session.push_all().await
+    /// }
+    /// ```
     pub fn set(&self, key: impl Into<String>, value: impl Serialize) {
         let key = key.into();
         match serde_json::to_value(value) {
@@ -123,6 +215,8 @@ impl Session {
     }
 
     /// Removes a setting of this snapshot, and at the frontend by the next push.
+    ///
+    /// pomelo's `remove` takes a property off the session object, and no setting.
     pub fn remove(&self, key: &str) {
         self.view().set(key.to_owned(), Value::Null);
     }
@@ -140,6 +234,19 @@ impl Session {
     /// # Errors
     /// If the session is closed or bound to another user; if the server has `single_session` on and another session
     /// here is bound to this one; or as any call, if the frontend can't be reached.
+    ///
+    /// ```
+    /// # use pomelo::{Result, Session};
+    /// /// A later login takes the place of an earlier one, at this frontend.
+    /// async fn log_in(app: &std::sync::Arc<pomelo::server::Server>, session: &Session, uid: &str) -> Result<()> {
+    ///     let others = app.backend_sessions();
+    ///     others.kick_by_uid(session.frontend_id(), uid, Some("logged in elsewhere")).await?;
+    ///     session.bind(uid).await
+    /// }
+    /// ```
+    ///
+    /// Whoever has added that user to channels before need not do it again: binding starts delivery, and a
+    /// re-login at the same frontend goes on with the channels that the user is in.
     pub async fn bind(&self, uid: impl Into<Uid>) -> Result<()> {
         self.bind_as(uid.into(), false).await
     }
@@ -153,10 +260,24 @@ impl Session {
     /// # Errors
     /// As [`bind`](Self::bind); if another session of this frontend has the user; and `Deadline`, if one that is closing still
     /// has it when the time for waiting is up.
+    ///
+    /// ```
+    /// # use pomelo::{Result, Session};
+    /// # use serde_json::{Value, json};
+    /// async fn enter(session: &Session, name: &str) -> Result<Value> {
+    ///     match session.bind_unique(name).await {
+    ///         Ok(()) => Ok(json!({ "welcome": name })),
+    ///         // What pomelo's chat service answers to a duplicate login.
+    ///         Err(_) => Ok(json!({ "code": 500, "error": true })),
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "singleSession")]
     pub async fn bind_unique(&self, uid: impl Into<Uid>) -> Result<()> {
         self.bind_as(uid.into(), true).await
     }
 
+    /// Binds, and takes the change over into this snapshot and those that still arrive here.
     async fn bind_as(&self, uid: Uid, unique: bool) -> Result<()> {
         let version = self.ask(SessionOp::Bind { id: self.0.id, uid: uid.clone(), unique }).await?;
         let mut view = self.view();
@@ -173,6 +294,8 @@ impl Session {
     ///
     /// # Errors
     /// If it is closed or not bound to that user; or as any call, if the frontend can't be reached.
+    ///
+    /// Channels deliver nothing to it any more; the user stays a member where it is one.
     pub async fn unbind(&self, uid: impl Into<Uid>) -> Result<()> {
         let version = self.ask(SessionOp::Unbind { id: self.0.id, uid: uid.into() }).await?;
         let mut view = self.view();
@@ -189,6 +312,18 @@ impl Session {
     ///
     /// # Errors
     /// If the session is closed, or as any call, if the frontend can't be reached.
+    ///
+    /// A snapshot that was taken before doesn't have it: tell the client that it may go on after this has
+    /// returned, and its next message does. pomelo's `push` is the same, and is forgotten as often: without
+    /// it `set` is gone when the handler ends.
+    ///
+    /// ```
+    /// # use pomelo::{Result, Session};
+    /// async fn choose_room(session: &Session, room: &str) -> Result<()> {
+    ///     session.set("rid", room);
+    ///     session.push("rid").await
+    /// }
+    /// ```
     pub async fn push(&self, key: &str) -> Result<()> {
         self.push_keys(vec![key.to_owned()]).await
     }
@@ -200,11 +335,16 @@ impl Session {
     ///
     /// # Errors
     /// If the session is closed, or as any call, if the frontend can't be reached.
+    ///
+    /// pomelo's `pushAll` sends every setting of the snapshot, and so takes back what others have pushed
+    /// meanwhile.
+    #[doc(alias = "pushAll")]
     pub async fn push_all(&self) -> Result<()> {
         let changed = self.view().changed.clone();
         self.push_keys(changed).await
     }
 
+    /// Sends these keys with their values here; one that isn't there is removed at the frontend.
     async fn push_keys(&self, keys: Vec<String>) -> Result<()> {
         let changes: Settings = {
             let view = self.view();
@@ -234,6 +374,17 @@ impl Session {
     ///
     /// # Errors
     /// As any call, if the frontend can't be reached. A session that is already closed is no error.
+    ///
+    /// What is queued for the client is discarded, so that the kick is the next that it gets, and the
+    /// connection is closed within a second. After a kick, published clients don't come back by themselves.
+    ///
+    /// ```
+    /// # use pomelo::{Result, Session};
+    /// async fn ban(session: &Session) -> Result<()> {
+    ///     session.kick(Some("banned")).await
+    /// }
+    /// ```
+    #[doc(alias = "closed")]
     pub async fn kick(&self, reason: Option<&str>) -> Result<()> {
         let op = SessionOp::Kick { id: self.0.id, reason: reason.map(str::to_owned) };
         self.0.sessions.ask(&self.0.frontend, op).await.map(drop)
@@ -248,6 +399,38 @@ impl Session {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, it takes the hook back.
+    ///
+    /// Requests that had not begun are dropped before, and the one that runs ends first, so that the hook
+    /// undoes what it did. Hooks of one session on one server run one after the other, in the order in which
+    /// they were registered; each has [`request_timeout`](crate::value::Limits::request_timeout), and one
+    /// that fails is logged. pomelo has this on frontends only, by `session.on("closed", …)`.
+    ///
+    /// ```
+    /// use pomelo::{Result, Session, handler};
+    ///
+    /// pomelo::servers! { chat: { handlers: [RoomHandler] } }
+    ///
+    /// struct RoomHandler;
+    ///
+    /// #[handler]
+    /// impl RoomHandler {
+    ///     /// Joins the lobby until the connection closes.
+    ///     pub async fn join(app: &App, session: &Session) -> Result<()> {
+    ///         let uid = session.uid().unwrap_or_else(|| "guest".into());
+    ///         app.channels().create("lobby").add(uid.clone(), session.frontend_id())?;
+    ///         let lobby = app.channels();
+    ///         session.on_closed(move |session| async move {
+    ///             if let Some(lobby) = lobby.get("lobby") {
+    ///                 lobby.leave(&uid, session.frontend_id());
+    ///             }
+    ///             Ok(())
+    ///         })
+    ///         .await
+    ///     }
+    /// }
+    /// # fn main() {}
+    /// ```
+    #[doc(alias = "on")]
     pub async fn on_closed<F, Fut>(&self, hook: F) -> Result<()>
     where
         F: FnOnce(Self) -> Fut + Send + 'static,
@@ -270,6 +453,7 @@ impl Session {
         }))
     }
 
+    /// What goes to another server of it, as with a call that is routed by the session.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let view = self.view();
         Snapshot {
@@ -290,6 +474,7 @@ impl Session {
         &self.0.sessions.peers
     }
 
+    /// Asks the frontend for a change, and gives the version that has it.
     async fn ask(&self, op: SessionOp) -> Result<u64> {
         match self.0.sessions.ask(&self.0.frontend, op).await? {
             Answer::Done(version) => Ok(version),
@@ -313,6 +498,7 @@ impl View {
         changed.retain(|key| !is_there(key));
     }
 
+    /// Changes a setting here, and notes that it is to be pushed.
     fn set(&mut self, key: String, value: Value) {
         if !self.changed.contains(&key) {
             self.changed.push(key.clone());

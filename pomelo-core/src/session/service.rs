@@ -1,4 +1,7 @@
 //! The service of backends: sessions of any frontend, from any server; pomelo's `backendSessionService`.
+//!
+//! Each method is a question to the frontend, as the asynchronous methods of a [`Session`] are; pomelo's are
+//! system calls `sessionRemote.*`. A question to this very server takes no network.
 
 use std::sync::Arc;
 
@@ -8,7 +11,32 @@ use crate::wire::envelope::{Answer, SessionOp};
 
 /// pomelo's `backendSessionService`: asks the frontend that owns a session.
 ///
+/// [`Server::backend_sessions`](crate::server::Server::backend_sessions) gives it, on every server. Who knows
+/// a user needs to know the frontend, too: a [`Recipient`](crate::channel::Recipient) of a channel has both.
+///
 /// Every method fails as any call does if that frontend can't be reached.
+///
+/// ```
+/// use pomelo::{Result, remote};
+///
+/// pomelo::servers! { chat: { remotes: [ModeratorRemote] } }
+///
+/// struct ModeratorRemote;
+///
+/// #[remote]
+/// impl ModeratorRemote {
+///     /// Closes the connections of a member of a room.
+///     pub async fn expel(app: &App, room: String, uid: String) -> Result<bool> {
+///         let member = app.channels().get(&room).and_then(|room| room.member(&uid));
+///         let Some(member) = member else { return Ok(false) };
+///         app.backend_sessions().kick_by_uid(&member.sid, member.uid, Some("expelled")).await?;
+///         Ok(true)
+///     }
+/// }
+/// # fn main() {}
+/// ```
+#[doc(alias = "backendSessionService")]
+#[doc(alias = "localSessionService")]
 #[derive(Clone)]
 pub struct BackendSessionService {
     sessions: Arc<Sessions>,
@@ -26,6 +54,20 @@ impl BackendSessionService {
     ///
     /// # Errors
     /// If the frontend can't be reached.
+    ///
+    /// It is a snapshot as a handler's is; none, where pomelo calls back with nothing, is no error.
+    ///
+    /// ```
+    /// # use pomelo::{Result, server::{Server, ServerId}, session::SessionId};
+    /// # use std::sync::Arc;
+    /// async fn mute(app: &Arc<Server>, frontend: &ServerId, id: SessionId) -> Result<()> {
+    ///     if let Some(session) = app.backend_sessions().get(frontend, id).await? {
+    ///         session.set("muted", true);
+    ///         session.push("muted").await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn get(&self, frontend: &ServerId, id: SessionId) -> Result<Option<Session>> {
         Ok(self.find(frontend, SessionOp::Get { id }).await?.pop())
     }
@@ -37,6 +79,9 @@ impl BackendSessionService {
     ///
     /// # Errors
     /// If the frontend can't be reached.
+    ///
+    /// Several sessions may share a user, unless the frontend has `single_session` on.
+    #[doc(alias = "getByUid")]
     pub async fn get_by_uid(&self, frontend: &ServerId, uid: impl Into<Uid>) -> Result<Vec<Session>> {
         self.find(frontend, SessionOp::GetByUid { uid: uid.into() }).await
     }
@@ -49,6 +94,8 @@ impl BackendSessionService {
     ///
     /// # Errors
     /// If the frontend can't be reached.
+    #[doc(alias = "kickBySid")]
+    #[doc(alias = "kickBySessionId")]
     pub async fn kick_by_session_id(
         &self,
         frontend: &ServerId,
@@ -69,6 +116,7 @@ impl BackendSessionService {
     ///
     /// # Errors
     /// If the frontend can't be reached.
+    #[doc(alias = "kickByUid")]
     pub async fn kick_by_uid(
         &self,
         frontend: &ServerId,
@@ -79,6 +127,7 @@ impl BackendSessionService {
         self.sessions.ask(frontend, op).await.map(drop)
     }
 
+    /// Asks for sessions, and makes handles of what comes back.
     async fn find(&self, frontend: &ServerId, op: SessionOp) -> Result<Vec<Session>> {
         match self.sessions.ask(frontend, op).await? {
             Answer::Sessions(found) => {

@@ -1,4 +1,10 @@
 //! The names of sessions and users.
+//!
+//! | type | names | lasts |
+//! |---|---|---|
+//! | [`Uid`] | a user, as the application says | as the application says |
+//! | [`SessionId`] | a client's session, in the cluster | as long as the session, and is never used again |
+//! | [`Incarnation`] | a process of a server | as long as the process |
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -14,6 +20,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A user's name, as the application bound it to a session. Cheap to clone.
 ///
 /// It deserializes from a string or a whole number, since pomelo's applications use both.
+///
+/// pomelo keeps a number as a number; here it becomes text, so that `10001` and `"10001"` are one user, and
+/// clients that are sent it read `"10001"`.
+///
+/// ```
+/// use pomelo::session::Uid;
+///
+/// let from_client: Uid = serde_json::from_str("10001").unwrap();
+/// assert_eq!(from_client, Uid::from("10001"));
+/// assert_eq!(serde_json::to_string(&from_client).unwrap(), r#""10001""#);
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uid(Arc<str>);
 
@@ -139,6 +156,15 @@ impl<'de> Deserialize<'de> for Uid {
 }
 
 /// One run of a server, from its start to its end: a server that starts again under its old id is another incarnation.
+///
+/// Later ones are greater, on all machines whose clocks agree, and also after one that was heard of.
+///
+/// ```
+/// use pomelo::session::Incarnation;
+///
+/// let (before, after) = (Incarnation::begin("chat-1"), Incarnation::begin("chat-1"));
+/// assert!(before < after);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Incarnation(u64);
 
@@ -201,7 +227,9 @@ impl fmt::Display for Incarnation {
 /// `<incarnation in hex>-<number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId {
+    /// That of the frontend.
     pub(crate) incarnation: Incarnation,
+    /// Counted by the frontend from 1 on.
     pub(crate) serial: u64,
 }
 

@@ -1,4 +1,7 @@
 //! Limits of a server: everything that could grow has one.
+//!
+//! What can be reached by clients or other servers without end is bounded here or in an option of a connector
+//! or of the links, and each bound is checked before anything starts.
 
 use std::time::Duration;
 
@@ -10,8 +13,27 @@ const MOST_LANES: usize = 65_536;
 
 /// The bounds of one server. Set them in `configure`: `app.limits().rpc_timeout = …`.
 ///
-/// 0 is an error at start, which names the limit, unless its documentation says what it means. A time is from a millisecond to 365
-/// days.
+/// 0 is an error at start, which names the limit, unless its documentation says what it means. A time is from
+/// a millisecond to 365 days.
+///
+/// | it bounds | limits |
+/// |---|---|
+/// | time of a message or a call | [`request_timeout`](Self::request_timeout), [`rpc_timeout`](Self::rpc_timeout) |
+/// | what waits for other servers | [`pending_calls`](Self::pending_calls) |
+/// | what waits to run here | [`queued_requests`](Self::queued_requests), [`lane_queue`](Self::lane_queue), [`lanes`](Self::lanes), [`queued_events`](Self::queued_events) |
+/// | what waits for clients | [`outboxes`](Self::outboxes), [`stashed_pushes`](Self::stashed_pushes), [`queued_pushes`](Self::queued_pushes) |
+/// | starting and stopping | [`link_timeout`](Self::link_timeout), [`component_timeout`](Self::component_timeout), [`stop_timeout`](Self::stop_timeout), [`close_wait`](Self::close_wait) |
+///
+/// ```
+/// use std::time::Duration;
+/// use pomelo::config::Limits;
+///
+/// let mut limits = Limits::default();
+/// assert_eq!((limits.queued_requests, limits.rpc_timeout), (64, Duration::from_secs(30)));
+/// // A game in which nobody waits for more than five seconds.
+/// limits.rpc_timeout = Duration::from_secs(5);
+/// limits.request_timeout = Duration::from_secs(5);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {
@@ -20,6 +42,7 @@ pub struct Limits {
     /// How many calls, forwarded requests included, may wait for an answer from one server; more are answered
     /// `Overloaded` at once. 10,000, as pomelo's `pendingSize`: a server that doesn't answer must not cost memory without
     /// end, nor hold up the calls to others.
+    #[doc(alias = "pendingSize")]
     pub pending_calls: usize,
     /// How long before filters, router and handler of a message may take together; then what runs is dropped, the client is
     /// answered `{"code":500}` and its next message is handled. The error handler and the after filters have as long again. 30 s:

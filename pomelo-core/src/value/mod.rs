@@ -1,4 +1,13 @@
 //! Values: what names, addresses and limits things, the configuration, and errors.
+//!
+//! | module | noun |
+//! |---|---|
+//! | `ids`, `server`, `route`, `host` | names of users, sessions, servers, methods and machines |
+//! | `settings` | what a session carries |
+//! | `error` | [`Error`], its kinds, faults and codes |
+//! | `limits`, `bounds` | what could grow, and what an option may be |
+//! | `config` | servers.json and its neighbours |
+//! | `spelling`, `text`, `warned` | what was probably meant; the beginning of a text; what was said once |
 
 pub mod bounds;
 pub mod config;

@@ -9,6 +9,18 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A parsed route, such as `chat.chatHandler.send`. Cheap to clone.
+///
+/// Its text is what a client sends, or what the dictionary has for the number that it sends. What a server
+/// pushes has no such route but a free text.
+///
+/// ```
+/// use pomelo::request::Route;
+///
+/// let route = Route::parse("chat.chatHandler.send")?;
+/// assert_eq!((route.server_type(), route.handler(), route.method()), ("chat", "chatHandler", "send"));
+/// assert!(Route::parse("chat.send").is_err());
+/// # Ok::<(), pomelo::request::RouteError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Route(Arc<Inner>);
 

@@ -15,6 +15,14 @@ use super::host;
 /// The id of a server, such as `chat-server-1`. Cheap to clone.
 ///
 /// Ordered by text with runs of digits as numbers: `chat-2` comes before `chat-10`.
+///
+/// ```
+/// use pomelo::server::ServerId;
+///
+/// let mut ids = ["chat-10", "chat-2", "chat-1"].map(ServerId::from);
+/// ids.sort();
+/// assert_eq!(ids, ["chat-1", "chat-2", "chat-10"]);
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ServerId(Arc<str>);
@@ -151,6 +159,17 @@ fn take_digits<'a>(text: &mut &'a [u8]) -> &'a [u8] {
 /// What is known of a server: an entry of servers.json, keys of the user's own included.
 ///
 /// It is deserialized as servers.json is [read](super::config::Config): numbers may be texts, true may be `"true"`.
+///
+/// ```
+/// use pomelo::config::Config;
+///
+/// let json = r#"{ "area": [{ "id": "area-1", "host": "10.0.0.3", "port": "3250", "map": "forest", "instance": true }] }"#;
+/// let config = Config::from_servers(json, "development")?;
+/// let area = &config.servers[0];
+/// assert_eq!((&*area.server_type, area.port), ("area", Some(3250)));
+/// assert_eq!(area.setting("map"), Some(&"forest".into()));
+/// # Ok::<(), pomelo::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerInfo {
@@ -209,6 +228,16 @@ impl ServerInfo {
 
     /// The host to tell a client: `clientHost`, or else `host`. An IPv6 address has brackets, as in a URL: browser clients put
     /// it into one. Where clients are none that do, tell them [`host`](Self::host), or let `clientHost` be a name.
+    ///
+    /// ```
+    /// use pomelo::config::Config;
+    ///
+    /// let json = r#"{ "connector": [{ "id": "c-1", "host": "10.0.0.2", "clientHost": "play.example.com" }] }"#;
+    /// let config = Config::from_servers(json, "development")?;
+    /// assert_eq!(config.servers[0].public_host(), "play.example.com");
+    /// # Ok::<(), pomelo::Error>(())
+    /// ```
+    #[doc(alias = "clientHost")]
     pub fn public_host(&self) -> Cow<'_, str> {
         host::in_url(self.client_host.as_deref().unwrap_or(&self.host))
     }
@@ -228,11 +257,26 @@ impl<'de> Deserialize<'de> for ServerInfo {
 /// The keys that have a field.
 const FIELDS: [&str; 7] = ["id", "serverType", "host", "port", "clientHost", "clientPort", "frontend"];
 /// A list of servers of one type, sorted by id. Cheap to clone; a slice of [`ServerInfo`].
+///
+/// [`ServerContext::servers`](crate::context::ServerContext::servers) gives those that are up; a router gets
+/// those that are expected.
+///
+/// ```
+/// use pomelo::config::Config;
+/// use pomelo::server::ServerList;
+///
+/// let json = r#"{ "chat": [{ "id": "chat-10" }, { "id": "chat-2" }] }"#;
+/// let servers: ServerList = Config::from_servers(json, "development")?.servers.into_iter().collect();
+/// assert_eq!(servers[0].id, "chat-2");
+/// assert!(servers.by_id("chat-10").is_some());
+/// # Ok::<(), pomelo::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ServerList(Arc<[Arc<ServerInfo>]>);
 
 impl ServerList {
     /// The server of that id, if it is in the list.
+    #[doc(alias = "getServerById")]
     pub fn by_id(&self, id: &str) -> Option<&Arc<ServerInfo>> {
         self.0.iter().find(|server| server.id == id)
     }

@@ -1,4 +1,6 @@
 //! Settings of a session: values that the application keeps with it.
+//!
+//! `null` is no setting: setting one to it removes it, as does a message of another server that has it so.
 
 use std::any::type_name;
 use std::fmt;
@@ -50,6 +52,7 @@ fn kind(value: &Value) -> &'static str {
 pub(crate) struct Settings(Vec<(Box<str>, Value)>);
 
 impl Settings {
+    /// By a search among the sorted keys.
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
         self.find(key).ok().and_then(|at| self.0.get(at)).map(|(_, value)| value)
     }

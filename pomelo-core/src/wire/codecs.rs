@@ -17,6 +17,44 @@ use crate::value::{Error, Result, bad_message};
 ///
 /// Every server of a cluster needs it, since the one that sends encodes. The frontends whose clients take the encoding say so by
 /// their [`Format`](super::Format).
+///
+/// ```
+/// use bytes::Bytes;
+/// use pomelo::ext::codec::{Codec, CustomEncoding, Deserializer, Encoding, Error, Result, Serialize, Value};
+///
+/// /// MessagePack, for clients whose connector's format asks for it.
+/// struct MessagePack;
+///
+/// const MESSAGE_PACK: Encoding = Encoding::Custom(CustomEncoding::new(0).unwrap());
+///
+/// impl Codec for MessagePack {
+///     fn encode(&self, _: &str, value: &dyn Serialize) -> Option<Result<Bytes>> {
+///         Some(rmp_serde::to_vec_named(&value).map(Bytes::from).map_err(|why| Error::new(500, why)))
+///     }
+///
+///     fn encode_known(&self, _: &str, value: &Value) -> Option<Bytes> {
+///         rmp_serde::to_vec_named(value).ok().map(Bytes::from)
+///     }
+///
+///     fn decode(
+///         &self,
+///         _: &str,
+///         bytes: &[u8],
+///         visit: &mut dyn FnMut(&mut dyn Deserializer<'_>) -> Result<()>,
+///     ) -> Result<()> {
+///         let mut from = rmp_serde::Deserializer::from_read_ref(bytes);
+///         visit(&mut <dyn Deserializer>::erase(&mut from))
+///     }
+/// }
+///
+/// # pomelo::servers! { chat: {} }
+/// # fn main() {
+/// let builder = App::builder().codec(MESSAGE_PACK, MessagePack);
+/// # }
+/// ```
+///
+/// A route is a handler's, `chat.chatHandler.send`, for messages and responses, and a push's free text for
+/// pushes.
 pub trait Codec: Send + Sync + 'static {
     /// Encodes what the server sends on `route`; none if clients read JSON there, as where there is no schema for it.
     ///
@@ -41,6 +79,14 @@ pub trait Codec: Send + Sync + 'static {
 }
 
 /// All codecs that a server has: JSON's, and one for each other encoding.
+///
+/// ```
+/// use pomelo::ext::codec::{Codecs, Encoding};
+///
+/// // Without a schema, protobuf is JSON, too.
+/// let body = Codecs::default().encode(Encoding::Protobuf, "onChat", &"hello").unwrap();
+/// assert_eq!((body.encoding, &body.bytes[..]), (Encoding::Json, &br#""hello""#[..]));
+/// ```
 #[derive(Default)]
 pub struct Codecs {
     /// By the number of the encoding; that of JSON stays empty.

@@ -1,4 +1,8 @@
 //! Formats: how frames are built for one kind of connection.
+//!
+//! ```text
+//!  Push (route, bodies) ─▶ for each format of the members' connections, once: Format::push ─▶ Bytes ─▶ every outbox of it
+//! ```
 
 use std::borrow::Cow;
 
@@ -10,6 +14,37 @@ use crate::value::Result;
 /// How a kind of connection frames what it is sent, such as tcp or websocket with a certain dictionary.
 ///
 /// One frame is built for all connections of a format and shared by them.
+///
+/// A connector [adds](crate::frontend::Frontend::add_format) one for each kind of connection that it has, and
+/// opens outboxes by its number.
+///
+/// ```
+/// use bytes::Bytes;
+/// use pomelo::ext::connector::{Body, Encoding, Format, Result};
+///
+/// /// Lines of text: `! onChat {"msg":"hi"}` and `7 {"code":200}`.
+/// struct Lines;
+///
+/// impl Format for Lines {
+///     fn encoding(&self) -> Encoding {
+///         Encoding::Json
+///     }
+///
+///     fn push(&self, route: &str, body: &Body) -> Result<Bytes> {
+///         Ok([b"! ", route.as_bytes(), b" ", &body.bytes, b"\n"].concat().into())
+///     }
+///
+///     fn response(&self, id: u64, body: &Body) -> Result<Bytes> {
+///         Ok([id.to_string().as_bytes(), b" ", &body.bytes, b"\n"].concat().into())
+///     }
+///
+///     fn kick(&self, reason: &str) -> Bytes {
+///         format!("- {reason}\n").into()
+///     }
+/// }
+///
+/// assert_eq!(&Lines.push("onChat", &Body::json("{}")).unwrap()[..], b"! onChat {}\n");
+/// ```
 pub trait Format: Send + Sync + 'static {
     /// The encoding of bodies that these connections take.
     fn encoding(&self) -> Encoding;

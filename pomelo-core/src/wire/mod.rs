@@ -1,4 +1,7 @@
 //! The wire: bodies and how they are encoded, the frames of clients, and what servers send each other.
+//!
+//! A body is decoded by who handles it and encoded by who holds the value; everybody between hands it on as
+//! an encoding and bytes.
 
 mod body;
 mod codecs;

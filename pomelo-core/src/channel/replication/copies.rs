@@ -1,4 +1,7 @@
 //! Replicas of a channel, as its owner knows them: which frontends have one, and what each was told.
+//!
+//! A copy begins with the first member at a frontend and ends with the last one, so that a frontend without
+//! members is told nothing.
 
 use super::members::List;
 use crate::value::ServerId;
@@ -24,6 +27,7 @@ pub(super) struct Copies {
 }
 
 impl Copies {
+    /// The copy of a frontend, if it has members.
     pub(super) fn get(&self, frontend: &ServerId) -> Option<&Told> {
         let at = self.find(frontend).ok()?;
         self.told.get(at).map(|(_, told)| told)
@@ -57,6 +61,7 @@ impl Copies {
         }
     }
 
+    /// Those that have a copy, sorted by text.
     pub(super) fn frontends(&self) -> impl Iterator<Item = &ServerId> {
         self.told.iter().map(|(frontend, _)| frontend)
     }

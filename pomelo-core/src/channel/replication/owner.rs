@@ -1,4 +1,12 @@
 //! The owner's side of replication: who is in a channel, and what is to be said of that to which frontend.
+//!
+//! ```text
+//!  join, leave ──▶ version + 1 ──▶ Join, Leave ──▶ sent        │ refused: the copy is stale
+//!  push        ──▶ Push with the version ───────▶ sent, or dropped and counted
+//!  a stale copy: Sync (all members, this version) goes before whatever comes next
+//! ```
+//!
+//! Each frontend has a version of its own, so that a join at one costs the others nothing.
 
 use super::copies::{Copies, Told};
 use super::members::Members;

@@ -1,4 +1,14 @@
 //! The frontend's side of replication: the copy of a channel's membership, and the pushes that wait for it.
+//!
+//! ```text
+//!             version + 1                        other version
+//!  current ───────────────▶ current     current ───────────────▶ waiting: asks once, holds pushes back
+//!                                                                   │ Sync
+//!                                       current ◀───────────────────┘ what waited is taken in again, in order
+//! ```
+//!
+//! A push of the present version is delivered; one of another version waits, too, since the members that it
+//! was for are not known here.
 
 use foldhash::fast::RandomState;
 use indexmap::IndexSet;

@@ -1,4 +1,7 @@
 //! The pairs of a server: one for each server of the cluster that it has met.
+//!
+//! It keeps a pair for each process of a peer that there is something to settle with, and forgets it with the
+//! process.
 
 use std::collections::{HashMap, HashSet};
 

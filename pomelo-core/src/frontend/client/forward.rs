@@ -1,4 +1,11 @@
 //! Forwarded messages: those of a session that other servers handle, from their sending to the responses.
+//!
+//! ```text
+//!  forward: pending entry + state.out, snapshot, send ── all under the session's lock
+//!     ├─ Reply ─▶ replied ─▶ response to the client
+//!     ├─ the link or the server is lost, or the deadline ─▶ the same, with an error
+//!     └─ the session closes ─▶ abandon: nobody is answered, servers are told
+//! ```
 
 use std::sync::Arc;
 

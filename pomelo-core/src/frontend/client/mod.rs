@@ -1,4 +1,18 @@
 //! A client's session at its frontend: the real one.
+//!
+//! ```text
+//!           begin_closing              worker ends             hooks have run
+//!  Open ──────────────────▶ Leaving ─▶ Closing ──────────────────────────────▶ Closed
+//!   takes messages           waiting ones are dropped and counted;             its user may bind again
+//!                            the one that runs ends first
+//! ```
+//!
+//! | file | noun |
+//! |---|---|
+//! | `mod` | the session: state, queue, snapshot |
+//! | `forward`, `responses` | messages that other servers handle, and what clients are answered |
+//! | `closing` | one way to end a session, and the running of its hooks |
+//! | `attachment` | the connection that it sends to, which can be replaced |
 
 mod attachment;
 mod closing;
@@ -44,12 +58,19 @@ pub enum Flow {
 const ROOM_POLL: Duration = Duration::from_millis(50);
 
 /// A connected client, as its connector knows it.
+///
+/// A connector opens it by [`Frontend::open`](super::Frontend::open) when a handshake is done, hands it each
+/// message, and closes it when the connection ends. What it is sent, the connection's outbox writes.
 pub struct ClientSession {
+    /// All of this frontend.
     registry: Arc<Registry>,
+    /// Its name in the cluster.
     id: SessionId,
     /// Its address, if it has one.
     peer: Option<SocketAddr>,
+    /// What it sends by.
     attachment: Attachment,
+    /// User, settings, queue and phase, under a lock that is held for a few instructions.
     state: Mutex<State>,
     /// Messages that are waiting, being handled here or out at a backend. It grows under the lock of the state.
     unanswered: AtomicUsize,
@@ -59,10 +80,13 @@ pub struct ClientSession {
 
 #[derive(Default)]
 struct State {
+    /// The user that it is bound to.
     uid: Option<Uid>,
+    /// What handlers have pushed.
     settings: Arc<Settings>,
     /// How often user and settings have changed.
     version: u64,
+    /// How far its end has come.
     phase: Phase,
     /// Messages that the worker has not begun.
     waiting: VecDeque<Incoming>,
@@ -74,6 +98,7 @@ struct State {
     subscribers: SmallVec<[ServerId; 1]>,
     /// A server has dropped what it had of the session: it closes when the client asks for something.
     is_lost: bool,
+    /// Why it closes, or will.
     reason: Option<Arc<str>>,
     /// A response did not fit into its outbox, and most of what is in there has still to be read.
     is_behind: bool,
@@ -90,6 +115,7 @@ enum Phase {
 }
 
 impl State {
+    /// Has a server told of the end, once.
     fn subscribe(&mut self, server: &ServerId) {
         if !self.subscribers.contains(server) {
             self.subscribers.push(server.clone());
@@ -110,8 +136,11 @@ impl State {
 
 /// A client's message that was taken in.
 pub(crate) struct Incoming {
+    /// The client's number; none of a notify.
     pub(crate) id: Option<u64>,
+    /// Where it goes.
     pub(crate) route: Route,
+    /// What it says, undecoded.
     pub(crate) body: Body,
 }
 
@@ -126,6 +155,7 @@ pub(crate) enum Next {
 }
 
 impl ClientSession {
+    /// Puts a new session into the registry; its connection may be sent to from now on.
     pub(super) fn open(
         registry: &Arc<Registry>,
         outbox: &Arc<Outbox>,
@@ -290,6 +320,7 @@ impl ClientSession {
         self.lock().version
     }
 
+    /// Binds or unbinds; gives the version that has it. The registry's tables are the caller's to change.
     pub(crate) fn set_uid(&self, uid: Option<Uid>) -> u64 {
         let mut state = self.lock();
         state.uid = uid;
@@ -297,6 +328,7 @@ impl ClientSession {
         state.version
     }
 
+    /// Changes settings; gives the version that has them.
     pub(crate) fn set_all(&self, changes: impl IntoIterator<Item = (String, Value)>) -> u64 {
         let mut state = self.lock();
         let settings = Arc::make_mut(&mut state.settings);
@@ -305,6 +337,7 @@ impl ClientSession {
         state.version
     }
 
+    /// What a handler, here or elsewhere, gets of it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.snapshot_of(&self.lock())
     }

@@ -81,10 +81,29 @@ use servers::ServersFile;
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     /// The environment, such as `development` or `production`.
+    ///
+    /// Files that have a part for it are read by that part.
     pub env: String,
     /// The directory, if the configuration came from one; its whole path.
+    #[doc(alias = "getBase")]
     pub dir: Option<PathBuf>,
     /// Every server of servers.json, in its order, clusters expanded.
+    ///
+    /// ```
+    /// use pomelo::config::Config;
+    ///
+    /// let json = r#"{ "connector": [{ "clusterCount": 2, "host": "10.0.0.2", "clientPort": "3010++" }] }"#;
+    /// let config = Config::from_servers(json, "development")?;
+    /// let ports: Vec<_> = config.servers.iter().map(|server| (server.id.as_str(), server.client_port)).collect();
+    /// assert_eq!(ports, [
+    ///     ("cluster-server-connector-1", Some(3010)),
+    ///     ("cluster-server-connector-2", Some(3011)),
+    /// ]);
+    /// # Ok::<(), pomelo::Error>(())
+    /// ```
+    #[doc(alias = "getServersFromConfig")]
+    #[doc(alias = "getServerFromConfig")]
+    #[doc(alias = "clusterCount")]
     pub servers: Vec<Arc<ServerInfo>>,
     /// dictionary.json, if there is one: the application's routes to be compressed.
     pub dictionary: Option<Value>,
@@ -140,6 +159,13 @@ impl Config {
     ///
     /// # Errors
     /// Names the key.
+    ///
+    /// ```
+    /// use pomelo::config::Config;
+    ///
+    /// let error = Config::from_servers(r#"{ "chat": [{ "id": "chat-1", "port": 99999 }] }"#, "development").unwrap_err();
+    /// assert!(error.to_string().contains("chat[0].port"), "{error}");
+    /// ```
     pub fn from_servers(text: &str, env: &str) -> Result<Self, ConfigError> {
         let path = PathBuf::from("servers.json");
         Self::of_servers(File::parse(path, text.as_bytes())?.section(env), env)
@@ -160,6 +186,20 @@ impl Config {
     ///
     /// # Errors
     /// If it can't be read or is no JSON.
+    ///
+    /// None if there is no such file, or the configuration came from no directory. It reads the file each
+    /// time; what is needed often is better read once, in a component or a hook.
+    ///
+    /// ```no_run
+    /// # use pomelo::server::ServerContext;
+    /// # fn example(app: &ServerContext) -> pomelo::Result<()> {
+    /// let prices = app.config().load("prices.json")?.unwrap_or_default();
+    /// println!("a sword is {}", prices["sword"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "loadConfig")]
+    #[doc(alias = "loadConfigBaseApp")]
     pub fn load(&self, name: &str) -> Result<Option<Value>, ConfigError> {
         Ok(self.section(name)?.map(Section::into_value))
     }

@@ -1,4 +1,6 @@
 //! Keys that an object has twice: JavaScript takes the last value, and what stood before is lost without a word.
+//!
+//! serde keeps the last one and says nothing, so the text is looked through once more, for a warning.
 
 use std::collections::HashSet;
 use std::fmt;

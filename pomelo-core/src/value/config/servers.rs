@@ -1,4 +1,10 @@
 //! servers.json: the servers of an environment, clusters expanded.
+//!
+//! ```text
+//!  { "chat": [ { "id": "chat-1", … } ] }                    one environment
+//!  { "production": { "chat": [ … ] }, "development": … }    a part for each
+//!  { "clusterCount": 3, "port": "4050++" }                  three servers, on 4050, 4051 and 4052
+//! ```
 
 use std::collections::HashMap;
 use std::sync::Arc;

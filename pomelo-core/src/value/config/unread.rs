@@ -1,4 +1,7 @@
 //! Files of a configuration directory that look as if they were read, and aren't.
+//!
+//! A file that was copied from a pomelo application, and means nothing here, is no error: it would be
+//! silently ignored, so it is warned of by name, with what has its place.
 
 use std::fs;
 use std::path::Path;

@@ -18,9 +18,27 @@ pub use self::std_error::StdError;
 use status::Status;
 
 /// The result of handlers, remotes and most of this library.
+///
+/// It is what handlers and remotes return, and what `main` may.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something failed, for code that has to tell one case from another.
+///
+/// ```
+/// use pomelo::Error;
+/// use pomelo::error::ErrorKind;
+///
+/// /// Whether a call may be made again: nothing of it ran.
+/// fn may_repeat(error: &Error) -> bool {
+///     matches!(error.kind(), ErrorKind::NoServer | ErrorKind::Refused | ErrorKind::Overloaded)
+/// }
+///
+/// assert!(may_repeat(&Error::of(ErrorKind::Overloaded, "the lane is full")));
+/// assert!(!may_repeat(&Error::new(409, "the room is full")));
+/// ```
+///
+/// `Refused` may also mean that the link broke while the call was out, when nobody knows whether it ran:
+/// repeat only what may run twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -117,11 +135,28 @@ struct Inner {
 
 impl Error {
     /// An error of the application: the client sees `{"code": code}`, the log sees `message`.
+    ///
+    /// ```
+    /// use pomelo::Error;
+    /// use pomelo::error::ErrorKind;
+    ///
+    /// let error = Error::new(409, format_args!("no more than {} fit in", 8));
+    /// assert_eq!((error.code(), error.kind()), (409, ErrorKind::Application));
+    /// assert_eq!(error.response(false), serde_json::json!({ "code": 409 }));
+    /// ```
     pub fn new(code: u16, message: impl fmt::Display) -> Self {
         Self::with(message.to_string(), Status::of(ErrorKind::Application, code))
     }
 
     /// An error that carries a kind other than [`ErrorKind::Application`]; its code is 500.
+    ///
+    /// ```
+    /// use pomelo::Error;
+    /// use pomelo::error::ErrorKind;
+    ///
+    /// let busy = Error::of(ErrorKind::Overloaded, "all battle servers are full");
+    /// assert_eq!((busy.code(), busy.kind()), (500, ErrorKind::Overloaded));
+    /// ```
     pub fn of(kind: ErrorKind, message: impl fmt::Display) -> Self {
         Self::with(message.to_string(), Status::of(kind, 500))
     }
@@ -133,6 +168,15 @@ impl Error {
     /// The same error with the response that the client gets.
     ///
     /// `code` is added to an object that has none, as pomelo's `next(err, resp)` does.
+    ///
+    /// ```
+    /// use pomelo::Error;
+    /// use serde_json::json;
+    ///
+    /// let error = Error::new(402, "too poor").with_body(json!({ "missing": 30 }));
+    /// assert_eq!(error.response(false), json!({ "missing": 30, "code": 402 }));
+    /// ```
+    #[doc(alias = "next")]
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Value>) -> Self {
         self.0.status.body = Some(body.into());
@@ -140,6 +184,13 @@ impl Error {
     }
 
     /// The same error with `context` in front of its message.
+    ///
+    /// ```
+    /// use pomelo::Error;
+    ///
+    /// let error = Error::new(404, "no room").context("joining as ann");
+    /// assert_eq!(error.message(), "joining as ann: no room");
+    /// ```
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
@@ -147,6 +198,15 @@ impl Error {
     }
 
     /// The same error as somebody else's fault than its kind and code say.
+    ///
+    /// ```
+    /// use pomelo::Error;
+    /// use pomelo::error::Fault;
+    ///
+    /// // A code above 500 that is a refusal, and nothing that operators must see.
+    /// let error = Error::new(1003, "no such user").with_fault(Fault::Client);
+    /// assert_eq!(error.fault(), Fault::Client);
+    /// ```
     #[must_use]
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.0.status.fault = Some(fault);
@@ -255,6 +315,17 @@ impl fmt::Debug for Error {
 }
 
 /// Turns "there is none" into an error with a code.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use pomelo::error::OrErr;
+///
+/// fn level(levels: &HashMap<&str, u32>, uid: &str) -> pomelo::Result<u32> {
+///     levels.get(uid).copied().or_err(404, "no such player")
+/// }
+///
+/// assert_eq!(level(&HashMap::from([("ann", 7)]), "bob").unwrap_err().code(), 404);
+/// ```
 pub trait OrErr<T> {
     /// The value, or [`Error::new`]`(code, message)`.
     ///

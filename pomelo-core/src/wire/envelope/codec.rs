@@ -2,6 +2,18 @@
 //!
 //! What every request and every push needs has a fixed head and its body uncopied behind it; all else is MessagePack.
 //! Numbers are big-endian, texts have their length in two bytes in front.
+//!
+//! | first byte | message | head | behind it, uncopied |
+//! |---|---|---|---|
+//! | `CALL`, `CALL_OF_HOOK`, `CALL_OF_HANDLER` | a call, by its origin | seq, method, lane, the handler's session | the arguments |
+//! | `RETURNED` | the answer to a call | seq | what the method returned |
+//! | `FORWARD` | a client's message | seq, session, route, id | the body |
+//! | `RESPONSE` | the answer to that | seq | the body, if there is one |
+//! | `PUSH` | a push to a channel | key, version, seq, route | the bodies |
+//! | `PACKED` | all others | none | MessagePack |
+//!
+//! What comes in is not trusted: lengths are checked before anything is taken, and what is cut short or
+//! stands for nothing is an [`EnvelopeError`], with which the link ends.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 

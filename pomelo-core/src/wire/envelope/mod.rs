@@ -1,4 +1,17 @@
 //! Envelopes: the messages that servers send each other.
+//!
+//! ```text
+//!  Call, Forward ─────────▶            work for the receiver: a remote, a handler
+//!  Session, Abandon ──────▶            something about a session of the receiver
+//!  Group, Groups, FetchGroup ◀──────▶  copies of channels
+//!  PushUids, Broadcast ───▶            pushes without a channel
+//!  SessionClosed, SessionGone ──────▶  the end of a session
+//!  Greeting, Settled ◀────▶            two servers that lost each other
+//!  Reply ◀────────────────            the answer to whatever has a `seq`
+//! ```
+//!
+//! A `seq` is the sender's number of a question. It is answered or fails once; 0 asks for no answer. Bodies
+//! of clients travel undecoded, as an encoding and bytes, and are shared with what was read.
 
 mod codec;
 mod origin;
@@ -34,9 +47,13 @@ impl Envelope {
 /// A session as it is at its frontend at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
+    /// Which session.
     pub(crate) id: SessionId,
+    /// Who owns it.
     pub(crate) frontend: ServerId,
+    /// The user that it is bound to.
     pub(crate) uid: Option<Uid>,
+    /// Shared with other snapshots of the same version.
     pub(crate) settings: Arc<Settings>,
     /// Counts the changes at the frontend.
     pub(crate) version: u64,
@@ -45,7 +62,9 @@ pub(crate) struct Snapshot {
 /// A push on its way to frontends.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Push {
+    /// What clients listen to.
     pub(crate) route: Arc<str>,
+    /// The message, in every encoding that a receiver needs.
     pub(crate) payload: Payload,
     /// Dropped where more than the limit of an outbox waits for a client already.
     pub(crate) volatile: bool,
@@ -54,11 +73,15 @@ pub(crate) struct Push {
 /// A channel, as frontends know it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct GroupKey {
+    /// The server that made the channel.
     pub(crate) backend: ServerId,
+    /// The process of it; a channel ends with that.
     pub(crate) incarnation: Incarnation,
+    /// The channel's number in that process.
     pub(crate) group: u64,
 }
 
+/// What a server says to another one, or to itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
     /// A call of a remote's method, by its number in the callee's table; `seq` 0 wants no reply.
@@ -93,6 +116,7 @@ pub(crate) enum Message {
     Settled(Settled),
 }
 
+/// What a [`Reply`](Message::Reply) says where all went well.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// Nothing to say but that it is done; of a session, the version it has now.
@@ -119,52 +143,38 @@ impl Answer {
     }
 }
 
+/// What a server wants of a session, at the frontend that owns it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum SessionOp {
-    Bind {
-        id: SessionId,
-        uid: Uid,
-        unique: bool,
-    },
-    Unbind {
-        id: SessionId,
-        uid: Uid,
-    },
-    Set {
-        id: SessionId,
-        changes: Settings,
-    },
-    Get {
-        id: SessionId,
-    },
-    GetByUid {
-        uid: Uid,
-    },
-    Kick {
-        id: SessionId,
-        reason: Option<String>,
-    },
-    KickUid {
-        uid: Uid,
-        reason: Option<String>,
-    },
+    /// To a user; `unique` refuses one that another session of the frontend has.
+    Bind { id: SessionId, uid: Uid, unique: bool },
+    /// From its user, which must be this one.
+    Unbind { id: SessionId, uid: Uid },
+    /// Settings change; those that are `null` are removed.
+    Set { id: SessionId, changes: Settings },
+    /// As it is now, if it is open.
+    Get { id: SessionId },
+    /// All sessions of a user.
+    GetByUid { uid: Uid },
+    /// Close it, with a kick for that reason.
+    Kick { id: SessionId, reason: Option<String> },
+    /// Close all sessions of a user.
+    KickUid { uid: Uid, reason: Option<String> },
     /// Tell this server when the session closes.
-    Subscribe {
-        id: SessionId,
-    },
+    Subscribe { id: SessionId },
 }
 
+/// A change of a channel's copy at a frontend, or a push to its members.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum GroupOp {
+    /// A user is a member there.
     Join(Uid),
+    /// A user is none any more.
     Leave(Uid),
     /// The whole membership.
     Sync(Vec<Uid>),
     /// `seq` other than 0 wants to know who was not reached.
-    Push {
-        seq: u64,
-        push: Push,
-    },
+    Push { seq: u64, push: Push },
     /// The channel is no more.
     Drop,
 }

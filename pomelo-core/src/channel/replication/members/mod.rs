@@ -3,6 +3,12 @@
 //! Taking an entry out of the map moves the last one into its place, so that neither adding nor leaving depends on the
 //! number of members; the links keep the order. There is one list of all members, and one for each frontend, so that what
 //! is asked of one frontend costs what there is at that frontend.
+//!
+//! ```text
+//!  entries   0: ann      1: bob      2: cat        (places in the map; taking 0 out moves 2 there)
+//!  users     ann ◀──▶ bob ◀──▶ cat                  (order of joining)
+//!  at conn-1 ann ◀───────────▶ cat                  (the same, at one frontend)
+//! ```
 
 use indexmap::IndexMap;
 use smallvec::SmallVec;
@@ -19,15 +25,20 @@ const KEEP_CAPACITY: usize = 64;
 /// The neighbours of an entry in a list, by their places in the map.
 #[derive(Clone, Copy)]
 struct Links {
+    /// The one that joined before it, or `NONE`.
     before: u32,
+    /// The one that joined after it, or `NONE`.
     after: u32,
 }
 
 /// The ends of a list of entries, and how many there are.
 #[derive(Clone, Copy)]
 pub(super) struct List {
+    /// Who joined first of those that are left.
     first: u32,
+    /// Who joined last.
     last: u32,
+    /// How many there are.
     len: u32,
 }
 
@@ -46,14 +57,19 @@ impl List {
 /// The members of a channel.
 #[derive(Default)]
 pub(super) struct Members {
+    /// By user, in no order that means anything.
     entries: IndexMap<Uid, Entry, foldhash::fast::RandomState>,
+    /// All users, in order of joining.
     users: List,
+    /// Places at frontends, all together.
     len: usize,
 }
 
 /// A user in the channel: the frontends that it is a member at, in order of joining.
 struct Entry {
+    /// Where the user is; mostly one frontend.
     at: SmallVec<[Place; 1]>,
+    /// Its neighbours among all users.
     links: Links,
 }
 
@@ -152,6 +168,7 @@ impl Members {
         Some((uid, entry.at.iter().map(|place| &place.frontend)))
     }
 
+    /// Goes along a list by what `after` says is next; the end of a list is a place that no entry has.
     fn walk(
         &self,
         list: List,
