@@ -1,4 +1,20 @@
 //! pomelo-protobuf as a codec of message bodies.
+//!
+//! It is what `use_protobuf` of a connector, and serverProtos.json and clientProtos.json in the
+//! configuration, come to: a [`Codec`] for [`Encoding::Protobuf`](pomelo_core::wire::Encoding::Protobuf). A
+//! route without a schema is JSON.
+//!
+//! ```
+//! use pomelo_core::wire::{Codecs, Encoding};
+//! use pomelo_net::protocol::protobuf::Protos;
+//! use serde_json::{Value, json};
+//!
+//! let protos = Protos::parse(&json!({ "onMove": { "required uInt32 x": 1 } }), &Value::Null)?;
+//! let codecs = Codecs::with_protobuf(protos);
+//! let body = codecs.encode(Encoding::Protobuf, "onMove", &json!({ "x": 300 })).unwrap();
+//! assert_eq!(&body.bytes[..], b"\x08\xac\x02");
+//! # Ok::<(), pomelo_net::protocol::protobuf::ProtosError>(())
+//! ```
 
 use bytes::Bytes;
 use pomelo_core::value::config::Config;

@@ -1,4 +1,11 @@
 //! Defaults: the transport, discovery and codecs of an application that chooses none, by its configuration.
+//!
+//! | wherever servers run | transport | discovery |
+//! |---|---|---|
+//! | together in one process | memory | servers.json |
+//! | one by itself | tcp, by cluster.json | the platform's: a master's, where `pomelo-master` is |
+//!
+//! Files that would be used are read and checked before anything starts, and no others.
 
 use std::ffi::OsString;
 use std::future::pending;
@@ -22,6 +29,16 @@ const SECRET_VARIABLE: &str = "POMELO_CLUSTER_SECRET";
 
 /// The platform of a program whose servers all run in its own process: it reads no command line, launches nothing and hears no
 /// signal.
+///
+/// A cluster that is written by hand and needs no command line names it: `servers!` takes `pomelo-master`'s
+/// in its place.
+///
+/// ```
+/// use pomelo_core::app::{Platform, Task};
+/// use pomelo_net::defaults::Embedded;
+///
+/// assert!(matches!(Embedded.task(vec!["start".into()]), Ok(Task::RunAll { env: None })));
+/// ```
 pub struct Embedded;
 
 impl Platform for Embedded {

@@ -15,8 +15,11 @@ use crate::address::Origin;
 /// The strangers at a port.
 #[derive(Debug)]
 pub struct Lobby {
+    /// How many strangers there may be.
     seats: usize,
+    /// How many of one address, or of one network of IPv6.
     seats_per_address: usize,
+    /// Who is there.
     state: Mutex<Seating>,
 }
 
@@ -24,12 +27,15 @@ pub struct Lobby {
 struct Seating {
     /// By number, and so by age.
     strangers: BTreeMap<u64, Stranger>,
+    /// The number of the next who comes.
     next: u64,
 }
 
 #[derive(Debug)]
 struct Stranger {
+    /// Where it comes from.
     origin: Origin,
+    /// It has said what was due first.
     has_spoken: bool,
     /// Dropped when it gives way.
     _staying: oneshot::Sender<()>,
@@ -38,8 +44,11 @@ struct Stranger {
 /// A stranger's seat, until it is dropped.
 #[derive(Debug)]
 pub struct Seat {
+    /// Whose seat it is.
     lobby: Arc<Lobby>,
+    /// By age.
     number: u64,
+    /// Resolves when it has to give way.
     ousted: oneshot::Receiver<()>,
 }
 

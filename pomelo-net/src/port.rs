@@ -11,6 +11,7 @@ use crate::address::Listener;
 
 /// A port that is listened on as long as somebody holds this.
 pub struct ListeningPort {
+    /// What is accepted on.
     listener: Listener,
     /// Dropped after the listener.
     _closing: oneshot::Sender<()>,

@@ -102,6 +102,14 @@ fn is_refusal(error: &io::Error) -> bool {
 }
 
 /// Where to listen.
+///
+/// ```
+/// use pomelo_net::address::Interface;
+///
+/// assert_eq!(Interface::for_host("127.0.0.1"), Interface::Of("127.0.0.1"));
+/// // How others reach the machine, which may be no address of its own.
+/// assert_eq!(Interface::for_host("game.example.com"), Interface::Every);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interface<'a> {
     /// Every interface, by IPv6 and IPv4, as Node listens where no host is named; by IPv4 alone where the system has no IPv6.
@@ -127,8 +135,20 @@ impl<'a> Interface<'a> {
 }
 
 /// A port that is listened on, at one address or several.
+///
+/// ```
+/// use pomelo_net::address::{Interface, Listener};
+///
+/// # #[tokio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = Listener::bind(Interface::Of("localhost"), 0, |_| Ok(())).await?;
+/// assert!(listener.local_addr()?.ip().is_loopback());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Listener {
+    /// One for each address.
     sockets: Vec<TcpListener>,
     /// Whose turn it is, so that none keeps the others waiting.
     turn: AtomicUsize,

@@ -6,10 +6,32 @@ use futures::future::BoxFuture;
 use pomelo_core::cluster::{Discovery, Member, MembershipEvents, Registration};
 use pomelo_core::value::{Result, ServerInfo};
 
-/// Expects the servers of servers.json, once. Who of them is up is seen by the links between them, so it needs no
-/// process of its own; servers come and go by their links, and the list changes by a restart.
+/// Expects the servers of servers.json, once. Who of them is up is seen by the links between them, so it
+/// needs no process of its own; servers come and go by their links, and the list changes by a restart.
+///
+/// It is what servers of one process have by default. In a cluster without a master it is for processes that
+/// something else starts, such as containers with fixed names:
+///
+/// ```
+/// use std::sync::Arc;
+/// use pomelo::config::Config;
+/// use pomelo::net::cluster::StaticDiscovery;
+///
+/// pomelo::servers! { chat: {} }
+///
+/// # fn main() -> pomelo::Result<()> {
+/// let config = Config::from_servers(r#"{ "chat": [{ "id": "chat-1", "port": 4050 }] }"#, "production")?;
+/// let fixed = StaticDiscovery::new(config.servers);
+/// let builder = App::builder().cluster_discovery(Arc::new(fixed));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A server that isn't in the list expects itself, and those that are: the others learn of it by its links,
+/// and route nothing to it until their list has it.
 #[derive(Debug, Clone)]
 pub struct StaticDiscovery {
+    /// All that there should be.
     servers: Vec<Arc<ServerInfo>>,
 }
 

@@ -1,4 +1,9 @@
 //! Acceptors: accept the clients of a listener, within limits, and give each connection a task.
+//!
+//! ```text
+//!  Listener ─▶ accept ─▶ seat (max_connections, per address) ─▶ a task: Driver<Protocol, Socket>
+//!                          └ none is free: the socket is dropped, and counted
+//! ```
 
 use std::io;
 use std::net::SocketAddr;

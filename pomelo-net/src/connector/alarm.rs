@@ -1,4 +1,10 @@
 //! Alarms: what wakes the task of one connection, other than input.
+//!
+//! ```text
+//!  set(tick) ─▶ in the wheel ── the wheel comes by ──┬─ not due yet: put back at its tick
+//!                                                    ├─ due: rings, and wakes the driver
+//!                                                    └─ off: let go
+//! ```
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

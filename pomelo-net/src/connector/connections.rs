@@ -16,6 +16,17 @@ use super::wheel::Wheel;
 use crate::address::Origin;
 
 /// What a connector allows its connections, whatever protocol they have.
+///
+/// [`Hybrid`](super::Hybrid) sets them by its options; a connector of another protocol by hand:
+///
+/// ```
+/// use std::time::Duration;
+/// use pomelo::ext::connector::ConnectionLimits;
+///
+/// let mut limits = ConnectionLimits::default();
+/// assert_eq!((limits.handshake_deadline, limits.max_connections), (Duration::from_secs(10), None));
+/// limits.outbox_limit = 256 * 1024;
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConnectionLimits {
@@ -45,10 +56,13 @@ impl Default for ConnectionLimits {
 
 /// What the connections of one acceptor have in common.
 pub(super) struct Connections<P: Protocol> {
+    /// Where sessions are opened.
     pub(super) frontend: Arc<Frontend>,
+    /// Writes what is queued for them.
     pub(super) flusher: Arc<Flusher>,
     /// What their protocols have in common.
     pub(super) protocol: Arc<P::Shared>,
+    /// What they are allowed.
     pub(super) limits: ConnectionLimits,
     /// The deadlines of all of them.
     pub(super) wheel: Arc<Wheel>,
@@ -56,6 +70,7 @@ pub(super) struct Connections<P: Protocol> {
     pub(super) refused: Throttle<&'static str>,
     /// How many there are.
     count: AtomicUsize,
+    /// How many each address has, where that is limited.
     origins: Option<Origins>,
 }
 
@@ -96,6 +111,7 @@ impl<P: Protocol> Connections<P> {
 
 /// A connection's place among those that are allowed, until it is dropped.
 pub(super) struct Seat<P: Protocol> {
+    /// Keeps what it is a place among.
     connections: Arc<Connections<P>>,
     /// Where its address is counted, too.
     origin: Option<Box<Origin>>,

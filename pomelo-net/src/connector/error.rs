@@ -1,4 +1,7 @@
 //! Errors of a connector's configuration.
+//!
+//! An option that can't be meant is found before anything listens, and named as the application wrote it,
+//! with what it is and what it may be. Files are named with their path.
 
 use std::time::Duration;
 

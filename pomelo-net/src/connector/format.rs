@@ -1,4 +1,13 @@
 //! Formats: how the connections of a port frame what they are sent.
+//!
+//! | connections | formats |
+//! |---|---|
+//! | raw tcp | one |
+//! | websocket | one, and one for those that agreed to permessage-deflate |
+//! | websocket of clients that read bytes as UTF-16, where asked for | the same two again |
+//!
+//! Each is one number at its frontend, and one frame of each push. What they share is how a route is written,
+//! by code or by name, and how a body is: JSON, or protobuf by the schema of its route.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,8 +32,11 @@ use crate::protocol::websocket::{self, close_code};
 /// The pomelo protocol over raw tcp or over websocket, with or without a dictionary.
 #[derive(Debug, Clone)]
 pub(super) struct PomeloFormat {
+    /// Raw tcp or websocket.
     pub(super) framing: Framing,
+    /// Routes by code, if it is used.
     pub(super) dictionary: Option<Arc<Dictionary>>,
+    /// What bodies are taken in.
     pub(super) encoding: Encoding,
     /// For clients that read bytes as units of UTF-16: JSON has other characters as escapes.
     pub(super) code_units: bool,
@@ -129,7 +141,9 @@ impl Format for DeflateFormat {
 
 /// The numbers of the formats that the connections of a port have.
 pub(super) struct Formats {
+    /// Of raw tcp.
     tcp: FormatId,
+    /// Of websockets whose clients read UTF-8.
     websocket: Websocket,
     /// For clients that read bytes as code units.
     websocket_units: Websocket,

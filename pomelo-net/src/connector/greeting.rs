@@ -9,13 +9,14 @@ use crate::protocol::websocket::{Headers, Query, UpgradeRequest};
 
 /// A client's handshake, as the hook of [`Hybrid::handshake`](super::Hybrid::handshake) gets it.
 ///
-/// Over websocket it has the HTTP request, too, no longer than [`max_upgrade`](super::Hybrid::max_upgrade); over raw tcp there is
-/// none, and `path`, `query` and `headers` are empty.
+/// Over websocket it has the HTTP request, too, no longer than [`max_upgrade`](super::Hybrid::max_upgrade);
+/// over raw tcp there is none, and `path`, `query` and `headers` are empty.
 ///
-/// ```no_run
-/// # use pomelo_core::value::{Error, Result};
-/// # use pomelo_net::connector::{Greeting, Hybrid};
-/// # use serde_json::{Value, json};
+/// ```
+/// use pomelo::net::connector::Greeting;
+/// use pomelo::{Error, Hybrid, Result};
+/// use serde_json::{Value, json};
+///
 /// # async fn user_of(token: &str) -> Option<String> { Some(token.to_owned()) }
 /// async fn hook(greeting: Greeting) -> Result<Value> {
 ///     // By `new WebSocket("wss://game.example.com/play?token=abc")`, or by a cookie of the page.
@@ -29,6 +30,9 @@ use crate::protocol::websocket::{Headers, Query, UpgradeRequest};
 /// }
 /// let connector = Hybrid::new().handshake(hook);
 /// ```
+///
+/// There is no session yet: what the hook learns of a client, the client sends again with its first message,
+/// or gets a token for it in the answer.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Greeting {
@@ -47,6 +51,8 @@ pub struct Greeting {
 }
 
 /// What a client library says of itself in its handshake.
+///
+/// None of it can be trusted: it is for telling libraries apart.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ClientInfo {
@@ -59,6 +65,9 @@ pub struct ClientInfo {
     /// The version of the protos that it remembers.
     pub proto_version: Option<String>,
     /// Its public key, if it signs its messages.
+    ///
+    /// Nothing here checks signatures; see [`Hybrid`](super::Hybrid).
+    #[doc(alias = "useCrypto")]
     pub rsa: Option<Value>,
 }
 

@@ -1,4 +1,8 @@
 //! Hybrid: the connector that users configure, pomelo's protocol over tcp and websocket.
+//!
+//! A [`Hybrid`] is options and nothing else until its server starts: then it checks them, makes dictionary,
+//! schemas and formats of the configuration, and gives a tcp listener to an [`Acceptor`] of [`Pomelo`]'s
+//! protocol.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,8 +29,35 @@ use super::tcp::listen;
 /// A frontend may have several, on different ports. Where the application has inserted [`MemoryPorts`], it listens there instead of at
 /// a port of the machine. Every limit costs only the client that exceeds it.
 ///
-/// An option that can't be meant, such as a limit of 0, is an error at start, which says what is allowed. A time is from a millisecond
-/// to 365 days.
+/// ```
+/// use std::time::Duration;
+/// use pomelo::Hybrid;
+///
+/// pomelo::servers! { connector: {} }
+///
+/// # fn main() {
+/// let builder = App::builder().configure("all", "connector", |app| {
+///     app.connector(Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf());
+/// });
+/// # }
+/// ```
+///
+/// An option that can't be meant, such as a limit of 0, is an error at start, which says what is allowed. A
+/// time is from a millisecond to 365 days.
+///
+/// # Of pomelo's connectorConfig
+///
+/// | pomelo's | here |
+/// |---|---|
+/// | `heartbeat`, `timeout` (s) | [`heartbeat`](Self::heartbeat), [`timeout`](Self::timeout); `timeout` without a heartbeat is [`idle_timeout`](Self::idle_timeout) |
+/// | `disconnectOnTimeout` | always, as pomelo itself forces it with a heartbeat |
+/// | `useDict`, `useProtobuf` | [`use_dict`](Self::use_dict), [`use_protobuf`](Self::use_protobuf) |
+/// | `handshake`, `checkClient` | [`handshake`](Self::handshake), [`check_client`](Self::check_client) |
+/// | `setNoDelay` | [`no_delay`](Self::no_delay), and on by default |
+/// | `distinctHost` | `distinctHost` in servers.json, or [`address`](Self::address) |
+/// | `closeMethod` | what is queued is always sent first, for a second at most |
+/// | `ssl` | none: a proxy in front, or a listener of your own for [`acceptor`](Self::acceptor) |
+/// | `useCrypto`, `useHostFilter`, `blacklistFun`, `encode`, `decode` | none; a client that signs is served, and its signature isn't looked at |
 ///
 /// # What else comes to the port
 /// The port speaks neither HTTP nor TLS, and is no place for a page:
@@ -39,14 +70,11 @@ use super::tcp::listen;
 /// | a health check that only connects, and closes | nothing; it costs a place until it closes, or for [`handshake_deadline`](Self::handshake_deadline) |
 ///
 /// A proxy in front ends TLS and passes the upgrade on; check health by connecting, or take 426 for healthy.
-///
-/// ```no_run
-/// # use std::time::Duration;
-/// # use pomelo_net::connector::Hybrid;
-/// let connector = Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf();
-/// ```
+#[doc(alias = "hybridconnector")]
+#[doc(alias = "connectorConfig")]
 #[derive(Clone, Default)]
 pub struct Hybrid {
+    /// What was asked for; nothing of it was looked at yet.
     options: Options,
 }
 
@@ -60,6 +88,12 @@ impl Hybrid {
     ///
     /// The host is the server's `host` of servers.json if that is loopback, or if the entry has `distinctHost`; else
     /// all interfaces, by IPv6 and IPv4, as in pomelo, since `host` is how others reach the machine.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// // For a test: `running.addresses("connector-1")` says where.
+    /// let connector = Hybrid::new().port(0);
+    /// ```
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.options.port = Some(port);
@@ -67,6 +101,13 @@ impl Hybrid {
     }
 
     /// Listens on this address and port: `[::]:3010` takes IPv6 and IPv4, `0.0.0.0:3010` IPv4 alone.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// // Behind a proxy on this machine, and nowhere else.
+    /// let connector = Hybrid::new().address(([127, 0, 0, 1], 3010));
+    /// ```
+    #[doc(alias = "distinctHost")]
     #[must_use]
     pub fn address(mut self, address: impl Into<SocketAddr>) -> Self {
         let address = address.into();
@@ -78,6 +119,12 @@ impl Hybrid {
     ///
     /// Take whole seconds: not all clients expect a fraction. Each heartbeat is answered at once; one that doesn't
     /// come for [`timeout`](Self::timeout) ends the connection.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// # use std::time::Duration;
+    /// let connector = Hybrid::new().heartbeat(Duration::from_secs(30));
+    /// ```
     #[must_use]
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.options.heartbeat = Some(interval);
@@ -90,6 +137,14 @@ impl Hybrid {
     /// It counts from the end of the handshake. Messages don't count, and neither does time in which the server
     /// doesn't read because the client has too many requests open. A client is dropped up to an eighth of a heartbeat
     /// late.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// # use std::time::Duration;
+    /// // Mobile clients that sleep for a while: three heartbeats may be missing.
+    /// let connector = Hybrid::new().heartbeat(Duration::from_secs(30)).timeout(Duration::from_secs(120));
+    /// ```
+    #[doc(alias = "disconnectOnTimeout")]
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.options.timeout = Some(limit);
@@ -100,6 +155,13 @@ impl Hybrid {
     /// [`heartbeat`](Self::heartbeat); `None` is for ever. 90 s by default, as pomelo's sockets have it.
     ///
     /// A client is dropped up to half a second late.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// # use std::time::Duration;
+    /// let gate = Hybrid::new().idle_timeout(Duration::from_secs(10));
+    /// let patient = Hybrid::new().idle_timeout(None);
+    /// ```
     #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.options.idle_timeout = limit.into();
@@ -107,6 +169,16 @@ impl Hybrid {
     }
 
     /// Sends routes as numbers: those of all handlers, and those of dictionary.json.
+    ///
+    /// All types of servers count, those included that run in other programs: their handlers are what
+    /// `servers!` lists. So every frontend gives the same dictionary, and clients that remember it by its
+    /// version aren't sent it again.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// let connector = Hybrid::new().use_dict();
+    /// ```
+    #[doc(alias = "useDict")]
     #[must_use]
     pub fn use_dict(mut self) -> Self {
         self.options.use_dict = true;
@@ -114,6 +186,13 @@ impl Hybrid {
     }
 
     /// Sends and reads bodies as pomelo-protobuf where serverProtos.json or clientProtos.json has the route.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// // serverProtos.json: { "onMove": { "required uInt32 x": 1, "required uInt32 y": 2 } }
+    /// let connector = Hybrid::new().use_protobuf();
+    /// ```
+    #[doc(alias = "useProtobuf")]
     #[must_use]
     pub fn use_protobuf(mut self) -> Self {
         self.options.use_protobuf = true;
@@ -128,6 +207,11 @@ impl Hybrid {
     /// that type reads strings as UTF-8, such as by `TextDecoder`: there each emoji would become six U+FFFD. (JSON has them as
     /// `\ud83d\ude00`, which all read, and what these clients send is always understood.) A message without such characters is
     /// not copied.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// let connector = Hybrid::new().use_protobuf().use_code_units();
+    /// ```
     #[must_use]
     pub fn use_code_units(mut self) -> Self {
         self.options.use_code_units = true;
@@ -143,6 +227,13 @@ impl Hybrid {
     ///
     /// Where TLS hides the content, compression tells of it by its length: don't put secrets into messages along with
     /// text that others choose.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// // Needs the feature `deflate` of `pomelo-rs`.
+    /// # #[cfg(any())]
+    /// let connector = Hybrid::new().use_deflate();
+    /// ```
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn use_deflate(mut self) -> Self {
@@ -155,6 +246,18 @@ impl Hybrid {
     /// It gets what the client says of itself, and of a websocket the path, the query and the header fields: see [`Greeting`].
     /// An error refuses the client with code 500. The hook runs within
     /// [`handshake_deadline`](Self::handshake_deadline), and the client isn't read meanwhile.
+    ///
+    /// ```
+    /// use pomelo::{Error, Hybrid};
+    /// use serde_json::json;
+    ///
+    /// let connector = Hybrid::new().handshake(|greeting| async move {
+    ///     match greeting.user["token"].as_str() {
+    ///         Some("secret") => Ok(json!({ "motd": "welcome back" })),
+    ///         _ => Err(Error::new(401, "no token")),
+    ///     }
+    /// });
+    /// ```
     #[must_use]
     pub fn handshake<F, Fut>(mut self, hook: F) -> Self
     where
@@ -167,6 +270,13 @@ impl Hybrid {
 
     /// Serves only clients whose type and version `check` takes; others are refused with code 501. What a client
     /// doesn't say is the empty text.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// // Clients of before are told 501, which published ones show as "client version not fulfill".
+    /// let connector = Hybrid::new().check_client(|kind, version| kind != "js-websocket" || version >= "0.0.1");
+    /// ```
+    #[doc(alias = "checkClient")]
     #[must_use]
     pub fn check_client(mut self, check: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
         self.options.check_client = Some(Arc::new(check));
@@ -197,6 +307,12 @@ impl Hybrid {
     ///
     /// 16 KiB by default: browsers send the cookies of the site along, of which each may have 4 KB. A stranger can make the server
     /// hold no more.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// // No cookies are expected.
+    /// let connector = Hybrid::new().max_upgrade(4096);
+    /// ```
     #[must_use]
     pub fn max_upgrade(mut self, bytes: usize) -> Self {
         self.options.max_upgrade = bytes;
@@ -206,6 +322,11 @@ impl Hybrid {
     /// How many header fields such a request may have, as [`max_upgrade`](Self::max_upgrade).
     ///
     /// 128 by default: browsers send about fifteen, and proxies on the way add some.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// let connector = Hybrid::new().max_upgrade_fields(40);
+    /// ```
     #[must_use]
     pub fn max_upgrade_fields(mut self, count: usize) -> Self {
         self.options.max_upgrade_fields = count;
@@ -214,6 +335,12 @@ impl Hybrid {
 
     /// Whether small frames leave at once (`TCP_NODELAY`). True by default: what belongs together is written together
     /// anyway, and waiting for more costs up to 40 ms.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// let connector = Hybrid::new().no_delay(false);
+    /// ```
+    #[doc(alias = "setNoDelay")]
     #[must_use]
     pub fn no_delay(mut self, on: bool) -> Self {
         self.options.no_delay = on;
@@ -224,6 +351,12 @@ impl Hybrid {
     ///
     /// 1 MiB by default: far above what games and chats send, and a client can make the server hold no more. Until the
     /// handshake is done it is at most 64 KiB, since strangers have nothing long to say. Pomelo has no limit.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// // Chat lines, and nothing that is long.
+    /// let connector = Hybrid::new().max_package(16 * 1024);
+    /// ```
     #[must_use]
     pub fn max_package(mut self, bytes: usize) -> Self {
         self.options.max_package = bytes;
@@ -235,6 +368,12 @@ impl Hybrid {
     ///
     /// 10 s by default: several round trips on a bad mobile network, and a connection that never says anything doesn't
     /// stay. Pomelo has no limit.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// # use std::time::Duration;
+    /// let connector = Hybrid::new().handshake_deadline(Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn handshake_deadline(mut self, limit: Duration) -> Self {
         self.options.handshake_deadline = limit;
@@ -244,6 +383,15 @@ impl Hybrid {
     /// How many connections this connector has at most; more are closed as they come, and counted.
     ///
     /// By default `max-connections` of the server's entry in servers.json; without that no limit but the system's.
+    ///
+    /// In pomelo refused connections are counted and never taken off again, so that a server that was full
+    /// once takes nobody any more.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// let connector = Hybrid::new().max_connections(20_000);
+    /// ```
+    #[doc(alias = "maxConnections")]
     #[must_use]
     pub fn max_connections(mut self, count: usize) -> Self {
         self.options.max_connections = Some(count);
@@ -256,6 +404,11 @@ impl Hybrid {
     ///
     /// Off by default: behind one address may be a school, a mobile provider's translation, or a proxy of your own that
     /// brings all clients.
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// let connector = Hybrid::new().max_connections_per_address(50);
+    /// ```
     #[must_use]
     pub fn max_connections_per_address(mut self, count: usize) -> Self {
         self.options.max_connections_per_address = Some(count);
@@ -273,6 +426,12 @@ impl Hybrid {
     /// 1 MiB by default: some seconds of a busy game. Each frame counts as long as it is, and the places of the queue 32
     /// bytes each. What is pushed to many is held once for all of them, so it is mostly these places that slow clients cost.
     /// All clients that don't read together have a bound, too: [`Limits::outboxes`](pomelo_core::value::Limits::outboxes).
+    ///
+    /// ```
+    /// # use pomelo::Hybrid;
+    /// // Positions in a battle: what is a second old is of no use.
+    /// let connector = Hybrid::new().outbox_limit(64 * 1024);
+    /// ```
     #[must_use]
     pub fn outbox_limit(mut self, bytes: usize) -> Self {
         self.options.outbox_limit = bytes;
@@ -290,6 +449,7 @@ impl Hybrid {
         self.build(frontend).map_err(|error| Error::of(ErrorKind::Config, error).context(id))
     }
 
+    /// Checks the options, and makes what all connections have in common.
     fn build(&self, frontend: Arc<Frontend>) -> Result<Acceptor<Pomelo>, OptionError> {
         let options = &self.options;
         options.check()?;

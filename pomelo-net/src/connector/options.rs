@@ -1,4 +1,9 @@
 //! Options of a [`Hybrid`](super::Hybrid): what it was configured with, checked and made ready.
+//!
+//! ```text
+//!  Hybrid's methods ─▶ Options ── check ─▶ limits (of connections), settings (of the protocol), formats
+//!                                   └ the first that can't be meant is an OptionError
+//! ```
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -42,26 +47,42 @@ pub(super) type ClientCheck = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 /// [`Hybrid`](super::Hybrid) that sets it.
 #[derive(Clone)]
 pub(super) struct Options {
+    /// [`address`](super::Hybrid::address): where to listen, if not where servers.json says.
     pub(super) host: Option<IpAddr>,
+    /// [`port`](super::Hybrid::port).
     pub(super) port: Option<u16>,
+    /// How often clients say that they are there; none asks for nothing.
     pub(super) heartbeat: Option<Duration>,
+    /// How long a heartbeat may be missing; none is twice the heartbeat.
     pub(super) timeout: Option<Duration>,
+    /// Without a heartbeat: how long nothing may pass; none is for ever.
     pub(super) idle_timeout: Option<Duration>,
+    /// Routes go as numbers.
     pub(super) use_dict: bool,
+    /// Bodies go by the schema of their route.
     pub(super) use_protobuf: bool,
+    /// Some clients get strings as units of UTF-16.
     pub(super) use_code_units: bool,
     #[cfg(feature = "deflate")]
     pub(super) use_deflate: bool,
+    /// Decides on a client.
     pub(super) handshake: Option<HandshakeHook>,
+    /// Decides on a client's library.
     pub(super) check_client: Option<ClientCheck>,
+    /// Small frames leave at once.
     pub(super) no_delay: bool,
+    /// Bytes of one package.
     pub(super) max_package: usize,
+    /// From the first byte to the acknowledgement.
     pub(super) handshake_deadline: Duration,
+    /// None is `max-connections` of servers.json.
     pub(super) max_connections: Option<usize>,
+    /// Bytes that may wait for a client that takes nothing.
     pub(super) outbox_limit: usize,
     pub(super) max_connections_per_address: Option<usize>,
     pub(super) max_upgrade: usize,
     pub(super) max_upgrade_fields: usize,
+    /// Sites whose pages are let in; none lets all in.
     pub(super) allowed_origins: Option<Vec<String>>,
 }
 
@@ -123,6 +144,8 @@ impl Options {
         Ok(())
     }
 
+    /// What clients of this connector take: protobuf where it is used, which is JSON where there is no
+    /// schema.
     pub(super) fn encoding(&self) -> Encoding {
         if self.use_protobuf { Encoding::Protobuf } else { Encoding::Json }
     }

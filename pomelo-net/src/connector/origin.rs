@@ -8,6 +8,7 @@ use crate::address::Origin;
 
 /// The connections of each origin that has any.
 pub(super) struct Origins {
+    /// How many one may have.
     limit: usize,
     /// Clients choose the keys, hence the default hasher.
     connections: Mutex<HashMap<Origin, usize>>,

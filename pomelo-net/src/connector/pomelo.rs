@@ -1,4 +1,14 @@
 //! pomelo's protocol for the driver: handshakes are decided here, by the version check and by the application's hook.
+//!
+//! It is the thin layer between the [state machine](crate::protocol::connection), which knows neither an
+//! application nor its options, and the driver, which knows no protocol: it asks the application about a
+//! client, and says what each event means.
+//!
+//! | the client | is answered |
+//! |---|---|
+//! | a library that `check_client` doesn't take | code 501 |
+//! | one that the `handshake` hook refuses, or fails or panics on | code 500 |
+//! | any other | code 200, with the dictionary and schemas that it hasn't got yet |
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,12 +60,15 @@ pub struct PomeloShared {
     pub(super) check_client: Option<ClientCheck>,
     /// Decides on a client, and what it is told.
     pub(super) handshake: Option<HandshakeHook>,
+    /// The numbers of the frames that connections take.
     pub(super) formats: Formats,
 }
 
 /// A client's handshake, and over websocket the request that came before.
 pub struct Hello {
+    /// What the client says of itself.
     request: HandshakeRequest,
+    /// What it asked for to become a websocket; empty over raw tcp.
     upgrade: UpgradeRequest,
 }
 

@@ -121,6 +121,15 @@ pub struct Closed {
 }
 
 /// How long a client may be silent, and what counts as a sign of life.
+///
+/// ```
+/// use std::time::Duration;
+/// use pomelo::ext::connector::Timeout;
+///
+/// // pomelo's: what a client sends doesn't count, its heartbeats do.
+/// let timeout = Timeout::Heartbeat(Duration::from_secs(6));
+/// assert_ne!(timeout, Timeout::Idle(Duration::from_secs(6)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timeout {
     /// Only [`Event::Alive`] counts.

@@ -1,4 +1,11 @@
 //! Sinks: the socket of a connection, as its driver reads it and its outbox writes it.
+//!
+//! ```text
+//!  driver ── owns ──▶ SharedSocket ◀── borrows, weakly ── SocketSink ── in the outbox, which the flusher writes
+//! ```
+//!
+//! So a connection's file is closed when its driver ends, whoever still holds the outbox: a push that comes
+//! late finds no socket, and is dropped.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -22,6 +29,7 @@ const BROKEN: u8 = 2;
 /// A connection's socket. Its driver owns and reads it; outboxes only borrow it to write, so that it is gone when the
 /// driver ends, however long others keep the outbox.
 pub(super) struct SharedSocket<S> {
+    /// What bytes come from and go to.
     pub(super) socket: S,
     /// Wakes the driver.
     pub(super) alarm: Arc<Alarm>,
@@ -33,6 +41,7 @@ pub(super) struct SharedSocket<S> {
 
 /// A time that is written by one thread and read by another.
 struct LastWrite {
+    /// When the connection began: the clock counts from there.
     began: Instant,
     /// Since then, and one more; 0 is never.
     millis: AtomicU64,

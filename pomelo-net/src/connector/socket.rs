@@ -25,6 +25,48 @@ use std::task::{Context, Poll};
 ///
 /// What comes before the first plain byte, TLS's handshake, counts against the deadline of the protocol's handshake. `tests/connectors`
 /// has such a socket, with a cipher of one byte.
+///
+/// A socket that counts what passes:
+///
+/// ```
+/// use std::io::{self, IoSlice};
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use std::task::{Context, Poll};
+/// use pomelo::ext::connector::Socket;
+///
+/// struct Counted<S> {
+///     inner: S,
+///     sent: AtomicUsize,
+/// }
+///
+/// impl<S: Socket> Socket for Counted<S> {
+///     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+///         self.inner.poll_read(cx, buffer)
+///     }
+///
+///     fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+///         self.inner.read_now(buffer)
+///     }
+///
+///     fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+///         let sent = self.inner.try_write(pieces)?;
+///         self.sent.fetch_add(sent, Ordering::Relaxed);
+///         Ok(sent)
+///     }
+///
+///     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         self.inner.poll_writable(cx)
+///     }
+///
+///     fn shutdown(&self) {
+///         self.inner.shutdown();
+///     }
+///
+///     fn abort(&self) {
+///         self.inner.abort();
+///     }
+/// }
+/// ```
 pub trait Socket: Send + Sync + 'static {
     /// Reads what there is, at most as much as `buffer` holds; 0 is the end. Only the connection's driver polls it.
     ///
@@ -82,6 +124,29 @@ pub trait Socket: Send + Sync + 'static {
 ///
 /// tokio's [`TcpListener`](tokio::net::TcpListener) is one. One of TLS wraps another one, and one of UDP makes a socket of each
 /// association.
+///
+/// ```
+/// use std::io;
+/// use std::net::SocketAddr;
+/// use pomelo::ext::connector::Listener;
+/// use tokio::net::{TcpListener, TcpStream};
+///
+/// /// Takes no clients from other machines.
+/// struct Local(TcpListener);
+///
+/// impl Listener for Local {
+///     type Socket = TcpStream;
+///
+///     async fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+///         loop {
+///             let (stream, address) = self.0.accept().await?;
+///             if address.ip().is_loopback() {
+///                 return Ok((stream, Some(address)));
+///             }
+///         }
+///     }
+/// }
+/// ```
 pub trait Listener: Send + Sync + 'static {
     /// What it gives.
     type Socket: Socket;

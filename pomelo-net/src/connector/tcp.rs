@@ -1,4 +1,7 @@
 //! Tcp: its sockets, and listening where a connector is told to.
+//!
+//! What is queued in the system for a client can't be taken back, so it is kept short ([`UNSENT`]): a kick is
+//! then the next that a slow client gets, and what is behind it is counted and bounded here.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -106,7 +109,9 @@ impl Listener for tokio::net::TcpListener {
 /// A port that takes clients by IPv6 and IPv4.
 #[derive(Debug)]
 pub(super) struct TcpPort {
+    /// At one address, or at several.
     listener: address::Listener,
+    /// For each socket that is accepted.
     no_delay: bool,
 }
 

@@ -1,4 +1,9 @@
 //! Wheel: the deadlines of all connections of a connector, at the price of one timer.
+//!
+//! ```text
+//!  tick   41   42   43   44 …          an alarm set for tick 44 lies in slot 44 mod n
+//!  slots  [ ]  [a]  [ ]  [b, c] …      heartbeats move b's deadline: one store; the wheel looks again at 44
+//! ```
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;

@@ -1,4 +1,23 @@
 //! Frames: the length of a body in four bytes, a tag of as many bytes as the protocol has, and the body.
+//!
+//! ```text
+//!  length of the body (4, BE) │ tag (as many bytes as the protocol has) │ body
+//! ```
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use pomelo_net::link::frame;
+//!
+//! let mut out = BytesMut::new();
+//! let start = frame::begin(&mut out, [7]);
+//! out.extend_from_slice(b"hello");
+//! let length = frame::length::<1>(&out, start);
+//! frame::end(&mut out, start, length);
+//!
+//! // The other side takes it off what it has read, and none that is too long.
+//! let (tag, body) = frame::take::<1>(&mut out, 1024).unwrap().unwrap();
+//! assert_eq!((tag, &body[..]), ([7], &b"hello"[..]));
+//! ```
 
 use bytes::{Buf, Bytes, BytesMut};
 

@@ -7,6 +7,22 @@
 //! Each side hails with a nonce of its own. Once it has the other's, it has an [`Exchange`]: only then is there something to prove,
 //! and something to check a proof against. Which side proves first, and what it means that a side has no secret, is up to the protocol:
 //! between servers who listens proves first, a master last, so that a stranger gets nothing that it could guess passwords with.
+//!
+//! ```
+//! use pomelo_net::link::handshake::Hail;
+//! use pomelo_net::link::secret::Secret;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = Secret::new("a long random text")?;
+//! let (dialer, listener) = (Hail::new("dialer")?, Hail::new("listener")?);
+//! let (of_dialer, of_listener) = (dialer.nonce(), listener.nonce());
+//! let dialer = dialer.meet("listener", of_listener, b"chat-1".to_vec());
+//! let listener = listener.meet("dialer", of_dialer, b"chat-1".to_vec());
+//! dialer.verify(&secret, &listener.prove(&secret))?;
+//! listener.verify(&secret, &dialer.prove(&secret))?;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::io;
 
@@ -15,6 +31,7 @@ use super::secret::{Nonce, Proof, Secret, WrongProof};
 /// A side that has said nothing yet but its nonce.
 #[derive(Debug)]
 pub struct Hail {
+    /// What it is, which goes into its proof.
     role: &'static str,
     nonce: Nonce,
 }
@@ -44,8 +61,11 @@ impl Hail {
 /// Two sides that have each other's nonce.
 #[derive(Debug)]
 pub struct Exchange {
+    /// This side.
     own: Hail,
+    /// The other one.
     peer: Hail,
+    /// What else both mean, such as their ids.
     context: Vec<u8>,
 }
 

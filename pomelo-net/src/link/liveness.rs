@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 /// The half that listens.
 #[derive(Debug, Clone, Copy)]
 pub struct Hearing {
+    /// So long is too long.
     silence: Duration,
+    /// When something last came.
     heard: Instant,
 }
 
@@ -56,7 +58,9 @@ impl Hearing {
 /// The half that speaks.
 #[derive(Debug, Clone, Copy)]
 pub struct Speaking {
+    /// The longest pause.
     beat: Duration,
+    /// When something was last said.
     said: Instant,
 }
 

@@ -29,11 +29,31 @@ pub enum DictionaryError {
 }
 
 /// Routes and their codes, in both directions, with the fingerprint by which clients remember them.
+///
+/// ```
+/// use pomelo_net::protocol::dictionary::Dictionary;
+///
+/// // All handlers, sorted whatever their order, then those of dictionary.json, in its order.
+/// let handlers = ["gate.gateHandler.queryEntry", "chat.chatHandler.send"];
+/// let dictionary = Dictionary::new(handlers, ["onChat"])?;
+/// assert_eq!(dictionary.code("chat.chatHandler.send"), Some(1));
+/// assert_eq!(dictionary.code("gate.gateHandler.queryEntry"), Some(2));
+/// assert_eq!(dictionary.route(3).map(|route| route.as_str().to_owned()).as_deref(), Some("onChat"));
+/// # Ok::<(), pomelo_net::protocol::dictionary::DictionaryError>(())
+/// ```
+///
+/// Published clients read `dict` in every handshake where it is used; only those that send a `dictVersion`
+/// can be spared it.
+#[doc(alias = "useDict")]
 #[derive(Debug)]
 pub struct Dictionary {
+    /// By route, in the order of the codes.
     codes: IndexMap<String, u16>,
+    /// By code, less one.
     routes: Vec<RouteName>,
+    /// Of the JSON that clients get.
     version: Version,
+    /// What a handshake says of it.
     fields: String,
 }
 

@@ -1,4 +1,7 @@
 //! JavaScript's habits, where they show on the wire: the order of an object's keys and of strings, and characters as pairs of units.
+//!
+//! `dictVersion` and `protoVersion` are sums over JSON as JavaScript writes it. So what is summed has
+//! JavaScript's order of keys, or every client would be sent all of it each time.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

@@ -19,6 +19,41 @@
 //!
 //! Bytes of a peer never panic and never make anything grow beyond a limit: the lints below keep
 //! the panicking forms out, and every length is checked before anything is allocated for it.
+//!
+//! A whole connection, without a socket:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use bytes::BytesMut;
+//! use pomelo_net::protocol::connection::{Connection, Event, Settings};
+//! use pomelo_net::protocol::handshake::{Handshake, HandshakeOptions};
+//! use pomelo_net::protocol::message::{MessageHead, MessageKind, RouteRef};
+//! use pomelo_net::protocol::outgoing::{self, Framing};
+//! use pomelo_net::protocol::package::{Package, PackageKind};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = Arc::new(Settings::new(Handshake::new(HandshakeOptions::default())?));
+//! let mut server = Connection::new(settings);
+//!
+//! // What a client sends first.
+//! let hello = Package::encode(PackageKind::Handshake, br#"{"sys":{"type":"test","version":"1"}}"#)?;
+//! let mut input = BytesMut::from(&hello[..]);
+//! assert!(matches!(server.poll_event(&mut input), Some(Event::Handshake(_))));
+//! server.accept(None)?;
+//! assert!(server.poll_transmit().is_some());
+//!
+//! // Then it acknowledges the answer, and asks for something.
+//! let ack = Package::encode(PackageKind::HandshakeAck, b"")?;
+//! let route = Some(RouteRef::Name("chat.chatHandler.send"));
+//! let head = MessageHead { kind: MessageKind::Request, id: 1, route, gzip: false };
+//! let request = outgoing::message(Framing::Tcp, &head, br#"{"msg":"hi"}"#)?;
+//! input.extend_from_slice(&[&ack[..], &request].concat());
+//! assert!(matches!(server.poll_event(&mut input), Some(Event::Working)));
+//! let Some(Event::Message(message)) = server.poll_event(&mut input) else { panic!("a request came") };
+//! assert_eq!((message.id, message.route.as_str()), (Some(1), "chat.chatHandler.send"));
+//! # Ok(())
+//! # }
+//! ```
 #![cfg_attr(
     not(test),
     deny(

@@ -11,6 +11,16 @@ use super::package::{self, HEADER_LENGTH, PackageError, PackageKind};
 use super::websocket::{self, Opcode};
 
 /// How packages travel.
+///
+/// ```
+/// use pomelo_net::protocol::message::RouteRef;
+/// use pomelo_net::protocol::outgoing::{Framing, push};
+///
+/// let tcp = push(Framing::Tcp, RouteRef::Name("onChat"), b"{}").unwrap();
+/// let websocket = push(Framing::WebSocket, RouteRef::Name("onChat"), b"{}").unwrap();
+/// // The same package; the header of a binary frame is in front of it.
+/// assert_eq!(&websocket[2..], &tcp[..]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Framing {
     /// One after the other on a stream.
@@ -73,6 +83,12 @@ pub fn package(framing: Framing, kind: PackageKind, body: &[u8]) -> Result<Bytes
 ///
 /// # Errors
 /// [`PackageError::TooLong`].
+///
+/// ```
+/// use pomelo_net::protocol::outgoing::{Framing, kick};
+///
+/// assert_eq!(&kick(Framing::Tcp, "kick").unwrap()[..], b"\x05\0\0\x11{\"reason\":\"kick\"}");
+/// ```
 pub fn kick(framing: Framing, reason: &str) -> Result<Bytes, PackageError> {
     package(framing, PackageKind::Kick, &package::kick_body(reason))
 }

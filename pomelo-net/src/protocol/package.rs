@@ -68,6 +68,20 @@ pub enum PackageError {
 }
 
 /// One package.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use pomelo_net::protocol::package::{Package, PackageKind};
+///
+/// let bytes = Package::encode(PackageKind::Data, b"hi").unwrap();
+/// assert_eq!(&bytes[..], [4, 0, 0, 2, b'h', b'i']);
+///
+/// // Off a stream it comes whole, or not yet.
+/// let mut input = BytesMut::from(&bytes[..5]);
+/// assert_eq!(Package::decode(&mut input, 1024).unwrap(), None);
+/// input.extend_from_slice(&bytes[5..]);
+/// assert_eq!(&Package::decode(&mut input, 1024).unwrap().unwrap().body[..], b"hi");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
     /// What it is for.
@@ -139,6 +153,12 @@ pub fn put_header(out: &mut BytesMut, kind: PackageKind, length: usize) -> Resul
 
 /// The body of a kick: `{"reason":…}`. Clients show the reason, so it is text for people or a word
 /// that the application knows. Characters beyond U+FFFF are escaped, since not every client reads them otherwise.
+///
+/// ```
+/// use pomelo_net::protocol::package::kick_body;
+///
+/// assert_eq!(&kick_body("banned")[..], br#"{"reason":"banned"}"#);
+/// ```
 pub fn kick_body(reason: &str) -> Bytes {
     let body = json!({ "reason": reason }).to_string();
     match js::escape_astral(body.as_bytes()) {
@@ -147,8 +167,11 @@ pub fn kick_body(reason: &str) -> Bytes {
     }
 }
 
+/// The four bytes, read and checked.
 struct Header {
+    /// What the package is for.
     kind: PackageKind,
+    /// Bytes of body, as announced.
     length: usize,
 }
 

@@ -15,9 +15,19 @@ pub enum ReadError {
 }
 
 /// A cursor over bytes that never reads past their end.
+///
+/// ```
+/// use pomelo_net::protocol::reader::{ReadError, Reader};
+///
+/// let mut reader = Reader::new(&[0, 5, b'h', b'i']);
+/// assert_eq!((reader.u16_be(), reader.take(2)), (Ok(5), Ok(&b"hi"[..])));
+/// assert_eq!(reader.byte(), Err(ReadError::Truncated));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
+    /// What was not read yet.
     rest: &'a [u8],
+    /// How much there was at first.
     length: usize,
 }
 

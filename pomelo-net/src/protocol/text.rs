@@ -3,6 +3,14 @@
 //! TCP clients send UTF-8. Pomelo's browser client encodes each UTF-16 unit by itself, so a character
 //! outside the basic plane arrives as two surrogates of three bytes each (CESU-8); pomelo reads six
 //! U+FFFD from that, we read the character.
+//!
+//! ```
+//! use pomelo_net::protocol::text;
+//!
+//! assert_eq!(text::decode("中文".as_bytes()), "中文");
+//! // An emoji of a browser: its two halves, three bytes each.
+//! assert_eq!(text::decode(b"\xed\xa0\xbd\xed\xb8\x80"), "😀");
+//! ```
 
 use std::borrow::Cow;
 

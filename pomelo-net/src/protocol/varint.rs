@@ -1,4 +1,14 @@
 //! Base-128 numbers, lowest seven bits first: message ids, and most of protobuf.
+//!
+//! ```
+//! use pomelo_net::protocol::reader::Reader;
+//! use pomelo_net::protocol::varint;
+//!
+//! let mut out = Vec::new();
+//! varint::put(&mut out, 300);
+//! assert_eq!((&out[..], varint::length(300)), (&[0xac, 0x02][..], 2));
+//! assert_eq!(varint::read(&mut Reader::new(&out)), Ok(300));
+//! ```
 
 use bytes::BufMut;
 

@@ -9,6 +9,14 @@ use md5::{Digest, Md5};
 /// The fingerprint of a dictionary (`dictVersion`) or of protos (`protoVersion`): base64 of an MD5 sum.
 ///
 /// It tells versions apart, it protects nothing.
+///
+/// ```
+/// use pomelo_net::protocol::version::Version;
+///
+/// let version = Version::of(&[r#"{"onChat":1}"#]);
+/// assert_eq!(version.as_str().len(), 24);
+/// assert!(version.matches(Some(version.as_str())) && !version.matches(None));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version(String);
 

@@ -1,4 +1,10 @@
 //! The transport between servers of one process, in memory.
+//!
+//! ```text
+//!  chat-1 ── send ──▶ Links: bound, not cut ──▶ connector-1's `receive`, in this very thread
+//!                       │ a link is opening: it waits until both have greeted
+//!                       └ cut: refused, as without a link
+//! ```
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,6 +19,31 @@ use pomelo_core::wire::envelope::Envelope;
 /// undecoded and uncopied.
 ///
 /// For tests it has faults: [`cut`](Self::cut), [`unlink`](Self::unlink) and [`give_up`](Self::give_up), and what mends them.
+///
+/// ```
+/// use std::sync::Arc;
+/// use pomelo::net::transport::Memory;
+///
+/// pomelo::servers! { chat: {} }
+///
+/// # #[tokio::main]
+/// # async fn main() -> pomelo::Result<()> {
+/// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2" }] }"#);
+/// let memory = Memory::new();
+/// let running = builder.transport(Arc::new(memory.clone())).start().await?;
+/// let app = running.app("chat-1").expect("it is up");
+///
+/// // A fault, and what it leads to: chat-1 declares the other one gone, and takes it back.
+/// memory.unlink("chat-1", "chat-2");
+/// memory.give_up("chat-1", "chat-2");
+/// assert!(app.servers("chat").by_id("chat-2").is_none());
+/// memory.link("chat-1", "chat-2");
+/// assert!(app.servers("chat").by_id("chat-2").is_some());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Clones are one transport, and a program may have several: servers of two don't see each other.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<RwLock<Links>>);
 
@@ -21,6 +52,7 @@ type Way = (ServerId, ServerId);
 
 #[derive(Default)]
 struct Links {
+    /// Servers that can be reached, by id.
     bound: HashMap<ServerId, Bound, RandomState>,
     /// Nothing passes there.
     cut: HashSet<Way, RandomState>,
@@ -30,7 +62,9 @@ struct Links {
 
 #[derive(Clone)]
 struct Bound {
+    /// What the server is, as others were told.
     member: Member,
+    /// What takes in what comes for it.
     link_events: Arc<dyn LinkEvents>,
 }
 
@@ -42,16 +76,21 @@ impl Bound {
 
 /// What becomes of an envelope.
 enum Passage {
+    /// It is handed over.
     Open(Arc<dyn LinkEvents>),
+    /// It waits.
     Opening,
+    /// It is refused.
     None,
 }
 
 impl Links {
+    /// Everybody else who is bound.
     fn others(&self, id: &ServerId) -> Vec<Bound> {
         self.bound.iter().filter(|(other, _)| *other != id).map(|(_, bound)| bound.clone()).collect()
     }
 
+    /// Looks at the tables of faults only while there are any.
     fn passage(&self, from: &ServerId, to: &ServerId) -> Passage {
         let has_faults = !self.cut.is_empty() || !self.opening.is_empty();
         if has_faults {
@@ -74,6 +113,8 @@ impl Memory {
     }
 
     /// A fault, for tests: nothing passes between two servers any more, in either direction, and neither is told.
+    ///
+    /// What is sent meanwhile is refused; calls that were out wait for their deadline, since nobody was told.
     pub fn cut(&self, a: impl Into<ServerId>, b: impl Into<ServerId>) {
         let (a, b) = (a.into(), b.into());
         let mut links = self.write();
@@ -82,6 +123,8 @@ impl Memory {
     }
 
     /// Mends what [`cut`](Self::cut) did, as if the link had never been down.
+    ///
+    /// Nobody greets, so what was missed stays missed, until something shows it.
     pub fn mend(&self, a: impl Into<ServerId>, b: impl Into<ServerId>) {
         let (a, b) = (a.into(), b.into());
         let mut links = self.write();
@@ -90,6 +133,8 @@ impl Memory {
     }
 
     /// A fault, for tests: the link between two servers breaks, and both are told.
+    ///
+    /// Calls that were out fail, and both go on counting each other as up until [`give_up`](Self::give_up).
     pub fn unlink(&self, a: impl Into<ServerId>, b: impl Into<ServerId>) {
         let (a, b) = (a.into(), b.into());
         self.cut(a.clone(), b.clone());
@@ -109,6 +154,8 @@ impl Memory {
     }
 
     /// Makes the link between two servers anew.
+    ///
+    /// Both greet each other first, as on any new link, and settle what they have lost.
     pub fn link(&self, a: impl Into<ServerId>, b: impl Into<ServerId>) {
         let (a, b) = (a.into(), b.into());
         self.mend(a.clone(), b.clone());

@@ -1,4 +1,15 @@
 //! The checks of discoveries.
+//!
+//! | check | what must hold | needs |
+//! |---|---|---|
+//! | `expected_first` | registering returns once it was told whom to expect | |
+//! | `unlisted` | a server that isn't in the list may register, too | |
+//! | `again`, `left` | registering again, and leaving, work | |
+//! | `comes` | others are told of a server that comes, and of its end | changes |
+//! | `incarnations` | a later process of an id takes the place of an earlier one, never the other way round | changes |
+//! | `changes` | what changes of a server is told in order | changes |
+//! | `occupied` | an id that a process has, and answers by, is refused to another one | changes |
+//! | `outage`, `start_in_outage` | servers go on, and start, while what the discovery asks is away | an outage |
 
 use std::sync::Arc;
 

@@ -33,15 +33,19 @@ type Switch = dyn Fn() -> BoxFuture<'static, ()> + Send + Sync;
 
 /// How the discovery under test is made, and what it can do.
 pub struct Setup {
+    /// Makes the discovery of one process.
     make: Box<Make>,
     /// It tells only what servers.json says.
     is_fixed: bool,
+    /// How to take away what it asks.
     outage: Option<Outage>,
 }
 
 /// Takes away what a discovery asks, such as a registry or a master, and brings it back.
 struct Outage {
+    /// Takes it away.
     begin: Box<Switch>,
+    /// Brings it back.
     end: Box<Switch>,
 }
 
@@ -82,8 +86,11 @@ fn info(id: &str, server_type: &str) -> Arc<ServerInfo> {
 
 /// A check, what it is called, and what a discovery must be able to do for it.
 struct Check {
+    /// For whoever reads what is run.
     name: &'static str,
+    /// Left out, where the discovery can't do that.
     needs: Needs,
+    /// Panics where it does not hold.
     run: fn(Setup) -> LocalBoxFuture<'static, ()>,
 }
 

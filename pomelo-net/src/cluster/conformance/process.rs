@@ -20,19 +20,27 @@ const POLL: Duration = Duration::from_millis(2);
 /// What a process was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
+    /// The ids of the list.
     Expect(Vec<String>),
     /// With the number of its encodings, by which changes are told apart.
     Up(String, Incarnation, usize),
+    /// That process is over.
     Gone(String, Incarnation),
+    /// Another process, which answers, has the id.
     Occupied(Incarnation),
+    /// A later process of the id is known.
     Superseded(Incarnation),
+    /// An operator wants it to stop.
     Stop,
+    /// It can't stay, and why.
     Failed(String),
 }
 
 /// What a process was told, in order.
 pub(super) struct Notes {
+    /// What the process is, for a second attempt after it was refused.
     member: Member,
+    /// In order.
     told: Mutex<Vec<Told>>,
 }
 
@@ -121,8 +129,11 @@ impl Control for Notes {
 
 /// A process that is registered.
 pub(super) struct Process {
+    /// What it is now.
     pub(super) member: Member,
+    /// What it was told.
     pub(super) notes: Arc<Notes>,
+    /// Its place in the discovery.
     registration: Arc<dyn Registration>,
 }
 

@@ -1,4 +1,11 @@
 //! Ends of a connection: why, and how it is told to the client.
+//!
+//! | why | the session closes as | what the client still gets |
+//! |---|---|---|
+//! | the client or the network is gone | `Gone` | nothing |
+//! | it was silent for too long | `Gone` | nothing |
+//! | the protocol is over: broken input, a refusal | `Gone` | what the protocol has to say: a code, a kick, a close frame |
+//! | the server closed the outbox | as it was closed | what is queued, or the kick |
 
 use std::future::poll_fn;
 use std::io;
@@ -60,6 +67,7 @@ impl End {
 }
 
 impl<P: Protocol, S: Socket> Driver<P, S> {
+    /// Ends the connection: the session, what is still to be said, the socket.
     pub(super) async fn finish(&mut self, end: End) {
         self.shared.alarm.off();
         let reason = end.reason();

@@ -1,5 +1,8 @@
 //! Input of a connection: bytes, which are read into a buffer of the thread, and what the driver does about the events that its
 //! protocol makes of them.
+//!
+//! A busy connection reads as much as there is in one call, and keeps what is left over of a message. A body
+//! that would keep a large buffer alive is copied before it goes on its way.
 
 use std::cell::RefCell;
 use std::io;

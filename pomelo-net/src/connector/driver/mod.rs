@@ -2,6 +2,23 @@
 //!
 //! It reads, lets the protocol's state machine make events of what it read, and acts on them. What is to be sent goes
 //! to the connection's outbox, which the server's flusher writes; when that closes, the [`Alarm`](super::alarm::Alarm) tells.
+//!
+//! ```text
+//!  read ─▶ protocol: events ─▶ handshake ─▶ decide ─▶ answer ─┐
+//!    ▲                      ├▶ message ─▶ session.receive ────┼─▶ Flow::Pause: wait for room, don't read
+//!    │                      └▶ closed ─▶ end                  │
+//!    └── wait for input, an alarm, or the outbox's end ◀──────┘
+//! ```
+//!
+//! | file | noun |
+//! |---|---|
+//! | `mod` | the loop: read, handle, wait |
+//! | `events` | what is done about each event |
+//! | `input` | bytes that were read and not yet understood |
+//! | `end` | why a connection is over, and how its client is told |
+//!
+//! The future of an idle connection is small: what few connections do at any time, such as waiting for a
+//! handshake's answer, is boxed.
 
 mod end;
 mod input;
@@ -35,8 +52,11 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Driver<P: Protocol, S: Socket> {
     /// Where it connects from, until there is a session, which knows.
     stranger: Option<Box<Option<SocketAddr>>>,
+    /// The state machine.
     protocol: P,
+    /// What was read and isn't understood yet.
     input: Input,
+    /// The socket, which the outbox writes.
     shared: Arc<SharedSocket<S>>,
     /// When the alarm rings, unless it is off.
     deadline: Instant,
@@ -90,6 +110,8 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
     }
 
     /// Serves the connection until it is over.
+    ///
+    /// The task of the connection, from its first byte to its last.
     #[expect(
         clippy::manual_async_fn,
         reason = "an async fn keeps the driver twice, as argument and as variable"
@@ -194,6 +216,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
         }
     }
 
+    /// The end of a client that let its deadline pass, by which one that was.
     fn silence(&self) -> End {
         End::Silent(match (&self.attached, self.timeout()) {
             (None, _) => "no handshake in time",
@@ -215,6 +238,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
         }
     }
 
+    /// The alarm rings after that time, unless it is set again.
     fn set_deadline(&mut self, limit: Duration) {
         self.set_alarm(Instant::now() + limit);
     }

@@ -1,4 +1,13 @@
 //! Events of a connection.
+//!
+//! | event | the driver |
+//! |---|---|
+//! | `Upgraded`, `Handshake` | asks the application, then calls `accept` or `refuse` |
+//! | `Working` | opens a session |
+//! | `Heartbeat` | sets its deadline anew |
+//! | `Message` | hands it to the session |
+//! | `Ignored` | counts it |
+//! | `Closed` | sends what is queued, and closes the socket |
 
 use std::borrow::Cow;
 

@@ -58,12 +58,21 @@ pub enum State {
 }
 
 /// The server's end of one connection.
+///
+/// It knows one client, and nothing of an application: what the client asks for comes out as events, what it
+/// is answered goes in by methods. Pushes and responses don't come by here; their frames are built once for
+/// many by [`outgoing`](super::outgoing).
 #[derive(Debug)]
 pub struct Connection {
+    /// What it has in common with the others of its port.
     settings: Arc<Settings>,
+    /// How packages are taken off what was read.
     stream: Stream,
+    /// What may come next.
     state: State,
+    /// What the client has already, and isn't sent.
     known: Known,
+    /// What it has to say itself.
     outgoing: Outgoing,
     /// Why it closed, until the event was taken.
     closing: Option<Box<CloseReason>>,
@@ -196,6 +205,7 @@ impl Connection {
         }
     }
 
+    /// The client's first package, and any that claims to be.
     fn handshake(&mut self, body: &[u8]) -> Result<Event, CloseReason> {
         match HandshakeRequest::parse(body) {
             Ok(request) => {
@@ -210,6 +220,7 @@ impl Connection {
         }
     }
 
+    /// A data package: a request or a notify, or something that is ignored.
     fn message(&mut self, body: Bytes) -> Result<Event, CloseReason> {
         let message = Message::decode(body).map_err(CloseReason::Message)?;
         let route = match self.route(&message) {
@@ -225,6 +236,7 @@ impl Connection {
         }))
     }
 
+    /// The name of a route, by the dictionary if it came as a code.
     fn route(&self, message: &Message) -> Result<RouteName, IgnoredReason> {
         if !matches!(message.kind, MessageKind::Request | MessageKind::Notify) {
             return Err(IgnoredReason::NotForServers(message.kind));

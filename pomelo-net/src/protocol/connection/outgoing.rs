@@ -10,10 +10,12 @@ use bytes::Bytes;
 pub(super) struct Outgoing(Option<Box<VecDeque<Bytes>>>);
 
 impl Outgoing {
+    /// Queues bytes behind the others.
     pub(super) fn push_back(&mut self, bytes: Bytes) {
         self.0.get_or_insert_default().push_back(bytes);
     }
 
+    /// The next to be sent.
     pub(super) fn pop_front(&mut self) -> Option<Bytes> {
         let queue = self.0.as_mut()?;
         let next = queue.pop_front();

@@ -10,6 +10,15 @@ pub const MAX_PACKAGE: usize = 64 * 1024;
 pub const MAX_FIRST_PACKAGE: usize = 16 * 1024;
 
 /// What the connections of a port share.
+///
+/// ```
+/// use pomelo_net::protocol::connection::Settings;
+/// use pomelo_net::protocol::handshake::{Handshake, HandshakeOptions};
+///
+/// let mut settings = Settings::new(Handshake::new(HandshakeOptions::default())?);
+/// settings.max_package = 1024;
+/// # Ok::<(), pomelo_net::protocol::package::PackageError>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Settings {

@@ -4,6 +4,14 @@
 const METHODS: [&[u8]; 4] = [b"GET ", b"POST", b"PUT ", b"HEAD"];
 
 /// What the first bytes of a connection are.
+///
+/// ```
+/// use pomelo_net::protocol::connection::{Sniff, sniff};
+///
+/// assert!(matches!(sniff(b"GE"), Sniff::NeedMore));
+/// assert!(matches!(sniff(b"GET / HTTP/1.1"), Sniff::Http));
+/// assert!(matches!(sniff(&[1, 0, 0, 2]), Sniff::Package));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sniff {
     /// They may still become either.

@@ -1,4 +1,12 @@
 //! Streams of packages, in whichever framing the first bytes asked for.
+//!
+//! ```text
+//!  Unknown ─┬─ four bytes of an HTTP method ─▶ Upgrading ─▶ WebSocket: frames ─▶ packages
+//!           └─ anything else ─▶ Tcp: packages, one after the other
+//! ```
+//!
+//! pomelo closes a websocket that has two packages in a frame; here they are taken one by one. A frame that
+//! ends inside a package is broken in both.
 
 use bytes::{Bytes, BytesMut};
 
@@ -15,11 +23,16 @@ const FRAME_SLACK: usize = 64;
 /// How far it is known what a connection speaks, and what of it is understood.
 #[derive(Debug, Default)]
 pub(super) enum Stream {
+    /// Fewer bytes have come than tell.
     #[default]
     Unknown,
+    /// It is HTTP; the request isn't whole yet.
     Upgrading(UpgradeReader),
+    /// Packages follow each other.
     Tcp,
+    /// Packages come in messages.
     WebSocket {
+        /// Takes frames apart.
         frames: FrameDecoder,
         /// Packages of the last message that were not taken yet, if there are any: mostly, a message has one.
         rest: Option<Box<Bytes>>,
@@ -34,6 +47,7 @@ pub(super) enum Taken {
     Ping,
     /// It is a websocket from here on; what was asked for.
     Upgraded(Box<UpgradeRequest>),
+    /// A whole package.
     Package(Package),
 }
 

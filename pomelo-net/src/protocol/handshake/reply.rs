@@ -13,6 +13,19 @@ use crate::protocol::package::{Package, PackageError, PackageKind};
 use crate::protocol::protobuf::Protos;
 
 /// What clients are told.
+///
+/// ```
+/// use std::time::Duration;
+/// use pomelo_net::protocol::handshake::{Handshake, HandshakeOptions, HandshakeRequest};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let options = HandshakeOptions { heartbeat: Some(Duration::from_secs(3)), ..Default::default() };
+/// let client = HandshakeRequest::parse(br#"{"sys":{"type":"js-websocket","version":"0.0.1"}}"#)?;
+/// let answer = Handshake::new(options)?.accept(&client, None)?;
+/// assert_eq!(&answer[4..], br#"{"code":200,"sys":{"heartbeat":3}}"#);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct HandshakeOptions {
     /// How often clients should say that they are there; left out if none. Whole seconds are best:
@@ -28,6 +41,7 @@ pub struct HandshakeOptions {
 /// written once.
 #[derive(Debug)]
 pub struct Handshake {
+    /// What there is to tell.
     options: HandshakeOptions,
     /// By what the client has already: neither, the dictionary, the protos, both.
     answers: [Bytes; 4],
@@ -93,7 +107,9 @@ impl Handshake {
 /// What a client has already, and is not sent again.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::protocol) struct Known {
+    /// It sent the version of this dictionary.
     dictionary: bool,
+    /// It sent the version of these schemas.
     protos: bool,
 }
 

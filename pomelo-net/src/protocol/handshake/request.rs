@@ -18,6 +18,15 @@ pub enum HandshakeError {
 }
 
 /// A client's handshake, `{sys:{type,version,rsa?,protoVersion?,dictVersion?},user?}`.
+///
+/// ```
+/// use pomelo_net::protocol::handshake::HandshakeRequest;
+///
+/// let client = HandshakeRequest::parse(br#"{"sys":{"type":"unity","version":1.2},"user":{"token":"t"}}"#)?;
+/// assert_eq!((client.client_type.as_deref(), client.client_version.as_deref()), (Some("unity"), Some("1.2")));
+/// assert_eq!(client.user["token"], "t");
+/// # Ok::<(), pomelo_net::protocol::handshake::HandshakeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct HandshakeRequest {

@@ -2,6 +2,12 @@
 //!
 //! Flags: bit 0 the route is a code, bits 1–3 the kind, bit 4 the body is compressed (pomelo decodes
 //! that bit and never acts upon it). Requests and responses carry an id, all but responses a route.
+//!
+//! ```text
+//!  request id 1, a.b.c    00  01  05 61 2e 62 2e 63   {}        flags, id, length of the route, route, body
+//!  response to it         04  01                      {}        no route: the client remembers it
+//!  push, route by code 5  07      00 05               {}        two bytes, big-endian
+//! ```
 
 mod error;
 mod name;
@@ -17,7 +23,9 @@ pub use name::RouteName;
 /// The longest route that can be sent as a name, in bytes of UTF-8: its length is one byte.
 pub const MAX_ROUTE: usize = 255;
 
+/// The route is a code.
 const CODE_FLAG: u8 = 0x01;
+/// The body is said to be compressed.
 const GZIP_FLAG: u8 = 0x10;
 
 /// What a message is; the number is that on the wire.
@@ -55,6 +63,16 @@ impl MessageKind {
 }
 
 /// What comes before a message's body.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use pomelo_net::protocol::message::{MessageHead, RouteRef};
+///
+/// let mut out = BytesMut::new();
+/// MessageHead::push(RouteRef::Name("onChat")).put(&mut out)?;
+/// assert_eq!(&out[..], b"\x06\x06onChat");
+/// # Ok::<(), pomelo_net::protocol::message::MessageError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageHead<'a> {
     /// Request, notify, response or push.
@@ -110,6 +128,15 @@ impl<'a> MessageHead<'a> {
 }
 
 /// One message.
+///
+/// ```
+/// use pomelo_net::protocol::message::{Message, MessageKind};
+///
+/// let message = Message::decode(b"\x00\x01\x05a.b.c{}"[..].into())?;
+/// assert_eq!((message.kind, message.id, &message.body[..]), (MessageKind::Request, 1, &b"{}"[..]));
+/// assert!(message.wants_answer());
+/// # Ok::<(), pomelo_net::protocol::message::MessageError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Request, notify, response or push.

@@ -1,4 +1,12 @@
 //! Schemas as they stand in `serverProtos.json` and `clientProtos.json`, and as clients get them.
+//!
+//! ```text
+//!  { "onMove": {                                   a message, by its route
+//!      "required uInt32 x": 1,                     option, type, name: tag
+//!      "optional Point at": 2,
+//!      "message Point": { "required int32 x": 1 }  a type of this message; at the root, of all
+//!  } }
+//! ```
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -45,6 +53,7 @@ pub enum ProtosError {
 /// One file: its messages by key, where `message X` at the root is a type for all of them.
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
+    /// By route, or by `message X`, in the order of the file.
     pub(super) messages: IndexMap<String, Definition>,
     /// Entries that pomelo drops without a word, and so do we, so that versions stay the same.
     pub(super) dropped: Vec<String>,
@@ -53,23 +62,33 @@ pub(super) struct Definitions {
 /// One message.
 #[derive(Debug, Default)]
 pub(super) struct Definition {
+    /// By name, in the order of the file.
     pub(super) fields: IndexMap<String, FieldDefinition>,
+    /// Types that are defined inside this message.
     pub(super) nested: IndexMap<String, Definition>,
     /// The field of each tag. A name declared twice keeps both tags.
     pub(super) tags: IndexMap<u32, String>,
 }
 
+/// One field, as it is written.
 #[derive(Debug, Clone)]
 pub(super) struct FieldDefinition {
+    /// The first word of its key.
     pub(super) option: FieldOption,
+    /// The second: a scalar, or a message's name.
     pub(super) kind: String,
+    /// Its number on the wire.
     pub(super) tag: u32,
 }
 
+/// How often a field may be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FieldOption {
+    /// Once.
     Required,
+    /// Once, or not.
     Optional,
+    /// Any number of times: an array.
     Repeated,
 }
 

@@ -25,6 +25,38 @@
 //! | string in CESU-8, from the browser's encoder | six U+FFFD | the character |
 //! | unknown tag, cut off value | exception that wedges the connection | error |
 //! | an array that is absent, read into a struct's `Vec` | (no structs) | empty: absent is how empty is sent |
+//!
+//! ```
+//! use pomelo_net::protocol::protobuf::Protos;
+//! use serde::{Deserialize, Serialize};
+//! use serde_json::{Value, json};
+//!
+//! #[derive(Debug, PartialEq, Serialize, Deserialize)]
+//! struct Move {
+//!     x: u32,
+//!     y: i32,
+//!     path: Vec<u32>,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server_protos = json!({ "onMove": { "required uInt32 x": 1, "required int32 y": 2, "repeated uInt32 path": 3 } });
+//! let protos = Protos::parse(&server_protos, &Value::Null)?;
+//! let schema = protos.server().message("onMove").expect("it is there");
+//!
+//! let step = Move { x: 300, y: -3, path: vec![1, 300] };
+//! let bytes = schema.encode(&step)?;
+//! assert_eq!(&bytes[..], b"\x08\xac\x02\x10\x05\x18\x02\x01\xac\x02");
+//! assert_eq!(schema.decode::<Move>(&bytes)?, step);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | file | noun |
+//! |---|---|
+//! | `definition`, `protos` | the files, as they are written and as clients get them; both directions |
+//! | `schema` | messages made ready: names and tags resolved to positions |
+//! | `encode`, `decode` | serde's two sides |
+//! | `wire` | tags and zig-zag |
 
 mod decode;
 mod definition;

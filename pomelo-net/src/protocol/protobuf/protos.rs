@@ -11,7 +11,9 @@ use crate::protocol::version::Version;
 /// The schemas of one direction, by route.
 #[derive(Debug)]
 pub struct ProtoSet {
+    /// By route.
     schemas: HashMap<String, Schema>,
+    /// For people: pomelo drops them without a word.
     dropped: Vec<String>,
 }
 
@@ -31,9 +33,13 @@ impl ProtoSet {
 /// `serverProtos.json` and `clientProtos.json`, read.
 #[derive(Debug)]
 pub struct Protos {
+    /// serverProtos.json: pushes, and responses by the route of their request.
     server: ProtoSet,
+    /// clientProtos.json: requests and notifies.
     client: ProtoSet,
+    /// Of both together.
     version: Version,
+    /// What clients get.
     json: String,
 }
 

@@ -1,4 +1,7 @@
 //! Schemas made ready for encoding and decoding: names and tags resolved to positions.
+//!
+//! A file is resolved once: each message becomes a [`Shape`], each type of a field the place of one. So
+//! neither writing nor reading looks a type up by name, and messages may contain each other.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -23,11 +26,15 @@ thread_local! {
 /// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// Whole, not negative, base 128.
     UInt32,
     /// `int32` and `sInt32` are the same on the wire.
     SInt32,
+    /// Four bytes, little-endian.
     Float,
+    /// Eight bytes, little-endian.
     Double,
+    /// A string: length and bytes.
     Text,
     /// A message, by its place among [`Shapes`].
     Message(usize),
@@ -63,19 +70,27 @@ impl Kind {
     }
 }
 
+/// A field of a message.
 #[derive(Debug)]
 pub(super) struct Field {
+    /// As values name it.
     pub(super) name: String,
+    /// As the wire does.
     pub(super) tag: u32,
+    /// What its value, or each of its elements, is.
     pub(super) kind: Kind,
+    /// Its absence is an error.
     pub(super) required: bool,
+    /// It is an array.
     pub(super) repeated: bool,
 }
 
 /// One message: its fields in the order of the file.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
+    /// By name.
     positions: HashMap<String, usize>,
+    /// In the order of the file.
     fields: Vec<Field>,
     /// Sorted by tag.
     tags: Vec<(u32, usize)>,
@@ -116,7 +131,9 @@ impl Shapes {
 /// How one message is written and read. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Schema {
+    /// All messages of its file.
     shapes: Arc<Shapes>,
+    /// This one's place among them.
     index: usize,
 }
 
@@ -127,6 +144,17 @@ impl Schema {
     ///
     /// # Errors
     /// [`EncodeError`], naming the field.
+    ///
+    /// ```
+    /// use pomelo_net::protocol::protobuf::Protos;
+    /// use serde_json::{Value, json};
+    ///
+    /// let protos = Protos::parse(&json!({ "onChat": { "required string msg": 1 } }), &Value::Null)?;
+    /// let schema = protos.server().message("onChat").expect("it is there");
+    /// // pomelo sends an empty body here; this names the field.
+    /// assert_eq!(schema.encode(&json!({})).unwrap_err().to_string(), "required field msg is missing");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Bytes, EncodeError> {
         // Taken, since serializing a value may encode another one. So a body takes memory once, as much as it needs.
         let mut out = BUFFER.take();

@@ -1,4 +1,9 @@
 //! Tags, zig-zag, and the wire types that nobody reads.
+//!
+//! ```text
+//!  tag     field number << 3 | wire type, base 128
+//!  zigzag  0, -1, 1, -2, 2  becomes  0, 1, 2, 3, 4
+//! ```
 
 use super::schema::{Field, Kind};
 use crate::protocol::varint;

@@ -71,17 +71,31 @@ pub enum Incoming {
 ///
 /// It holds the frames of a message that is not complete, never more than the limit of
 /// [`FrameDecoder::decode`]; what it has not taken stays in the caller's buffer.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use pomelo_net::protocol::websocket::{FrameDecoder, Incoming};
+///
+/// // "hi", masked as clients must, in one binary frame.
+/// let mut input = BytesMut::from(&[0x82, 0x82, 1, 2, 3, 4, b'h' ^ 1, b'i' ^ 2][..]);
+/// let incoming = FrameDecoder::default().decode(&mut input, 1024)?;
+/// assert!(matches!(incoming, Some(Incoming::Message(message)) if &message[..] == b"hi"));
+/// # Ok::<(), pomelo_net::protocol::websocket::WebSocketError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct FrameDecoder {
     /// Behind a pointer, since few connections have any.
     fragments: Option<Box<Fragments>>,
+    /// Whether compressed messages are let in.
     inflates: bool,
 }
 
 /// The beginning of a message.
 #[derive(Debug, Default)]
 struct Fragments {
+    /// Of all its frames so far, unmasked.
     bytes: BytesMut,
+    /// Its first frame said so.
     compressed: bool,
 }
 
@@ -121,6 +135,7 @@ impl FrameDecoder {
         }
     }
 
+    /// What is wrong with a frame by its header alone, before room is made for its payload.
     fn check(&self, header: &Header, limit: usize) -> Result<(), WebSocketError> {
         let held = self.fragments.as_ref().map(|fragments| fragments.bytes.len());
         match (header.opcode, held) {

@@ -1,4 +1,11 @@
 //! Frames: `fin, reserved, opcode (1) | mask bit, length (1, 3 or 9) | mask (4, clients only) | payload`.
+//!
+//! ```text
+//!  FIN RSV1-3 opcode │ MASK length (7 bits; 126: 2 more bytes; 127: 8 more) │ mask (4) │ payload
+//! ```
+//!
+//! Servers send no masks and no fragments, so a server's frame is its header and the payload as it is: that
+//! is why one frame can be shared.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -19,12 +26,17 @@ pub mod close_code {
     pub const TOO_BIG: u16 = 1009;
 }
 
+/// The last frame of a message.
 const FIN: u8 = 0x80;
+/// Bits that extensions may use.
 const RESERVED: u8 = 0x70;
 /// RSV1: the message that begins is compressed (RFC 7692, 6).
 pub(super) const COMPRESSED: u8 = 0x40;
+/// The payload is masked, as a client's must be.
 const MASKED: u8 = 0x80;
+/// The length follows in two bytes.
 const LENGTH_16: u8 = 126;
+/// The length follows in eight bytes.
 const LENGTH_64: u8 = 127;
 
 /// What a frame is; the number is that on the wire.
@@ -104,13 +116,17 @@ pub fn close(code: u16) -> Bytes {
 
 /// The header of a client's frame.
 pub(super) struct Header {
+    /// It ends its message.
     pub(super) last: bool,
+    /// The message that begins is compressed.
     pub(super) compressed: bool,
+    /// What the frame is.
     pub(super) opcode: Opcode,
     /// Bytes of header.
     pub(super) size: usize,
     /// Bytes of payload, as announced.
     pub(super) length: usize,
+    /// What each four bytes of payload are combined with.
     pub(super) mask: [u8; 4],
 }
 

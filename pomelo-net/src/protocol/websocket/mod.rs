@@ -4,6 +4,13 @@
 //! receive them, and one reader for both framings of a port. The one extension is permessage-deflate,
 //! with the feature `deflate` and where it is asked for; everywhere else an offer of it is not
 //! answered, and every frame with a reserved bit is refused.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `upgrade` | the HTTP request, which of them are let in, and the answer |
+//! | `frame` | frames: headers, masks, close codes |
+//! | `decoder` | frames of a client, put together to messages, within a limit |
+//! | `deflate` | permessage-deflate, where it is compiled in |
 
 mod decoder;
 #[cfg(feature = "deflate")]

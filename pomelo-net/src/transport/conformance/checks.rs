@@ -1,4 +1,14 @@
 //! The checks.
+//!
+//! | check | what must hold |
+//! |---|---|
+//! | `order` | calls arrive in the order in which they were made |
+//! | `bodies` | bodies of any length, up to megabytes, arrive as they were |
+//! | `in_flight` | ten thousand calls may be out at once, and each gets its own answer |
+//! | `errors` | an error arrives with its code, kind and message |
+//! | `deadline`, `cancellation` | a call ends by its deadline, or by being dropped, and leaves nothing behind |
+//! | `stopping` | a server that stops answers what it has begun |
+//! | `death`, `comeback` | a server that is gone fails its calls at once, and is called again when it is back |
 
 use std::future::Future;
 use std::task::{Context, Waker};

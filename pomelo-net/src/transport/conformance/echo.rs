@@ -23,7 +23,9 @@ use crate::cluster::StaticDiscovery;
 /// What the callee's methods wait at, and what they noted.
 #[derive(Clone)]
 pub(super) struct Gate {
+    /// Closed, it keeps calls waiting.
     pub(super) open: Arc<Semaphore>,
+    /// Numbers, in the order in which they came.
     pub(super) notes: Arc<Mutex<Vec<u32>>>,
 }
 

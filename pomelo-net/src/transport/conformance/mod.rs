@@ -35,7 +35,9 @@ type Make = dyn Fn(&ServerId) -> Arc<dyn Transport> + Send + Sync;
 /// How the transport under test is made.
 pub struct Setup {
     make: Box<Make>,
+    /// More keys of the caller's entry.
     caller: String,
+    /// More keys of the callee's.
     callee: String,
 }
 
@@ -64,9 +66,13 @@ impl Setup {
 
 /// The two servers, each as a process of its own would be.
 struct World {
+    /// Makes transports, also for a process that comes back.
     setup: Setup,
+    /// What the callee's methods wait at.
     gate: Gate,
+    /// The server that calls.
     caller: Running<Cluster>,
+    /// The server that is called; none while it is down.
     callee: Option<Running<Cluster>>,
 }
 

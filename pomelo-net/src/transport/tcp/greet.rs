@@ -1,4 +1,15 @@
 //! Greetings: the two sides of a handshake between servers, by which each knows who the other is, and what it is.
+//!
+//! ```text
+//!  dialer                                listener
+//!  Hello (version, id, nonce)  ───────▶
+//!                              ◀───────  Challenge (version, id, nonce, proof)
+//!  Prove (proof, what it is)   ───────▶
+//!                              ◀───────  Welcome (what it is), or Refused (why)
+//! ```
+//!
+//! Who listens proves first, so that a dialer says what it is only to somebody who knows the secret. Until
+//! both have proved themselves frames are short, and a deadline runs.
 
 use std::io;
 use std::net::IpAddr;
@@ -20,10 +31,13 @@ const LISTENER: &str = "link listener";
 /// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GreetError {
+    /// The connection failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// What came is no frame, or too long a one.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// It says something that belongs elsewhere.
     #[error("it says something else than is expected")]
     Unexpected,
     /// This side refused.
@@ -36,7 +50,9 @@ pub(super) enum GreetError {
 
 /// A connection on which both sides know who the other is.
 pub(super) struct Greeted {
+    /// What the link will be.
     pub(super) connection: Connection,
+    /// The server at the other end.
     pub(super) member: Member,
     /// Its process, on its host.
     pub(super) pid: u32,
@@ -44,7 +60,9 @@ pub(super) struct Greeted {
 
 /// A connection and what was read from it beyond the last frame.
 pub(super) struct Connection {
+    /// The socket.
     pub(super) stream: TcpStream,
+    /// Bytes that are read and not yet understood.
     pub(super) input: BytesMut,
 }
 

@@ -1,4 +1,14 @@
 //! A link that is up: two tasks, one that reads and hands over, one that writes what is queued.
+//!
+//! ```text
+//!  LinkSender::send ─▶ Queue ─▶ writer: takes all, one vectored write, after `interval` if there is one
+//!                                 └ nothing to send for `keepalive`: Ping
+//!  socket ─▶ reader: frames ─▶ LinkEvents::receive, in order
+//!                                 └ nothing for `dead_after`: the link ends
+//! ```
+//!
+//! Either task ends the other. How the link ended decides what the peer counts as: a goodbye says that its
+//! process is over, everything else that it may be back.
 
 use std::future::poll_fn;
 use std::io;
@@ -101,9 +111,13 @@ async fn heard_out(read: &mut OwnedReadHalf) {
 }
 
 struct Reader {
+    /// Takes envelopes in.
     link_events: Arc<dyn LinkEvents>,
+    /// Whose link it is.
     peer: Arc<Peer>,
+    /// For answers about the link itself.
     queue: Arc<Queue>,
+    /// How long silence may last, and how long a frame may be.
     options: Arc<TcpOptions>,
 }
 

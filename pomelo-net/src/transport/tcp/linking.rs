@@ -1,4 +1,7 @@
 //! Making a connection the link to a peer, and unmaking it however it ends.
+//!
+//! A peer's turn is held while a link begins or ends, so that the receiver hears of `joined`, `unlinked` and
+//! `left` one after the other; guards see to it that a link that ends by a panic ends like any other.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +22,9 @@ use super::wire::{Control, Refusal};
 
 /// The link that a peer has now. However it ends, a panic included, the peer has none then and is looked after again.
 struct Linked {
+    /// Whose link it is.
     peer: Arc<Peer>,
+    /// What is sent over it.
     queue: Arc<Queue>,
     /// How long the peer still counts as up then.
     gone_after: Duration,

@@ -1,4 +1,8 @@
 //! Accepting links.
+//!
+//! Whoever comes takes a seat of the [lobby](crate::lobby) until it has proved who it is: sockets that idle,
+//! or come in numbers, cost each other and no server its link. What is refused is logged once a second for
+//! each address.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -106,6 +110,7 @@ enum NotHeard {
     Silent(Duration),
     #[error("the handshake took too long")]
     Slow,
+    /// The handshake failed.
     #[error(transparent)]
     Greet(#[from] GreetError),
 }

@@ -1,4 +1,8 @@
 //! The mesh: a bound server, and its links to all peers.
+//!
+//! A peer is kept as long as it is expected or up. For each there is one supervisor, which makes the link
+//! when it should be there and isn't; whoever was dialed hands the connection over here, too, so that there
+//! is one link for each pair, whoever made it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,11 +29,17 @@ use crate::port::PortClosed;
 
 /// A bound server, as its links know it.
 pub(super) struct Mesh {
+    /// How links are made and kept.
     pub(super) options: Arc<TcpOptions>,
+    /// The server's receiving side.
     pub(super) link_events: Arc<dyn LinkEvents>,
+    /// Where what it spawns runs.
     pub(super) runtime: Handle,
+    /// The server's own.
     id: ServerId,
+    /// What the others are told that it is.
     own: RwLock<Member>,
+    /// By id.
     peers: RwLock<HashMap<ServerId, Arc<Peer>, RandomState>>,
     /// The port, if it has one.
     listening: Mutex<Option<PortClosed>>,
@@ -37,6 +47,7 @@ pub(super) struct Mesh {
     pub(super) tasks: Supervisor,
     /// Of those who get no link one line is written for each address and second.
     pub(super) refused: Throttle<IpAddr>,
+    /// No link is made any more.
     closed: AtomicBool,
 }
 

@@ -22,6 +22,13 @@
 //! A link that breaks is made again, and meanwhile the server behind it counts as up. It is declared gone if its port
 //! refuses, if it says goodbye, or if after [`TcpOptions::gone_after`] without a word one more attempt fails. It may come
 //! back: what the two lost of each other they settle by the first message of the next link.
+//!
+//! ```text
+//!               dial, greet           silence, a break              made again
+//!  expected ─────────────────▶ linked ─────────────────▶ unlinked ─────────────▶ linked
+//!     ▲                          │ goodbye                   │ refused port, or gone_after and one more failed attempt
+//!     └──────────────────────────┴───────▶ gone ◀────────────┘
+//! ```
 
 mod admission;
 mod greet;
@@ -49,14 +56,20 @@ use mesh::{Mesh, TcpSender};
 
 /// The transport between servers of several processes.
 ///
-/// ```no_run
-/// # use std::sync::Arc;
-/// # use pomelo_net::link::secret::Secret;
-/// # use pomelo_net::transport::{Tcp, TcpOptions};
+/// A server that runs by itself has it by default, with the options of cluster.json; it takes code only where
+/// these are made elsewhere.
+///
+/// ```
+/// use std::sync::Arc;
+/// use pomelo::net::link::secret::Secret;
+/// use pomelo::net::transport::{Tcp, TcpOptions};
+///
+/// pomelo::servers! { chat: {} }
+///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut options = TcpOptions::default();
 /// options.secret = Some(Secret::new("a long random text")?);
-/// let transport = Arc::new(Tcp::new(options));
+/// let builder = App::builder().cluster_transport(Arc::new(Tcp::new(options)));
 /// # Ok(())
 /// # }
 /// ```

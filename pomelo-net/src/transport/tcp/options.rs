@@ -45,6 +45,19 @@ use crate::link::secret::Secret;
 /// All servers of a cluster should have the same. How many calls may wait for an answer, pomelo's `pendingSize`, and
 /// for how long, its `timeout`, are bounds of each server: [`Limits`](pomelo_core::value::Limits)'s `pending_calls` and
 /// `rpc_timeout`.
+///
+/// ```
+/// use std::time::Duration;
+/// use pomelo::net::transport::TcpOptions;
+///
+/// let mut options = TcpOptions::default();
+/// // A network that is away for ten seconds now and then.
+/// options.dead_after = Duration::from_secs(6);
+/// options.gone_after = Duration::from_secs(12);
+/// assert!(options.secret.is_none() && options.whitelist.is_empty());
+/// ```
+#[doc(alias = "proxyConfig")]
+#[doc(alias = "remoteConfig")]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -57,6 +70,8 @@ pub struct TcpOptions {
     pub whitelist: Vec<IpNet>,
     /// How long a link collects what is sent before it writes: pomelo-rpc's `bufferMsg` with its `interval`. Zero by
     /// default: what is sent while a write is under way leaves together in the next one anyhow.
+    #[doc(alias = "bufferMsg")]
+    #[doc(alias = "cacheMsg")]
     #[serde(deserialize_with = "millis")]
     pub interval: Duration,
     /// After how long without anything to send a link says that it is there. 1 s.
@@ -84,6 +99,7 @@ pub struct TcpOptions {
     pub strangers_per_address: usize,
     /// The longest pause between two attempts to connect; the first comes after 50 ms, each later one after about twice
     /// the time. 2 s; 250 ms while the server counts as up.
+    #[doc(alias = "retryConnectTime")]
     #[serde(deserialize_with = "millis")]
     pub max_retry: Duration,
     /// How many bytes may wait in a link; more is refused, calls as overloaded and pushes as dropped. 64 MiB: about a

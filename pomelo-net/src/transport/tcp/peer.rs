@@ -12,27 +12,34 @@ use super::queue::Queue;
 /// The process that a peer is, while that counts as up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Process {
+    /// Which one.
     pub(super) incarnation: Incarnation,
     /// Where it runs.
     pub(super) host: String,
+    /// Its number there.
     pub(super) pid: u32,
 }
 
 /// A server that this one is linked with, or should be.
 pub(super) struct Peer {
+    /// The server's.
     pub(super) id: ServerId,
     /// Held while a link begins or ends, so that the receiver hears of one thing after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// It asked to be dialed.
     pub(super) nudged: Notify,
+    /// What is known of it.
     state: Mutex<PeerState>,
+    /// A link began or ended.
     changed: Notify,
 }
 
 struct PeerState {
+    /// What servers.json, or the peer itself, says.
     info: Arc<ServerInfo>,
     /// It is in the list of servers to be linked with.
     expected: bool,
+    /// The link's, while there is one.
     queue: Option<Arc<Queue>>,
     /// The process that counts as up, linked or not.
     up: Option<Process>,
@@ -40,6 +47,7 @@ struct PeerState {
     unlinked_at: Option<Instant>,
     /// When it counts as gone, if there is no link until then.
     gone_at: Option<Instant>,
+    /// Ends with the peer.
     supervisor: Option<Supervised>,
     /// What was last said of it in the log.
     said: String,

@@ -1,4 +1,12 @@
 //! The queue of a link: frames that wait to be written.
+//!
+//! ```text
+//!  send ─▶ tail (short frames, one after the other) ─▶ pieces ─▶ Batch ─▶ one vectored write of up to 32 pieces
+//!          └ a long body is a piece of its own, uncopied ──┘
+//! ```
+//!
+//! The limit counts what is queued and what the writer has taken and not written. What is about the link
+//! itself is let in beyond it, and so few that it doesn't matter.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -21,13 +29,17 @@ const MAX_SLICES: usize = 32;
 
 /// A bounded queue of frames: many write to it, the link's writer empties it.
 pub(super) struct Queue {
+    /// What waits.
     state: Mutex<Waiting>,
+    /// Wakes the writer.
     wake: Notify,
     /// The other side answered that it is there.
     heard: Notify,
     /// The link is to end, so nothing is queued any more, or what was queued is given up.
     closed: Notify,
+    /// Bytes of envelopes that may wait.
     limit: usize,
+    /// Bytes that one envelope may have.
     max_frame: usize,
 }
 
@@ -41,6 +53,7 @@ struct Waiting {
     bytes: usize,
     /// Envelopes among them.
     envelopes: usize,
+    /// Nothing more is queued.
     is_closed: bool,
     /// What was queued is given up.
     is_abandoned: bool,
@@ -49,8 +62,11 @@ struct Waiting {
 /// What the writer took out.
 #[derive(Default)]
 pub(super) struct Batch {
+    /// In the order in which they go.
     pieces: VecDeque<Bytes>,
+    /// That are not written yet.
     bytes: usize,
+    /// How many of them.
     envelopes: usize,
 }
 

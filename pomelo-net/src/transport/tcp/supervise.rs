@@ -1,4 +1,11 @@
 //! The supervisor of one peer: dials it, or asks it to dial, and declares it gone.
+//!
+//! ```text
+//!  no link ─▶ attempt: dial, or, where this server is the one to be dialed, ask for it (a nudge)
+//!     │ Linked ─▶ wait until it is no more
+//!     │ Refused ─▶ the process is over: declared gone
+//!     │ Failed, Answered ─▶ pause (50 ms, doubled, by chance), and again ─▶ patience is over: declared gone
+//! ```
 
 use std::io;
 use std::sync::Arc;
@@ -20,6 +27,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 
 /// What came of an attempt to be linked.
 enum Attempt {
+    /// There is a link, whoever made it.
     Linked,
     /// Nobody listens on its port.
     Refused,

@@ -1,4 +1,8 @@
 //! Messages of a link: frames whose tag of one byte is their kind, an envelope or something about the link itself.
+//!
+//! ```text
+//!  length (4, BE) │ kind (1): envelope or control │ body: an envelope's bytes, or a Control as MessagePack
+//! ```
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pomelo_core::cluster::{Member, Refused};
@@ -105,7 +109,9 @@ impl Refusal {
 /// A frame that arrived.
 #[derive(Debug)]
 pub(super) enum Frame {
+    /// Something for the receiver.
     Envelope(Bytes),
+    /// Something about the link.
     Control(Control),
 }
 

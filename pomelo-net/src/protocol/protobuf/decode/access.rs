@@ -7,11 +7,16 @@ use super::{DecodeError, Deserializer, Node};
 use crate::protocol::protobuf::schema::{Field, Shape, Shapes};
 use crate::protocol::reader::Reader;
 
+/// The fields of one message that are there, in turn.
 pub(super) struct MessageAccess<'s, 'de> {
+    /// What the message may have.
     shapes: &'s Shapes,
     shape: &'s Shape,
+    /// All of it.
     bytes: &'de [u8],
+    /// Those that were not asked for yet.
     fields: std::vec::IntoIter<Found>,
+    /// The one whose key was given and whose value was not.
     current: Option<(&'s Field, Found)>,
     depth: usize,
 }
@@ -78,10 +83,12 @@ fn value_before_key() -> DecodeError {
 pub(super) struct Elements<'s, 'de> {
     shapes: &'s Shapes,
     shape: &'s Shape,
+    /// The array.
     field: &'s Field,
     position: usize,
     /// At a tag, or at an element if some are left.
     reader: Reader<'de>,
+    /// Elements of this piece that were not read yet.
     left: usize,
     depth: usize,
 }
@@ -92,6 +99,7 @@ impl<'s, 'de> Elements<'s, 'de> {
         self.reader.is_empty()
     }
 
+    /// The next element, wherever its piece is.
     fn next(&mut self) -> Result<Option<Node<'s, 'de>>, DecodeError> {
         while self.left == 0 {
             if self.reader.is_empty() {

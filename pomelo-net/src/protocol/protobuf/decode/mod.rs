@@ -1,4 +1,12 @@
 //! From bytes to any [`serde::Deserialize`].
+//!
+//! ```text
+//!  bytes ─▶ scan: where each field is ─▶ MessageAccess: one after the other ─▶ a Node each ─▶ the type's own Deserialize
+//!                                                                                └ an array: Elements
+//! ```
+//!
+//! A field is found before it is read, so that of one that comes twice the last counts, and arrays in pieces
+//! are one. Depth is counted, and a count of elements is believed only as far as bytes are left.
 
 mod access;
 mod error;
@@ -25,18 +33,25 @@ pub(super) use units::in_code_units;
 /// says what it needs. Into a struct, an array that is absent is read as empty (or as `None`).
 pub struct Deserializer<'s, 'de> {
     shapes: &'s Shapes,
+    /// What is read now.
     node: Node<'s, 'de>,
+    /// Messages around it.
     depth: usize,
 }
 
 /// What there is to read.
 enum Node<'s, 'de> {
+    /// A whole number without a sign.
     UInt(u64),
+    /// A whole number with one.
     Int(i64),
+    /// A number with a point.
     Real(f64),
+    /// A string, not yet looked at.
     Text(&'de [u8]),
     /// By its place among the shapes.
     Message(usize, &'de [u8]),
+    /// An array, read as it is asked for.
     Array(Elements<'s, 'de>),
 }
 

@@ -11,24 +11,33 @@ use crate::protocol::protobuf::schema::{Kind, Shape, Shapes};
 use crate::protocol::protobuf::wire::put_tag;
 use crate::protocol::varint;
 
+/// A message whose fields are being written.
 pub(super) struct MessageBody<'a> {
+    /// What is written to.
     out: &'a mut Vec<u8>,
+    /// All messages of the file.
     shapes: &'a Shapes,
+    /// Which one this is.
     open: Open<'a>,
     /// The message around it, if this one is the content of an enum's variant.
     around: Option<Open<'a>>,
+    /// Messages around it.
     depth: usize,
+    /// The field that a map's key named, until its value comes.
     key: Option<usize>,
+    /// Where the next field probably is: values mostly list them in the file's order.
     guess: usize,
 }
 
 /// A message that is being written.
 struct Open<'a> {
+    /// What the message may have.
     shape: &'a Shape,
     /// The field that it is the value of.
     name: Option<&'a str>,
     /// Where its length goes once it is known.
     length_at: Option<usize>,
+    /// Which fields came, for those that are required.
     seen: Seen,
 }
 
@@ -123,7 +132,9 @@ fn no_variant(name: Option<&str>) -> EncodeError {
 /// Which fields were written; nearly all messages have fewer than 128.
 #[derive(Default)]
 struct Seen {
+    /// A bit for each of the first 128.
     first: u128,
+    /// The positions of those beyond.
     others: Vec<usize>,
 }
 

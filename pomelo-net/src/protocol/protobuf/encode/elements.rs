@@ -10,12 +10,16 @@ use crate::protocol::protobuf::schema::{Field, Shapes};
 use crate::protocol::protobuf::wire::put_tag;
 use crate::protocol::varint;
 
+/// An array whose elements are being written.
 pub(super) struct Elements<'a> {
     out: &'a mut Vec<u8>,
     shapes: &'a Shapes,
+    /// The array's field.
     field: &'a Field,
     depth: usize,
+    /// How many came.
     count: u64,
+    /// Where the count goes, for an array of numbers.
     count_at: usize,
 }
 

@@ -8,6 +8,7 @@ use super::EncodeError;
 /// Finds the position of the field that a key names. Whole numbers are names, as in JSON.
 pub(super) struct Key<F>(pub(super) F);
 
+/// The path is filled in by whoever knows it.
 const BAD: EncodeError = EncodeError::BadKey { field: String::new() };
 
 macro_rules! names {

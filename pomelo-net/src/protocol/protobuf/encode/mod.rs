@@ -1,4 +1,13 @@
 //! From any [`Serialize`] to bytes.
+//!
+//! ```text
+//!  value's Serialize ─▶ serializer ─▶ Slot (root, field, element) ─┬▶ a number or a text: tag and value
+//!                                                                  ├▶ MessageBody: fields, their length in front
+//!                                                                  └▶ Elements: a count, or the tag for each
+//! ```
+//!
+//! Bytes are written straight into one buffer. Where a length goes in front, a byte is left free for it, and
+//! what follows moves if it needs more.
 
 mod body;
 mod elements;

@@ -1,4 +1,16 @@
 //! The serde serializer that fills a [`Slot`].
+//!
+//! | serde has | the wire gets |
+//! |---|---|
+//! | a number | a number of the field's type |
+//! | a text, a char | a string; where the field is a whole number and the text is one, that |
+//! | a bool | nothing: it is an error, since there is no such type |
+//! | `Some`, a newtype | what is inside |
+//! | `None`, `()` | nothing |
+//! | a unit variant | its name as a text |
+//! | any other variant | a message with the one field that is named like it |
+//! | a sequence, a tuple, bytes | the elements of an array |
+//! | a struct, a map | a message |
 
 use serde::Serialize;
 use serde::ser::{Impossible, SerializeStruct, Serializer};

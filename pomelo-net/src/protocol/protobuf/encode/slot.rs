@@ -1,4 +1,7 @@
 //! One place for one value: the whole message, a field, or an element of an array.
+//!
+//! What serde calls decides what is found, and the place what is wanted: here the two meet, and a mismatch is
+//! an error that names the field.
 
 use bytes::BufMut;
 
@@ -13,22 +16,30 @@ use crate::protocol::varint;
 /// Whether a value was there; null and `None` are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
+    /// Something was written.
     Present,
+    /// Nothing was, as for a field that isn't there.
     Absent,
 }
 
+/// Where a value goes.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'a> {
     /// The whole message, by its place among the shapes: no tag, no length.
     Root(usize),
+    /// A field that is no array, or the array as a whole.
     Field(&'a Field),
     /// Of the array that this field is.
     Element(&'a Field),
 }
 
+/// Room for one value.
 pub(super) struct Slot<'a> {
+    /// What is written to.
     pub(super) out: &'a mut Vec<u8>,
+    /// All messages of the file.
     pub(super) shapes: &'a Shapes,
+    /// Where it is.
     pub(super) place: Place<'a>,
     /// Messages around it.
     pub(super) depth: usize,
@@ -46,6 +57,7 @@ impl<'a> Slot<'a> {
         self.name().unwrap_or_default().to_owned()
     }
 
+    /// The error that something else was found than the schema has here.
     pub(super) fn wrong(&self, found: &'static str) -> EncodeError {
         let expected = match self.place {
             Place::Root(_) => "message",
@@ -68,6 +80,7 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// A whole number; ported code may have it as a text or with a point.
     pub(super) fn whole(mut self, value: i128) -> Result<Presence, EncodeError> {
         let kind = self.begin("a number")?;
         self.put_whole(kind, value)
@@ -89,6 +102,7 @@ impl<'a> Slot<'a> {
         Ok(Presence::Present)
     }
 
+    /// A number with a point.
     pub(super) fn real(mut self, value: f64) -> Result<Presence, EncodeError> {
         match self.begin("a number")? {
             Kind::Float => self.out.put_f32_le(value as f32),
@@ -100,6 +114,7 @@ impl<'a> Slot<'a> {
         Ok(Presence::Present)
     }
 
+    /// A string.
     pub(super) fn text(mut self, value: &str) -> Result<Presence, EncodeError> {
         match self.begin("a string")? {
             Kind::Text => {
@@ -124,6 +139,7 @@ impl<'a> Slot<'a> {
         EncodeError::OutOfRange { field: self.field(), expected: kind.name() }
     }
 
+    /// Nothing, which is an error only where something is required.
     pub(super) fn null(self) -> Result<Presence, EncodeError> {
         match self.place {
             Place::Field(_) => Ok(Presence::Absent),
@@ -131,6 +147,7 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// The elements of an array follow.
     pub(super) fn elements(self) -> Result<Elements<'a>, EncodeError> {
         match self.place {
             Place::Field(field) if field.repeated => {
@@ -140,6 +157,7 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// The fields of a message follow.
     pub(super) fn body(mut self) -> Result<MessageBody<'a>, EncodeError> {
         let Kind::Message(index) = self.begin("a message")? else { return Err(self.wrong("a message")) };
         if self.depth >= MAX_DEPTH {

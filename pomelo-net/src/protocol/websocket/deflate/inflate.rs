@@ -1,4 +1,7 @@
 //! Inflation of messages that a client has compressed, up to a limit.
+//!
+//! A few bytes may inflate to gigabytes, so the limit is on what comes out, and memory is given as that
+//! grows. The state is the thread's, and is reset for each message: no connection holds one.
 
 use std::cell::RefCell;
 

@@ -3,6 +3,12 @@
 //! Every message is compressed by itself. So a compressed frame can be built once and shared by all who
 //! take it, and no connection holds a window: one compressor and one decompressor per thread serve all.
 //! What is longer than [`THRESHOLD`] and gets shorter is compressed, all else goes as it is.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `offer` | what a client offers, and what it is answered |
+//! | `inflate` | messages of clients, up to a limit |
+//! | `mod` | frames for clients, built once |
 
 mod inflate;
 mod offer;

@@ -1,4 +1,16 @@
 //! The HTTP request that becomes a websocket.
+//!
+//! What comes is untrusted and may be large, slow or a page's request from elsewhere: so it is read up to a
+//! limit, checked whole, and answered with a status that says what is wrong.
+//!
+//! | request | status |
+//! |---|---|
+//! | a websocket's, version 13 | 101 |
+//! | broken, HTTP/1.0, or with a field twice that is there once | 400 |
+//! | of a page whose site isn't allowed | 403 |
+//! | any method but GET | 405 |
+//! | no upgrade, or another version | 426 |
+//! | longer, or with more fields, than is read | 431 |
 
 mod refusal;
 mod request;
@@ -47,6 +59,7 @@ pub enum Upgrade {
 /// first is agreed to, since browsers give up when none is.
 #[derive(Debug, Default)]
 pub struct UpgradeReader {
+    /// How far the end of the head was looked for in vain.
     searched: usize,
 }
 
@@ -145,6 +158,7 @@ fn check(
 /// Fields that a request has once (RFC 6455, 11.3; RFC 9112, 3.2).
 const SINGLE: [&str; 3] = ["Sec-WebSocket-Key", "Sec-WebSocket-Version", "Host"];
 
+/// Whether it is 16 bytes in base64, as a key must be.
 fn is_key(key: &str) -> bool {
     BASE64_STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16)
 }

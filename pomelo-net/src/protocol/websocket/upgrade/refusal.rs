@@ -1,11 +1,17 @@
 //! Requests that are not let in, and how they are answered.
+//!
+//! Each is one fixed text, made without looking at the request: a stranger can make the server write no more
+//! than that.
 
 use bytes::Bytes;
 
 /// An answer that is no upgrade.
 pub(super) struct Refusal {
+    /// The number of the answer.
     pub(super) status: u16,
+    /// What it is called.
     reason: &'static str,
+    /// Header fields of this answer, each with its line's end.
     fields: &'static str,
     /// For the client.
     pub(super) body: &'static str,

@@ -32,6 +32,8 @@ impl UpgradeRequest {
 }
 
 /// The query of a request: `token=abc&room=5`.
+///
+/// It is what a page can say before any protocol: `new WebSocket("wss://game.example.com/play?token=abc")`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Query(String);
 
@@ -80,6 +82,8 @@ fn escaped(bytes: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 /// Header fields, in the order in which they were sent.
+///
+/// A value that is no UTF-8 has U+FFFD where it isn't.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Headers(Vec<(Box<str>, Box<str>)>);
 

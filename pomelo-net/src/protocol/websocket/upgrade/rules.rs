@@ -9,6 +9,14 @@ pub const MAX_HEAD: usize = 16 * 1024;
 pub const MAX_FIELDS: usize = 128;
 
 /// Which upgrades are let in, and what is kept of them.
+///
+/// ```
+/// use pomelo_net::protocol::websocket::{Origin, UpgradeRules};
+///
+/// let mut rules = UpgradeRules::default();
+/// rules.origins = Some(vec![Origin::parse("https://game.example.com").unwrap()]);
+/// assert!(rules.origins.unwrap()[0].is("https://game.example.com"));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct UpgradeRules {
