@@ -10,8 +10,10 @@
 //! | [`arrows`], [`rules`] | who uses whom, and what is wrong with it |
 //! | [`manifest`] | crates' dependencies |
 //! | [`docs`] | headers of files, docs of async functions |
+//! | [`aliases`] | pomelo's names, by which its users search |
 //! | [`fixtures`] | small crates that break one rule each, which prove that it is noticed |
 
+mod aliases;
 mod arrows;
 mod docs;
 mod fixtures;

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use crate::aliases;
 use crate::docs;
 use crate::manifest::{BUILT_OF, TESTED_WITH, dependencies};
 use crate::resolve::House;
@@ -383,4 +384,17 @@ fn async_functions_without_cancel_safety_are_noticed() {
 fn paths_are_what_is_in_backticks_and_has_a_slash() {
     let text = "`a/b` and `c`, not a/b/c; `d/*`\nis `e/f.rs` of `g::h`";
     assert_eq!(docs::paths(text), ["a/b", "e/f.rs"]);
+}
+
+#[test]
+fn a_name_that_is_neither_an_items_nor_an_alias_is_noticed() {
+    let missing = |low: &str| {
+        let house = house(&[("low.rs", low)]);
+        aliases::missing(&["pushAll", "kick"], &house.crates[0].modules).join(" ")
+    };
+    assert_eq!(missing("pub fn push_all() {}"), "kick");
+    assert_eq!(missing("#[doc(alias = \"pushAll\")] pub struct S; impl S { pub fn kick() {} }"), "");
+    assert_eq!(missing("pub enum E { #[doc(alias = \"kick\")] K } pub struct S { pub push_all: u8 }"), "");
+    assert_eq!(missing("fn push_all() {} #[doc(hidden)] pub(crate) fn kick() {}"), "pushAll kick");
+    assert_eq!(missing("/// pushAll, kick\npub trait T { fn kicks(); }"), "pushAll kick");
 }

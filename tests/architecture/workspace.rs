@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use crate::aliases;
 use crate::docs;
 use crate::floors::{CRATES, FACADE, GUESTS, PLANS, SHOWN_BY_FACADE, SOURCES};
 use crate::manifest::{BUILT_OF, TESTED_WITH, dependencies};
@@ -176,6 +177,13 @@ fn public_async_functions_say_what_happens_when_they_are_dropped() {
         }
     }
     nothing_in(&findings);
+}
+
+#[test]
+fn names_of_pomelo_are_found_by_the_search_of_the_documentation() {
+    let house = house();
+    let missing = aliases::missing(aliases::POMELO, house.places().map(|place| house.module(place)));
+    assert!(missing.is_empty(), "nothing is found for {missing:?}: give the counterpart a `#[doc(alias)]`");
 }
 
 #[test]
