@@ -20,7 +20,7 @@ use crate::value::{ServerId, ServerInfo, ServerList, Warned, read_setting};
 /// [`App`](crate::app::App) derefs to it, so that handlers and remotes have all of this, too.
 ///
 /// ```
-/// # pomelo::servers! { chat: {} }
+/// # use pomelo_doc::App;
 /// # #[tokio::main]
 /// # async fn main() -> pomelo::Result<()> {
 /// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2", "map": "forest" }] }"#);

@@ -15,31 +15,26 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use pomelo_core::context::ServerContext;
-//! use pomelo_core::filter::{Filter, FilterFactory, GoOn, Verdict};
+//! use pomelo_core::filter::{Filter, Verdict};
 //! use pomelo_core::request::Request;
 //! use pomelo_core::server::Server;
-//! use pomelo_core::value::Result;
+//! use pomelo_core::value::{Error, Result};
 //!
-//! /// A part of a library of its own: tells a channel who is active.
+//! /// A part of a library: tells a channel who is active.
 //! pub fn announce(app: &Arc<Server>, channel: &str, uid: &str) -> Result<()> {
 //!     app.channels().get(channel).map_or(Ok(()), |channel| channel.push("onActive", &uid))
 //! }
 //!
-//! /// And a filter that any application may add.
-//! pub struct Quiet;
+//! /// And a filter that any application may add: keeps those out whose session says that they are muted.
+//! #[derive(Clone)]
+//! pub struct NotMuted;
 //!
-//! impl FilterFactory for Quiet {
-//!     fn build(&self, _: &ServerContext) -> impl Filter {
-//!         NoFilter
-//!     }
-//! }
-//!
-//! struct NoFilter;
-//!
-//! impl Filter for NoFilter {
-//!     fn before(&self, _: &Request) -> impl Future<Output = Result<Verdict>> + Send {
-//!         GoOn
+//! impl Filter for NotMuted {
+//!     async fn before(&self, request: &Request) -> Result<Verdict> {
+//!         match request.session().get::<bool>("muted") {
+//!             Some(true) => Err(Error::new(403, "muted")),
+//!             _ => Ok(Verdict::Continue),
+//!         }
 //!     }
 //! }
 //! ```

@@ -53,15 +53,13 @@ type MountStep<R> = Box<dyn Fn(&App<R>, &mut Mount<R>) + Send + Sync>;
 /// [`configure`](Self::configure).
 ///
 /// ```
-/// # pomelo::servers! { connector: {}, chat: {} }
-/// # fn main() {
+/// # use pomelo_doc::App;
 /// use pomelo::{Hybrid, pick};
 ///
 /// let builder = App::builder()
 ///     .config_dir("config")
 ///     .configure("all", "connector", |app| app.connector(Hybrid::new().use_dict()))
 ///     .route("chat", |by, servers| pick(by.key_or("rid")?, servers));
-/// # }
 /// ```
 ///
 /// A builder is used up by what starts it, so that no server starts twice. It may start many times in one
@@ -140,10 +138,8 @@ impl<R: Cluster> Builder<R> {
     /// another one, so that a program runs unchanged with the configuration of another place.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// let builder = App::builder().config_dir("game-server/config");
-    /// # }
     /// ```
     #[doc(alias = "getBase")]
     #[must_use]
@@ -158,7 +154,7 @@ impl<R: Cluster> Builder<R> {
     /// cluster.json either.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
+    /// # use pomelo_doc::App;
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
     /// let running = App::builder()
@@ -181,10 +177,8 @@ impl<R: Cluster> Builder<R> {
     /// environment.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// let builder = App::builder().env("production");
-    /// # }
     /// ```
     #[must_use]
     pub fn env(mut self, env: impl Into<String>) -> Self {
@@ -203,8 +197,7 @@ impl<R: Cluster> Builder<R> {
     /// here it runs for every server of this process.
     ///
     /// ```
-    /// # pomelo::servers! { gate: {}, connector: {}, chat: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// use std::time::Duration;
     /// use pomelo::Hybrid;
     /// use pomelo::filter::Timeout;
@@ -215,7 +208,6 @@ impl<R: Cluster> Builder<R> {
     ///         app.filter(Timeout::default());
     ///         app.limits().request_timeout = Duration::from_secs(5);
     ///     });
-    /// # }
     /// ```
     #[must_use]
     pub fn configure(
@@ -243,13 +235,11 @@ impl<R: Cluster> Builder<R> {
     /// and calls by `app.rpc`, so both meet in one place.
     ///
     /// ```
-    /// # pomelo::servers! { connector: {}, chat: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// use pomelo::pick;
     ///
     /// // A room is at one chat server, whoever asks for it.
     /// let builder = App::builder().route("chat", |by, servers| pick(by.key_or("rid")?, servers));
-    /// # }
     /// ```
     #[must_use]
     pub fn route<F, S>(self, server_type: &str, router: F) -> Self
@@ -264,14 +254,12 @@ impl<R: Cluster> Builder<R> {
     /// `servers!` doesn't list is an error at start.
     ///
     /// ```
-    /// # pomelo::servers! { connector: {}, battle: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// use pomelo::router::{ConsistentHash, RoundRobin};
     ///
     /// let builder = App::builder()
     ///     .router("battle", ConsistentHash::new(|by| by.key_or("battle")))
     ///     .router("default", RoundRobin::default());
-    /// # }
     /// ```
     #[must_use]
     pub fn router(mut self, server_type: &str, router: impl Router) -> Self {
@@ -286,13 +274,11 @@ impl<R: Cluster> Builder<R> {
     /// frontend only, there is [`Configure::global_filter`].
     ///
     /// ```
-    /// # pomelo::servers! { connector: {}, chat: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// use pomelo::filter::{Time, Timeout};
     ///
     /// // Before filters run in this order, after filters in reverse.
     /// let builder = App::builder().filter(Time).filter(Timeout::default());
-    /// # }
     /// ```
     #[must_use]
     pub fn filter(self, filter: impl crate::filter::FilterFactory) -> Self {
@@ -372,15 +358,13 @@ impl<R: Cluster> Builder<R> {
     /// by itself tcp with the options of cluster.json; with another, cluster.json isn't read.
     ///
     /// ```
-    /// # pomelo::servers! { connector: {}, chat: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// use std::sync::Arc;
     /// use pomelo::net::transport::Memory;
     ///
     /// // Servers of two builders that have one transport can reach each other.
     /// let memory = Arc::new(Memory::new());
     /// let (one, other) = (App::builder().transport(memory.clone()), App::builder().transport(memory));
-    /// # }
     /// ```
     #[doc(alias = "mailboxFactory")]
     #[doc(alias = "acceptorFactory")]
@@ -394,7 +378,7 @@ impl<R: Cluster> Builder<R> {
     /// itself the master of master.json; with another, only `start` reads master.json, adminServer.json and adminUser.json.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
+    /// # use pomelo_doc::App;
     /// # fn main() -> pomelo::Result<()> {
     /// use std::sync::Arc;
     /// use pomelo::config::Config;
@@ -416,8 +400,7 @@ impl<R: Cluster> Builder<R> {
     /// As [`transport`](Self::transport), for a server by itself alone: servers that run together in this process stay as they are.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// use std::sync::Arc;
     /// use std::time::Duration;
     /// use pomelo::net::transport::{Tcp, TcpOptions};
@@ -426,7 +409,6 @@ impl<R: Cluster> Builder<R> {
     /// options.gone_after = Duration::from_secs(8);
     /// // Only for processes of their own. `cargo run` with all servers in one process stays in memory.
     /// let builder = App::builder().cluster_transport(Arc::new(Tcp::new(options)));
-    /// # }
     /// ```
     #[must_use]
     pub fn cluster_transport(mut self, transport: Arc<dyn Transport>) -> Self {
@@ -454,11 +436,9 @@ impl<R: Cluster> Builder<R> {
     /// Sets the command line for [`run`](Self::run) instead of the process's own, without the program's name.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
-    /// # fn main() {
+    /// # use pomelo_doc::App;
     /// // What a process gets that a master starts.
     /// let builder = App::builder().args(["--server-id", "chat-server-1", "--env", "production"]);
-    /// # }
     /// ```
     #[must_use]
     pub fn args<T: Into<OsString>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
@@ -497,7 +477,7 @@ impl<R: Cluster> Builder<R> {
     /// Outside of a tokio runtime with I/O and time.
     ///
     /// ```no_run
-    /// # pomelo::servers! { chat: {} }
+    /// # use pomelo_doc::App;
     /// #[tokio::main]
     /// async fn main() -> pomelo::Result<()> {
     ///     App::builder().config_dir("config").run().await
@@ -549,7 +529,7 @@ impl<R: Cluster> Builder<R> {
     /// What has been started ends at once when it is dropped, with nothing drained.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
+    /// # use pomelo_doc::App;
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
     /// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#);
@@ -576,10 +556,10 @@ impl<R: Cluster> Builder<R> {
     /// As [`start`](Self::start).
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
+    /// # use pomelo_doc::App;
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
-    /// # let builder = App::builder().configure("all", "all", |app| app.limits().link_timeout = std::time::Duration::ZERO);
+    /// # let builder = pomelo_doc::patient(App::builder());
     /// let builder = builder.servers(r#"{ "chat": [{ "id": "chat-1", "shard": 0 }, { "id": "chat-2", "shard": 1 }] }"#);
     /// let running = builder.start_only(|info| info.setting("shard") == Some(&0.into())).await?;
     /// assert!(running.app("chat-1").is_some() && running.app("chat-2").is_none());
@@ -604,7 +584,7 @@ impl<R: Cluster> Builder<R> {
     /// As [`start`](Self::start).
     ///
     /// ```no_run
-    /// # pomelo::servers! { chat: {} }
+    /// # use pomelo_doc::App;
     /// # async fn example() -> pomelo::Result<()> {
     /// let running = App::builder().config_dir("config").start_server("chat-server-1", None).await?;
     /// // Until Ctrl-C, a stop of the cluster, or a failure.

@@ -368,7 +368,8 @@ impl<R: Cluster> Configure<R> {
     /// back.
     ///
     /// ```
-    /// # fn example<R: pomelo_core::app::Cluster>(app: &mut pomelo_core::app::Configure<R>) {
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
     /// app.on_sessions_lost(|app, lost| async move {
     ///     for session in lost.sessions {
     ///         println!("{} has to put {:?} back at {}", app.server_id(), session.uid(), lost.server);

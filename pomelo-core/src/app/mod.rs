@@ -89,22 +89,18 @@ pub struct App<R> {
     /// The remotes of all types of servers: `app.rpc.chat.chat_remote.add(…)`.
     ///
     /// ```
-    /// # use pomelo::{ALL, Result, key, remote};
+    /// # use pomelo::{Result, key, remote};
     /// # pomelo::servers! { connector: {}, chat: { remotes: [RoomRemote] } }
     /// # struct RoomRemote;
     /// # #[remote]
     /// # impl RoomRemote {
     /// #     pub async fn count(room: String) -> Result<usize> { Ok(room.len()) }
     /// # }
-    /// # #[tokio::main]
-    /// # async fn main() -> Result<()> {
-    /// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2" }] }"#).start().await?;
-    /// # let app = running.app("chat-1").unwrap();
-    /// let in_one = app.rpc.chat.room_remote.count(key("lobby"), "lobby").await?;
-    /// let everywhere = app.rpc.chat.room_remote.count(ALL, "lobby").await?;
-    /// assert_eq!((in_one, everywhere.len()), (5, 2));
-    /// # Ok(())
-    /// # }
+    /// /// By the type of the servers, the remote, and its method.
+    /// async fn count(app: &App, room: &str) -> Result<usize> {
+    ///     app.rpc.chat.room_remote.count(key(room), room).await
+    /// }
+    /// # fn main() {}
     /// ```
     pub rpc: Arc<R>,
     /// The server, without the type of the application.

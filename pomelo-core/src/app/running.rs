@@ -38,7 +38,7 @@ const STOP_ANNOUNCE_DELAY: Duration = Duration::from_millis(250);
 /// they left. [`stop`](Self::stop) ends what they have begun.
 ///
 /// ```
-/// # pomelo::servers! { chat: {} }
+/// # use pomelo_doc::App;
 /// # #[tokio::main]
 /// # async fn main() -> pomelo::Result<()> {
 /// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2" }] }"#);
@@ -192,10 +192,9 @@ impl<R: Cluster> Running<R> {
     /// Through it code that is no handler reaches the server: a web page, a test, a game master's console.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
-    /// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+    /// # let running = pomelo_doc::chat().await;
     /// let app = running.app("chat-1").expect("it is up").clone();
     /// assert_eq!((app.server_id().as_str(), app.channels().len()), ("chat-1", 0));
     /// # Ok(())
@@ -237,7 +236,7 @@ impl<R: Cluster> Running<R> {
     /// The server ends at once when it is dropped.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
+    /// # use pomelo_doc::App;
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
     /// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }, { "id": "chat-2" }] }"#);

@@ -18,7 +18,10 @@ use crate::value::{Error, ErrorKind, ServerId};
 /// text and kind.
 ///
 /// ```
-/// # use pomelo_core::app::{App, Cluster, Running, StartError};
+/// # use pomelo::App;
+/// use pomelo::app::{Cluster, Running};
+/// use pomelo::error::StartError;
+///
 /// async fn start_or_say_why<R: Cluster>() -> Option<Running<R>> {
 ///     match App::<R>::builder().start().await {
 ///         Ok(running) => return Some(running),

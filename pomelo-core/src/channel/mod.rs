@@ -79,13 +79,9 @@ pub struct Recipient {
 /// Each method is one step; [`update`](Self::update) makes several one.
 ///
 /// ```
-/// # pomelo::servers! { connector: {}, chat: {} }
 /// # #[tokio::main]
 /// # async fn main() -> pomelo::Result<()> {
-/// # let json = r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#;
-/// # let builder = App::builder().servers(json);
-/// # let builder = builder.configure("all", "all", |app| app.limits().link_timeout = std::time::Duration::ZERO);
-/// # let running = builder.start_only(|info| !info.frontend).await?;
+/// # let running = pomelo_doc::rooms().await;
 /// # let app = running.app("chat-1").unwrap();
 /// let room = app.channels().create("tavern");
 /// room.add("ann", "connector-1")?;
@@ -150,13 +146,9 @@ impl Channel {
     /// two channels in opposite order. Both are so for all methods.
     ///
     /// ```
-    /// # pomelo::servers! { connector: {}, chat: {} }
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
-    /// # let json = r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#;
-    /// # let builder = App::builder().servers(json);
-    /// # let builder = builder.configure("all", "all", |app| app.limits().link_timeout = std::time::Duration::ZERO);
-    /// # let running = builder.start_only(|info| !info.frontend).await?;
+    /// # let running = pomelo_doc::rooms().await;
     /// # let app = running.app("chat-1").unwrap();
     /// let room = app.channels().create("tavern");
     /// // Nobody can join between the check and the add, nor see half of it.
@@ -307,10 +299,9 @@ impl Channel {
     /// in the log, where [`update`](Self::update) would fail.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
-    /// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+    /// # let running = pomelo_doc::chat().await;
     /// # let app = running.app("chat-1").unwrap();
     /// let room = app.channels().create("battle-7");
     /// room.destroy();

@@ -23,10 +23,9 @@ use crate::wire::envelope::Message;
 /// it.
 ///
 /// ```
-/// # pomelo::servers! { connector: {}, chat: {} }
 /// # #[tokio::main]
 /// # async fn main() -> pomelo::Result<()> {
-/// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+/// # let running = pomelo_doc::chat().await;
 /// # let app = running.app("chat-1").unwrap();
 /// let channels = app.channels();
 /// let lobby = channels.create("lobby");
@@ -73,13 +72,9 @@ impl Channels {
     /// What `change` returns, or as [`Channel::update`].
     ///
     /// ```
-    /// # pomelo::servers! { connector: {}, chat: {} }
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
-    /// # let json = r#"{ "connector": [{ "id": "connector-1", "frontend": true }], "chat": [{ "id": "chat-1" }] }"#;
-    /// # let builder = App::builder().servers(json);
-    /// # let builder = builder.configure("all", "all", |app| app.limits().link_timeout = std::time::Duration::ZERO);
-    /// # let running = builder.start_only(|info| !info.frontend).await?;
+    /// # let running = pomelo_doc::rooms().await;
     /// # let app = running.app("chat-1").unwrap();
     /// let channels = app.channels();
     /// channels.update("duel", |duel| duel.add("ann", "connector-1"))?;
@@ -210,10 +205,9 @@ impl Channels {
     /// user or not.
     ///
     /// ```
-    /// # pomelo::servers! { connector: {}, chat: {} }
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
-    /// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+    /// # let running = pomelo_doc::chat().await;
     /// # let app = running.app("chat-1").unwrap();
     /// app.channels().broadcast("connector", "onNews", &"the harbour is open again")?;
     /// # Ok(())

@@ -48,7 +48,7 @@ use crate::value::{Error, Incarnation, Result, ServerId, ServerInfo};
 ///     }
 /// }
 ///
-/// # pomelo::servers! { chat: {} }
+/// # use pomelo_doc::App;
 /// # #[tokio::main]
 /// # async fn main() -> Result<()> {
 /// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#);

@@ -38,7 +38,7 @@ use crate::wire::envelope::Envelope;
 ///     }
 /// }
 ///
-/// # pomelo::servers! { chat: {} }
+/// # use pomelo_doc::App;
 /// # #[tokio::main]
 /// # async fn main() -> Result<()> {
 /// # let builder = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#);

@@ -36,7 +36,7 @@ use crate::wire::Encoding;
 ///     }
 /// }
 ///
-/// # pomelo::servers! { connector: {} }
+/// # use pomelo_doc::App;
 /// # #[tokio::main]
 /// # async fn main() -> Result<()> {
 /// # let builder = App::builder().servers(r#"{ "connector": [{ "id": "connector-1", "frontend": true }] }"#);

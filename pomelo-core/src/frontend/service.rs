@@ -18,7 +18,7 @@ use crate::wire::envelope::{Answer, SessionOp};
 /// [`BackendSessionService`](crate::session::BackendSessionService).
 ///
 /// ```
-/// # pomelo::servers! { connector: {} }
+/// # use pomelo_doc::App;
 /// /// Users who are connected here, each once.
 /// fn online(app: &App) -> Vec<String> {
 ///     let mut users = Vec::new();

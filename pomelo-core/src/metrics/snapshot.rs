@@ -13,10 +13,9 @@ use crate::value::{Incarnation, ServerId};
 /// `onlineUser`; modules of the application's own, by `registerAdmin`, there are none.
 ///
 /// ```
-/// # pomelo::servers! { chat: {} }
 /// # #[tokio::main]
 /// # async fn main() -> pomelo::Result<()> {
-/// # let running = App::builder().servers(r#"{ "chat": [{ "id": "chat-1" }] }"#).start().await?;
+/// # let running = pomelo_doc::chat().await;
 /// # let app = running.app("chat-1").unwrap();
 /// let report = app.report();
 /// assert_eq!((report.id.as_str(), report.sessions, report.panics), ("chat-1", 0, 0));

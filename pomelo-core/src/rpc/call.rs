@@ -146,13 +146,11 @@ impl<O, M> Call<O, M> {
     /// # impl RankRemote {
     /// #     pub async fn won(uid: String) -> Result<()> { drop(uid); Ok(()) }
     /// # }
-    /// # #[tokio::main]
-    /// # async fn main() -> Result<()> {
-    /// # let running = App::builder().servers(r#"{ "ranking": [{ "id": "ranking-1" }] }"#).start().await?;
-    /// # let app = running.app("ranking-1").unwrap();
-    /// app.rpc.ranking.rank_remote.won(key("ann"), "ann").notify()?;
-    /// # Ok(())
-    /// # }
+    /// /// The ranking may be a moment late.
+    /// fn won(app: &App, winner: &str) -> Result<()> {
+    ///     app.rpc.ranking.rank_remote.won(key(winner), winner).notify()
+    /// }
+    /// # fn main() {}
     /// ```
     pub fn notify(self) -> Result<()> {
         self.outgoing.notify()

@@ -60,7 +60,7 @@ impl Caller {
     /// end.
     ///
     /// ```
-    /// # pomelo::servers! { chat: {} }
+    /// # use pomelo_doc::App;
     /// # #[tokio::main]
     /// # async fn main() -> pomelo::Result<()> {
     /// use std::sync::Arc;

@@ -21,7 +21,7 @@ pub enum Encoding {
 /// The number of an encoding that the application brings, below [`CustomEncoding::COUNT`].
 ///
 /// ```
-/// use pomelo_core::wire::{CustomEncoding, Encoding};
+/// use pomelo::request::{CustomEncoding, Encoding};
 ///
 /// const MESSAGE_PACK: Encoding = Encoding::Custom(CustomEncoding::new(0).unwrap());
 /// assert!(CustomEncoding::new(CustomEncoding::COUNT).is_none());

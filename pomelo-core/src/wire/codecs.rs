@@ -47,10 +47,8 @@ use crate::value::{Error, Result, bad_message};
 ///     }
 /// }
 ///
-/// # pomelo::servers! { chat: {} }
-/// # fn main() {
+/// # use pomelo_doc::App;
 /// let builder = App::builder().codec(MESSAGE_PACK, MessagePack);
-/// # }
 /// ```
 ///
 /// A route is a handler's, `chat.chatHandler.send`, for messages and responses, and a push's free text for

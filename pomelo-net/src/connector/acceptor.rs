@@ -27,26 +27,33 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// the thread and has no timer of its own: all deadlines are in a timing wheel that the acceptor turns.
 ///
 /// ```no_run
-/// # use std::sync::Arc;
-/// # use futures::future::BoxFuture;
-/// # use pomelo_core::frontend::{Connector, Frontend, Listening};
-/// # use pomelo_core::value::Result;
-/// # use pomelo_core::wire::{Encoding, Format};
-/// # use pomelo_net::connector::{Acceptor, ConnectionLimits, Protocol};
-/// # use pomelo_core::wire::FormatId;
-/// /// A connector is a protocol, its format, and what it listens on.
-/// struct Lines;
-/// # fn start<LinesProtocol: Protocol<Shared = FormatId>>(lines_format: Arc<dyn Format>, frontend: Arc<Frontend>) -> BoxFuture<'static, Result<Listening>> {
+/// use std::sync::Arc;
+/// use futures::future::BoxFuture;
+/// use pomelo::ext::connector::{
+///     Acceptor, ConnectionLimits, Connector, Encoding, Format, FormatId, Frontend, Listening, Protocol, Result,
+/// };
 ///
-/// // impl Connector for Lines: fn start(self: Arc<Self>, frontend: Arc<Frontend>)
-/// Box::pin(async move {
-///     let format = frontend.add_format(lines_format)?;
-///     let listener = tokio::net::TcpListener::bind("0.0.0.0:3020").await?;
-///     let address = listener.local_addr()?;
-///     let acceptor = Acceptor::<LinesProtocol>::new(frontend, ConnectionLimits::default(), format);
-///     Ok(acceptor.listen(listener, address, "lines"))
-/// })
-/// # }
+/// /// A connector is a protocol, its format, and what it listens on.
+/// struct Lines<P> {
+///     format: Arc<dyn Format>,
+///     protocol: std::marker::PhantomData<fn() -> P>,
+/// }
+///
+/// impl<P: Protocol<Shared = FormatId>> Connector for Lines<P> {
+///     fn encoding(&self) -> Encoding {
+///         Encoding::Json
+///     }
+///
+///     fn start(self: Arc<Self>, frontend: Arc<Frontend>) -> BoxFuture<'static, Result<Listening>> {
+///         Box::pin(async move {
+///             let format = frontend.add_format(self.format.clone())?;
+///             let listener = tokio::net::TcpListener::bind("0.0.0.0:3020").await?;
+///             let address = listener.local_addr()?;
+///             let acceptor = Acceptor::<P>::new(frontend, ConnectionLimits::default(), format);
+///             Ok(acceptor.listen(listener, address, "lines"))
+///         })
+///     }
+/// }
 /// ```
 pub struct Acceptor<P: Protocol>(Arc<Connections<P>>);
 

@@ -293,7 +293,7 @@ impl Hybrid {
     /// and are let in, and so are those over raw tcp. With an empty list no browser is let in. A wrong entry, such as one with a path, fails the start.
     ///
     /// ```no_run
-    /// # use pomelo_net::connector::Hybrid;
+    /// # use pomelo::Hybrid;
     /// let connector = Hybrid::new().allowed_origins(["https://game.example.com", "http://localhost:3001"]);
     /// ```
     #[must_use]

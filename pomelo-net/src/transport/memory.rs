@@ -21,10 +21,9 @@ use pomelo_core::wire::envelope::Envelope;
 /// For tests it has faults: [`cut`](Self::cut), [`unlink`](Self::unlink) and [`give_up`](Self::give_up), and what mends them.
 ///
 /// ```
+/// # use pomelo_doc::App;
 /// use std::sync::Arc;
 /// use pomelo::net::transport::Memory;
-///
-/// pomelo::servers! { chat: {} }
 ///
 /// # #[tokio::main]
 /// # async fn main() -> pomelo::Result<()> {

@@ -123,11 +123,13 @@ impl Config {
     /// Reads a configuration directory.
     ///
     /// ```no_run
-    /// let config = pomelo_core::value::config::Config::read("config", "production")?;
+    /// use pomelo::config::Config;
+    ///
+    /// let config = Config::read("config", "production")?;
     /// for server in &config.servers {
     ///     println!("{} runs on {}", server.id, server.host);
     /// }
-    /// # Ok::<(), pomelo_core::value::config::ConfigError>(())
+    /// # Ok::<(), pomelo::config::ConfigError>(())
     /// ```
     ///
     /// # Errors
@@ -207,7 +209,8 @@ impl Config {
     /// As [`load`](Self::load), with what an error about its content needs: which file it is, and where in the file.
     ///
     /// ```no_run
-    /// # fn example(config: &pomelo_core::value::config::Config) -> Result<(), pomelo_core::value::config::ConfigError> {
+    /// # use pomelo::config::{Config, ConfigError};
+    /// # fn example(config: &Config) -> Result<(), ConfigError> {
     /// // {"development": {"port": "6379"}}
     /// if let Some(redis) = config.section("redis.json")? {
     ///     let port = redis.entry()?.port("port")?.unwrap_or(6379);

@@ -13,7 +13,7 @@ use super::status::{Status, chain};
 ///
 /// ```
 /// # use std::fmt;
-/// use pomelo_core::value::ErrorCode;
+/// use pomelo::error::ErrorCode;
 ///
 /// struct Full {
 ///     limit: usize,

@@ -78,7 +78,8 @@ pub enum ErrorKind {
 /// its own; else the code is 500 and the kind [`ErrorKind::Application`].
 ///
 /// ```
-/// # use pomelo_core::value::{Error, Result};
+/// use pomelo::{Error, Result};
+///
 /// fn level(text: &str) -> Result<u32> {
 ///     Ok(text.parse()?)
 /// }
@@ -105,7 +106,8 @@ pub enum ErrorKind {
 /// made it an `anyhow::Error`, context was added, and it comes back to a handler.
 ///
 /// ```
-/// # use pomelo_core::value::{Error, Result};
+/// use pomelo::{Error, Result};
+///
 /// #[derive(Debug, thiserror::Error)]
 /// enum JoinError {
 ///     #[error("the room is full")]
@@ -217,7 +219,7 @@ impl Error {
     /// get the message alone.
     ///
     /// ```
-    /// # use pomelo_core::value::Error;
+    /// # use pomelo::Error;
     /// # use std::error::Error as _;
     /// let broken = std::io::Error::other("disk");
     /// let error = Error::new(500, format_args!("reading the list: {broken}")).with_source(broken);

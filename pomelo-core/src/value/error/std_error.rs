@@ -18,7 +18,7 @@ use super::{Error, ErrorKind, Inner};
 /// `pomelo::Result<()>` or the box with `Send + Sync`, or says it:
 ///
 /// ```
-/// # use pomelo_core::value::{Error, Result};
+/// # use pomelo::{Error, Result};
 /// # fn start() -> Result<()> { Ok(()) }
 /// fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 ///     start().map_err(Error::into_std)?;
@@ -32,7 +32,7 @@ impl Error {
     /// The same error as a [`std::error::Error`].
     ///
     /// ```
-    /// # use pomelo_core::value::Error;
+    /// # use pomelo::Error;
     /// fn is_std(_: &impl std::error::Error) {}
     ///
     /// let error = Error::new(404, "no room").into_std();
