@@ -2,8 +2,8 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `builder` | [`Builder`]: what the application says of all its servers, and what starts them |
-//! | `configure` | [`Configure`]: what it says of one |
+//! | `builder`, `launch` | [`Builder`]: what the application says of all its servers, and what starts them |
+//! | `configure`, `lifecycle` | [`Configure`]: what it says of one, and what runs when that starts and stops |
 //! | `component` | [`Component`]: parts of the application that start and stop with a server |
 //! | `cluster` | [`Cluster`]: the types of servers, as `servers!` writes them |
 //! | `platform` | [`Platform`]: what the process provides where the application chooses nothing |
@@ -21,6 +21,8 @@ mod checks;
 mod cluster;
 mod component;
 mod configure;
+mod launch;
+mod lifecycle;
 mod platform;
 mod reload;
 mod reserved;

@@ -18,7 +18,7 @@ use futures::future::{Either, join_all, select, select_all};
 
 use super::cluster::Cluster;
 use super::component::Components;
-use super::configure::{Lifecycle, LifecycleHooks};
+use super::lifecycle::{Lifecycle, LifecycleHooks};
 use super::start_error::StartError;
 use super::up::{Ending, Live, Thread, run_hooks};
 use super::{App, announce};

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 
 use super::cluster::Cluster;
 use super::component::Components;
-use super::configure::{Lifecycle, LifecycleHooks};
+use super::lifecycle::{Lifecycle, LifecycleHooks};
 use super::{App, announce};
 use crate::dispatch::Installed;
 use crate::frontend::Listening;
