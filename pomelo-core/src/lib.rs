@@ -42,8 +42,9 @@
 //! # A message's way
 //!
 //! ```text
-//!  connector ─▶ frontend::ClientSession ─▶ dispatch: global filters, router ─┬─ here: filters, handler ─▶ answer
-//!                                                                            └─ peers ─▶ link ─▶ a backend's dispatch ─▶ Reply
+//!  connector ─▶ ClientSession ─▶ dispatch: global filters, router
+//!                                  ├─ here: filters, handler ─▶ answer
+//!                                  └─ elsewhere: peers ─▶ link ─▶ dispatch there ─▶ Reply
 //! ```
 //!
 //! # What is promised

@@ -4,10 +4,11 @@
 //! configuration, checks it as a whole and starts servers.
 //!
 //! ```text
-//!  App::builder() ─▶ config_dir, env ─▶ configure, route, filter, insert, … ─┬▶ run           as the command line says
-//!                                                                            ├▶ start         all servers of servers.json, here
-//!                                                                            ├▶ start_only    some of them, here
-//!                                                                            └▶ start_server  one, as a part of a cluster
+//!  App::builder() ─▶ config_dir, env ─▶ configure, route, filter, insert, …
+//!    ├▶ run           as the command line says
+//!    ├▶ start         all servers of servers.json, here
+//!    ├▶ start_only    some of them, here
+//!    └▶ start_server  one, as a part of a cluster
 //! ```
 //!
 //! What is set for all servers (`route`, `filter`) and what `configure` says are steps of one list, which

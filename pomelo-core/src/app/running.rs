@@ -267,8 +267,8 @@ impl<R: Cluster> Running<R> {
     /// What has not ended ends at once when it is dropped.
     ///
     /// ```text
-    ///  say that it leaves ─▶ connectors take nobody ─▶ before_shutdown ─▶ what was begun ends ─▶ clients go, on_closed
-    ///                     ─▶ components stop, the last one first ─▶ links and registration ─▶ the last events
+    ///  say that it leaves ─▶ connectors take nobody ─▶ before_shutdown ─▶ what was begun ends
+    ///    ─▶ clients go, on_closed ─▶ components stop, the last one first ─▶ links, registration
     /// ```
     pub async fn stop(mut self) {
         let servers = std::mem::take(&mut self.servers);

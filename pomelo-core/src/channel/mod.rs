@@ -4,9 +4,9 @@
 //! that a push is one message per frontend, whatever the number of members.
 //!
 //! ```text
-//!  chat-1: Channel "lobby" (owner of the membership)          connector-1: Group (copy of its members here)
-//!    add, leave ── Join, Leave ────────────────────────────────▶  ann, bob
-//!    push ──────── one Push, whatever the number of members ───▶  ann, bob ──▶ their connections
+//!  chat-1: Channel "lobby", the owner                     connector-1: Group, a copy
+//!    add, leave ── Join, Leave ────────────────────────────▶  ann, bob
+//!    push ──────── one Push, however many members ─────────▶  ann, bob ──▶ their connections
 //! ```
 //!
 //! All links are queued under the channel's lock, so that is the channel's order: members see its pushes in

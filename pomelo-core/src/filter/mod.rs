@@ -1,11 +1,11 @@
 //! Filters: what runs before and after handlers.
 //!
 //! ```text
-//!  frontend                                          the server that has the handler
-//!  global before ─▶ router ─▶ here, or forwarded ──▶ before, in order ─▶ handler ─▶ error handler ─▶ answer ─▶ after, in reverse
-//!       │                                              │
-//!       └ answers, or fails: it isn't routed           └ answers, or fails: the handler is skipped
-//!  global after ◀── the response is queued ◀──────────────────────────────────────────────┘
+//!  at the frontend                         at the server that has the handler
+//!  global before ─▶ router ──────────────▶ before, in order ─▶ handler ─▶ error handler ─┐
+//!    │ answers, or fails:                    │ answers, or fails: handler skipped        │
+//!    ▼ not routed                            ▼                                           ▼
+//!  global after  ◀─────────────────────────── the response is queued ─▶ after, in reverse
 //! ```
 //!
 //! Before and after filters are a pair: once a message has met the before filters, all after filters run,

@@ -4,9 +4,9 @@
 //! gets a [`Session`]: a snapshot whose asynchronous methods act on the real one.
 //!
 //! ```text
-//!  client ── connection ──▶ frontend: ClientSession ── snapshot with each message ──▶ handler, anywhere: Session
-//!                              ▲   uid, settings, version                               │ get, set: the snapshot
-//!                              └──────── bind, push, kick, on_closed (SessionOp) ───────┘ async: the real one
+//!  client ─▶ ClientSession, at the frontend ── snapshot, with each message ─▶ Session, in a handler
+//!              ▲ uid, settings, version                                         │ get, set: the snapshot
+//!              └─────────── bind, push, kick, on_closed: the real session ──────┘
 //! ```
 //!
 //! pomelo has three kinds of them: `Session` at the frontend, `FrontendSession` for its handlers,
