@@ -218,7 +218,7 @@ impl Client {
     /// # Cancel safety
     /// Nothing is lost when it is dropped.
     pub async fn kicked(&self) -> String {
-        let end = self.wait(|| format!("a kick"), self.received.ended()).await;
+        let end = self.wait(|| "a kick".to_owned(), self.received.ended()).await;
         match end.kick_reason {
             Some(reason) => reason,
             None => panic!("no kick came: {}", end.why),
@@ -233,7 +233,7 @@ impl Client {
     /// # Cancel safety
     /// Nothing is lost when it is dropped.
     pub async fn end(&self) -> Option<String> {
-        self.wait(|| format!("the end of the connection"), self.received.ended()).await.kick_reason
+        self.wait(|| "the end of the connection".to_owned(), self.received.ended()).await.kick_reason
     }
 
     /// Hangs up, once all that was sent is on its way.
@@ -242,7 +242,7 @@ impl Client {
     /// It hangs up also when this is dropped.
     pub async fn close(self) {
         self.order(Order::Close);
-        self.wait(|| format!("the end of the connection"), self.received.ended()).await;
+        self.wait(|| "the end of the connection".to_owned(), self.received.ended()).await;
     }
 
     fn order(&self, order: Order) {

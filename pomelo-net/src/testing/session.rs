@@ -195,7 +195,7 @@ impl TestSession {
     /// # Cancel safety
     /// Nothing is changed when it is dropped.
     pub async fn end(&self) -> Option<String> {
-        soon(|| format!("the end of the connection"), self.received.ended()).await.kick_reason
+        soon(|| "the end of the connection".to_owned(), self.received.ended()).await.kick_reason
     }
 
     /// Hangs up, as a client does.

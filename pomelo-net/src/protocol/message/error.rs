@@ -20,7 +20,7 @@ pub enum MessageError {
     /// The route is cut off.
     #[error("the message ends inside its route")]
     RouteTruncated,
-    /// A route to be sent is longer than [`MAX_ROUTE`] bytes.
+    /// A route to be sent is longer than [`MAX_ROUTE`](super::MAX_ROUTE) bytes.
     #[error("a route of {0} bytes is longer than 255")]
     RouteTooLong(usize),
 }
