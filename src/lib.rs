@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../docs/guide/00-introduction.md")]
 #![doc = include_str!("../docs/guide/01-server.md")]
+#![doc = include_str!("../docs/guide/02-client.md")]
 #![doc = include_str!("../docs/guide/03-parameters.md")]
 #![doc = include_str!("../docs/guide/04-state.md")]
 #![doc = include_str!("../docs/guide/05-sessions.md")]
@@ -15,6 +16,7 @@
 #![doc = include_str!("../docs/guide/13-worlds.md")]
 #![doc = include_str!("../docs/guide/14-configuration.md")]
 #![doc = include_str!("../docs/guide/15-processes.md")]
+#![doc = include_str!("../docs/guide/16-tests.md")]
 #![doc = include_str!("../docs/guide/17-promises.md")]
 //!
 //! # Where to look
@@ -31,7 +33,8 @@
 //! | [`Error`], [`error`] | what can go wrong, and what a client gets to know of it |
 //! | [`Event`], [`server`], [`metrics`] | what there is to know of a server |
 //! | [`Hybrid`], [`net`] | connectors, transports, and the protocol by itself |
-//! | `client` (feature `client`) | a client of such a server, for bots, tools and tests |
+//! | `client` (feature `client`) | a client of such a server, for bots and tools |
+//! | `testing` (feature `testing`) | the servers of a test, clients and sessions for it |
 //! | [`master`] | a cluster of processes, as its operators see it |
 //! | [`ext`] | writing a transport, a discovery, a connector or a codec |
 //!
