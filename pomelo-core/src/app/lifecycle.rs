@@ -42,7 +42,7 @@ impl<R> Default for LifecycleHooks<R> {
 impl<R: Cluster> Configure<R> {
     /// Runs before anything of the server is started; an error ends the start.
     ///
-    /// It has [`component_timeout`](Limits::component_timeout), as the other hooks that start have. Nothing
+    /// It has [`component_timeout`](crate::value::Limits::component_timeout), as the other hooks that start have. Nothing
     /// can be called yet, and nothing comes in.
     ///
     /// ```
@@ -88,7 +88,7 @@ impl<R: Cluster> Configure<R> {
     /// Runs before the server stops.
     ///
     /// Clients are still connected and other servers can be called, but no new client is taken. Each hook has
-    /// [`stop_timeout`](Limits::stop_timeout); an error is logged, and the stop goes on. There is no
+    /// [`stop_timeout`](crate::value::Limits::stop_timeout); an error is logged, and the stop goes on. There is no
     /// counterpart of pomelo's `cancelShutDownTimer`, since nothing exits after 3 s.
     ///
     /// ```
