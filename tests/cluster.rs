@@ -248,6 +248,24 @@ async fn who_is_expected_is_said_also_where_a_server_comes_before_the_list_that_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_a_server_that_is_up_is_said_as_routers_see_it() {
+    let grown = Grown::start().await;
+    grown.seen.take();
+    // A master that begins anew has not heard of chat-2 yet, and an operator adds chat-3.
+    let entry = serde_json::json!({ "id": "chat-3", "serverType": "chat", "port": free_port() });
+    let added = Arc::new(serde_json::from_value(entry).unwrap());
+    let list: Vec<_> = grown.app().config().servers.iter().cloned().chain([added]).collect();
+    grown.told.expect(&list);
+    let expected = "expected area-1 chat-1 chat-2 chat-3";
+    until(|| !grown.seen.0.lock().unwrap().is_empty()).await;
+    assert_eq!(grown.seen.take(), [expected]);
+    // It is routed to chat-3, which is down.
+    let error = grown.app().rpc.chat.chat_remote.name(key("room")).await.unwrap_err();
+    assert_eq!((error.kind(), grown.candidates().len()), (ErrorKind::Refused, 3));
+    grown.area.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_added_and_is_off_the_list_again_is_forgotten_when_it_leaves() {
     let mut grown = Grown::start().await;
     grown.told.expect(&grown.app().config().servers);

@@ -7,7 +7,8 @@
 //! | `joined`, a later process of the same id | the earlier one counts as gone first |
 //! | `unlinked` | questions that are out fail with `Refused`; nothing else, since the link may come back |
 //! | `left` | questions fail; its users leave all channels, copies of its channels go, hooks of its sessions run; `RemoveServers` |
-//! | `expect` | routers choose among the new list; `ReplaceServers` |
+//! | `expect` | routers choose among the new list, and those that are up and not on it; `ReplaceServers` if that is a change |
+//! | `joined` or `changed`, by which a server is expected that was not | `ReplaceServers`: the list that has it is no news then |
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -185,8 +186,13 @@ impl Server {
     /// that list is no news then.
     fn tell_if_expected(&self, id: &ServerId, was_expected: bool) {
         if !was_expected && self.expects(id) {
-            self.events.emit(Event::ReplaceServers(self.peers.view.known().all_expected()));
+            self.tell_expected();
         }
+    }
+
+    /// Tells the application whom routers choose among: also those that are up and on no list.
+    fn tell_expected(&self) {
+        self.events.emit(Event::ReplaceServers(self.peers.view.known().all_expected()));
     }
 
     /// The link broke: whoever waits for an answer can't get it any more.
@@ -227,7 +233,7 @@ impl Server {
         self.events.emit(Event::RemoveServers(vec![peer.clone()]));
         if was_expected && !is_expected {
             // It was off the list, and expected only as long as it was up.
-            self.events.emit(Event::ReplaceServers(self.peers.view.known().all_expected()));
+            self.tell_expected();
         }
     }
 
@@ -298,7 +304,7 @@ impl Server {
         }
         self.membership.changed.notify_waiters();
         if !changes.added.is_empty() || !changes.removed.is_empty() {
-            self.events.emit(Event::ReplaceServers(servers.to_vec()));
+            self.tell_expected();
         }
     }
 }
