@@ -1,4 +1,6 @@
 //! Queue: what one reader has not taken yet, at most so much of it; a reader that lags is told how much it missed.
+//!
+//! tokio's `broadcast` is one queue for all readers: who reads one route would miss, and count, what others were pushed.
 
 use std::collections::VecDeque;
 use std::mem;

@@ -70,7 +70,7 @@ impl Client {
     /// Sends a request, and waits for its response.
     ///
     /// # Panics
-    /// If there is none: in time, or before the connection ends; if `body` can't be sent.
+    /// If there is none: in time, or before the connection ends; if `body` is no JSON.
     ///
     /// # Cancel safety
     /// The request is sent also when it is dropped; the response is dropped, too.
@@ -95,7 +95,7 @@ impl Client {
     /// Sends a request; returns its number, by which [`response`](Self::response) waits.
     ///
     /// # Panics
-    /// If the connection has ended, or `body` can't be sent.
+    /// If the connection has ended, which a `body` that is too long does, or if `body` is no JSON.
     ///
     /// # Cancel safety
     /// It is sent also when this is dropped.
@@ -109,7 +109,7 @@ impl Client {
     /// Sends requests in one write; returns their numbers, none if the connection has ended.
     ///
     /// # Panics
-    /// If a body can't be sent.
+    /// If a body is no JSON. One that is too long for a message ends the connection, as what is awaited next says.
     ///
     /// # Cancel safety
     /// They are sent also when this is dropped.
@@ -127,7 +127,7 @@ impl Client {
     /// Sends a notify, which has no response.
     ///
     /// # Panics
-    /// If `body` can't be sent.
+    /// If `body` is no JSON. One that is too long for a message ends the connection, as what is awaited next says.
     pub fn notify(&self, route: &str, body: impl Serialize) {
         self.order(Order::Notify { route: route.to_owned(), body: json(route, body) });
     }
@@ -137,7 +137,8 @@ impl Client {
         self.order(Order::Raw(bytes.into()));
     }
 
-    /// Waits for the response to a request that was sent.
+    /// Waits for the response to a request that was sent. One that is empty, or neither fits its schema nor is JSON, is null; see
+    /// [`response_bytes`](Self::response_bytes).
     ///
     /// # Panics
     /// If there is none: in time, or before the connection ends.
