@@ -1,0 +1,61 @@
+//! Access: who may connect, and what servers need to be allowed.
+
+mod support;
+
+use pomelo::error::StartError;
+use pomelo_nats::{Nats, NatsError};
+use support::app::{SERVERS, Server, pair};
+use support::{NatsServer, free_port};
+
+/// What the README says that servers need.
+const PERMISSIONS: &str = r#"
+authorization {
+  users = [
+    { user: callee, password: one, permissions: {
+        publish: ["game.link.all", "game.presence.all", "game.*.server.caller.>", "game.*.server.callee.>"]
+        subscribe: ["game.link.all", "game.presence.all", "game.*.server.callee.>"] } }
+    { user: caller, password: two, permissions: {
+        publish: ["game.link.all", "game.presence.all", "game.*.server.callee.>", "game.*.server.caller.>"]
+        subscribe: ["game.link.all", "game.presence.all", "game.*.server.caller.>"] } }
+  ]
+}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_permissions_of_the_readme_are_what_servers_need() {
+    let nats = NatsServer::start_with(PERMISSIONS).await;
+    let game = || Nats::new(nats.url()).cluster("game");
+    let (for_caller, for_callee) = (game().user("caller", "two"), game().user("callee", "one"));
+    let (caller, callee) =
+        tokio::join!(Server::start(&for_caller, "caller-1"), Server::start(&for_callee, "callee-1"));
+    caller.until_served("callee-1").await;
+    caller.stop().await;
+    callee.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_the_error_of_a_start_and_names_the_address_without_it() {
+    let nats = NatsServer::start_with("authorization { user: me, password: right }").await;
+    let wrong = Nats::new(nats.url()).user("me", "wrong");
+    let error = Server::try_start(&wrong, SERVERS, "caller-1").await.err().unwrap();
+    assert!(matches!(error, StartError::Bind { .. }), "{error:?}");
+    let text = format!("{error} {error:?}");
+    assert!(text.contains(&format!("127.0.0.1:{}", nats.port)) && !text.contains("wrong"), "{text}");
+    let (caller, callee) = pair(&Nats::new(format!("nats://me:right@127.0.0.1:{}", nats.port))).await;
+    caller.stop().await;
+    callee.stop().await;
+}
+
+#[tokio::test]
+async fn credentials_that_can_not_be_read_are_named() {
+    let nats = Nats::new(format!("127.0.0.1:{}", free_port())).credentials("/nowhere/nats.creds");
+    let error = Server::try_start(&nats, SERVERS, "caller-1").await.err().unwrap();
+    let mut cause: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(next) = cause {
+        if let Some(NatsError::Credentials { path, .. }) = next.downcast_ref() {
+            assert_eq!(path.to_str(), Some("/nowhere/nats.creds"));
+            return;
+        }
+        cause = next.source();
+    }
+    panic!("{error:?}");
+}
