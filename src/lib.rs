@@ -60,7 +60,7 @@ pub use self::macros::{handler, remote, servers};
 
 /// The application: how its servers are set up, started and stopped.
 pub mod app {
-    pub use pomelo_core::app::{Builder, Cluster, Configure, Mount, Running, ServerType};
+    pub use pomelo_core::app::{Builder, Cluster, Configure, Mount, Running, ServerType, Tick, Timer};
     pub use pomelo_core::method::Table;
     pub use pomelo_core::server::LostSessions;
 }

@@ -38,6 +38,10 @@ pub const POMELO: &[&str] = &[
     "start",
     "stop",
     "components",
+    // The clock, by JavaScript and pomelo-scheduler.
+    "setInterval",
+    "setTimeout",
+    "scheduleJob",
     "event",
     "beforeStartup",
     "afterStartup",

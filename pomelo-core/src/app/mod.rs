@@ -11,6 +11,7 @@
 //! | `assembly` | a server and its parts, made of what was said |
 //! | `starting`, `announce` | servers come up, all of a process together |
 //! | `up`, `running`, `watchdog` | servers that are up, and their ends |
+//! | `timers` | [`Timer`]: what runs by the clock |
 //! | `reload` | other handlers and remotes on a running server |
 //! | `start_error` | [`StartError`]: why servers don't start |
 
@@ -29,6 +30,7 @@ mod reserved;
 mod running;
 mod start_error;
 mod starting;
+mod timers;
 mod up;
 mod variables;
 mod watchdog;
@@ -40,6 +42,7 @@ pub use self::configure::Configure;
 pub use self::platform::{Network, Platform, Provided, Reach, Task, Wants};
 pub use self::running::Running;
 pub use self::start_error::StartError;
+pub use self::timers::{Tick, Timer};
 
 use std::fmt;
 use std::ops::Deref;

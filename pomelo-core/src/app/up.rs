@@ -123,6 +123,7 @@ impl<R: Cluster> Live<R> {
         if self.is_joined {
             self.run_last_hooks().await;
         }
+        app.peers.timers.begin_end();
         if ending == Ending::Asked {
             app.drain().await;
         }
@@ -165,6 +166,7 @@ impl<R> Drop for Live<R> {
         // Hooks hold the application. What they would do needs a server.
         server.sessions.hooks.clear();
         server.close_connections();
+        server.peers.timers.end();
         server.peers.tasks.end();
         server.channels.clear();
     }

@@ -7,6 +7,7 @@
 //! | `origin` | on whose behalf code runs |
 //! | `span`, `failure`, `throttle` | what logs say: spans, lines, and no more of them than a rate |
 //! | `underway`, `backlog` | what a stop waits for, by name; a queue that one task works off |
+//! | `timers` | when the application's timers end |
 //! | `home` | where the application's code runs |
 
 mod backlog;
@@ -18,11 +19,13 @@ mod panics;
 mod span;
 mod supervisor;
 pub mod throttle;
+mod timers;
 mod underway;
 
 pub(crate) use self::backlog::{Added, Backlog};
 pub(crate) use self::span::Within;
 pub use self::supervisor::{Supervised, Supervisor};
+pub(crate) use self::timers::{Timers, TimersEnd};
 pub(crate) use self::underway::{Underway, Work};
 
 use std::sync::{Arc, RwLock};
@@ -53,6 +56,8 @@ pub struct Runtime {
     pub(crate) lines: Throttle<String>,
     /// What had to wait for something, by name.
     pub(crate) underway: Underway,
+    /// Ends the application's timers.
+    pub(crate) timers: Timers,
     /// The routes that the application has handlers for: whatever else clients send, they have made up.
     pub(crate) routes: RouteTable,
     /// What the remote methods of this server are called, by number.
@@ -80,6 +85,7 @@ impl Runtime {
             stats: ServerStats::default(),
             lines: Throttle::default(),
             underway: Underway::default(),
+            timers: Timers::default(),
             method_names: RwLock::default(),
         }
     }

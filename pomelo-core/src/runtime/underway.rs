@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::value::{Route, ServerId, SessionId};
@@ -36,6 +37,8 @@ pub(crate) enum Work {
     Call { method: u32, from: ServerId },
     /// What was to run when that session closed.
     Hooks(SessionId),
+    /// A run of the timer that was started there.
+    Timer(&'static Location<'static>),
 }
 
 /// Work that is under way until this is dropped.
@@ -104,6 +107,7 @@ impl fmt::Display for Named<'_> {
                 None => write!(f, "call {method} from {from}"),
             },
             Work::Hooks(session) => write!(f, "on_closed of session {session}"),
+            Work::Timer(place) => write!(f, "timer {place}"),
         }
     }
 }
