@@ -42,6 +42,8 @@ pub const POMELO: &[&str] = &[
     "setInterval",
     "setTimeout",
     "scheduleJob",
+    // Queues by key.
+    "sequeue",
     "event",
     "beforeStartup",
     "afterStartup",

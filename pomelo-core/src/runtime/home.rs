@@ -25,9 +25,8 @@ impl Runtime {
         if !self.is_elsewhere() {
             return Ok(work.await);
         }
-        let (caller, within) = (origin::current(), Within::current());
-        let mut task =
-            Guest(self.executor.spawn(async move { origin::scope(caller, pin!(work)).within(within).await }));
+        let (here, within) = (origin::here(), Within::current());
+        let mut task = Guest(self.executor.spawn(async move { here.scope(pin!(work)).within(within).await }));
         (&mut task.0).await.map_err(|_| Error::of(ErrorKind::Closed, "the server is stopping"))
     }
 }

@@ -7,6 +7,7 @@
 //! | `origin` | on whose behalf code runs |
 //! | `span`, `failure`, `throttle` | what logs say: spans, lines, and no more of them than a rate |
 //! | `underway`, `backlog` | what a stop waits for, by name; a queue that one task works off |
+//! | `serial` | [`Turn`]: what runs one after the other, by a key |
 //! | `timers` | when the application's timers end |
 //! | `home` | where the application's code runs |
 
@@ -16,6 +17,7 @@ pub(crate) mod failure;
 mod home;
 pub(crate) mod origin;
 mod panics;
+mod serial;
 mod span;
 mod supervisor;
 pub mod throttle;
@@ -23,6 +25,8 @@ mod timers;
 mod underway;
 
 pub(crate) use self::backlog::{Added, Backlog};
+use self::serial::SerialTurns;
+pub use self::serial::{Serial, Turn};
 pub(crate) use self::span::Within;
 pub use self::supervisor::{Supervised, Supervisor};
 pub(crate) use self::timers::{Timers, TimersEnd};
@@ -56,6 +60,8 @@ pub struct Runtime {
     pub(crate) lines: Throttle<String>,
     /// What had to wait for something, by name.
     pub(crate) underway: Underway,
+    /// Who has the turn at each key of the application's, and who waits.
+    pub(crate) serial: Arc<SerialTurns>,
     /// Ends the application's timers.
     pub(crate) timers: Timers,
     /// The routes that the application has handlers for: whatever else clients send, they have made up.
@@ -74,6 +80,7 @@ impl Runtime {
         thread: Option<ThreadId>,
         routes: RouteTable,
     ) -> Self {
+        let serial = SerialTurns::new(&limits, tasks.clone());
         Self {
             info,
             limits,
@@ -85,6 +92,7 @@ impl Runtime {
             stats: ServerStats::default(),
             lines: Throttle::default(),
             underway: Underway::default(),
+            serial,
             timers: Timers::default(),
             method_names: RwLock::default(),
         }

@@ -33,6 +33,7 @@ pub(crate) use self::progress::{Progress, Step};
 pub(crate) use self::receiver::{LinkReceiver, take_in_directly};
 
 use std::ops::Deref;
+use std::panic::Location;
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
@@ -45,6 +46,7 @@ use crate::dispatch::Dispatch;
 use crate::event::Events;
 use crate::frontend::{Detours, Frontend, Registry, SessionService};
 use crate::peers::Peers;
+use crate::runtime::Serial;
 use crate::session::{BackendSessionService, Sessions};
 use crate::value::{Error, ErrorKind, Result, ServerId};
 
@@ -113,6 +115,60 @@ impl Server {
     #[doc(alias = "localSessionService")]
     pub fn backend_sessions(self: &Arc<Self>) -> BackendSessionService {
         BackendSessionService::new(self.sessions.clone())
+    }
+
+    /// Waits for this server's turn at a key: what has equal keys runs one after the other, in the order in which `serial` was
+    /// called, not in that in which the futures are polled. So a room whose methods begin with a turn is an actor: its state
+    /// may be read, awaited upon and written within a turn, whoever else is in the room.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use std::sync::Mutex;
+    ///
+    /// use pomelo::{Result, remote};
+    ///
+    /// pomelo::servers! { bank: { remotes: [BankRemote] } }
+    ///
+    /// #[derive(Default)]
+    /// struct Accounts(Mutex<HashMap<String, i64>>);
+    ///
+    /// struct BankRemote;
+    ///
+    /// #[remote]
+    /// impl BankRemote {
+    ///     /// Two payments from one account never see the same balance.
+    ///     pub async fn pay(app: &App, accounts: &Accounts, uid: String, sum: i64) -> Result<i64> {
+    ///         let _turn = app.serial(&uid).await?;
+    ///         let before = accounts.0.lock().unwrap().get(&uid).copied().unwrap_or_default();
+    ///         // A database would be asked here.
+    ///         tokio::task::yield_now().await;
+    ///         accounts.0.lock().unwrap().insert(uid, before + sum);
+    ///         Ok(before + sum)
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<()> {
+    /// # let running = App::builder().servers(r#"{ "bank": [{ "id": "bank-1" }] }"#)
+    /// #     .configure("all", "bank", |app| app.insert(Accounts::default())).start().await?;
+    /// # let app = running.app("bank-1").unwrap();
+    /// let remote = &app.rpc.bank.bank_remote;
+    /// let (first, second) = tokio::join!(
+    ///     remote.pay(pomelo::to("bank-1"), "ann", 5).into_future(),
+    ///     remote.pay(pomelo::to("bank-1"), "ann", 7).into_future(),
+    /// );
+    /// assert_eq!((first?, second?), (5, 12));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A key is this server's alone, and costs nothing while nobody has or awaits its turn. Keep one turn at a time, or take
+    /// several in one order. One that is asked for within a turn of the same key is an error at once ([`Serial`]).
+    #[doc(alias = "pomelo-sequence-queue")]
+    #[doc(alias = "sequeue")]
+    #[track_caller]
+    pub fn serial(&self, key: impl AsRef<str>) -> Serial {
+        self.peers.serial.join(key.as_ref(), Location::caller())
     }
 
     /// The client side of this server, for a connector that is started by hand.

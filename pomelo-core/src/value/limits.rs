@@ -20,7 +20,7 @@ const MOST_LANES: usize = 65_536;
 /// |---|---|
 /// | time of a message or a call | [`request_timeout`](Self::request_timeout), [`rpc_timeout`](Self::rpc_timeout) |
 /// | what waits for other servers | [`pending_calls`](Self::pending_calls) |
-/// | what waits to run here | [`queued_requests`](Self::queued_requests), [`lane_queue`](Self::lane_queue), [`lanes`](Self::lanes), [`queued_events`](Self::queued_events) |
+/// | what waits to run here | [`queued_requests`](Self::queued_requests), [`lane_queue`](Self::lane_queue), [`lanes`](Self::lanes), [`queued_events`](Self::queued_events), [`serial_queue`](Self::serial_queue), [`serial_timeout`](Self::serial_timeout) |
 /// | what waits for clients | [`outboxes`](Self::outboxes), [`stashed_pushes`](Self::stashed_pushes), [`queued_pushes`](Self::queued_pushes) |
 /// | starting and stopping | [`link_timeout`](Self::link_timeout), [`component_timeout`](Self::component_timeout), [`stop_timeout`](Self::stop_timeout), [`close_wait`](Self::close_wait) |
 ///
@@ -91,6 +91,12 @@ pub struct Limits {
     /// binds, and `bind_unique` fails. 2 s: hooks that leave rooms take milliseconds, and a player who logs in is waiting. With
     /// 0 nobody waits.
     pub close_wait: Duration,
+    /// How many may wait for their turn at one key of [`serial`](crate::server::Server::serial) before more are refused as
+    /// `Overloaded`. 1,024: more than a room has players that each wait for one answer.
+    pub serial_queue: usize,
+    /// How long one waits for its turn at a key of [`serial`](crate::server::Server::serial). 10 s: a turn takes milliseconds, and
+    /// who waits for a turn that its own waits for shall hear of it before its caller gives up.
+    pub serial_timeout: Duration,
 }
 
 impl Limits {
@@ -104,6 +110,7 @@ impl Limits {
             ("request_timeout", self.request_timeout, TIME_LIMIT),
             ("stop_timeout", self.stop_timeout, TIME_LIMIT),
             ("component_timeout", self.component_timeout, TIME_LIMIT),
+            ("serial_timeout", self.serial_timeout, TIME_LIMIT),
             ("link_timeout", self.link_timeout, TIME_LIMIT_OR_ZERO),
             ("close_wait", self.close_wait, TIME_LIMIT_OR_ZERO),
         ];
@@ -115,6 +122,7 @@ impl Limits {
             ("queued_pushes", self.queued_pushes, SOME),
             ("queued_events", self.queued_events, SOME),
             ("outboxes", self.outboxes, SOME),
+            ("serial_queue", self.serial_queue, SOME),
         ];
         let times = times.into_iter().map(|(name, found, bounds)| OutOfBounds::check(name, found, bounds));
         let numbers =
@@ -142,6 +150,8 @@ impl Default for Limits {
             component_timeout: Duration::from_secs(60),
             outboxes: 256 * 1024 * 1024,
             close_wait: Duration::from_secs(2),
+            serial_queue: 1_024,
+            serial_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -40,7 +40,8 @@ impl Fault {
             | ErrorKind::Overloaded
             | ErrorKind::Deadline
             | ErrorKind::Panic
-            | ErrorKind::Config => Self::Server,
+            | ErrorKind::Config
+            | ErrorKind::Reentered => Self::Server,
         }
     }
 }
@@ -68,6 +69,7 @@ mod tests {
             ErrorKind::Deadline,
             ErrorKind::Panic,
             ErrorKind::Config,
+            ErrorKind::Reentered,
         ] {
             assert_eq!(Error::of(kind, "broken").fault(), Fault::Server, "{kind:?}");
         }

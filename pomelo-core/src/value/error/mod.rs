@@ -62,6 +62,8 @@ pub enum ErrorKind {
     Closed,
     /// The configuration, or how the application was put together, is wrong.
     Config,
+    /// Who asks has it already: a channel within its own step, a turn within a turn of the same key.
+    Reentered,
 }
 
 /// An error with a code for the client, a message for the log and a kind for `match`.
