@@ -1,23 +1,19 @@
 // The scenarios of scenarios.mjs in one world; it runs on the host `clients`.
 import { WebSocket } from 'ws';
 import { ChatRoom } from '../../examples/chat/web/chat-room.js';
-import { Checks, sleep, tag } from './checks.mjs';
+import { sleep } from './checks.mjs';
 import { Hosts } from './hosts.mjs';
-import { nameAt, nameWhere, pick } from './names.mjs';
+import { nameAt } from './names.mjs';
 import { Resident } from './resident.mjs';
 import { HOSTS, ScatteredChat, idsOf } from './scattered-chat.mjs';
-import { Village } from './village.mjs';
+import { Settlement } from './settlement.mjs';
 
 const [prefix, worldName, chat, tool, ...only] = process.argv.slice(2);
 const [[GATE], CONNECTORS, CHATS] = [idsOf('gate'), idsOf('connector'), idsOf('chat')];
 const BACKENDS = [...CHATS, 'master-server-1'];
-const ROOMS = 8;
-/** A user of each connector in each room. */
-const USERS = ROOMS * CONNECTORS.length;
 /** All is as it was so soon after lines are whole, and after the disk has space. */
 const HEAL_MS = 8_000;
 const SPACE_MS = 5_000;
-const START_MS = 30_000;
 /** A server that finds its place taken tries for 5 s. */
 const OCCUPIED_MS = 15_000;
 /** A link that says nothing for 3 s counts as broken, and the master is told. */
@@ -25,42 +21,14 @@ const NOTICED_MS = 4_500;
 /** For what nothing is promised. */
 const SOON_MS = 20_000;
 
-const checks = new Checks();
-const run = tag();
 const world = new ScatteredChat({ chat, tool }, new Hosts(prefix, HOSTS), worldName === 'with a master');
-const { hosts } = world;
-let village;
-
-/** One line a scenario: what it is, whether all held, and the figures. */
-function verdict(letter, what, figures, conditions) {
-  const broken = Object.entries(conditions).filter(([, holds]) => !holds).map(([condition]) => condition);
-  checks.check(`${letter} ${worldName}: ${what}: ${figures}`, broken.length === 0, `it does not hold that ${broken.join('; ')}`);
-}
-
-/** Residents of every connector in rooms of every chat server. */
-function settlers() {
-  return Array.from({ length: ROOMS }, (_, r) => nameWhere(`room-${run}-${r}`, name => pick(name, CHATS.length) === r % CHATS.length)).flatMap((room, r) =>
-    CONNECTORS.map((id, connector) => Object.assign(new Resident(nameAt(`u-${run}-${r}`, connector, CONNECTORS.length), room, world.gateUrl, hosts.address(id)), { connector: id })),
-  );
-}
-
-/** How long it takes from now until all are complete; the figure for a verdict, and whether it was in time. */
-async function completion(ms) {
-  const took = await village.complete(ms);
-  return { text: took === undefined ? `NOT complete ${ms / 1000} s later (${village.incomplete()})` : `complete ${(took / 1000).toFixed(1)} s later`, inTime: took !== undefined };
-}
-
-/** How often a server has given up a life of its own, so far; see their logs. */
-const livesLost = () => world.ids.reduce((sum, id) => sum + (world.log(id).match(/begins anew/g) ?? []).length, 0);
-
-/** From now on. */
-const sinceNow = () => ({ ...village.now(), livesLost: livesLost() });
-
-async function cutFor(ms, some, others) {
-  hosts.cut(some, others);
-  await sleep(ms);
-  hosts.heal();
-}
+const settlement = new Settlement(world, worldName);
+const { checks, hosts, run, village, rooms: ROOMS, users: USERS } = settlement;
+const verdict = (...words) => settlement.verdict(...words);
+const completion = ms => settlement.completion(ms);
+const cutFor = (...words) => settlement.cutFor(...words);
+const livesLost = () => settlement.livesLost();
+const sinceNow = () => settlement.sinceNow();
 
 /** What `pomelo list` says of the servers while lines have been cut for a while, if there is a master. */
 async function listedWhile(cut) {
@@ -228,7 +196,7 @@ async function fullDisk() {
   await cutFor(3_500, CONNECTORS, BACKENDS);
   world.freeDisk();
   const { text, inTime } = await completion(SPACE_MS);
-  const strangers = settlers().map((user, n) => new Resident(nameAt(`s-${run}-${n}`, CONNECTORS.indexOf(user.connector), CONNECTORS.length), user.room, world.gateUrl));
+  const strangers = village.residents.map((user, n) => new Resident(nameAt(`s-${run}-${n}`, CONNECTORS.indexOf(user.connector), CONNECTORS.length), user.room, world.gateUrl));
   const refused = (await Promise.allSettled(strangers.map(stranger => stranger.arrive()))).filter(({ status }) => status === 'rejected');
   strangers.forEach(stranger => stranger.goHome());
   const up = world.hasMaster ? await listedUp(HEAL_MS) : undefined;
@@ -266,29 +234,6 @@ async function politeRestart() {
   page.leave();
 }
 
-/** What a scenario has broken must not be held against the next one. */
-async function mend() {
-  hosts.heal();
-  for (const id of world.ids) if (world.process(id).isOver) world.startServer(id);
-  await village.comeHome();
-  if (!village.isComplete && (await village.complete(SOON_MS)) === undefined) checks.note(`${worldName}: never complete again: ${village.incomplete()}`);
-}
-
 const SCENARIOS = { gateCutOff, hole, connectorCutOff, connectorCutOffFromClientsToo, duplicates, duplicateOfAnotherCluster, fullDisk, politeRestart, suspended };
 
-await checks.run(230_000, async () => {
-  world.start();
-  village = new Village(settlers());
-  await checks.until('logins', () => village.arrive(), START_MS);
-  village.talk();
-  await checks.until('the rooms to be complete', async () => (await village.complete(SOON_MS)) !== undefined, SOON_MS);
-  for (const [name, scenario] of Object.entries(SCENARIOS)) {
-    if (only.length > 0 && !only.includes(name)) continue;
-    await scenario().catch(error => checks.check(`${name} ${worldName}`, false, error));
-    await mend();
-  }
-}, async () => {
-  village?.goHome();
-  if (checks.failed && process.env.LOGS) console.log(world.logs());
-  await world.end();
-});
+await settlement.play(SCENARIOS, only, 230_000);

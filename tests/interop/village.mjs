@@ -6,17 +6,19 @@ const PROBE_MS = 250;
 const SETTLE_MS = 4_000;
 /** So many probes in a row must have been heard by all. */
 const STREAK = 8;
-/** A probe that takes longer was held up somewhere. */
+/** A probe that takes longer was held up somewhere, where lines take no time. */
 const HELD_UP_MS = 1_000;
 
 export class Village {
   #probes = 0;
+  #heldUpMs;
   /** What the last wait for it has seen in the end. */
   isComplete = false;
 
-  /** @param {import('./resident.mjs').Resident[]} residents */
-  constructor(residents) {
+  /** @param {import('./resident.mjs').Resident[]} residents @param {{heldUpMs?: number}} [patience] `heldUpMs`: how long a probe may take */
+  constructor(residents, { heldUpMs = HELD_UP_MS } = {}) {
     this.residents = residents;
+    this.#heldUpMs = heldUpMs;
   }
 
   /** Has all who are not there arrive; whether all are there. */
@@ -70,7 +72,7 @@ export class Village {
       probes.push(probe);
       for (const user of this.residents) user.say(msg);
       await sleep(PROBE_MS);
-      const isFresh = probe => Date.now() - probe.at <= HELD_UP_MS;
+      const isFresh = probe => Date.now() - probe.at <= this.#heldUpMs;
       for (const probe of probes) probe.isHeard ||= isFresh(probe) && this.#unheard(probe.msg) === 0;
       const old = probes.filter(probe => !isFresh(probe));
       const start = old.findLastIndex(({ isHeard, listsAgree }) => !listsAgree || !isHeard) + 1;
