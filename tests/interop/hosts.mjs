@@ -29,10 +29,26 @@ export function whyNot() {
   }
 }
 
+/** Why no packets can be lost, and no lines be long, on such hosts; nothing if they can. */
+export function whyNoLoss() {
+  const hosts = new Hosts(`pomelo-${process.pid}-try`, []);
+  try {
+    hosts.create();
+    hosts.lose(1);
+    hosts.redirect(`${NET}.1`, 1, 1);
+    return undefined;
+  } catch (error) {
+    return `iptables doesn't work here: ${String(error.stderr ?? error.message).trim()}`;
+  } finally {
+    hosts.remove();
+  }
+}
+
 export class Hosts {
   #prefix;
   #addresses = new Map();
   #cuts = new Set();
+  #isLossy = false;
 
   /** @param {string} prefix of the namespaces' names, which nobody else has @param {string[]} names of the hosts */
   constructor(prefix, names) {
@@ -93,10 +109,35 @@ export class Hosts {
     this.#rule('add', words);
   }
 
-  /** Mends all that was cut. */
+  /** From now on such a part of all packets between hosts gets lost, each by chance. */
+  lose(part) {
+    this.#iptables('-A', 'FORWARD', '-m', 'statistic', '--mode', 'random', '--probability', String(part), '-j', 'DROP');
+    // What it lets pass is counted by a rule of its own.
+    this.#iptables('-A', 'FORWARD', '-j', 'ACCEPT');
+    this.#isLossy = true;
+  }
+
+  /** How many packets got lost since {@link lose}, and how many passed. */
+  packets() {
+    const [lost, passed] = this.#iptables('-nvxL', 'FORWARD').split('\n').slice(2).map(rule => Number(rule.trim().split(/\s+/)[0]));
+    return { lost, passed };
+  }
+
+  /** What is sent to that port of a host, by another, goes to a port of the router instead. */
+  redirect(address, port, routerPort) {
+    this.#iptables('-t', 'nat', '-A', 'PREROUTING', '-p', 'tcp', '-d', address, '--dport', String(port), '-j', 'DNAT', '--to-destination', `${ROUTER}:${routerPort}`);
+  }
+
+  #iptables(...words) {
+    return this.run('router', 'iptables', ...words);
+  }
+
+  /** Mends all that was cut, and loses nothing more. */
   heal() {
     for (const words of this.#cuts) this.#rule('del', words);
     this.#cuts.clear();
+    if (this.#isLossy) this.#iptables('-F', 'FORWARD');
+    this.#isLossy = false;
   }
 
   #rule(verb, words) {

@@ -54,6 +54,12 @@ export class ScatteredChat {
     return `ws://${this.#hosts.address(id)}:${clientPort}`;
   }
 
+  /** What can be dialed, as `{address, port}`: all that servers listen on, and the master. */
+  get services() {
+    const servers = Object.values(SERVERS).flat().flatMap(({ id, port, clientPort }) => [port, clientPort].filter(Boolean).map(port => ({ address: this.#hosts.address(id), port })));
+    return [...servers, { address: this.#hosts.address(MASTER), port: MASTER_PORT }];
+  }
+
   #configure() {
     const config = join(this.#dir, 'config');
     mkdirSync(config);
