@@ -10,6 +10,7 @@ mod recovery;
 
 use std::time::Duration;
 
+use pomelo::app::Builder;
 use pomelo::{Hybrid, pick};
 
 pomelo::servers! {
@@ -24,6 +25,11 @@ async fn main() -> pomelo::Result<()> {
     let levels = std::env::var("RUST_LOG").unwrap_or("info".into());
     // A log that can't be written, as on a full disk, is no reason to panic.
     tracing_subscriber::fmt().with_env_filter(levels).log_internal_errors(false).init();
+    builder().run().await
+}
+
+/// The application, of which `adapters/chat` makes one whose servers talk over NATS.
+pub fn builder() -> Builder<Rpc> {
     App::builder()
         .config_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat/config"))
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
@@ -36,6 +42,4 @@ async fn main() -> pomelo::Result<()> {
         .configure("all", "all", |app| app.on_event(recovery::recover))
         .configure("all", "connector", |app| app.on_sessions_lost(recovery::come_back))
         .route("chat", |by, servers| pick(by.key_or("rid")?, servers))
-        .run()
-        .await
 }

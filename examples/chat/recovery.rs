@@ -9,8 +9,8 @@ use pomelo::session::Uid;
 use pomelo::{Event, Result, Session, key, pick, remote};
 use serde_json::json;
 
+use super::chat::{name, users};
 use crate::App;
-use crate::chat::{name, users};
 
 pub fn recover(app: &App, event: &Event) {
     match event {
