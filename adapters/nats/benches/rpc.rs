@@ -7,7 +7,7 @@
 //!
 //! It needs Linux (`/proc`) and nats-server. Read ratios, not absolutes: medians of five rounds on one thread.
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/nats/support/mod.rs"]
 mod support;
 
 use std::future::IntoFuture;

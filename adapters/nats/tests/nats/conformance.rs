@@ -1,13 +1,11 @@
 //! The transport and the discovery do what every one must, over a real NATS.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::NatsServer;
 use pomelo_nats::Nats;
 use pomelo_net::{cluster, transport};
-use support::NatsServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_does_what_a_transport_must() {

@@ -1,11 +1,9 @@
 //! Access: who may connect, and what servers need to be allowed.
 
-mod support;
-
+use crate::support::app::{SERVERS, Server, pair};
+use crate::support::{NatsServer, free_port};
 use pomelo::error::StartError;
 use pomelo_nats::{Nats, NatsError};
-use support::app::{SERVERS, Server, pair};
-use support::{NatsServer, free_port};
 
 /// What the README says that servers need.
 const PERMISSIONS: &str = r#"

@@ -1,15 +1,13 @@
 //! Bounds: what is longer than NATS carries, what is longer than anything may be, and a full queue.
 
-mod support;
-
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
+use crate::support::NatsServer;
+use crate::support::app::pair;
 use pomelo::error::ErrorKind;
 use pomelo::to;
 use pomelo_nats::Nats;
-use support::NatsServer;
-use support::app::pair;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_longer_than_max_payload_arrives_in_pieces_and_what_is_longer_than_max_frame_is_refused() {

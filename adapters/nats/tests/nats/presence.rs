@@ -1,15 +1,13 @@
 //! Presence: servers join by starting, and an id belongs to the process that has it.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::app::{SERVERS, Server, pair};
+use crate::support::{NatsServer, until};
 use pomelo::error::StartError;
 use pomelo::server::ServerInfo;
 use pomelo_nats::Nats;
-use support::app::{SERVERS, Server, pair};
-use support::{NatsServer, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_no_file_has_joins_by_starting_and_is_forgotten_when_it_stops() {

@@ -1,12 +1,10 @@
 //! Outages of a real NATS: killed, suspended, about to stop.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::app::{Server, pair};
+use crate::support::{NatsServer, free_port, until};
 use pomelo_nats::Nats;
-use support::app::{Server, pair};
-use support::{NatsServer, free_port, until};
 use tokio::time::sleep;
 
 /// What must hold after an outage: it has cost nobody anything but the calls that were out.
