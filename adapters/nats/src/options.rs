@@ -53,6 +53,8 @@ pub(crate) enum Login {
     File(PathBuf),
     User(String, String),
     Token(String),
+    /// The seed of an NKEY.
+    Nkey(String),
 }
 
 /// How the connection is encrypted.
@@ -118,21 +120,28 @@ impl Nats {
         self
     }
 
-    /// Requires TLS. Not by default; then it is up to the NATS server and the scheme of the address.
+    /// Proves who the servers are by an NKEY, of which this is the seed, `SU…`.
+    #[must_use]
+    pub fn nkey(mut self, seed: impl Into<String>) -> Self {
+        self.login = Login::Nkey(seed.into());
+        self
+    }
+
+    /// Requires TLS. Not by default: without certificates here and `tls://` in an address it is up to the NATS server.
     #[must_use]
     pub fn tls(mut self, is_required: bool) -> Self {
         self.tls.is_required = is_required;
         self
     }
 
-    /// Trusts the certificates of that file (PEM), too, beside those of the system.
+    /// Trusts the certificates of that file (PEM), too, beside those of the system. TLS is required then.
     #[must_use]
     pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.roots.push(path.into());
         self
     }
 
-    /// Proves who the servers are by a certificate and its key, each a file (PEM).
+    /// Proves who the servers are by a certificate and its key, each a file (PEM). TLS is required then.
     #[must_use]
     pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.tls.certificate = Some((certificate.into(), key.into()));
@@ -140,7 +149,8 @@ impl Nats {
     }
 
     /// Takes a NATS that is not on this machine with neither credentials nor TLS, which is an error else: whoever is in that network
-    /// can read what servers say, and say anything.
+    /// can read what servers say, and say anything. Without this, credentials or TLS, NATS servers that one of this machine names are
+    /// left alone.
     #[must_use]
     pub fn allow_insecure(mut self) -> Self {
         self.is_insecure_allowed = true;
@@ -212,8 +222,8 @@ impl Nats {
         self
     }
 
-    /// How many messages of NATS may wait to be read by a server; when there are more, all its links are made anew. 65,536 by
-    /// default: a second of the most that one server takes in.
+    /// How many messages of NATS may wait to be read by a server. More are dropped; the links that they belong to are made anew, and
+    /// what may not have arrived is counted. 65,536 by default: a second of the most that one server takes in.
     #[must_use]
     pub fn inbound_messages(mut self, count: usize) -> Self {
         self.inbound_messages = count;
@@ -235,7 +245,7 @@ impl Nats {
         if addresses.is_empty() {
             return Err(NatsError::NoUrl);
         }
-        match addresses.iter().find(|address| !self.is_safe(address)) {
+        match addresses.iter().find(|address| !is_loopback(address) && !self.is_safe_anywhere(&addresses)) {
             Some(address) => Err(NatsError::Insecure(format!("{}:{}", address.host(), address.port()))),
             None => Ok(addresses),
         }
@@ -268,15 +278,24 @@ impl Nats {
         }
     }
 
-    /// Whether nobody in between can say anything.
-    fn is_safe(&self, address: &ServerAddr) -> bool {
-        let host = address.host().trim_start_matches('[').trim_end_matches(']');
-        let is_loopback =
-            host.parse().map_or(host == "localhost", |ip: std::net::IpAddr| ip.to_canonical().is_loopback());
-        let has_login = !matches!(self.login, Login::None) || address.has_user_pass();
-        let has_tls = self.tls.is_required || address.tls_required() || self.tls.certificate.is_some();
-        is_loopback || has_login || has_tls || self.is_insecure_allowed
+    /// Whether servers that are not on this machine may be connected to: there are credentials or TLS, or it was said so.
+    pub(crate) fn is_safe_anywhere(&self, addresses: &[ServerAddr]) -> bool {
+        let has_login = !matches!(self.login, Login::None) || addresses.iter().any(ServerAddr::has_user_pass);
+        has_login || self.requires_tls(addresses) || self.is_insecure_allowed
     }
+
+    /// Whether all connections are encrypted: also those to NATS servers that one with `tls://` names.
+    pub(crate) fn requires_tls(&self, addresses: &[ServerAddr]) -> bool {
+        let Tls { is_required, roots, certificate } = &self.tls;
+        let has_certificates = !roots.is_empty() || certificate.is_some();
+        *is_required || has_certificates || addresses.iter().any(ServerAddr::tls_required)
+    }
+}
+
+/// Whether nobody can be between a NATS server and this process.
+fn is_loopback(address: &ServerAddr) -> bool {
+    let host = address.host().trim_start_matches('[').trim_end_matches(']');
+    host.parse().map_or(host == "localhost", |ip: std::net::IpAddr| ip.to_canonical().is_loopback())
 }
 
 /// An address for a log.
@@ -315,6 +334,9 @@ mod tests {
             far().credentials("x"),
             far().user("a", "b"),
             far().token("t"),
+            far().nkey("SU"),
+            far().root_certificates("ca.pem"),
+            far().client_certificate("own.pem", "own.key"),
         ] {
             assert!(safe.check().is_ok());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ServerAddr, rustls};
 use pomelo_core::value::ServerId;
 
 use super::signal::{Signals, signals};
@@ -51,7 +51,7 @@ pub(super) async fn connect(
         addresses.iter().map(|address| without_password(address.as_url_str())).collect::<Vec<_>>().join(", ")
     };
     match error.kind() {
-        ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns => {
+        ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns if !is_of_tls(&error) => {
             tracing::warn!(server = %server, %error, "NATS at {} can't be reached; this server waits for it", urls());
             let client = options.retry_on_initial_connect().connect(addresses.clone()).await;
             let client = client.map_err(|source| NatsError::Refused { urls: urls(), source })?;
@@ -59,6 +59,22 @@ pub(super) async fn connect(
         }
         _ => Err(NatsError::Refused { urls: urls(), source: error }),
     }
+}
+
+/// Whether an attempt failed for TLS, as with a certificate that one of the two doesn't trust: the client takes that for an input or
+/// output error like any other.
+fn is_of_tls(error: &ConnectError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(next) = cause {
+        if next.is::<rustls::Error>() {
+            return true;
+        }
+        cause = match next.downcast_ref::<std::io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+            None => next.source(),
+        };
+    }
+    false
 }
 
 async fn options(
@@ -69,7 +85,7 @@ async fn options(
 ) -> Result<ConnectOptions, NatsError> {
     let mut options = ConnectOptions::new()
         .name(server)
-        .require_tls(nats.tls.is_required)
+        .require_tls(nats.requires_tls(addresses))
         .connection_timeout(nats.connect_timeout)
         .ping_interval(PING_INTERVAL)
         .subscription_capacity(nats.inbound_messages)
@@ -80,6 +96,10 @@ async fn options(
             true => CLOSED_RETRY,
             false => pause(attempt),
         });
+    if !nats.is_safe_anywhere(addresses) {
+        // A NATS server of this machine may name others of its cluster.
+        options = options.ignore_discovered_servers();
+    }
     for roots in &nats.tls.roots {
         options = options.add_root_certificates(roots.clone());
     }
@@ -90,6 +110,7 @@ async fn options(
         Login::None => with_login_of(addresses, options),
         Login::User(user, password) => options.user_and_password(user.clone(), password.clone()),
         Login::Token(token) => options.token(token.clone()),
+        Login::Nkey(seed) => options.nkey(seed.clone()),
         Login::File(path) => {
             let read = options.credentials_file(path).await;
             read.map_err(|source| NatsError::Credentials { path: path.clone(), source })?

@@ -1,7 +1,9 @@
 //! Access: who may connect, and what servers need to be allowed.
 
-use crate::support::app::{SERVERS, Server, pair};
+use crate::support::account::Account;
+use crate::support::app::{SERVERS, Server, cause, pair};
 use crate::support::{NatsServer, free_port};
+use nkeys::KeyPair;
 use pomelo::error::StartError;
 use pomelo_nats::{Nats, NatsError};
 
@@ -47,13 +49,32 @@ async fn a_wrong_password_is_the_error_of_a_start_and_names_the_address_without_
 async fn credentials_that_can_not_be_read_are_named() {
     let nats = Nats::new(format!("127.0.0.1:{}", free_port())).credentials("/nowhere/nats.creds");
     let error = Server::try_start(&nats, SERVERS, "caller-1").await.err().unwrap();
-    let mut cause: Option<&dyn std::error::Error> = Some(&error);
-    while let Some(next) = cause {
-        if let Some(NatsError::Credentials { path, .. }) = next.downcast_ref() {
-            assert_eq!(path.to_str(), Some("/nowhere/nats.creds"));
-            return;
-        }
-        cause = next.source();
+    let found = cause(&error);
+    assert!(
+        matches!(found, NatsError::Credentials { path, .. } if path.to_str() == Some("/nowhere/nats.creds")),
+        "{found:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_an_nkey_and_a_credentials_file_each_open_a_nats_that_takes_nobody_else() {
+    let key = KeyPair::new_user();
+    let user = format!("authorization {{ users = [ {{ nkey: {} }} ] }}", key.public_key());
+    let account = Account::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &account.credentials).unwrap();
+    let seed = key.seed().unwrap();
+    let ways: [(&str, &dyn Fn(Nats) -> Nats); 3] = [
+        ("authorization { token: \"let me in\" }", &|nats| nats.token("let me in")),
+        (&user, &|nats| nats.nkey(&seed)),
+        (&account.of_server, &|nats| nats.credentials(file.path())),
+    ];
+    for (configuration, way) in ways {
+        let server = NatsServer::start_with(configuration).await;
+        let refused = Server::try_start(&Nats::new(server.url()), SERVERS, "caller-1").await.err().unwrap();
+        assert!(matches!(cause(&refused), NatsError::Refused { .. }), "{refused:?}");
+        let (caller, callee) = pair(&way(Nats::new(server.url()))).await;
+        caller.stop().await;
+        callee.stop().await;
     }
-    panic!("{error:?}");
 }

@@ -6,3 +6,4 @@ mod limits;
 mod outages;
 mod presence;
 mod support;
+mod tls;

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use pomelo::app::Running;
 use pomelo::error::{ErrorKind, StartError};
+use pomelo::server::{ServerId, ServerInfo};
 use pomelo::{Event, Result, remote, to};
-use pomelo_nats::Nats;
+use pomelo_nats::{Nats, NatsError};
 
 use super::until;
 
@@ -34,17 +35,20 @@ impl Events {
 
     fn note(&self, event: &Event) {
         let text = match event {
-            Event::AddServers(servers) => {
-                format!("added {:?}", servers.iter().map(|info| &info.id).collect::<Vec<_>>())
-            }
+            Event::AddServers(servers) => format!("added {:?}", ids(servers)),
             Event::RemoveServers(ids) => format!("removed {ids:?}"),
-            Event::ReplaceServers(servers) => {
-                format!("expected {:?}", servers.iter().map(|info| &info.id).collect::<Vec<_>>())
-            }
+            Event::ReplaceServers(servers) => format!("expected {:?}", ids(servers)),
             _ => return,
         };
         self.0.lock().unwrap().push(text);
     }
+}
+
+/// The ids of servers, sorted: a list of several types is in no order.
+fn ids(servers: &[Arc<ServerInfo>]) -> Vec<&ServerId> {
+    let mut ids: Vec<_> = servers.iter().map(|info| &info.id).collect();
+    ids.sort();
+    ids
 }
 
 pub struct EchoRemote;
@@ -134,6 +138,18 @@ impl Server {
     pub async fn stop(self) {
         self.running.stop().await;
     }
+}
+
+/// What this crate said of why a start failed.
+pub fn cause(error: &StartError) -> &NatsError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(next) = cause {
+        if let Some(error) = next.downcast_ref() {
+            return error;
+        }
+        cause = next.source();
+    }
+    panic!("nothing of NATS: {error:?}")
 }
 
 /// A caller and a callee that are linked.

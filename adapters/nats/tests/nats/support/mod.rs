@@ -1,7 +1,9 @@
 //! What the tests start: NATS servers of their own, on loopback and free ports, and an application on them.
 #![allow(dead_code, reason = "each file of tests uses a part")]
 
+pub mod account;
 pub mod app;
+pub mod certificates;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
