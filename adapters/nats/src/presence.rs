@@ -21,7 +21,8 @@ const CLAIM_SLACK: Duration = Duration::from_secs(1);
 
 impl Discovery for Nats {
     /// As [`Discovery::register`]: expected are the servers that are heard, those of [`expecting`](Nats::expecting), and the server
-    /// itself. While the bus is away it is registered all the same, and known once that is back.
+    /// itself. It returns after one round of answers: whoever is there, and answers within [`answer`](Nats::answer), is expected then.
+    /// While the bus is away the server is registered all the same, and known once that is back.
     fn register(
         &self,
         member: Member,
@@ -34,14 +35,21 @@ impl Discovery for Nats {
             let engine = engine.map_err(NatsError::into_error)?;
             // It is taken off the bus when it is dropped on the way.
             let registration = Registered { engine, presence };
+            let limit = self.settings.answer + CLAIM_SLACK;
             loop {
-                match registration.engine.claim(self.settings.answer + CLAIM_SLACK).await {
-                    Claimed::Yes => break,
+                match registration.engine.claim(limit).await {
+                    Claimed::Held | Claimed::Settled => break,
                     Claimed::GivenUp(error) => return Err(error),
                     // The bus is away.
                     Claimed::Waiting if !registration.engine.lock().is_bus_there() => break,
                     Claimed::Waiting | Claimed::Refused => sleep(self.settings.answer).await,
                 }
+            }
+            // A server that routes before it has heard who is there would choose among too few.
+            if registration.engine.lock().is_bus_there()
+                && let Claimed::GivenUp(error) = registration.engine.settle(limit).await
+            {
+                return Err(error);
             }
             registration.presence.registered();
             Ok(Arc::new(registration) as Arc<dyn Registration>)

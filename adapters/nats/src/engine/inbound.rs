@@ -184,7 +184,8 @@ impl Inbound {
             }
             Event::Left(id, incarnation, departure) => receiver.left(&id, incarnation, departure),
             Event::Forgotten(id, incarnation) => receiver.forgotten(&id, incarnation),
-            Event::Claimed => drop(engine.claimed.send_replace(Claimed::Yes)),
+            Event::Claimed => drop(engine.claimed.send_replace(Claimed::Held)),
+            Event::Settled => drop(engine.claimed.send_replace(Claimed::Settled)),
             Event::Refused(by, why) => {
                 let claimed = match receiver.refused(&by, why) {
                     Verdict::Wait => Claimed::Refused,

@@ -47,7 +47,9 @@ pub(crate) enum Claimed {
     /// Nobody has answered yet, or the bus is away.
     Waiting,
     /// The id is its own.
-    Yes,
+    Held,
+    /// It is, and whoever is there has answered.
+    Settled,
     /// Another process has the id; the claim is made again, unless the receiver gives up.
     Refused,
     /// The receiver has given up.
@@ -134,13 +136,19 @@ impl Engine {
 
     /// Waits until it is known what comes of the claim of the id, or `limit` is over, as it is while the bus is away.
     pub(crate) async fn claim(&self, limit: Duration) -> Claimed {
+        self.until(|claimed| !matches!(claimed, Claimed::Waiting), limit).await
+    }
+
+    /// Waits until whoever is there has answered, or `limit` is over.
+    pub(crate) async fn settle(&self, limit: Duration) -> Claimed {
+        self.until(|claimed| matches!(claimed, Claimed::Settled | Claimed::GivenUp(_)), limit).await
+    }
+
+    async fn until(&self, is_known: impl FnMut(&Claimed) -> bool, limit: Duration) -> Claimed {
         let mut claimed = self.claimed.subscribe();
-        let known = claimed.wait_for(|claimed| !matches!(claimed, Claimed::Waiting));
-        match timeout(limit, known).await {
-            Ok(Ok(claimed)) => claimed.clone(),
-            // The sender is here.
-            Ok(Err(_)) | Err(_) => Claimed::Waiting,
-        }
+        // The sender is here, so it is nothing but the limit that can end this early.
+        let _ = timeout(limit, claimed.wait_for(is_known)).await;
+        claimed.borrow().clone()
     }
 
     /// Takes the server off the bus: what is queued leaves first, if it can in a second.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::claim::Step;
 use super::peer::{REOPEN, Stage};
 use super::{Departure, Event, Node, make_ready};
 use crate::wire::News;
@@ -16,9 +17,13 @@ impl Node {
             self.events
                 .extend(forgotten.into_iter().map(|(id, incarnation)| Event::Forgotten(id, incarnation)));
         }
-        if self.claim.take(now) {
-            self.events.push_back(Event::Claimed);
-            self.beat_at = now;
+        match self.claim.step(now, self.bus.said()) {
+            Some(Step::Taken) => {
+                self.events.push_back(Event::Claimed);
+                self.beat_at = now;
+            }
+            Some(Step::Settled) => self.events.push_back(Event::Settled),
+            None => {}
         }
         if now >= self.beat_at {
             self.beat_at = now + self.settings.beat;

@@ -3,7 +3,7 @@
 //! | file | noun |
 //! |---|---|
 //! | `bus` | whether the bus is there: the node hears itself |
-//! | `claim` | the node's claim of its id |
+//! | `claim` | the node's claim of its id, and the round of answers after it |
 //! | `peer` | another server, and how far the link to it is |
 //! | `outgoing`, `incoming` | the two directions of a link |
 //! | `news`, `letters` | what is heard from all, and from one |
@@ -93,6 +93,8 @@ pub(crate) enum Departure {
 pub(crate) enum Event {
     /// The id is this process's.
     Claimed,
+    /// Whoever is there has answered, and is linked.
+    Settled,
     /// This process isn't taken, by whom and why.
     Refused(ServerId, Refused),
     /// A link is agreed, and is to be [opened](Node::open).

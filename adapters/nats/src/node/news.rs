@@ -64,7 +64,11 @@ impl Node {
     }
 
     fn heard_oneself(&mut self, number: u64, now: Instant) {
-        if !self.bus.heard_oneself(number, now) {
+        let is_back = self.bus.heard_oneself(number, now);
+        if self.bus.is_there() {
+            self.claim.heard(number, now, self.settings.answer);
+        }
+        if !is_back {
             return;
         }
         self.events.push_back(Event::BusBack);
@@ -80,11 +84,7 @@ impl Node {
     fn claimed(&mut self, claimed: Incarnation, number: u64, now: Instant) {
         let own = self.me.incarnation;
         if claimed == own {
-            self.heard_oneself(number, now);
-            if self.bus.is_there() {
-                self.claim.heard(number, now, self.settings.answer);
-            }
-            return;
+            return self.heard_oneself(number, now);
         }
         // Of two that ask at once the one that began earlier has it.
         if self.claim.is_held() || self.claim.is_asking() && own < claimed {

@@ -6,7 +6,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// How many schedules of faults are tried, each with a seed of its own.
-const SCHEDULES: u64 = 2_000;
+const SCHEDULES: u64 = 600;
 
 /// Runs a test with many seeds, from one that is new each time or that `POMELO_NATS_SEED` has; a failure says which seed it was.
 fn with_seeds(count: u64, test: impl Fn(u64) + std::panic::RefUnwindSafe) {
@@ -85,6 +85,19 @@ fn whatever_a_bus_does_links_are_in_order_without_gaps_and_all_is_accepted_or_co
         world.run(SECOND * 3);
         world.assert_linked("at the end");
         assert_eq!(counted(&world), before, "what is sent on a quiet bus arrives");
+    });
+}
+
+#[test]
+fn a_process_that_is_settled_is_linked_with_whoever_was_there() {
+    with_seeds(100, |seed| {
+        let mut world = World::linked(seed, 4);
+        let joins = world.start(member("chat-9"));
+        let is_settled = |world: &World| world.processes[joins].told.iter().any(|told| told == "Settled");
+        while !is_settled(&world) {
+            world.run(STEP);
+        }
+        world.assert_linked("when it is settled");
     });
 }
 

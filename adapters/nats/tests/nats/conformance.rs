@@ -25,8 +25,9 @@ async fn nats_does_what_a_transport_must() {
 async fn nats_does_what_a_discovery_must_also_when_it_is_away() {
     cluster::conformance::check(async || {
         let server = NatsServer::start().await;
-        let nats =
-            Nats::new(server.url()).expecting(cluster::conformance::listed()).answer(Duration::from_secs(1));
+        let nats = Nats::new(server.url())
+            .expecting(cluster::conformance::listed())
+            .answer(Duration::from_millis(300));
         let server = Arc::new(tokio::sync::Mutex::new(server));
         let (began, ended) = (server.clone(), server);
         cluster::conformance::Setup::new(move |_| Arc::new(nats.clone())).outage(

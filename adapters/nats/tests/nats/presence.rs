@@ -17,16 +17,40 @@ async fn a_server_that_no_file_has_joins_by_starting_and_is_forgotten_when_it_st
     let alone = r#"{ "callee": [{ "id": "callee-7" }] }"#;
     let joins = Server::try_start(&options, alone, "callee-7").await.unwrap();
     caller.until_served("callee-7").await;
-    let expected = |server: &Server| {
-        server.app().servers("callee").iter().map(|info| info.id.to_string()).collect::<Vec<_>>()
-    };
-    until("all callees routed to", async || expected(&caller) == ["callee-1", "callee-7"]).await;
+    until("all callees routed to", async || expected(&caller, "callee") == ["callee-1", "callee-7"]).await;
     joins.stop().await;
-    until("the one that has stopped forgotten", async || expected(&caller) == ["callee-1"]).await;
+    until("the one that has stopped forgotten", async || expected(&caller, "callee") == ["callee-1"]).await;
     let told = "expected [\"callee-1\", \"caller-1\"]".to_owned();
     until("the application told", async || caller.events.all().contains(&told)).await;
     caller.stop().await;
     callee.stop().await;
+}
+
+/// The servers of that type that a server routes to.
+fn expected(server: &Server, server_type: &str) -> Vec<String> {
+    server.app().servers(server_type).iter().map(|info| info.id.to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_joins_knows_who_is_there_when_its_start_is_over() {
+    let nats = NatsServer::start().await;
+    let options = Nats::new(nats.url()).answer(Duration::from_secs(2));
+    let ids = ["callee-1", "callee-2", "callee-3", "callee-4"];
+    let start = async |id: &str| {
+        let alone = format!(r#"{{ "callee": [{{ "id": "{id}" }}] }}"#);
+        Server::try_start(&options, &alone, id).await.unwrap()
+    };
+    let callees = futures::future::join_all(ids.into_iter().map(start)).await;
+    let alone = r#"{ "caller": [{ "id": "caller-1" }], "callee": [] }"#;
+    let joins = Server::try_start(&options, alone, "caller-1").await.unwrap();
+    assert_eq!(expected(&joins, "callee"), ids);
+    for id in ids {
+        assert_eq!(joins.echo(id, "at once").await.unwrap(), "at once");
+    }
+    joins.stop().await;
+    for callee in callees {
+        callee.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
