@@ -12,7 +12,7 @@ use crate::error::NatsError;
 use crate::options::{Login, Nats, without_password};
 
 /// The pause before the second attempt to connect; each later one is twice as long, and between half and one and a half of that by
-/// chance, so that the servers of a cluster don't all come at once.
+/// chance, so that the servers of a cluster don't all come at once. The pause before the first is shorter than this, by chance.
 const FIRST_RETRY: Duration = Duration::from_millis(40);
 
 /// The longest pause, but for chance.
@@ -41,7 +41,7 @@ pub(super) async fn connect(
     let events = Arc::new(events);
     let options = options(nats, &addresses, server, is_closed).await?.event_callback(move |event| {
         let events = events.clone();
-        async move { events.take(event) }
+        async move { events.take(event).await }
     });
     let error = match options.clone().connect(addresses.clone()).await {
         Ok(client) => return Ok((client, signals, false)),
@@ -131,7 +131,7 @@ fn with_login_of(addresses: &[ServerAddr], options: ConnectOptions) -> ConnectOp
 /// How long to wait before that attempt to connect.
 fn pause(attempt: usize) -> Duration {
     // The client counts from one, and makes the first attempt through here, too.
-    let Some(doublings) = attempt.checked_sub(2) else { return Duration::ZERO };
+    let Some(doublings) = attempt.checked_sub(2) else { return by_chance(FIRST_RETRY) };
     let pause = FIRST_RETRY.saturating_mul(1 << doublings.min(16)).min(LONGEST_RETRY);
     pause / 2 + by_chance(pause)
 }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn pauses_get_longer_up_to_a_bound_and_differ_by_chance() {
-        assert_eq!(pause(1), Duration::ZERO);
+        assert!((0..100).all(|_| pause(1) <= FIRST_RETRY));
         for attempt in 2..100 {
             let (least, most) = (pause_of(attempt) / 2, pause_of(attempt) * 3 / 2);
             for _ in 0..100 {

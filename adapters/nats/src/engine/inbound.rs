@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_nats::connection::State;
 use async_nats::{Message, Subscriber};
 use foldhash::fast::RandomState;
 use futures::StreamExt;
@@ -81,7 +82,7 @@ impl Inbound {
             // A broken connection comes before what follows it. News are few, and among them is what shows that the bus is there.
             let came = tokio::select! {
                 biased;
-                signal = self.signals.next() => Came::Signal(signal),
+                signal = self.signals.recv() => Came::Signal(signal),
                 message = self.all.next() => Came::All(message),
                 _ = ticks.tick() => Came::Tick,
                 () = engine.told.notified() => Came::Told,
@@ -96,7 +97,12 @@ impl Inbound {
                     }
                 }
                 Came::Own(Some(message)) => self.letter(engine, message, now),
-                Came::Tick => engine.lock().tick(now),
+                Came::Tick => {
+                    let is_connected = engine.client.connection_state() == State::Connected;
+                    let mut node = engine.lock();
+                    node.see_connection(is_connected, now);
+                    node.tick(now);
+                }
                 Came::Signal(Some(signal)) => self.signal(engine, signal, now),
                 Came::Told => {}
                 Came::Move => self.move_on(engine).await,
@@ -125,10 +131,6 @@ impl Inbound {
         match signal {
             Signal::Connected => engine.lock().connected(now),
             Signal::Disconnected => engine.lock().disconnected(now),
-            Signal::Dropped => {
-                tracing::warn!(server = %engine.id, "more came from NATS than this server could take in: its links are made anew");
-                engine.lock().dropped(now);
-            }
             Signal::LameDuck => {
                 let soon = tokio::time::Instant::now() + by_chance(MOVE_WITHIN);
                 self.move_at = Some(self.move_at.unwrap_or(soon));
@@ -199,11 +201,15 @@ impl Inbound {
             }
             Event::BusAway => {
                 self.away_since = Some(now);
-                tracing::warn!(server = %engine.id, "the NATS bus is away: until it is back there are no links to other servers");
+                if let Some(left_out) = engine.complaints.admit("away") {
+                    tracing::warn!(server = %engine.id, left_out, "the NATS bus is away: until it is back there are no links to other servers");
+                }
             }
             Event::BusBack => {
                 let away_for = self.away_since.take().map(|since| now.saturating_duration_since(since));
-                tracing::info!(server = %engine.id, ?away_for, "the NATS bus is there");
+                if let Some(left_out) = engine.complaints.admit("back") {
+                    tracing::info!(server = %engine.id, left_out, ?away_for, "the NATS bus is there");
+                }
             }
         }
     }

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use async_nats::Client;
 use pomelo_core::cluster::Member;
 use pomelo_core::runtime::Supervisor;
+use pomelo_core::runtime::throttle::Throttle;
 use pomelo_core::value::{Error, ServerId};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -70,6 +71,8 @@ pub(crate) struct Engine {
     /// All there was to publish is.
     drained: Notify,
     claimed: watch::Sender<Claimed>,
+    /// Of which lines there may be many.
+    complaints: Throttle<String>,
     /// Shared with the client, which goes on trying to connect after all handles to it are gone.
     is_closed: Arc<AtomicBool>,
 }
@@ -108,6 +111,7 @@ impl Engine {
             told: Notify::new(),
             drained: Notify::new(),
             claimed: watch::Sender::new(Claimed::Waiting),
+            complaints: Throttle::default(),
             is_closed,
         });
         if !is_away {

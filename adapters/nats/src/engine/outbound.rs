@@ -36,9 +36,12 @@ async fn publish_next(engine: &Engine) -> bool {
     let limit = engine.client.max_payload().min(MAX_MESSAGE_BYTES);
     let Some(outbound) = engine.lock().transmit(limit) else { return false };
     let bytes = outbound.payload.len();
+    let to = outbound.subject.clone();
     // It waits while the client has more than it can write. What can't be published is missing in its link, which breaks by that.
-    if let Err(error) = engine.client.publish(outbound.subject, outbound.payload).await {
-        tracing::debug!(server = %engine.id, %error, bytes, "a message can't be published");
+    if let Err(error) = engine.client.publish(outbound.subject, outbound.payload).await
+        && let Some(left_out) = engine.complaints.admit(to.as_str())
+    {
+        tracing::warn!(server = %engine.id, %to, %error, bytes, left_out, "a message can't be published");
     }
     true
 }

@@ -1,12 +1,12 @@
 //! Signals: what happens to the client's connection, and the client's complaints, which go to the log at a rate.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_nats::Event;
 use pomelo_core::runtime::throttle::Throttle;
 use pomelo_core::value::ServerId;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 /// What happened to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,60 +15,39 @@ pub(super) enum Signal {
     Disconnected,
     /// The NATS server is about to stop.
     LameDuck,
-    /// The client dropped messages that had come: there were too many.
-    Dropped,
 }
 
-/// The signals of a client, in order.
-pub(super) struct Signals {
-    receiver: mpsc::UnboundedReceiver<Signal>,
-    is_dropping: Arc<AtomicBool>,
-}
+/// The signals of a client, in order: none if it has ended. There are few, one or two for each connection.
+pub(super) type Signals = mpsc::UnboundedReceiver<Signal>;
 
-impl Signals {
-    /// The next one; none if the client has ended.
-    pub(super) async fn next(&mut self) -> Option<Signal> {
-        let signal = self.receiver.recv().await;
-        if signal == Some(Signal::Dropped) {
-            // From now on another one is news.
-            self.is_dropping.store(false, Ordering::Release);
-        }
-        signal
-    }
-}
+/// How long the client waits after it has said that it dropped a message, before it says anything more. It writes a line of its own to
+/// the log for each, and drops what it can't say meanwhile: the numbers of links show what is missing, and a look at the client
+/// shows whether it is connected.
+const DROPPED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where the client's events go.
 pub(super) struct Events {
     server: ServerId,
     sender: mpsc::UnboundedSender<Signal>,
-    /// A signal of it is on its way: there is an event for each message that is dropped.
-    is_dropping: Arc<AtomicBool>,
     complaints: Throttle<&'static str>,
 }
 
-/// The two ends of what a client says. It is bounded: there is one signal for each connection, and one for what is dropped.
+/// The two ends of what a client says.
 pub(super) fn signals(server: &ServerId) -> (Events, Signals) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let is_dropping = Arc::new(AtomicBool::new(false));
-    let events = Events {
-        server: server.clone(),
-        sender,
-        is_dropping: is_dropping.clone(),
-        complaints: Throttle::default(),
-    };
-    (events, Signals { receiver, is_dropping })
+    (Events { server: server.clone(), sender, complaints: Throttle::default() }, receiver)
 }
 
 impl Events {
-    pub(super) fn take(&self, event: Event) {
+    /// Takes what the client says, which says nothing more until this has returned.
+    pub(super) async fn take(&self, event: Event) {
         match event {
             Event::Connected => self.signal(Signal::Connected),
             Event::Disconnected => self.signal(Signal::Disconnected),
             Event::LameDuckMode => self.signal(Signal::LameDuck),
             Event::SlowConsumer(_) => {
-                if !self.is_dropping.swap(true, Ordering::AcqRel) {
-                    self.signal(Signal::Dropped);
-                }
+                self.complain("more came from NATS than this server could take in", &"links are made anew");
+                sleep(DROPPED_PAUSE).await;
             }
             Event::ServerError(error) => self.complain("NATS says", &error),
             Event::ClientError(error) => self.complain("no connection to NATS", &error),
@@ -92,14 +71,18 @@ impl Events {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn messages_that_are_dropped_are_one_signal_until_it_is_heard() {
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_drops_message_after_message_says_so_at_a_rate() {
         let (events, mut signals) = signals(&"chat-1".into());
-        (0..1_000).for_each(|_| events.take(Event::SlowConsumer(1)));
-        events.take(Event::Disconnected);
-        assert_eq!(signals.next().await, Some(Signal::Dropped));
-        assert_eq!(signals.next().await, Some(Signal::Disconnected));
-        events.take(Event::SlowConsumer(1));
-        assert_eq!(signals.next().await, Some(Signal::Dropped));
+        let began = tokio::time::Instant::now();
+        for _ in 0..100 {
+            events.take(Event::SlowConsumer(1)).await;
+        }
+        assert_eq!(began.elapsed(), 100 * DROPPED_PAUSE);
+        events.take(Event::Disconnected).await;
+        assert_eq!(
+            (signals.recv().await, began.elapsed()),
+            (Some(Signal::Disconnected), 100 * DROPPED_PAUSE)
+        );
     }
 }

@@ -45,16 +45,20 @@ impl Node {
         self.beat_at = now;
     }
 
+    /// The client has a connection now, or none. It says so itself when that changes, but only what it can say at once.
+    pub(crate) fn see_connection(&mut self, is_connected: bool, now: Instant) {
+        match (self.bus.is_connected(), is_connected) {
+            (false, true) => self.connected(now),
+            (true, false) => self.disconnected(now),
+            (true, true) | (false, false) => {}
+        }
+    }
+
     /// The client has lost its connection, and whatever was on its way there or here.
     pub(crate) fn disconnected(&mut self, now: Instant) {
         if self.bus.disconnected() {
             self.bus_away(now);
         }
-    }
-
-    /// The client dropped what had come: nobody knows from whom.
-    pub(crate) fn dropped(&mut self, now: Instant) {
-        self.break_all(now);
     }
 
     pub(super) fn bus_away(&mut self, now: Instant) {

@@ -102,6 +102,20 @@ fn a_process_that_is_settled_is_linked_with_whoever_was_there() {
 }
 
 #[test]
+fn a_connection_that_nobody_spoke_of_is_seen() {
+    let mut world = World::linked(1, 2);
+    let now = world.now;
+    // Its client could not say that it was connected again.
+    world.processes[1].node.disconnected(now);
+    world.run(SECOND * 3);
+    world.assert_linked("after a look at the client");
+    // And here, that it was not any more.
+    world.processes[1].is_connected = false;
+    world.run(STEP);
+    assert_eq!(world.send(1, 0), Err(Unsent::NoLink));
+}
+
+#[test]
 fn the_loss_of_a_last_message_breaks_the_link_though_nothing_follows() {
     with_seeds(200, |seed| {
         let mut world = World::linked(seed, 2);

@@ -250,6 +250,7 @@ impl World {
             while let Some(outbound) = process.inbox.pop_front() {
                 process.hear(outbound, self.now);
             }
+            process.node.see_connection(process.is_connected, self.now);
             process.node.tick(self.now);
             process.handle(self.now);
             let mut out = Vec::new();

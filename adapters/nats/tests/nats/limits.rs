@@ -1,10 +1,12 @@
 //! Bounds: what is longer than NATS carries, what is longer than anything may be, and a full queue.
 
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use crate::support::NatsServer;
 use crate::support::app::pair;
+use crate::support::{NatsServer, until};
 use pomelo::error::ErrorKind;
 use pomelo::to;
 use pomelo_nats::Nats;
@@ -49,6 +51,27 @@ async fn a_full_queue_is_overloaded_at_once_and_takes_calls_again_when_it_is_emp
         assert_eq!(call.await.unwrap().len(), text.len());
     }
     assert_eq!(caller.echo("callee-1", "room again").await.unwrap(), "room again");
+    caller.stop().await;
+    callee.stop().await;
+}
+
+// On one thread the client reads many messages before any is taken in.
+#[tokio::test]
+async fn what_comes_faster_than_it_is_taken_in_breaks_the_link_and_is_counted() {
+    let nats = NatsServer::start_with("max_payload: 1024").await;
+    let (caller, callee) = pair(&Nats::new(nats.url()).inbound_messages(2)).await;
+    let mut accepted = 0;
+    while caller.counted() == 0 {
+        let count = || caller.app().rpc.callee.echo_remote.count(to("callee-1")).notify();
+        accepted += (0..5_000).filter(|_| count().is_ok()).count() as u64;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    caller.until_served("callee-1").await;
+    let arrived = || callee.got.0.load(Ordering::Acquire);
+    until("what was accepted has arrived or is counted", async || accepted <= arrived() + caller.counted())
+        .await;
+    assert!(arrived() < accepted, "nothing was dropped");
+    println!("{accepted} accepted, {} arrived, {} counted", arrived(), caller.counted());
     caller.stop().await;
     callee.stop().await;
 }

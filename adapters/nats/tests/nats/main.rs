@@ -1,6 +1,7 @@
 //! What servers do over a real NATS, of the tests' own: `nats-server` must be installed.
 
 mod access;
+mod batches;
 mod conformance;
 mod limits;
 mod outages;

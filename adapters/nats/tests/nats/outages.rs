@@ -1,49 +1,82 @@
 //! Outages of a real NATS: killed, suspended, about to stop.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::app::{Server, pair};
+use crate::support::load::Load;
 use crate::support::{NatsServer, free_port, until};
 use pomelo_nats::Nats;
 use tokio::time::sleep;
 
-/// What must hold after an outage: it has cost nobody anything but the calls that were out.
-async fn all_is_as_before(caller: &Server, callee: &Server, before: &(String, String)) {
-    caller.until_served("callee-1").await;
-    assert_eq!((caller.incarnation(), callee.incarnation()), *before, "a server began anew");
-    for server in [caller, callee] {
-        assert_eq!(server.events.all(), Vec::<String>::new(), "a room may have moved");
+/// What must hold after an outage: it has cost nobody anything but calls, which failed as refused.
+struct Before {
+    incarnations: (String, String),
+    connections: u64,
+    load: Load,
+}
+
+impl Before {
+    fn of(caller: &Server, callee: &Server, nats: &NatsServer) -> Self {
+        Self {
+            incarnations: (caller.incarnation(), callee.incarnation()),
+            connections: nats.connections(),
+            load: Load::start(caller),
+        }
+    }
+
+    async fn still_holds(self, caller: &Server, callee: &Server, nats: &NatsServer) {
+        let back_at = Instant::now();
+        caller.until_served("callee-1").await;
+        println!("served {:?} after NATS was back", back_at.elapsed());
+        let ends = self.load.stop().await;
+        println!("{ends:?}");
+        assert!(ends.keys().all(|end| end == "answered" || end == "Refused"), "{ends:?}");
+        assert_eq!((caller.incarnation(), callee.incarnation()), self.incarnations, "a server began anew");
+        for server in [caller, callee] {
+            assert_eq!(server.events.all(), Vec::<String>::new(), "a room may have moved");
+        }
+        until("as many connections as before", async || nats.connections() == self.connections).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_nats_that_is_killed_and_started_again_moves_no_room_and_calls_fail_at_once_meanwhile() {
+/// Kills NATS for so long, so many times.
+async fn killed(times: usize, away: Duration) {
     let mut nats = NatsServer::start().await;
     let (caller, callee) = pair(&Nats::new(nats.url())).await;
-    let before = (caller.incarnation(), callee.incarnation());
-    for _ in 0..3 {
+    for _ in 0..times {
+        let before = Before::of(&caller, &callee, &nats);
         nats.kill();
         caller.until_refused("callee-1").await;
-        // For longer than a server may be silent.
-        sleep(Duration::from_secs(6)).await;
+        sleep(away).await;
         caller.until_refused("callee-1").await;
         nats.run().await;
-        all_is_as_before(&caller, &callee, &before).await;
+        before.still_holds(&caller, &callee, &nats).await;
     }
     caller.stop().await;
     callee.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_nats_that_is_killed_and_started_again_moves_no_room_and_calls_fail_at_once_meanwhile() {
+    // For longer than a server may be silent.
+    killed(3, Duration::from_secs(6)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nats_that_is_away_for_30_s_costs_no_more_than_calls() {
+    killed(1, Duration::from_secs(30)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_nats_that_is_suspended_for_8_s_makes_nobody_look_dead() {
     let nats = NatsServer::start().await;
     let (caller, callee) = pair(&Nats::new(nats.url())).await;
-    let before = (caller.incarnation(), callee.incarnation());
+    let before = Before::of(&caller, &callee, &nats);
     nats.signal("STOP");
     sleep(Duration::from_secs(8)).await;
     caller.until_refused("callee-1").await;
     nats.signal("CONT");
-    all_is_as_before(&caller, &callee, &before).await;
+    before.still_holds(&caller, &callee, &nats).await;
     caller.stop().await;
     callee.stop().await;
 }
@@ -62,11 +95,11 @@ async fn servers_leave_a_nats_that_is_about_to_stop_for_another_one() {
     let nats = Nats::new(format!("{},{}", first.url(), second.url()));
     let (caller, callee) = pair(&nats).await;
     second.run().await;
-    let before = (caller.incarnation(), callee.incarnation());
-    let connections = first.connections();
+    let before = Before::of(&caller, &callee, &first);
+    let connections = before.connections;
     first.signal("USR2");
     until("everybody at the second one", async || second.connections() == connections).await;
-    all_is_as_before(&caller, &callee, &before).await;
+    before.still_holds(&caller, &callee, &second).await;
     first.kill();
     for number in 0..20 {
         assert_eq!(caller.echo("callee-1", &number.to_string()).await.unwrap(), number.to_string());

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod app;
 pub mod certificates;
+pub mod load;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -111,10 +112,21 @@ impl NatsServer {
     }
 
     /// How many clients it has now.
-    pub fn connections(&self) -> usize {
-        let body = self.ask("/connz");
-        let count = body.split("\"num_connections\":").nth(1).and_then(|rest| rest.split(',').next());
-        count.and_then(|count| count.trim().parse().ok()).unwrap_or_else(|| panic!("no count in {body}"))
+    pub fn connections(&self) -> u64 {
+        self.number("/connz", "num_connections")
+    }
+
+    /// How many messages clients have published so far.
+    pub fn messages(&self) -> u64 {
+        self.number("/varz", "in_msgs")
+    }
+
+    /// A number of what its monitor says.
+    fn number(&self, path: &str, name: &str) -> u64 {
+        let body = self.ask(path);
+        let number =
+            body.split(&format!("\"{name}\":")).nth(1).and_then(|rest| rest.split([',', '\n']).next());
+        number.and_then(|number| number.trim().parse().ok()).unwrap_or_else(|| panic!("no {name} in {body}"))
     }
 
     fn ask(&self, path: &str) -> String {
