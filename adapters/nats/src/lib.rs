@@ -24,9 +24,9 @@
 //!
 //! The README has what happens while the bus is away, which permissions servers need, and which versions this was tried with.
 
+mod endpoint;
 mod engine;
 mod error;
-mod node;
 mod options;
 mod presence;
 mod subject;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_nats::ServerAddr;
 use pomelo_core::value::ServerInfo;
 
+use crate::endpoint::Settings;
 use crate::error::NatsError;
-use crate::node::Settings;
 use crate::subject::check_cluster;
 
 /// How long whoever has an id may take to say so, unless it is said otherwise.

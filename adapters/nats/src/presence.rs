@@ -10,9 +10,9 @@ use pomelo_core::value::{Error, ErrorKind, Incarnation, Result, ServerId, Server
 use pomelo_core::wire::envelope::Envelope;
 use tokio::time::sleep;
 
+use crate::endpoint::Departure;
 use crate::engine::{Claimed, Engine, Receiver, Verdict};
 use crate::error::NatsError;
-use crate::node::Departure;
 use crate::options::Nats;
 use crate::subject::Plane;
 

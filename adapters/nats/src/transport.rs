@@ -8,9 +8,9 @@ use pomelo_core::cluster::{LinkEvents, LinkSender, Member, Refused, Superseded, 
 use pomelo_core::value::{Error, Incarnation, Result, ServerId, ServerInfo};
 use pomelo_core::wire::envelope::Envelope;
 
+use crate::endpoint::Departure;
 use crate::engine::{Engine, Receiver, Verdict};
 use crate::error::NatsError;
-use crate::node::Departure;
 use crate::options::Nats;
 use crate::subject::Plane;
 
@@ -153,14 +153,14 @@ mod tests {
     async fn what_is_wrong_with_the_options_is_the_source_of_the_error_of_a_start() {
         let nats = Nats::new("10.0.0.5");
         let error =
-            nats.bind(crate::node::member("chat-1"), Arc::new(Nobody)).await.err().unwrap().into_std();
+            nats.bind(crate::endpoint::member("chat-1"), Arc::new(Nobody)).await.err().unwrap().into_std();
         assert!(error.to_string().contains("allow_insecure()"), "{error}");
         let mut sources = std::iter::successors(std::error::Error::source(&error), |source| source.source());
         assert!(
             sources.any(|source| matches!(source.downcast_ref(), Some(NatsError::Insecure(_)))),
             "{error:?}"
         );
-        let long = crate::node::member(&"x".repeat(300));
+        let long = crate::endpoint::member(&"x".repeat(300));
         let error = Nats::new("127.0.0.1:1").bind(long, Arc::new(Nobody)).await.err().unwrap();
         assert!(error.message().contains("255 bytes"), "{error}");
     }

@@ -19,9 +19,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use super::connect::by_chance;
 use super::signal::{Signal, Signals};
 use super::{Claimed, Engine, Verdict};
+use crate::endpoint::{Event, LinkId};
 use crate::error::NatsError;
-use crate::node::{Event, LinkId};
-use crate::wire::{Letter, News};
+use crate::wire::{Announcement, Packet};
 
 /// A NATS server that is about to stop is left within this time: not by all at once.
 const MOVE_WITHIN: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ const MOVE_WITHIN: Duration = Duration::from_secs(5);
 /// How long the client may take to begin with that.
 const MOVE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many times in a beat the node looks at the clock.
+/// How many times in a beat the endpoint looks at the clock.
 const TICKS_PER_BEAT: u32 = 10;
 
 /// What comes, and what the task knows.
@@ -79,7 +79,7 @@ impl Inbound {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let move_at = self.move_at.unwrap_or_else(tokio::time::Instant::now);
-            // A broken connection comes before what follows it. News are few, and among them is what shows that the bus is there.
+            // A broken connection comes before what follows it. Announcements are few, and among them is what shows that the bus is there.
             let came = tokio::select! {
                 biased;
                 signal = self.signals.recv() => Came::Signal(signal),
@@ -92,16 +92,16 @@ impl Inbound {
             let now = Instant::now();
             match came {
                 Came::All(Some(message)) => {
-                    if let Some(news) = News::decode(&message.payload) {
-                        engine.lock().news(news, now);
+                    if let Some(announcement) = Announcement::decode(&message.payload) {
+                        engine.lock().announcement(announcement, now);
                     }
                 }
-                Came::Own(Some(message)) => self.letter(engine, message, now),
+                Came::Own(Some(message)) => self.packet(engine, message, now),
                 Came::Tick => {
                     let is_connected = engine.client.connection_state() == State::Connected;
-                    let mut node = engine.lock();
-                    node.see_connection(is_connected, now);
-                    node.tick(now);
+                    let mut endpoint = engine.lock();
+                    endpoint.see_connection(is_connected, now);
+                    endpoint.tick(now);
                 }
                 Came::Signal(Some(signal)) => self.signal(engine, signal, now),
                 Came::Told => {}
@@ -120,9 +120,9 @@ impl Inbound {
         }
     }
 
-    fn letter(&mut self, engine: &Engine, message: Message, now: Instant) {
-        match Letter::decode(message.payload) {
-            Ok(letter) => engine.lock().letter(letter, now),
+    fn packet(&mut self, engine: &Engine, message: Message, now: Instant) {
+        match Packet::decode(message.payload) {
+            Ok(packet) => engine.lock().packet(packet, now),
             Err(error) => tracing::debug!(server = %engine.id, %error, "what came can't be read"),
         }
     }

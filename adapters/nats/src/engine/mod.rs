@@ -1,14 +1,14 @@
-//! The engine: a node with a NATS client under it, for as long as a server is on the bus.
+//! The engine: an endpoint with a NATS client under it, for as long as a server is on the bus.
 //!
 //! | file | noun |
 //! |---|---|
 //! | `connect` | making the client |
 //! | `signal` | what happens to its connection |
 //! | `inbound` | the task that takes in what comes, and tells the server |
-//! | `outbound` | the task that publishes what the node has to say |
+//! | `outbound` | the task that publishes what the endpoint has to say |
 //! | `receiver` | the server that is told |
 //!
-//! What waits to be sent waits in the node, where it is bounded, and where it is given up when its link breaks. The client is given
+//! What waits to be sent waits in the endpoint, where it is bounded, and where it is given up when its link breaks. The client is given
 //! only what it can write at once: what it holds when the connection breaks it publishes later, and then it belongs to no link any
 //! more.
 
@@ -33,8 +33,8 @@ use tokio::time::timeout;
 pub(crate) use self::receiver::{Receiver, Verdict};
 
 use self::inbound::Inbound;
+use crate::endpoint::Endpoint;
 use crate::error::NatsError;
-use crate::node::Node;
 use crate::options::Nats;
 use crate::subject::{Plane, Subjects};
 use crate::wire;
@@ -60,7 +60,7 @@ pub(crate) enum Claimed {
 /// A server on the bus.
 pub(crate) struct Engine {
     id: ServerId,
-    node: Mutex<Node>,
+    endpoint: Mutex<Endpoint>,
     receiver: Arc<dyn Receiver>,
     client: Client,
     tasks: Supervisor,
@@ -100,11 +100,11 @@ impl Engine {
         let all = client.subscribe(subjects.all()).await.map_err(|_| NatsError::Closed)?;
         let failing = receiver.clone();
         let report = move |error: &Error| failing.failed(error.clone());
-        let node = Node::new(me, std::process::id(), subjects, nats.settings, Instant::now());
+        let endpoint = Endpoint::new(me, std::process::id(), subjects, nats.settings, Instant::now());
         let engine = Arc::new(Self {
             tasks: Supervisor::new(tokio::runtime::Handle::current(), &id, report),
             id,
-            node: Mutex::new(node),
+            endpoint: Mutex::new(endpoint),
             receiver,
             client,
             outbound: Notify::new(),
@@ -122,8 +122,8 @@ impl Engine {
         Ok(engine)
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Node> {
-        self.node.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Endpoint> {
+        self.endpoint.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// There may be something to publish now.

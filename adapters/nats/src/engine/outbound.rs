@@ -1,4 +1,4 @@
-//! The outbound task: publishes what the node has to say.
+//! The outbound task: publishes what the endpoint has to say.
 
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
-//! The receiver of what a node tells: the server's links, or its discovery.
+//! The receiver of what an endpoint tells: the server's links, or its discovery.
 
 use pomelo_core::cluster::{Member, Refused, Superseded};
 use pomelo_core::value::{Error, Incarnation, ServerId};
 use pomelo_core::wire::envelope::Envelope;
 
-use crate::node::Departure;
+use crate::endpoint::Departure;
 
 /// What a server does that is not taken.
 pub(crate) enum Verdict {

@@ -1,12 +1,12 @@
-//! What servers say on the bus: news for all, and messages from one server to another.
+//! What servers say on the bus: announcements for all, and messages from one server to another.
 
-mod letter;
-mod news;
+mod announcement;
+mod packet;
 
-pub(crate) use letter::{
-    Body, Head, Letter, LinkEnd, WriteError, can_write, write_data, write_mark, write_open, write_refused,
+pub(crate) use announcement::Announcement;
+pub(crate) use packet::{
+    Body, Head, LinkEnd, Packet, WriteError, can_write, write_data, write_mark, write_open, write_refused,
 };
-pub(crate) use news::News;
 
 use pomelo_core::value::Incarnation;
 

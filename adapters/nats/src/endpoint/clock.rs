@@ -1,13 +1,13 @@
-//! The clock of a node: what is due by now.
+//! The clock of an endpoint: what is due by now.
 
 use std::time::Instant;
 
 use super::claim::Step;
 use super::peer::{REOPEN, Stage};
-use super::{Departure, Event, Node, make_ready};
-use crate::wire::News;
+use super::{Departure, Endpoint, Event, make_ready};
+use crate::wire::Announcement;
 
-impl Node {
+impl Endpoint {
     /// Does what is due. It costs little, and is to be called several times in a [beat](super::Settings::beat).
     pub(crate) fn tick(&mut self, now: Instant) {
         let before = self.looked_at;
@@ -48,16 +48,16 @@ impl Node {
     /// Says that this process is there, or that it wants to be.
     fn say_so(&mut self) {
         // What could not be said yet is not said twice.
-        if !self.bus.is_connected() || !self.news.is_empty() {
+        if !self.bus.is_connected() || !self.announcements.is_empty() {
             return;
         }
         let (id, incarnation) = (self.me.info.id.clone(), self.me.incarnation);
         if self.claim.is_held() {
             let (server_type, number) = (self.me.info.server_type.to_string(), self.bus.say());
-            self.news.push_back(News::Beat { id, server_type, incarnation, number });
+            self.announcements.push_back(Announcement::Beat { id, server_type, incarnation, number });
         } else if self.claim.is_asking() {
             let number = self.bus.say();
-            self.news.push_back(News::Claim { id, incarnation, number });
+            self.announcements.push_back(Announcement::Claim { id, incarnation, number });
         }
     }
 

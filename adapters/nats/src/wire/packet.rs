@@ -1,11 +1,11 @@
-//! Letters: messages from one server to another, each with the ends of the link that it belongs to.
+//! Packets: messages from one server to another, each with the ends of the link that it belongs to.
 //!
 //! ```text
 //! version  kind  from: length, id   from end       to end         number  acknowledged  the rest
 //! 1 byte   1     1, n               8 + 8          8 + 8          8       8             of the kind
 //! ```
 //!
-//! An *end* of a link is a process and a number that this process never uses again for that peer. A letter belongs to a link only if
+//! An *end* of a link is a process and a number that this process never uses again for that peer. A packet belongs to a link only if
 //! both ends are the present ones, so that what a broken connection delivers late concerns nobody.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -19,7 +19,7 @@ const DATA: u8 = 1;
 const MARK: u8 = 2;
 const REFUSED: u8 = 3;
 
-/// The longest id that fits into a letter's head.
+/// The longest id that fits into a packet's head.
 const MAX_ID_BYTES: usize = u8::MAX as usize;
 
 /// One end of a link between two processes.
@@ -31,7 +31,7 @@ pub(crate) struct LinkEnd {
     pub(crate) epoch: u64,
 }
 
-/// What every letter begins with.
+/// What every packet begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
     /// Who wrote it.
@@ -40,13 +40,13 @@ pub(crate) struct Head {
     pub(crate) own: LinkEnd,
     /// The end at the reader, as the writer knows it.
     pub(crate) other: LinkEnd,
-    /// Of data: which letter of the link it is, from 0 on. Else: how many there are so far.
+    /// Of data: which packet of the link it is, from 0 on. Else: how many there are so far.
     pub(crate) number: u64,
-    /// How many letters with data have come the other way.
+    /// How many packets with data have come the other way.
     pub(crate) acknowledged: u64,
 }
 
-/// What a letter says.
+/// What a packet says.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     /// The writer wants a link, and is this.
@@ -61,27 +61,27 @@ pub(crate) enum Body {
 
 /// A message from one server to another.
 #[derive(Debug, Clone)]
-pub(crate) struct Letter {
+pub(crate) struct Packet {
     pub(crate) head: Head,
     pub(crate) body: Body,
 }
 
-/// Why bytes are no letter.
+/// Why bytes are no packet.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LetterError {
-    #[error("the letter is cut short")]
+pub(crate) enum PacketError {
+    #[error("the packet is cut short")]
     Short,
-    #[error("the letter is of version {0}")]
+    #[error("the packet is of version {0}")]
     Version(u8),
-    #[error("the letter is of an unknown kind, {0}")]
+    #[error("the packet is of an unknown kind, {0}")]
     Kind(u8),
-    #[error("the letter's writer has no readable id")]
+    #[error("the packet's writer has no readable id")]
     Id,
-    #[error("the letter can't be read")]
+    #[error("the packet can't be read")]
     Unpack(#[from] rmp_serde::decode::Error),
 }
 
-/// Why a letter can't be written.
+/// Why a packet can't be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
     #[error("the id `{0}` is longer than 255 bytes")]
@@ -115,17 +115,17 @@ impl Head {
     }
 
     /// Takes a head off `bytes`, and the kind of what follows.
-    fn take(bytes: &mut Bytes) -> Result<(Self, u8), LetterError> {
+    fn take(bytes: &mut Bytes) -> Result<(Self, u8), PacketError> {
         let [version, kind, length] = [u8_of(bytes)?, u8_of(bytes)?, u8_of(bytes)?];
         if version != VERSION {
-            return Err(LetterError::Version(version));
+            return Err(PacketError::Version(version));
         }
         let length = usize::from(length);
         if bytes.len() < length {
-            return Err(LetterError::Short);
+            return Err(PacketError::Short);
         }
         let id = bytes.split_to(length);
-        let from = std::str::from_utf8(&id).ok().filter(|id| !id.is_empty()).ok_or(LetterError::Id)?;
+        let from = std::str::from_utf8(&id).ok().filter(|id| !id.is_empty()).ok_or(PacketError::Id)?;
         let from = ServerId::from(from);
         let own = LinkEnd { incarnation: u64_of(bytes)?, epoch: u64_of(bytes)? };
         let other = LinkEnd { incarnation: u64_of(bytes)?, epoch: u64_of(bytes)? };
@@ -133,7 +133,7 @@ impl Head {
     }
 }
 
-/// Writes a letter with data.
+/// Writes a packet with data.
 pub(crate) fn write_data(head: &Head, data: &[u8]) -> Result<Bytes, WriteError> {
     let mut out = BytesMut::with_capacity(head.len() + data.len());
     head.put(DATA, &mut out)?;
@@ -167,33 +167,33 @@ fn write(
     Ok(out.freeze())
 }
 
-impl Letter {
-    /// Reads a letter. It may come from anywhere.
+impl Packet {
+    /// Reads a packet. It may come from anywhere.
     ///
     /// # Errors
     /// If it is none.
-    pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, LetterError> {
+    pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, PacketError> {
         let (head, kind) = Head::take(&mut bytes)?;
         let body = match kind {
             OPEN => Body::Open(Box::new(rmp_serde::from_slice(&bytes)?)),
             DATA => Body::Data(bytes),
             MARK => Body::Mark,
             REFUSED => Body::Refused(rmp_serde::from_slice(&bytes)?),
-            kind => return Err(LetterError::Kind(kind)),
+            kind => return Err(PacketError::Kind(kind)),
         };
         Ok(Self { head, body })
     }
 }
 
-fn u8_of(bytes: &mut Bytes) -> Result<u8, LetterError> {
-    bytes.try_get_u8().map_err(|_| LetterError::Short)
+fn u8_of(bytes: &mut Bytes) -> Result<u8, PacketError> {
+    bytes.try_get_u8().map_err(|_| PacketError::Short)
 }
 
-fn u64_of(bytes: &mut Bytes) -> Result<u64, LetterError> {
-    bytes.try_get_u64().map_err(|_| LetterError::Short)
+fn u64_of(bytes: &mut Bytes) -> Result<u64, PacketError> {
+    bytes.try_get_u64().map_err(|_| PacketError::Short)
 }
 
-/// Whether letters can say that they are from a server of that id.
+/// Whether packets can say that they are from a server of that id.
 pub(crate) fn can_write(id: &str) -> bool {
     id.len() <= MAX_ID_BYTES
 }
@@ -215,30 +215,30 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_read_as_it_was_written() {
+    fn a_packet_is_read_as_it_was_written() {
         let bytes = write_data(&head(), b"abc").unwrap();
         assert_eq!(bytes.len(), head().len() + 3);
-        let letter = Letter::decode(bytes).unwrap();
-        assert_eq!(letter.head, head());
-        assert!(matches!(letter.body, Body::Data(data) if data == "abc"));
-        assert!(matches!(Letter::decode(write_mark(&head()).unwrap()).unwrap().body, Body::Mark));
+        let packet = Packet::decode(bytes).unwrap();
+        assert_eq!(packet.head, head());
+        assert!(matches!(packet.body, Body::Data(data) if data == "abc"));
+        assert!(matches!(Packet::decode(write_mark(&head()).unwrap()).unwrap().body, Body::Mark));
         let why = Refused::Superseded(Incarnation::begin("chat-1"));
-        let letter = Letter::decode(write_refused(&head(), &why).unwrap()).unwrap();
-        assert!(matches!(letter.body, Body::Refused(read) if read == why));
+        let packet = Packet::decode(write_refused(&head(), &why).unwrap()).unwrap();
+        assert!(matches!(packet.body, Body::Refused(read) if read == why));
     }
 
     #[test]
-    fn bytes_that_are_cut_or_altered_are_an_error_or_another_letter_and_no_panic() {
+    fn bytes_that_are_cut_or_altered_are_an_error_or_another_packet_and_no_panic() {
         let whole = write_mark(&head()).unwrap();
         for end in 0..whole.len() {
-            assert!(Letter::decode(whole.slice(..end)).is_err(), "cut at {end}");
+            assert!(Packet::decode(whole.slice(..end)).is_err(), "cut at {end}");
         }
         for at in 0..whole.len() {
             for value in 0..=u8::MAX {
                 let mut altered = whole.to_vec();
                 altered[at] = value;
                 // Whatever comes of it, it is read without a panic.
-                let _ = Letter::decode(altered.into());
+                let _ = Packet::decode(altered.into());
             }
         }
     }

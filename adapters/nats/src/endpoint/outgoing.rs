@@ -1,4 +1,4 @@
-//! Outgoing: one direction of a link at its sender, a stream of frames that leaves in numbered letters.
+//! Outgoing: one direction of a link at its sender, a stream of frames that leaves in numbered packets.
 
 use std::collections::VecDeque;
 
@@ -26,9 +26,9 @@ pub(super) struct Outgoing {
     left: u64,
     /// Where in the stream each envelope ends that has not left yet.
     ends: VecDeque<u64>,
-    /// How many letters have left.
+    /// How many packets have left.
     number: u64,
-    /// How many envelopes ended in each letter that was not acknowledged yet.
+    /// How many envelopes ended in each packet that was not acknowledged yet.
     unacknowledged: VecDeque<usize>,
 }
 
@@ -78,14 +78,14 @@ impl Outgoing {
         frame::end(&mut self.stream, start, 0);
     }
 
-    /// The next letter's number and its part of the stream, no longer than `limit`. It has to be said to have
+    /// The next packet's number and its part of the stream, no longer than `limit`. It has to be said to have
     /// [left](Self::leaves).
     pub(super) fn next(&self, limit: usize) -> Option<(u64, &[u8])> {
         let part = self.stream.get(..limit).unwrap_or(&self.stream);
         (!part.is_empty()).then_some((self.number, part))
     }
 
-    /// The next letter leaves, with so many bytes.
+    /// The next packet leaves, with so many bytes.
     pub(super) fn leaves(&mut self, length: usize) {
         self.stream.advance(length.min(self.stream.len()));
         if self.stream.is_empty() && self.stream.capacity() > KEPT_BUFFER_BYTES {
@@ -98,7 +98,7 @@ impl Outgoing {
         self.number += 1;
     }
 
-    /// The other side has got so many letters.
+    /// The other side has got so many packets.
     pub(super) fn acknowledge(&mut self, count: u64) {
         let waiting = self.unacknowledged.len() as u64;
         let new = waiting.saturating_sub(self.number.saturating_sub(count));
@@ -106,7 +106,7 @@ impl Outgoing {
         self.unacknowledged.drain(..new.min(waiting) as usize);
     }
 
-    /// How many letters have left.
+    /// How many packets have left.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
@@ -152,18 +152,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_queued_leaves_in_letters_no_longer_than_the_limit_with_numbers_from_0() {
+    fn what_is_queued_leaves_in_packets_no_longer_than_the_limit_with_numbers_from_0() {
         let mut outgoing = queued(3);
-        let (whole, mut letters) = (outgoing.bytes(), Vec::new());
+        let (whole, mut packets) = (outgoing.bytes(), Vec::new());
         while let Some((number, data)) = take(&mut outgoing, 4) {
             assert!(data.len() <= 4);
-            letters.push(number);
+            packets.push(number);
         }
-        assert_eq!(letters, (0..whole.div_ceil(4) as u64).collect::<Vec<_>>());
+        assert_eq!(packets, (0..whole.div_ceil(4) as u64).collect::<Vec<_>>());
     }
 
     #[test]
-    fn an_envelope_may_not_have_arrived_until_the_letter_that_ends_it_is_acknowledged() {
+    fn an_envelope_may_not_have_arrived_until_the_packet_that_ends_it_is_acknowledged() {
         let mut outgoing = queued(2);
         let half = outgoing.bytes() / 2;
         assert_eq!(outgoing.unarrived(), 2);
@@ -173,7 +173,7 @@ mod tests {
         outgoing.acknowledge(1);
         assert_eq!(outgoing.unarrived(), 1);
         outgoing.acknowledge(1);
-        assert_eq!(outgoing.unarrived(), 1, "it is the same letter");
+        assert_eq!(outgoing.unarrived(), 1, "it is the same packet");
         outgoing.acknowledge(u64::MAX);
         assert_eq!((outgoing.unarrived(), outgoing.is_unsure()), (0, false));
     }

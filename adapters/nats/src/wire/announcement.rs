@@ -1,4 +1,4 @@
-//! News: what a server says to all others.
+//! Announcements: what a server says to all others.
 
 use bytes::Bytes;
 use pomelo_core::value::{Incarnation, ServerId};
@@ -8,7 +8,7 @@ use super::VERSION;
 
 /// What a server says to all others, and hears of itself: that is how it knows that the bus is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum News {
+pub(crate) enum Announcement {
     /// This process wants the id. Whoever has it answers with [`Taken`](Self::Taken).
     Claim {
         id: ServerId,
@@ -42,7 +42,7 @@ pub(crate) enum News {
     Bye { id: ServerId, incarnation: Incarnation },
 }
 
-impl News {
+impl Announcement {
     pub(crate) fn encode(&self) -> Bytes {
         let mut bytes = vec![VERSION];
         // Texts and numbers can always be written.
@@ -52,7 +52,7 @@ impl News {
         bytes.into()
     }
 
-    /// Reads news; none if they are of another version, or no news at all. They may come from anywhere.
+    /// Reads an announcement; none if it is of another version, or none at all. It may come from anywhere.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (version, bytes) = bytes.split_first()?;
         (*version == VERSION).then(|| rmp_serde::from_slice(bytes).ok()).flatten()
@@ -64,16 +64,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn news_are_read_as_they_were_written_and_those_of_another_version_not() {
+    fn an_announcement_is_read_as_it_was_written_and_one_of_another_version_not() {
         let incarnation = Incarnation::begin("chat-1");
-        let news = News::Beat { id: "chat-1".into(), server_type: "chat".into(), incarnation, number: 7 };
-        let bytes = news.encode();
-        assert_eq!(News::decode(&bytes), Some(news));
+        let announcement =
+            Announcement::Beat { id: "chat-1".into(), server_type: "chat".into(), incarnation, number: 7 };
+        let bytes = announcement.encode();
+        assert_eq!(Announcement::decode(&bytes), Some(announcement));
         let mut other = bytes.to_vec();
         other[0] += 1;
-        assert_eq!(News::decode(&other), None);
+        assert_eq!(Announcement::decode(&other), None);
         for end in 0..bytes.len() {
-            assert_eq!(News::decode(&bytes[..end]), None, "cut at {end}");
+            assert_eq!(Announcement::decode(&bytes[..end]), None, "cut at {end}");
         }
     }
 }

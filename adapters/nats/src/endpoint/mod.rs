@@ -1,17 +1,18 @@
-//! A node: one server on the bus, without I/O. News and letters and the time go in; events, news and letters come out.
+//! An endpoint: one server on the bus, without I/O. Announcements, packets and the time go in; events, announcements and packets come
+//! out. An announcement is for all servers, a packet for one.
 //!
 //! | file | noun |
 //! |---|---|
-//! | `bus` | whether the bus is there: the node hears itself |
-//! | `claim` | the node's claim of its id, and the round of answers after it |
+//! | `bus` | whether the bus is there: the endpoint hears itself |
+//! | `claim` | the endpoint's claim of its id, and the round of answers after it |
 //! | `peer` | another server, and how far the link to it is |
 //! | `outgoing`, `incoming` | the two directions of a link |
-//! | `news`, `letters` | what is heard from all, and from one |
+//! | `announcements`, `packets` | what is heard from all, and from one |
 //! | `clock` | what is due by now |
 //! | `transmit` | what is to be published next |
 //! | `silent` | servers that fell silent, until they are forgotten |
 //!
-//! A link is two numbered streams between two *ends*, one of each process. Either side asks for it by a letter that says which end it
+//! A link is two numbered streams between two *ends*, one of each process. Either side asks for it by a packet that says which end it
 //! has, and which end of the other side it knows (`Open`); the side that hears its own end agrees, greets, and so tells the other that
 //! it is agreed:
 //!
@@ -19,17 +20,17 @@
 //! A ── Open(a, ?) ──▶ B      B ── Open(b, a) ──▶ A      A ── Data(a, b, 0: greeting) ──▶ B      B ── Data(b, a, 0: greeting) ──▶ A
 //! ```
 //!
-//! A side whose link breaks takes another end, and asks again; letters to or from an end of before are not read. A gap in the numbers
+//! A side whose link breaks takes another end, and asks again; packets to or from an end of before are not read. A gap in the numbers
 //! breaks a link. What left is kept in mind until it is acknowledged, and said again to have left (`Mark`) as long as it isn't, so that
-//! the loss of a last letter is noticed, too.
+//! the loss of a last packet is noticed, too.
 
+mod announcements;
 mod bus;
 mod claim;
 mod clock;
 mod incoming;
-mod letters;
-mod news;
 mod outgoing;
+mod packets;
 mod peer;
 mod silent;
 #[cfg(test)]
@@ -52,13 +53,13 @@ use self::claim::Claim;
 use self::peer::{NewPeer, Peer, Stage};
 use self::silent::Silent;
 use crate::subject::Subjects;
-use crate::wire::{self, News};
+use crate::wire::{self, Announcement};
 
 pub(crate) use self::peer::LinkId;
 #[cfg(test)]
 pub(crate) use self::world::member;
 
-/// The times and bounds of a node.
+/// The times and bounds of an endpoint.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     /// How often it says that it is there.
@@ -77,7 +78,7 @@ pub(crate) struct Settings {
     pub(crate) max_frame: usize,
 }
 
-/// Why a server is no more, for this node.
+/// Why a server is no more, for this endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Departure {
     /// It said so.
@@ -88,7 +89,7 @@ pub(crate) enum Departure {
     Replaced,
 }
 
-/// What a node tells its server, one after the other.
+/// What an endpoint tells its server, one after the other.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The id is this process's.
@@ -97,7 +98,7 @@ pub(crate) enum Event {
     Settled,
     /// This process isn't taken, by whom and why.
     Refused(ServerId, Refused),
-    /// A link is agreed, and is to be [opened](Node::open).
+    /// A link is agreed, and is to be [opened](Endpoint::open).
     Agreed(Member, LinkId),
     /// An envelope has come by that link.
     Arrived(ServerId, LinkId, Bytes),
@@ -116,7 +117,7 @@ pub(crate) enum Event {
 }
 
 /// One server on the bus.
-pub(crate) struct Node {
+pub(crate) struct Endpoint {
     me: Member,
     /// The number of its incarnation.
     bits: u64,
@@ -132,7 +133,7 @@ pub(crate) struct Node {
     /// The last end of a link that it took.
     epoch: u64,
     /// What is to be said to all.
-    news: VecDeque<News>,
+    announcements: VecDeque<Announcement>,
     /// To whom something is to be written, whoever has waited longest first.
     ready: VecDeque<ServerId>,
     events: VecDeque<Event>,
@@ -141,7 +142,7 @@ pub(crate) struct Node {
     looked_at: Instant,
 }
 
-impl Node {
+impl Endpoint {
     /// A server that begins to claim its id.
     pub(crate) fn new(me: Member, pid: u32, subjects: Subjects, settings: Settings, now: Instant) -> Self {
         Self {
@@ -156,7 +157,7 @@ impl Node {
             peers: HashMap::default(),
             silent: Silent::default(),
             epoch: 0,
-            news: VecDeque::new(),
+            announcements: VecDeque::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),
             beat_at: now,
@@ -268,10 +269,13 @@ impl Node {
         }
     }
 
-    /// The server is over: whoever is linked is told after all that was queued, and all others by news.
+    /// The server is over: whoever is linked is told after all that was queued, and all others by an announcement.
     pub(crate) fn close(&mut self) {
         if self.claim.is_held() {
-            self.news.push_back(News::Bye { id: self.me.info.id.clone(), incarnation: self.me.incarnation });
+            self.announcements.push_back(Announcement::Bye {
+                id: self.me.info.id.clone(),
+                incarnation: self.me.incarnation,
+            });
         }
         self.claim = Claim::Over;
         for peer in self.peers.values_mut().filter(|peer| peer.stage == Stage::Linked) {
@@ -339,7 +343,7 @@ impl Node {
         ids.iter().for_each(|id| self.break_link(id, now));
     }
 
-    /// That process of a peer is over, for this node.
+    /// That process of a peer is over, for this endpoint.
     fn lose(&mut self, id: &ServerId, departure: Departure) {
         let Some(mut peer) = self.peers.remove(id) else { return };
         unlink(&mut self.events, &mut peer);

@@ -1,4 +1,4 @@
-//! Another server, as a node knows it, and the link to it.
+//! Another server, as an endpoint knows it, and the link to it.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(crate) struct LinkId {
 pub(super) enum Stage {
     /// It is asked for.
     Opening,
-    /// Both sides know both ends. The receiver of events has been told, and is to [open](super::Node::open) it.
+    /// Both sides know both ends. The receiver of events has been told, and is to [open](super::Endpoint::open) it.
     Agreed,
     /// It is open.
     Linked,
@@ -72,7 +72,7 @@ pub(super) struct Peer {
     pub(super) broke_at: Option<Instant>,
     /// It said to all that it is over; its last frames may still come until then.
     pub(super) bye_at: Option<Instant>,
-    /// Which version of the node the peer knows by the letter that asked for this link; none if it may know an older one.
+    /// Which version of the endpoint the peer knows by the packet that asked for this link; none if it may know an older one.
     pub(super) said_version: Option<u64>,
 }
 
@@ -134,7 +134,7 @@ impl Peer {
         *open || refusal.is_some() || self.stage == Stage::Linked && (*mark || !self.outgoing.is_empty())
     }
 
-    /// The head of the next letter to it.
+    /// The head of the next packet to it.
     pub(super) fn head(&mut self, from: &ServerId, incarnation: u64) -> Head {
         Head {
             from: from.clone(),

@@ -1,4 +1,4 @@
-//! Incoming: one direction of a link at its receiver, letters that are frames again.
+//! Incoming: one direction of a link at its receiver, packets that are frames again.
 
 use bytes::{Bytes, BytesMut};
 use pomelo_core::cluster::Member;
@@ -9,11 +9,11 @@ use super::outgoing::{CHANGED, ENVELOPE, GOODBYE};
 /// What has come by a link.
 #[derive(Default)]
 pub(super) struct Incoming {
-    /// The number that the next letter must have, and so how many have come.
+    /// The number that the next packet must have, and so how many have come.
     next: u64,
     /// The beginning of a frame whose end has not come yet.
     rest: BytesMut,
-    /// How many letters the other side knows to have come.
+    /// How many packets the other side knows to have come.
     told: u64,
 }
 
@@ -28,7 +28,7 @@ pub(super) enum Frame {
 /// Why a link is broken, as its receiver sees it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
-    #[error("letters are missing: number {came} came where {expected} is next")]
+    #[error("packets are missing: number {came} came where {expected} is next")]
     Gap { expected: u64, came: u64 },
     #[error(transparent)]
     TooLong(#[from] TooLong),
@@ -39,11 +39,11 @@ pub(super) enum Broken {
 }
 
 impl Incoming {
-    /// Takes a letter in; its frames are to be taken out by [`frame`](Self::frame) until there are none. False if it came before.
+    /// Takes a packet in; its frames are to be taken out by [`frame`](Self::frame) until there are none. False if it came before.
     ///
     /// # Errors
     /// If one before it has not come.
-    pub(super) fn letter(&mut self, number: u64, data: &[u8]) -> Result<bool, Broken> {
+    pub(super) fn packet(&mut self, number: u64, data: &[u8]) -> Result<bool, Broken> {
         if number < self.next {
             return Ok(false);
         }
@@ -53,7 +53,7 @@ impl Incoming {
         Ok(true)
     }
 
-    /// Checks that so many letters have come.
+    /// Checks that so many packets have come.
     ///
     /// # Errors
     /// If there should be more.
@@ -64,7 +64,7 @@ impl Incoming {
         }
     }
 
-    /// The next frame; none until more letters have come.
+    /// The next frame; none until more packets have come.
     ///
     /// # Errors
     /// If there is no frame there: nothing after it can be read.
@@ -78,7 +78,7 @@ impl Incoming {
         }
     }
 
-    /// How many letters have come; who is told that knows it.
+    /// How many packets have come; who is told that knows it.
     pub(super) fn acknowledge(&mut self) -> u64 {
         self.told = self.next;
         self.next
@@ -109,7 +109,7 @@ mod tests {
                 outgoing.next(limit).map(|(number, data)| (number, data.to_vec()))
             {
                 outgoing.leaves(data.len());
-                assert!(incoming.letter(number, &data).unwrap());
+                assert!(incoming.packet(number, &data).unwrap());
                 while let Some(frame) = incoming.frame(LIMIT).unwrap() {
                     seen.push(matches!(frame, Frame::Goodbye));
                 }
@@ -119,18 +119,18 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_letter_is_noticed_by_the_next_one_and_a_repeated_one_changes_nothing() {
+    fn a_missing_packet_is_noticed_by_the_next_one_and_a_repeated_one_changes_nothing() {
         let mut incoming = Incoming::default();
-        assert!(incoming.letter(0, b"").unwrap());
-        assert!(!incoming.letter(0, b"again").unwrap());
-        assert!(matches!(incoming.letter(2, b""), Err(Broken::Gap { expected: 1, came: 2 })));
+        assert!(incoming.packet(0, b"").unwrap());
+        assert!(!incoming.packet(0, b"again").unwrap());
+        assert!(matches!(incoming.packet(2, b""), Err(Broken::Gap { expected: 1, came: 2 })));
         assert!(incoming.check(1).is_ok() && incoming.check(2).is_err());
     }
 
     #[test]
     fn a_length_beyond_the_limit_breaks_the_link_before_memory_is_taken() {
         let mut incoming = Incoming::default();
-        incoming.letter(0, &[0xff, 0xff, 0xff, 0xff, 0, 1]).unwrap();
+        incoming.packet(0, &[0xff, 0xff, 0xff, 0xff, 0, 1]).unwrap();
         assert!(matches!(incoming.frame(LIMIT), Err(Broken::TooLong(_))));
         assert!(incoming.rest.capacity() < 1 << 10);
     }
@@ -139,7 +139,7 @@ mod tests {
     fn the_other_side_is_told_what_has_come_once() {
         let mut incoming = Incoming::default();
         assert!(!incoming.is_untold());
-        incoming.letter(0, b"").unwrap();
+        incoming.packet(0, b"").unwrap();
         assert!(incoming.is_untold());
         assert_eq!((incoming.acknowledge(), incoming.is_untold()), (1, false));
     }

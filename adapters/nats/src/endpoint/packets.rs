@@ -1,21 +1,21 @@
-//! Letters that come in: links that are asked for, and what comes by them.
+//! Packets that come in: links that are asked for, and what comes by them.
 
 use std::time::Instant;
 
 use pomelo_core::cluster::Member;
 use pomelo_core::value::ServerId;
 
+use super::announcements::repeat_refusal;
 use super::incoming::{Broken, Frame};
-use super::news::repeat_refusal;
 use super::peer::Stage;
-use super::{Departure, Event, Node, make_ready, unlink};
-use crate::wire::{self, Body, Head, Letter};
+use super::{Departure, Endpoint, Event, make_ready, unlink};
+use crate::wire::{self, Body, Head, Packet};
 
-impl Node {
-    /// Takes a letter in.
-    pub(crate) fn letter(&mut self, letter: Letter, now: Instant) {
+impl Endpoint {
+    /// Takes a packet in.
+    pub(crate) fn packet(&mut self, packet: Packet, now: Instant) {
         self.look(now);
-        let Letter { head, body } = letter;
+        let Packet { head, body } = packet;
         // Another process with this id hears the same, and while the bus is away all links are over.
         if !self.claim.is_held() || !self.bus.is_there() || head.other.incarnation != self.bits {
             return;
@@ -87,7 +87,7 @@ impl Node {
         self.events.push_back(Event::Agreed(member, peer.link()));
     }
 
-    /// Whether a letter belongs to the link that there is. The first one that does shows that the link is agreed.
+    /// Whether a packet belongs to the link that there is. The first one that does shows that the link is agreed.
     fn belongs(&mut self, head: &Head, now: Instant) -> bool {
         let Some(peer) = self.peers.get_mut(&head.from) else { return false };
         if peer.bits != head.own.incarnation || peer.stage == Stage::Refused {
@@ -98,7 +98,7 @@ impl Node {
             return false;
         }
         if head.own.epoch > peer.other_epoch || peer.member.is_none() {
-            // It asked for this link by a letter that never came.
+            // It asked for this link by a packet that never came.
             self.break_link(&head.from, now);
             return false;
         }
@@ -113,7 +113,7 @@ impl Node {
 
     fn data(&mut self, head: &Head, data: &[u8], now: Instant) {
         let Some(peer) = self.peers.get_mut(&head.from) else { return };
-        match peer.incoming.letter(head.number, data) {
+        match peer.incoming.packet(head.number, data) {
             Ok(true) => self.frames(&head.from, now),
             Ok(false) => {}
             Err(broken) => self.check(&head.from, Err(broken), now),

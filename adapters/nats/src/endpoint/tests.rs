@@ -1,4 +1,4 @@
-//! Tests of nodes on a bus that does what buses do, on virtual time, by seeds.
+//! Tests of endpoints on a bus that does what buses do, on virtual time, by seeds.
 
 use super::world::{Chance, SETTINGS, STEP, World, member};
 use super::*;
@@ -106,7 +106,7 @@ fn a_connection_that_nobody_spoke_of_is_seen() {
     let mut world = World::linked(1, 2);
     let now = world.now;
     // Its client could not say that it was connected again.
-    world.processes[1].node.disconnected(now);
+    world.processes[1].endpoint.disconnected(now);
     world.run(SECOND * 3);
     world.assert_linked("after a look at the client");
     // And here, that it was not any more.
@@ -193,7 +193,7 @@ fn what_was_queued_before_a_goodbye_arrives_before_it() {
     with_seeds(200, |seed| {
         let mut world = World::linked(seed, 3);
         (0..50).for_each(|_| world.send(1, 0).unwrap());
-        world.processes[1].node.close();
+        world.processes[1].endpoint.close();
         world.run(SECOND * 2);
         assert_eq!(world.processes[0].got["chat-1"].count, 50);
         for peer in [0, 2] {
@@ -221,7 +221,7 @@ fn a_process_whose_id_answers_is_refused_and_the_one_that_has_it_is_none_the_wor
         assert!(world.processes[0].departures.is_empty());
         world.send(0, 1).unwrap();
         // It has the id once it is free.
-        world.processes[1].node.close();
+        world.processes[1].endpoint.close();
         world.run(SECOND * 4);
         assert!(world.processes[second].told.iter().any(|told| told == "Claimed"));
         assert_eq!(
@@ -269,7 +269,7 @@ fn changes_reach_everybody_whatever_is_lost() {
             world.loss = 20;
             let process = &mut world.processes[1];
             process.member.encodings.push(pomelo_core::wire::Encoding::Json);
-            process.node.announce(process.member.clone(), world.now);
+            process.endpoint.announce(process.member.clone(), world.now);
             world.run(STEP * 30);
             if Chance(seed ^ count).is_lucky(30) {
                 world.cut(1);
@@ -291,7 +291,7 @@ fn a_server_that_takes_another_incarnation_is_another_process_to_all() {
         let mut world = World::linked(seed, 3);
         let process = &mut world.processes[1];
         process.member.incarnation = Incarnation::begin_after("chat-1", process.member.incarnation);
-        process.node.announce(process.member.clone(), world.now);
+        process.endpoint.announce(process.member.clone(), world.now);
         world.run(SECOND * 4);
         world.assert_linked("after it has begun anew");
         for peer in [0, 2] {
@@ -308,8 +308,8 @@ fn a_process_that_is_refused_hears_so_until_it_begins_later() {
     with_seeds(100, |seed| {
         let mut world = World::linked(seed, 2);
         let later = Incarnation::begin("chat-1");
-        let link = world.processes[0].node.link(&"chat-1".into()).unwrap();
-        world.processes[0].node.refuse(&"chat-1".into(), link, later);
+        let link = world.processes[0].endpoint.link(&"chat-1".into()).unwrap();
+        world.processes[0].endpoint.refuse(&"chat-1".into(), link, later);
         world.run(SECOND * 3);
         let superseded = format!("Refused(\"chat-0\", Superseded({later:?}))");
         assert!(world.processes[1].told.contains(&superseded), "{:?}", world.processes[1].told);
@@ -322,8 +322,8 @@ fn a_full_queue_takes_no_more_and_a_cut_link_nothing() {
     let mut world = World::linked(1, 2);
     let full = (0..1_000_000).find_map(|_| world.send(0, 1).err());
     assert_eq!(full, Some(Unsent::Full));
-    assert!(world.processes[0].node.queued_bytes() >= SETTINGS.queue_limit);
+    assert!(world.processes[0].endpoint.queued_bytes() >= SETTINGS.queue_limit);
     let incarnation = world.processes[1].member.incarnation;
-    world.processes[0].node.cut(&"chat-1".into(), incarnation);
-    assert_eq!((world.send(0, 1), world.processes[0].node.queued_bytes()), (Err(Unsent::NoLink), 0));
+    world.processes[0].endpoint.cut(&"chat-1".into(), incarnation);
+    assert_eq!((world.send(0, 1), world.processes[0].endpoint.queued_bytes()), (Err(Unsent::NoLink), 0));
 }

@@ -1,4 +1,4 @@
-//! A world for tests: nodes on a bus that loses, delays, cuts, freezes and replays, by a seed and a clock of its own.
+//! A world for tests: endpoints on a bus that loses, delays, cuts, freezes and replays, by a seed and a clock of its own.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use pomelo_core::wire::envelope::Envelope;
 
 use super::transmit::Outbound;
-use super::{Departure, Event, LinkId, Node, Settings};
+use super::{Departure, Endpoint, Event, LinkId, Settings};
 use crate::subject::{Plane, Subjects};
-use crate::wire::{Letter, News};
+use crate::wire::{Announcement, Packet};
 
 /// How far the clock goes at a step.
 pub(super) const STEP: Duration = Duration::from_millis(10);
 
-/// No letter is longer: most envelopes leave in pieces.
+/// No packet is longer: most envelopes leave in pieces.
 const MAX_PAYLOAD: usize = 200;
 
 pub(super) const SETTINGS: Settings = Settings {
@@ -71,13 +71,13 @@ pub(super) struct Sent {
 
 /// A process on the bus.
 pub(super) struct Process {
-    pub(super) node: Node,
+    pub(super) endpoint: Endpoint,
     pub(super) member: Member,
     pub(super) is_connected: bool,
     is_suspended: bool,
     /// What its client took while it had no connection, or sent just before that broke.
     replayed: Vec<Outbound>,
-    /// What waits for it while it is suspended, or the bus frozen: letters and news each in their order.
+    /// What waits for it while it is suspended, or the bus frozen: packets and announcements each in their order.
     inbox: VecDeque<Outbound>,
     pub(super) got: HashMap<ServerId, Got>,
     pub(super) sent: HashMap<ServerId, Sent>,
@@ -145,9 +145,9 @@ impl World {
     /// Starts a process; returns which one it is.
     pub(super) fn start(&mut self, member: Member) -> usize {
         let subjects = Subjects::new("test", Plane::Link);
-        let node = Node::new(member.clone(), 7, subjects, SETTINGS, self.now);
+        let endpoint = Endpoint::new(member.clone(), 7, subjects, SETTINGS, self.now);
         self.processes.push(Process {
-            node,
+            endpoint,
             member,
             is_connected: false,
             is_suspended: false,
@@ -178,7 +178,7 @@ impl World {
     pub(super) fn connect(&mut self, index: usize) {
         let process = &mut self.processes[index];
         process.is_connected = true;
-        process.node.connected(self.now);
+        process.endpoint.connected(self.now);
         // A client sends what it had taken as soon as it can.
         for outbound in std::mem::take(&mut process.replayed) {
             self.publish(index, outbound);
@@ -197,9 +197,9 @@ impl World {
         let process = &mut self.processes[index];
         process.is_connected = false;
         for _ in 0..self.chance.below(4) {
-            process.replayed.extend(process.node.transmit(MAX_PAYLOAD));
+            process.replayed.extend(process.endpoint.transmit(MAX_PAYLOAD));
         }
-        process.node.disconnected(self.now);
+        process.endpoint.disconnected(self.now);
     }
 
     pub(super) fn suspend(&mut self, index: usize, is_suspended: bool) {
@@ -207,15 +207,15 @@ impl World {
     }
 
     fn publish(&mut self, from: usize, outbound: Outbound) {
-        let is_news = outbound.subject.ends_with(".all");
+        let is_announcement = outbound.subject.ends_with(".all");
         for to in 0..self.processes.len() {
             let own = format!(".{}", self.processes[to].member.info.id);
-            let is_for = is_news || outbound.subject.ends_with(&own);
+            let is_for = is_announcement || outbound.subject.ends_with(&own);
             if !is_for || !self.processes[to].is_connected || self.chance.is_lucky(self.loss) {
                 continue;
             }
             let due = self.now + Duration::from_millis(self.chance.below(60));
-            let latest = self.latest.entry((from, to, is_news)).or_insert(due);
+            let latest = self.latest.entry((from, to, is_announcement)).or_insert(due);
             *latest = due.max(*latest);
             self.serial += 1;
             let copy = Outbound { subject: outbound.subject.clone(), payload: outbound.payload.clone() };
@@ -250,11 +250,11 @@ impl World {
             while let Some(outbound) = process.inbox.pop_front() {
                 process.hear(outbound, self.now);
             }
-            process.node.see_connection(process.is_connected, self.now);
-            process.node.tick(self.now);
+            process.endpoint.see_connection(process.is_connected, self.now);
+            process.endpoint.tick(self.now);
             process.handle(self.now);
             let mut out = Vec::new();
-            while let Some(outbound) = process.node.transmit(MAX_PAYLOAD) {
+            while let Some(outbound) = process.endpoint.transmit(MAX_PAYLOAD) {
                 assert!(outbound.payload.len() <= MAX_PAYLOAD.max(400), "a payload is too long");
                 out.push(outbound);
             }
@@ -267,7 +267,7 @@ impl World {
         let id = self.processes[to].member.info.id.clone();
         let process = &mut self.processes[from];
         let number = self.numbers.entry((process.member.info.id.clone(), id.clone())).or_default();
-        process.node.send(&id, &numbered(*number + 1))?;
+        process.endpoint.send(&id, &numbered(*number + 1))?;
         *number += 1;
         process.sent.entry(id).or_default().accepted += 1;
         Ok(())
@@ -279,9 +279,9 @@ impl World {
             for (other, to) in self.processes.iter().enumerate().filter(|(other, _)| *other != one) {
                 let id = &to.member.info.id;
                 assert!(
-                    from.node.link(id).is_some() && from.node.trouble(id).is_none(),
+                    from.endpoint.link(id).is_some() && from.endpoint.trouble(id).is_none(),
                     "{when}: {one} has no link to {other}: {:?}; {:?}",
-                    from.node.trouble(id),
+                    from.endpoint.trouble(id),
                     from.told
                 );
                 let Some(sent) = from.sent.get(id) else { continue };
@@ -300,22 +300,22 @@ impl World {
 impl Process {
     fn hear(&mut self, outbound: Outbound, now: Instant) {
         if outbound.subject.ends_with(".all") {
-            let news = News::decode(&outbound.payload).expect("news");
-            self.node.news(news, now);
+            let announcement = Announcement::decode(&outbound.payload).expect("an announcement");
+            self.endpoint.announcement(announcement, now);
         } else {
-            let letter = Letter::decode(outbound.payload).expect("a letter");
-            self.node.letter(letter, now);
+            let packet = Packet::decode(outbound.payload).expect("a packet");
+            self.endpoint.packet(packet, now);
         }
         self.handle(now);
     }
 
     /// Does with events what a server does, and checks that they come as they must.
     fn handle(&mut self, now: Instant) {
-        while let Some(event) = self.node.event() {
+        while let Some(event) = self.endpoint.event() {
             match event {
                 Event::Agreed(member, link) => {
                     let id = member.info.id.clone();
-                    if self.node.open(&id, link, Some(&Envelope::greeting()), now) == Ok(true) {
+                    if self.endpoint.open(&id, link, Some(&Envelope::greeting()), now) == Ok(true) {
                         let got = self.got.entry(id.clone()).or_default();
                         assert_eq!(got.link, None, "a link to {id} begins before the last one ended");
                         *got = Got { link: Some(link), last: got.last, count: got.count, ..Got::default() };

@@ -1,4 +1,4 @@
-//! News that come in: who is there, who claims an id, who is over.
+//! Announcements that come in: who is there, who claims an id, who is over.
 
 use std::time::{Duration, Instant};
 
@@ -6,32 +6,34 @@ use pomelo_core::cluster::Refused;
 use pomelo_core::value::{Incarnation, ServerId};
 
 use super::peer::{Peer, Stage};
-use super::{Departure, Event, Node, make_ready};
-use crate::wire::News;
+use super::{Departure, Endpoint, Event, make_ready};
+use crate::wire::Announcement;
 
-/// How long the last frames of a link may come after the news that their sender is over: the two take ways of their own.
+/// How long the last frames of a link may come after the announcement that their sender is over: the two take ways of their own.
 pub(super) const LINGER: Duration = Duration::from_millis(500);
 
-impl Node {
-    /// Takes news in.
-    pub(crate) fn news(&mut self, news: News, now: Instant) {
+impl Endpoint {
+    /// Takes an announcement in.
+    pub(crate) fn announcement(&mut self, announcement: Announcement, now: Instant) {
         self.look(now);
-        match news {
-            News::Claim { id, incarnation, number } if self.is_me(&id) => {
+        match announcement {
+            Announcement::Claim { id, incarnation, number } if self.is_me(&id) => {
                 self.claimed(incarnation, number, now)
             }
-            News::Taken { id, claimed, number, incarnation, host, pid } if self.is_me(&id) => {
+            Announcement::Taken { id, claimed, number, incarnation, host, pid } if self.is_me(&id) => {
                 if claimed == self.me.incarnation && self.claim.is_asking() {
                     self.claim.begin_again(number);
                     self.events.push_back(Event::Refused(id, Refused::Occupied { host, pid, incarnation }));
                 }
             }
-            News::Beat { id, incarnation, number, .. } if self.is_me(&id) => {
+            Announcement::Beat { id, incarnation, number, .. } if self.is_me(&id) => {
                 self.beat_of_my_id(id, incarnation, number, now);
             }
-            News::Beat { id, server_type, incarnation, .. } => self.beat(&id, &server_type, incarnation, now),
-            News::Bye { id, incarnation } => self.bye(&id, incarnation, now),
-            News::Claim { .. } | News::Taken { .. } => {}
+            Announcement::Beat { id, server_type, incarnation, .. } => {
+                self.beat(&id, &server_type, incarnation, now)
+            }
+            Announcement::Bye { id, incarnation } => self.bye(&id, incarnation, now),
+            Announcement::Claim { .. } | Announcement::Taken { .. } => {}
         }
     }
 
@@ -93,7 +95,14 @@ impl Node {
         // Of two that ask at once the one that began earlier has it.
         if self.claim.is_held() || self.claim.is_asking() && own < claimed {
             let (id, host) = (self.me.info.id.clone(), self.me.info.host.clone());
-            self.news.push_back(News::Taken { id, claimed, number, incarnation: own, host, pid: self.pid });
+            self.announcements.push_back(Announcement::Taken {
+                id,
+                claimed,
+                number,
+                incarnation: own,
+                host,
+                pid: self.pid,
+            });
         }
     }
 
