@@ -1,11 +1,14 @@
 //! Access: who may connect, and what servers need to be allowed.
 
+use std::time::Duration;
+
 use crate::support::account::Account;
 use crate::support::app::{SERVERS, Server, cause, pair};
-use crate::support::{NatsServer, free_port};
+use crate::support::{NatsServer, cluster, free_port, until};
 use nkeys::KeyPair;
 use pomelo::error::StartError;
 use pomelo_nats::{Nats, NatsError};
+use tokio::time::sleep;
 
 /// What the README says that servers need.
 const PERMISSIONS: &str = r#"
@@ -77,4 +80,34 @@ async fn a_token_an_nkey_and_a_credentials_file_each_open_a_nats_that_takes_nobo
         caller.stop().await;
         callee.stop().await;
     }
+}
+
+/// Servers that know a NATS of this machine, which names another one and is gone then: how many connections the other one has.
+async fn connections_of_another(nats: impl Fn(Nats) -> Nats, are_to_come: bool) -> u64 {
+    let (one, other) = (free_port(), free_port());
+    let mut first = NatsServer::start_with(&cluster(one, other)).await;
+    let second = NatsServer::start_with(&cluster(other, one)).await;
+    until("the two to know each other", async || first.has_peer() && second.has_peer()).await;
+    let (caller, callee) = pair(&nats(Nats::new(first.url()))).await;
+    first.kill();
+    caller.until_refused("callee-1").await;
+    match are_to_come {
+        true => until("all at the other one", async || second.connections() == 4).await,
+        // For longer than they would need.
+        false => sleep(Duration::from_secs(5)).await,
+    }
+    let connections = second.connections();
+    caller.stop().await;
+    callee.stop().await;
+    connections
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nats_that_one_of_this_machine_names_is_left_alone_unless_told_otherwise() {
+    let (alone, told) = tokio::join!(
+        connections_of_another(|nats| nats, false),
+        connections_of_another(Nats::allow_insecure, true)
+    );
+    // Each server has one for its links and one for its presence.
+    assert_eq!((alone, told), (0, 4));
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::app::{Server, pair};
 use crate::support::load::Load;
-use crate::support::{NatsServer, free_port, until};
+use crate::support::{NatsServer, cluster, free_port, until};
 use pomelo_nats::Nats;
 use tokio::time::sleep;
 
@@ -84,11 +84,6 @@ async fn a_nats_that_is_suspended_for_8_s_makes_nobody_look_dead() {
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_leave_a_nats_that_is_about_to_stop_for_another_one() {
     let (one, other) = (free_port(), free_port());
-    let cluster = |own: u16, peer: u16| {
-        format!(
-            "cluster {{ name: test, listen: \"127.0.0.1:{own}\", routes: [\"nats://127.0.0.1:{peer}\"] }}"
-        )
-    };
     let mut first = NatsServer::start_with(&cluster(one, other)).await;
     let mut second = NatsServer::prepare(&cluster(other, one));
     // All begin at the first one: nobody else is there.

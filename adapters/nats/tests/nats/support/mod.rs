@@ -121,6 +121,11 @@ impl NatsServer {
         self.number("/varz", "in_msgs")
     }
 
+    /// Whether another NATS server of its cluster is there.
+    pub fn has_peer(&self) -> bool {
+        self.number("/routez", "num_routes") > 0
+    }
+
     /// A number of what its monitor says.
     fn number(&self, path: &str, name: &str) -> u64 {
         let body = self.ask(path);
@@ -142,6 +147,11 @@ impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// What makes a NATS server part of a cluster of two: the ports for each other.
+pub fn cluster(own: u16, peer: u16) -> String {
+    format!("cluster {{ name: test, listen: \"127.0.0.1:{own}\", routes: [\"nats://127.0.0.1:{peer}\"] }}")
 }
 
 /// The program, which these tests can't do without.
