@@ -11,7 +11,9 @@
 //! | `hub` | the registry, and everybody who must hear of its changes |
 //! | `guesses` | how long who fails to log in waits |
 //! | `token` | what a master's children prove that they are by |
+//! | `reception` | a port where strangers prove who they are |
 //! | `connection`, `operator` | a connection of a server, of an operator |
+//! | `requests` | what operators want of a master |
 //! | `orders` | start, stop, kill, restart, add |
 //! | `children` | the processes of the servers: starting and ending them; their logs, their ports |
 //! | `keeper` | the tasks that keep servers running |
@@ -55,7 +57,9 @@ mod orphans;
 mod output;
 mod platform;
 mod process;
+mod reception;
 mod registry;
+mod requests;
 mod run;
 mod setup;
 mod signal;

@@ -171,6 +171,18 @@ impl Doors {
         })
     }
 
+    /// Says in the log which of the users come in from this host only.
+    pub(crate) fn warn(&self) {
+        if self.users.is_default() {
+            tracing::warn!(
+                "there is no adminUser.json: the operator admin/admin is let in, from this host only"
+            );
+        } else if !self.users.guessed().is_empty() {
+            let users = self.users.guessed().join(", ");
+            tracing::warn!(users, "their passwords are their names: they are let in from this host only");
+        }
+    }
+
     /// Lets somebody in, or refuses. The first frame is due within `first_frame`; `speak` is called when it is there.
     pub(crate) async fn admit<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
