@@ -28,6 +28,7 @@ pub mod transport {
 
 /// Discoveries: the traits of what tells a server of the others, and all that they name.
 pub mod discovery {
+    pub use bytes::Bytes;
     pub use futures::future::BoxFuture;
     pub use pomelo_core::cluster::{
         Control, Discovery, Member, MembershipEvents, MethodTable, Refused, Registration,
@@ -37,6 +38,7 @@ pub mod discovery {
     pub use pomelo_core::value::{
         Error, ErrorKind, Incarnation, Result, ServerId, ServerInfo, ServerList, host,
     };
+    pub use pomelo_core::wire::envelope::{Ask, AskError};
     #[cfg(feature = "conformance")]
     pub use pomelo_net::cluster::conformance;
 }

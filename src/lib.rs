@@ -58,6 +58,15 @@ pub use pomelo_net::connector::Hybrid;
 
 pub use self::macros::{handler, remote, servers};
 
+/// Administration: what operators ask servers, whom a master or a server lets in.
+///
+/// [`Configure::admin`](app::Configure::admin) adds modules of the application's own.
+pub mod admin {
+    pub use pomelo_core::server::AdminModule;
+    pub use pomelo_core::value::Level;
+    pub use pomelo_core::wire::envelope::{Ask, AskError};
+}
+
 /// The application: how its servers are set up, started and stopped.
 pub mod app {
     pub use pomelo_core::app::{Builder, Cluster, Configure, Mount, Running, ServerType, Tick, Timer};
@@ -197,7 +206,7 @@ pub mod net {
 pub mod master {
     pub use pomelo_master::{
         Admin, AdminError, Master, MasterConfig, MasterDiscovery, MasterLimits, MasterSetup, Only, Outcome,
-        ServerState, ServerStatus, Which, run, troubles,
+        Replied, Reply, ServerState, ServerStatus, Which, run, troubles,
     };
 }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pomelo_core::metrics::Report;
+use pomelo_core::value::spelling::did_you_mean;
 use pomelo_core::value::{ServerId, ServerInfo};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
-use crate::status::{Outcome, ServerState, ServerStatus, Which};
+use crate::status::{Outcome, Reply, ServerState, ServerStatus, Which};
 use crate::wire::login::{LoginError, Who, enter};
 use crate::wire::operator::{Answer, Asked, Refusal, Request, ToOperator};
 use crate::wire::{Wire, WireError};
@@ -21,7 +22,12 @@ use pomelo_net::link::secret::Secret;
 /// A master that can't be connected to by then is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection of an operator to a master. Every method is one request; they are answered one after the other.
+/// A connection of an operator to a master, or to a server that lets operators in. Every method is one request; they are answered one
+/// after the other.
+///
+/// A server answers for its cluster, as far as it knows it, and asks the others by the cluster's transport. It manages no processes:
+/// [`start`](Self::start), [`add`](Self::add) and [`kill`](Self::kill) are [`Masterless`](AdminError::Masterless) there, and
+/// [`restart`](Self::restart) has a server drain and end for whoever supervises it.
 ///
 /// An order that was sent is carried out, also if nobody waits for its outcome.
 ///
@@ -91,6 +97,30 @@ pub enum AdminError {
     /// No answer came in time: from the master, or from the server that it asked.
     #[error("{0} does not answer")]
     Timeout(String),
+    /// The server could not be asked: it went meanwhile, or there is no way to it.
+    #[error("{id} could not be asked: {why}")]
+    NotAsked {
+        /// Which.
+        id: ServerId,
+        /// What is in the way.
+        why: String,
+    },
+    /// None of the servers that were asked has that admin module.
+    #[error("there is no admin module `{module}`{}", did_you_mean(module, known.iter().map(String::as_str)))]
+    NoSuchModule {
+        /// What was asked.
+        module: String,
+        /// Those that they have, sorted.
+        known: Vec<String>,
+    },
+    /// It takes a master, and who was asked is a server.
+    #[error("there is no master here to {what}")]
+    Masterless {
+        /// What it should have done: `start servers`.
+        what: String,
+        /// What to do in its place.
+        instead: String,
+    },
     /// The connection broke, or the master has ended.
     #[error("the connection to the master on {address} broke: {problem}")]
     Closed {
@@ -265,6 +295,30 @@ impl Admin {
         self.order(Request::Add { entry }).await
     }
 
+    /// Asks an admin module of servers, `None` is all of them. Each answers for itself, within that time: one that doesn't is named
+    /// so, and the others' answers are there.
+    ///
+    /// Of all servers those that have no such module are left out; of named ones they are told of.
+    ///
+    /// # Errors
+    /// If none of them has the module, or the user may not ask it, or there is no such server.
+    ///
+    /// # Cancel safety
+    /// What was asked may be done.
+    pub async fn ask_module(
+        &self,
+        to: Option<Which>,
+        module: &str,
+        body: Value,
+        within: Duration,
+    ) -> Result<Vec<Reply>, AdminError> {
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        match self.ask(Request::Ask { to, module: module.to_owned(), body, within_ms }).await? {
+            Answer::Replies(replies) => Ok(replies),
+            _ => Err(self.misunderstood()),
+        }
+    }
+
     async fn order(&self, request: Request) -> Result<Vec<Outcome>, AdminError> {
         match self.ask(request).await? {
             Answer::Outcomes(outcomes) => Ok(outcomes),
@@ -310,6 +364,9 @@ impl From<Refusal> for AdminError {
             Refusal::UnknownServer(id) => Self::UnknownServer(id),
             Refusal::NotUp { id, state } => Self::NotUp { id, state },
             Refusal::NoAnswer(id) => Self::Timeout(id.to_string()),
+            Refusal::NotAsked { id, why } => Self::NotAsked { id, why },
+            Refusal::NoSuchModule { module, known } => Self::NoSuchModule { module, known },
+            Refusal::Masterless { what, instead } => Self::Masterless { what, instead },
             Refusal::Invalid(why) => Self::Invalid(why),
         }
     }

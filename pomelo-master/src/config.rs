@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pomelo_core::value::config::{Config, ConfigError, Entry, Section};
 use pomelo_core::value::spelling::nearest;
-use pomelo_core::value::{ServerId, host};
-use serde::{Deserialize, Serialize};
+use pomelo_core::value::{Level, ServerId, host};
 
 use pomelo_net::link::secret::Secret;
 
@@ -102,24 +101,6 @@ pub(crate) fn check_operators(config: &Config) -> Result<Vec<String>, ConfigErro
     Ok(config.section(Users::FILE)?.map(|section| section.repeated()).unwrap_or_default())
 }
 
-/// What an operator may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Level {
-    /// Level 1.
-    Everything,
-    /// Level 2: list, report and log.
-    Look,
-}
-
-impl Level {
-    pub(crate) fn number(self) -> u8 {
-        match self {
-            Self::Everything => 1,
-            Self::Look => 2,
-        }
-    }
-}
-
 /// The operators of adminUser.json; without the file there is pomelo's admin/admin, with every right.
 #[derive(Debug)]
 pub(crate) struct Users {
@@ -137,7 +118,8 @@ pub(crate) struct User {
 }
 
 impl Users {
-    const FILE: &str = "adminUser.json";
+    /// Where they are.
+    pub(crate) const FILE: &str = "adminUser.json";
 
     /// Reads `[{id, username, password, level}]`.
     pub(crate) fn read(config: &Config) -> Result<Self, ConfigError> {
@@ -177,6 +159,11 @@ impl Users {
         let mut names: Vec<_> = guessed.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Whether one of them may come from another host.
+    pub(crate) fn may_any_come_from_afar(&self) -> bool {
+        self.by_name.values().any(User::may_come_from_afar)
     }
 
     /// The user of that name.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::hub::{Hub, Move, News, Order};
+use crate::hub::{Hub, Move, News, Order, Told};
 use crate::process::Process;
 use crate::registry::{Denial, LinkId, Newcomer};
 use crate::wire::server::{FromServer, Refusal, Status, ToServer};
@@ -146,6 +146,7 @@ impl ServerConnection {
         mut news: News,
     ) -> Result<&'static str, WireError> {
         let mut asked: HashMap<u64, oneshot::Sender<Status>> = HashMap::new();
+        let mut put: HashMap<u64, oneshot::Sender<Told>> = HashMap::new();
         let mut asks = 0;
         loop {
             let (silent_at, beat_at) = (self.wire.silent_at(), self.wire.beat_at());
@@ -173,6 +174,12 @@ impl ServerConnection {
                                 let _ = answer.send(status);
                             }
                         }
+                        FromServer::Told { ask, told } => {
+                            if let Some(answer) = put.remove(&ask) {
+                                // As above.
+                                let _ = answer.send(told);
+                            }
+                        }
                         FromServer::Links(missing) => {
                             let now = Instant::now();
                             self.hub.change(|registry| registry.say_links(&self.id, link, &missing, now));
@@ -198,6 +205,12 @@ impl ServerConnection {
                     asks += 1;
                     asked.insert(asks, answer);
                     self.wire.send(&ToServer::Ask { ask: asks }).await?;
+                }
+                Turn::Ordered(Order::Put(question, answer)) => {
+                    put.retain(|_, answer| !answer.is_closed());
+                    asks += 1;
+                    put.insert(asks, answer);
+                    self.wire.send(&ToServer::Put { ask: asks, question }).await?;
                 }
                 Turn::Ordered(Order::Close(later)) => {
                     let reason = format!("another connection took the place of {}", self.id);

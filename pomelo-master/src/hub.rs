@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use pomelo_core::cluster::Member;
 use pomelo_core::runtime::{Supervised, Supervisor};
-use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
+use pomelo_core::value::{Error, ErrorKind, Incarnation, ServerId, ServerInfo};
+use pomelo_core::wire::envelope::AskError;
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -16,10 +18,12 @@ use crate::config::MasterConfig;
 use crate::process::own_rss_bytes;
 use crate::registry::{Entry, Event, LinkId, Registry};
 use crate::status::{Outcome, ServerState, ServerStatus};
-use crate::wire::server::{Occupant, Status};
+use crate::wire::server::{Occupant, Question, Status};
 
 /// A server that is asked what there is to say of it answers within this, or is left out of a list.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
+/// What an answer of an admin module may take on its way, beyond the time that it has.
+const WAY_TIMEOUT: Duration = Duration::from_millis(500);
 /// A process that has the place of an id answers within this, or gives it up to a later one.
 const OCCUPANT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How soon to ask again by a connection that is about to end.
@@ -33,9 +37,14 @@ const QUEUED_MOVES: usize = 1024;
 pub(crate) enum Order {
     Stop,
     Ask(oneshot::Sender<Status>),
+    /// An operator asks an admin module.
+    Put(Question, oneshot::Sender<Told>),
     /// Another connection has its place: of a process that began later, if one is named.
     Close(Option<Incarnation>),
 }
+
+/// What an admin module answered, or what is in the way.
+pub(crate) type Told = Result<Value, AskError>;
 
 /// What the tasks of a master share.
 pub(crate) struct Hub {
@@ -180,6 +189,19 @@ impl Hub {
         let (answer, answered) = oneshot::channel();
         self.order(link, Order::Ask(answer));
         tokio::time::timeout(STATUS_TIMEOUT, answered).await.ok()?.ok()
+    }
+
+    /// What an admin module of a server answers.
+    pub(crate) async fn put(&self, server: &ServerId, link: LinkId, question: Question) -> Told {
+        let limit = question.within() + WAY_TIMEOUT;
+        let (answer, answered) = oneshot::channel();
+        self.order(link, Order::Put(question, answer));
+        let failed = |kind, why: String| AskError::from(Error::of(kind, why));
+        match tokio::time::timeout(limit, answered).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(_)) => Err(failed(ErrorKind::Refused, format!("the connection of {server} broke"))),
+            Err(_) => Err(failed(ErrorKind::Deadline, format!("no answer from {server} in time"))),
+        }
     }
 
     /// Whether the process that has the place of an id says so. One whose connection is gone has as long to come back.

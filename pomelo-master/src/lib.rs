@@ -13,7 +13,8 @@
 //! | `token` | what a master's children prove that they are by |
 //! | `reception` | a port where strangers prove who they are |
 //! | `connection`, `operator` | a connection of a server, of an operator |
-//! | `requests` | what operators want of a master |
+//! | `requests`, `replies` | what operators want of a master; what servers answered to an ask |
+//! | `operations` | what operators want of a server, where there is no master |
 //! | `orders` | start, stop, kill, restart, add |
 //! | `children` | the processes of the servers: starting and ending them; their logs, their ports |
 //! | `keeper` | the tasks that keep servers running |
@@ -50,6 +51,7 @@ mod hub;
 mod join;
 mod keeper;
 mod listen;
+mod operations;
 mod operator;
 mod orders;
 #[cfg(unix)]
@@ -59,6 +61,7 @@ mod platform;
 mod process;
 mod reception;
 mod registry;
+mod replies;
 mod requests;
 mod run;
 mod setup;
@@ -80,5 +83,5 @@ pub use listen::Master;
 pub use platform::platform;
 pub use run::run;
 pub use setup::{MasterLimits, MasterSetup, Only};
-pub use status::{Outcome, ServerState, ServerStatus, Which};
+pub use status::{Outcome, Replied, Reply, ServerState, ServerStatus, Which};
 pub use troubles::troubles;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use pomelo_core::value::Level;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-use crate::config::Level;
 use crate::wire::operator::{Answer, Asked, Refusal, Request, ToOperator};
 use crate::wire::{BEAT_INTERVAL, Wire, WireError};
 
@@ -19,7 +19,8 @@ pub(crate) struct Operator {
 
 /// Who does what operators want.
 pub(crate) trait Desk: Send + Sync + 'static {
-    /// Does what an operator wants, to its end. It was checked that the operator may want that.
+    /// Does what an operator wants, to its end. It was checked that the operator may want that; what only an admin module's server
+    /// knows is checked there.
     fn perform(self: Arc<Self>, request: Request, operator: Operator) -> BoxFuture<'static, Done>;
 }
 
@@ -54,7 +55,7 @@ async fn answer<D: Desk>(
     operator: &Operator,
 ) -> Result<(), WireError> {
     let (needed, user) = (request.level(), &operator.user);
-    if operator.level.number() > needed.number() {
+    if !operator.level.allows(needed) {
         tracing::warn!(user, ?request, "denied");
         let answer = Err(Refusal::Denied { needed: needed.number() });
         return wire.send(&ToOperator::Answer { ask, answer }).await;

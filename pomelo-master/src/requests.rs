@@ -4,23 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use pomelo_core::metrics::Report;
-use pomelo_core::value::ServerId;
+use pomelo_core::value::{Error, ErrorKind, ServerId};
 
 use crate::hub::Hub;
 use crate::operator::{Desk, Done, Operator};
-use crate::orders;
+use crate::status::Which;
 use crate::wire::operator::{Answer, Refusal, Request};
-
-/// The lines of a log that are sent at once.
-const MAX_LOG_LINES: usize = 10_000;
+use crate::wire::server::Question;
+use crate::{orders, replies};
 
 impl Desk for Hub {
-    fn perform(self: Arc<Self>, request: Request, _: Operator) -> BoxFuture<'static, Done> {
+    fn perform(self: Arc<Self>, request: Request, operator: Operator) -> BoxFuture<'static, Done> {
         Box::pin(async move {
             let ending = request.ends_master().then(|| Ending(self.clone()));
-            let answer = perform(self, request).await;
+            let answer = perform(self, request, operator).await;
             Done { answer, then: ending.map(|ending| Box::new(ending) as Box<dyn Send>) }
         })
     }
@@ -36,7 +35,7 @@ impl Drop for Ending {
 }
 
 /// Does what an operator wants, whose level was checked.
-async fn perform(hub: Arc<Hub>, request: Request) -> Result<Answer, Refusal> {
+async fn perform(hub: Arc<Hub>, request: Request, operator: Operator) -> Result<Answer, Refusal> {
     Ok(match request {
         Request::List => Answer::Servers(hub.list().await),
         Request::Started => Answer::Outcomes(hub.started().await),
@@ -48,6 +47,10 @@ async fn perform(hub: Arc<Hub>, request: Request) -> Result<Answer, Refusal> {
         Request::Start { env, servers } => Answer::Outcomes(orders::start(&hub, &env, servers).await?),
         Request::Restart { which } => Answer::Outcomes(orders::restart(&hub, &which).await?),
         Request::Add { entry } => Answer::Outcomes(orders::add(&hub, entry).await?),
+        Request::Ask { to, module, body, within_ms } => {
+            let Operator { user, level } = operator;
+            ask(&hub, to.as_ref(), Question { module, user, level, body, within_ms }).await?
+        }
     })
 }
 
@@ -69,6 +72,25 @@ async fn report(hub: &Hub, id: &str) -> Result<Answer, Refusal> {
     Ok(Answer::Report(Box::new(Report { missing_links, ..status.report })))
 }
 
+/// Has servers answer, all at once.
+async fn ask(hub: &Hub, to: Option<&Which>, question: Question) -> Result<Answer, Refusal> {
+    let ids = match to {
+        None => hub.look(|registry| registry.entries().map(|entry| entry.info.id.clone()).collect()),
+        Some(which) => orders::which(hub, which)?,
+    };
+    let question = &question;
+    let asked = ids.iter().map(|id| async move {
+        let found = hub.look(|registry| registry.get(id).map(|entry| (entry.link(), entry.state())));
+        let told = match found {
+            Some((Some(link), _)) => hub.put(id, link, question.clone()).await,
+            Some((None, state)) => Err(Error::of(ErrorKind::Refused, format_args!("{id} is {state}")).into()),
+            None => Err(Error::of(ErrorKind::NoServer, format_args!("there is no server `{id}`")).into()),
+        };
+        (id.clone(), told)
+    });
+    replies::answer(to.is_none(), &question.module, join_all(asked).await)
+}
+
 async fn log(hub: &Hub, id: &str, lines: usize) -> Result<Answer, Refusal> {
     let logs = &hub.children.logs;
     // Only names that the master knows become paths.
@@ -79,7 +101,7 @@ async fn log(hub: &Hub, id: &str, lines: usize) -> Result<Answer, Refusal> {
     } else {
         return Err(Refusal::UnknownServer(id.into()));
     };
-    let tail = crate::children::tail(&file, lines.min(MAX_LOG_LINES)).await;
+    let tail = crate::children::tail(&file, lines.min(crate::children::MAX_LOG_LINES)).await;
     if hub.config.id == id && tail.is_err() {
         let why = format!("{id} runs in the foreground; its log is what it prints there");
         return Err(Refusal::Invalid(why));

@@ -5,6 +5,7 @@ use std::fmt;
 use pomelo_core::metrics::MissingLink;
 use pomelo_core::value::ServerId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A server as the master sees it; the master itself has a row too, of the type `master`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,6 +110,26 @@ impl Outcome {
     pub(crate) fn failed(id: &ServerId, message: impl fmt::Display) -> Self {
         Self { id: id.clone(), ok: false, message: message.to_string() }
     }
+}
+
+/// What an admin module of a server answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The server.
+    pub id: ServerId,
+    /// The answer, or what is in its way: as JSON beside the id, as `answer` or `error`.
+    #[serde(flatten)]
+    pub replied: Replied,
+}
+
+/// An answer, or what is in its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Replied {
+    /// What the module says.
+    Answer(Value),
+    /// Why there is none, for people.
+    Error(String),
 }
 
 /// Some of the servers.

@@ -27,6 +27,7 @@ pub fn troubles(servers: &[ServerStatus]) -> Vec<String> {
                 let news = server.missing_links.iter().filter(|link| said.insert(pair(&link.server)));
                 lines.extend(news.map(|link| format!("{} has {}", server.id, missing(link))));
             }
+            (ServerState::Lost, Some(trouble)) => lines.push(format!("{} is lost: {trouble}", server.id)),
             (ServerState::Down, Some(trouble)) => lines.push(format!("{} is down: {trouble}", server.id)),
             _ => {}
         }

@@ -37,13 +37,13 @@ const SECRET_VARIABLE: &str = "POMELO_CLUSTER_SECRET";
 /// use pomelo_core::app::{Platform, Task};
 /// use pomelo_net::defaults::Embedded;
 ///
-/// assert!(matches!(Embedded.task(vec!["start".into()]), Ok(Task::RunAll { env: None })));
+/// assert!(matches!(Embedded.task(vec!["start".into()]), Ok(Task::RunAll { env: None, .. })));
 /// ```
 pub struct Embedded;
 
 impl Platform for Embedded {
     fn task(&self, _: Vec<OsString>) -> Result<Task> {
-        Ok(Task::RunAll { env: None })
+        Ok(Task::RunAll { env: None, settings: Default::default() })
     }
 
     fn provide(&self, config: &Config, wants: Wants) -> Result<Provided> {
@@ -76,7 +76,7 @@ pub fn provide(config: &Config, wants: Wants, mut own: Network) -> Result<Provid
         }
         (Reach::Cluster | Reach::Launched, None) => None,
     };
-    Ok(Provided { network: own, codecs, warnings, warned: false })
+    Ok(Provided { network: own, codecs, operators: None, warnings, warned: false })
 }
 
 /// The discovery of the servers of one process: all of servers.json.

@@ -3,12 +3,19 @@
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "every test binary uses another part")]
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use pomelo::client::{Connection, ConnectionOptions, Wire};
 pub use pomelo::testing::{Client, PATIENCE};
 use tokio::net::{TcpSocket, TcpStream};
+
+/// Ports that are free, and that no outgoing connection takes meanwhile: systems take those from 32768 on.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let start = std::process::id().wrapping_mul(83);
+    let mut ports = (0..20_000).map(|n| 10_000 + ((start + n) % 20_000) as u16);
+    std::array::from_fn(|_| ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap())
+}
 
 /// What a future gives, unless it takes too long.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {

@@ -23,7 +23,7 @@ use crate::frontend::{ClientSettings, Detours, Registry};
 use crate::peers::Peers;
 use crate::router::Routers;
 use crate::runtime::{Runtime, Supervisor, boundary};
-use crate::server::{LinkReceiver, Membership, Server, take_in_directly};
+use crate::server::{AdminModule, LinkReceiver, Membership, Modules, Server, take_in_directly};
 use crate::session::Sessions;
 use crate::value::config::Config;
 use crate::value::{RouteTable, ServerInfo};
@@ -37,6 +37,8 @@ pub(super) struct Shares {
     pub(super) routes: Arc<Vec<String>>,
     /// What the directory says.
     pub(super) config: Arc<Config>,
+    /// What the platform has each answer operators.
+    pub(super) modules: Vec<AdminModule>,
 }
 
 /// Puts a server together, and mounts its handlers and remotes.
@@ -54,7 +56,10 @@ pub(super) fn assemble<R: Cluster>(
     let components = std::mem::take(&mut setup.components);
     let hooks = std::mem::take(&mut setup.hooks);
     let connectors = std::mem::take(&mut setup.connectors);
-    let server = server(setup, peers, !listeners.is_empty());
+    let own = std::mem::take(&mut setup.modules);
+    let modules = Modules::new(shared.modules.iter().cloned().chain(own));
+    let modules = modules.map_err(|source| StartError::Config { source: source.context(&info.id) })?;
+    let server = server(setup, peers, modules, !listeners.is_empty());
     // 3. Its methods, whose parameters are found in it.
     let app = App::<R>::new(server);
     let mount = mounted(builder, &app)?;
@@ -99,7 +104,7 @@ fn peers<R: Cluster>(
 }
 
 /// The server, which owns its parts. They know it by traits and callbacks alone, and weakly.
-fn server<R>(setup: Configure<R>, peers: Arc<Peers>, has_listeners: bool) -> Arc<Server> {
+fn server<R>(setup: Configure<R>, peers: Arc<Peers>, modules: Modules, has_listeners: bool) -> Arc<Server> {
     let settings = setup.settings.into_iter().map(|(key, value)| (key, Arc::new(value)));
     let context = Arc::new(ServerContext {
         peers: peers.clone(),
@@ -144,6 +149,7 @@ fn server<R>(setup: Configure<R>, peers: Arc<Peers>, has_listeners: bool) -> Arc
         sessions,
         registry,
         sessions_lost: setup.sessions_lost,
+        modules,
         membership: Membership::new(),
         progress: Default::default(),
         events,

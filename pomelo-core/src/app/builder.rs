@@ -19,6 +19,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::App;
 use super::cluster::{Cluster, Mount};
 use super::configure::Configure;
@@ -74,6 +76,8 @@ pub struct Builder<R> {
     pub(super) codecs: Vec<(Encoding, Arc<dyn Codec>)>,
     /// The command line, if it isn't the process's own.
     pub(super) args: Option<Vec<OsString>>,
+    /// What the command line says of the first server, as keys of servers.json.
+    pub(super) said: Map<String, Value>,
 }
 
 /// A closure of `configure`.
@@ -119,6 +123,7 @@ impl<R: Cluster> Builder<R> {
             cluster: Network::default(),
             codecs: vec![],
             args: None,
+            said: Map::new(),
         }
     }
 
@@ -363,7 +368,8 @@ impl<R: Cluster> Builder<R> {
     }
 
     /// Sets what tells the servers of the others, wherever they run. By default that is servers.json, or for a server by
-    /// itself the master of master.json; with another, only `start` reads master.json, adminServer.json and adminUser.json.
+    /// itself the master of master.json; with another, only `start` reads master.json and adminServer.json, and adminUser.json is read by it and by
+    /// servers with an `operatorPort`.
     ///
     /// ```
     /// # use pomelo_doc::App;

@@ -24,9 +24,10 @@ use crate::frontend::{BroadcastFilter, Connector};
 use crate::inject::State;
 use crate::request::Request;
 use crate::router::{RouteBy, Router};
-use crate::server::{LostHook, LostSessions};
+use crate::server::{AdminModule, LostHook, LostSessions};
 use crate::session::Session;
-use crate::value::{Error, Limits, Result, ServerId, ServerInfo, ServerList};
+use crate::value::{Error, Level, Limits, Result, ServerId, ServerInfo, ServerList};
+use crate::wire::envelope::Ask;
 
 /// One server while it is being put together; `configure` closures get it, once per server.
 ///
@@ -39,6 +40,7 @@ use crate::value::{Error, Limits, Result, ServerId, ServerInfo, ServerList};
 /// | lend something to methods | [`insert`](Self::insert), [`component`](Self::component) | `set`, `load` |
 /// | keep a setting | [`set`](Self::set) | `set`, `enable` |
 /// | run something when the server starts or stops | [`before_startup`](Self::before_startup) and the others, [`component`](Self::component) | lifecycle.js |
+/// | answer operators | [`admin`](Self::admin) | `registerAdmin` |
 /// | hear of sessions and servers | [`on_event`](Self::on_event) | `app.event` |
 /// | change a bound | [`limits`](Self::limits) | `proxyConfig`, `remoteConfig` |
 ///
@@ -85,6 +87,8 @@ pub struct Configure<R> {
     pub(super) one_thread: bool,
     /// What is told of events.
     pub(super) listeners: Vec<Listener<App<R>>>,
+    /// What it answers operators, besides what every server does.
+    pub(super) modules: Vec<AdminModule>,
     /// What runs when it starts and stops.
     pub(super) hooks: LifecycleHooks<R>,
     /// Parts that start and stop with it, in the order in which they were loaded.
@@ -110,6 +114,7 @@ impl<R: Cluster> Configure<R> {
             sessions_lost: None,
             one_thread: false,
             listeners: vec![],
+            modules: vec![],
             hooks: LifecycleHooks::default(),
             components: Components::default(),
         }
@@ -464,6 +469,42 @@ impl<R: Cluster> Configure<R> {
     #[doc(alias = "event")]
     pub fn on_event(&mut self, listener: impl Fn(&App<R>, &Event) + Send + Sync + 'static) {
         self.listeners.push(Arc::new(listener));
+    }
+
+    /// Adds an admin module: what this server answers operators of at least that level who ask it by that name, with
+    /// `pomelo ask NAME`. The answer is anything that can be JSON.
+    ///
+    /// It has the time that the operator gives it, 5 s if nobody says otherwise, and is dropped after that.
+    ///
+    /// A name that another module has ends the start. Every server has `identity`, `status`, `log`, `stop` and `restart`.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use pomelo::admin::Level;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// // pomelo ask rooms -t chat
+    /// app.admin("rooms", Level::Look, |app, _| async move { Ok(app.channels().len()) });
+    /// // pomelo ask close -t chat --body '{"room": "r1"}'
+    /// app.admin("close", Level::Everything, |app, ask| async move {
+    ///     #[derive(serde::Deserialize)]
+    ///     struct Close {
+    ///         room: String,
+    ///     }
+    ///     let Close { room } = ask.body()?;
+    ///     app.channels().get(&room).map(|room| room.destroy());
+    ///     Ok(())
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "registerAdmin")]
+    pub fn admin<F, Fut, T>(&mut self, name: &str, level: Level, module: F)
+    where
+        F: Fn(App<R>, Ask) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+        T: Serialize,
+    {
+        let answer = move |server, ask| module(App::new(server), ask);
+        self.modules.push(AdminModule::of_application(name, level, answer));
     }
 }
 

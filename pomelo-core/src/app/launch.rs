@@ -17,11 +17,12 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures::future::{Either, select};
+use serde_json::{Map, Value};
 
 use super::assembly::{Shares, assemble};
 use super::builder::{Builder, DEFAULT_ENV, Source};
 use super::cluster::Cluster;
-use super::platform::{Network, Platform, Provided, Reach, Task, Wants};
+use super::platform::{Network, OperatorAccess, Platform, Provided, Reach, Task, Wants};
 use super::running::Running;
 use super::start_error::StartError;
 use super::starting::Joining;
@@ -78,9 +79,12 @@ impl<R: Cluster> Builder<R> {
         match task {
             // Whoever can't read it has closed what it is written to.
             Task::Print(text) => drop(writeln!(std::io::stdout(), "{text}")),
-            Task::RunAll { env } => run_out(self.set_env(env).start(), platform).await?,
-            Task::RunOne { env, id, info } => {
-                run_out(self.set_env(env).start_server(&id, info), platform).await?;
+            Task::RunAll { env, settings } => {
+                run_out(self.set_env(env).set_of_command_line(settings).start(), platform).await?;
+            }
+            Task::RunOne { env, id, info, settings } => {
+                let builder = self.set_env(env).set_of_command_line(settings);
+                run_out(builder.start_server(&id, info), platform).await?;
             }
             Task::Launch { env, wanted, launch } => {
                 let config = self.set_env(env).launched(&wanted).map_err(StartError::into_error)?;
@@ -99,6 +103,12 @@ impl<R: Cluster> Builder<R> {
 
     fn set_env(mut self, env: Option<String>) -> Self {
         self.env = env.or(self.env);
+        self
+    }
+
+    /// What the command line says of the first server that is started.
+    fn set_of_command_line(mut self, settings: Map<String, Value>) -> Self {
+        self.said = settings;
         self
     }
 
@@ -218,13 +228,17 @@ impl<R: Cluster> Builder<R> {
 
     async fn start_servers(
         self,
-        config: Config,
+        mut config: Config,
         reach: Reach,
         wanted: impl Fn(&ServerInfo) -> bool,
     ) -> Result<Running<R>, StartError> {
-        let (network, codecs) = self.provide(&config, reach, &wanted)?;
+        if let Some(first) = config.servers.iter_mut().find(|info| wanted(info)) {
+            Arc::make_mut(first).settings.extend(self.said.clone());
+        }
+        let Shared { network, codecs, operators } = self.provide(&config, reach, &wanted)?;
         let routes = Arc::new(routes::<R>(&config));
-        let shared = Shares { codecs, routes, config: Arc::new(config) };
+        let modules = operators.iter().flat_map(|operators| operators.modules()).collect();
+        let shared = Shares { codecs, routes, config: Arc::new(config), modules };
         let mut servers = Vec::new();
         for info in shared.config.servers.iter().filter(|info| wanted(info)) {
             let assembled = boundary::assemble(&info.id, || assemble(&self, info, &shared));
@@ -233,7 +247,7 @@ impl<R: Cluster> Builder<R> {
         let (Some(transport), Some(discovery)) = (network.transport, network.discovery) else {
             return Err(StartError::config("there is no transport or no discovery for a cluster"));
         };
-        Running::start(servers, Joining { transport, discovery }).await
+        Running::start(servers, Joining { transport, discovery, operators }).await
     }
 
     /// Checks all that servers have in common, before anything starts; logs what may be a mistake, and returns what they share.
@@ -242,14 +256,14 @@ impl<R: Cluster> Builder<R> {
         config: &Config,
         reach: Reach,
         wanted: impl Fn(&ServerInfo) -> bool,
-    ) -> Result<(Network, Arc<Codecs>), StartError> {
+    ) -> Result<Shared, StartError> {
         let warnings = checks::check(self, config, wanted)?;
         let own = self.cluster.clone().or(&self.network);
         let (transport, discovery) = (own.transport.is_none(), own.discovery.is_none());
         let wants = Wants { reach, transport, discovery };
         let provided =
             R::platform().provide(config, wants).map_err(|source| StartError::Config { source })?;
-        let Provided { network, mut codecs, warnings: of_files, warned } = provided;
+        let Provided { network, mut codecs, operators, warnings: of_files, warned } = provided;
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let of_variables = variables::warnings(variables, self.named_env().as_deref());
@@ -257,8 +271,18 @@ impl<R: Cluster> Builder<R> {
         checks::log(all.into_iter().flatten(), warned);
         let own = if reach == Reach::Cluster { own } else { self.network.clone() };
         self.codecs.iter().for_each(|(encoding, codec)| codecs.add(*encoding, codec.clone()));
-        Ok((own.or(&network), Arc::new(codecs)))
+        Ok(Shared { network: own.or(&network), codecs: Arc::new(codecs), operators })
     }
+}
+
+/// What the servers of a process have of it.
+struct Shared {
+    /// How they find and reach others.
+    network: Network,
+    /// The codecs of bodies.
+    codecs: Arc<Codecs>,
+    /// Lets operators in.
+    operators: Option<Arc<dyn OperatorAccess>>,
 }
 
 /// Starts servers, and runs them until they have stopped. If one of them can't go on, or a part of the stop took too long, the process

@@ -39,7 +39,7 @@ pub use self::builder::Builder;
 pub use self::cluster::{Cluster, Mount, ServerType};
 pub use self::component::Component;
 pub use self::configure::Configure;
-pub use self::platform::{Network, Platform, Provided, Reach, Task, Wants};
+pub use self::platform::{Network, OperatorAccess, Platform, Provided, Reach, Task, Wants};
 pub use self::running::Running;
 pub use self::start_error::StartError;
 pub use self::timers::{Tick, Timer};

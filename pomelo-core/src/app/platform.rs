@@ -4,8 +4,11 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use serde_json::{Map, Value};
 
 use crate::cluster::{Discovery, Transport};
+use crate::frontend::Listening;
+use crate::server::{AdminModule, Operated};
 use crate::value::config::Config;
 use crate::value::{Result, ServerId, ServerInfo};
 use crate::wire::Codecs;
@@ -41,6 +44,8 @@ pub enum Task {
     RunAll {
         /// The environment, if it was said.
         env: Option<String>,
+        /// What was said of the first of them, as keys of an entry of servers.json, which wins over what that has.
+        settings: Map<String, Value>,
     },
     /// Run one server, as a part of a cluster.
     RunOne {
@@ -50,6 +55,8 @@ pub enum Task {
         id: ServerId,
         /// What it is, if servers.json doesn't have it, or otherwise.
         info: Option<Arc<ServerInfo>>,
+        /// What was said of it, as keys of an entry of servers.json, which wins over what that has.
+        settings: Map<String, Value>,
     },
     /// Have servers run in processes of their own.
     Launch {
@@ -91,10 +98,30 @@ pub struct Provided {
     pub network: Network,
     /// The codecs of bodies.
     pub codecs: Codecs,
+    /// Lets operators in at the servers of the process; none if nobody is let in.
+    pub operators: Option<Arc<dyn OperatorAccess>>,
     /// What of the files may be a mistake, a line each.
     pub warnings: Vec<String>,
     /// Whoever launched this process has logged what may be a mistake.
     pub warned: bool,
+}
+
+/// Lets operators in at servers, wherever these are: with a master and without.
+pub trait OperatorAccess: Send + Sync + 'static {
+    /// The admin modules that every server of the process has, besides the application's own.
+    fn modules(&self) -> Vec<AdminModule> {
+        vec![]
+    }
+
+    /// Lets operators in at a server that is about to be linked with others, until that has ended; none if it has no port for
+    /// them.
+    ///
+    /// # Cancel safety
+    /// A server that stops while it starts drops this: its port must be free then.
+    ///
+    /// # Errors
+    /// If it can't listen, or must not: the error names the server and the address.
+    fn open(&self, server: Operated) -> BoxFuture<'_, Result<Option<Listening>>>;
 }
 
 /// How the servers of a process find others and reach them.

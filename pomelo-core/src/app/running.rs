@@ -14,6 +14,7 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, select, select_all};
@@ -26,7 +27,7 @@ use super::up::{Ending, Up};
 use super::watchdog::{Patience, Watchdog};
 use super::{App, starting};
 use crate::server::Server;
-use crate::value::{Error, Result, ServerId};
+use crate::value::{Error, ErrorKind, Result, ServerId};
 
 /// Processes that are told to stop together have all heard of it by then, and said so, even where they are many on few
 /// cores.
@@ -65,7 +66,8 @@ impl<R: Cluster> Running<R> {
     /// left.
     ///
     /// # Errors
-    /// Why a server could not go on: see [`failed`](Self::failed). What a stop waited for, if a part of it passed its deadline.
+    /// Why a server could not go on: see [`failed`](Self::failed). What a stop waited for, if a part of it passed its deadline. That an
+    /// operator wants a restart, which is for whoever supervises the process.
     ///
     /// # Cancel safety
     /// All servers end at once when it is dropped.
@@ -94,7 +96,7 @@ impl<R: Cluster> Running<R> {
 
     async fn serve(mut self, mut signal: BoxFuture<'static, ()>, stopping: impl FnOnce()) -> Result<()> {
         let servers: Vec<Arc<Server>> = self.servers.iter().map(|up| Arc::clone(up.app())).collect();
-        let mut failure = None;
+        let (mut failure, mut restart) = (None, None);
         while !self.servers.is_empty() {
             let asked = {
                 let asked = pin!(self.asked_to_stop());
@@ -109,6 +111,7 @@ impl<R: Cluster> Running<R> {
                 }
             };
             tracing::info!(server = %asked, "asked to stop");
+            restart = restart.or_else(|| self.wants_restart(&asked));
             self.stop_server(&asked).await;
         }
         tracing::info!("stopping");
@@ -117,7 +120,7 @@ impl<R: Cluster> Running<R> {
         self.stop().await;
         let overdue = servers.iter().filter_map(|server| server.overdue());
         let overdue = overdue.reduce(|all, error| error.context(all.message()));
-        failure.or(overdue).map_or(Ok(()), Err)
+        failure.or(overdue).or(restart).map_or(Ok(()), Err)
     }
 
     /// Waits until one of the servers can't go on, and says which and why. That server ends by itself; the others go on.
@@ -173,6 +176,14 @@ impl<R: Cluster> Running<R> {
         }
     }
 
+    /// What the program ends with, if whoever wants that server to stop wants it back.
+    fn wants_restart(&self, server: &ServerId) -> Option<Error> {
+        let up = self.servers.iter().find(|up| up.app().server_id() == server)?;
+        let wanted = up.app().membership.wants_restart.load(Ordering::Acquire);
+        let why = "an operator wants a restart, which is for whoever supervises this process";
+        wanted.then(|| Error::of(ErrorKind::Closed, why).context(server))
+    }
+
     /// Waits until the cluster wants one of the servers to stop, and says which.
     async fn asked_to_stop(&self) -> ServerId {
         let asked = self.servers.iter().map(|up| {
@@ -215,6 +226,12 @@ impl<R: Cluster> Running<R> {
     pub fn addresses(&self, server: &str) -> Vec<SocketAddr> {
         let up = self.servers.iter().find(|up| *up.app().server_id() == *server);
         up.map(|up| up.addresses().to_vec()).unwrap_or_default()
+    }
+
+    /// Where operators reach a server, if it has a port for them: `operatorPort` in servers.json. Where that is 0, it is the port that
+    /// the system chose.
+    pub fn operators(&self, server: &str) -> Option<SocketAddr> {
+        self.servers.iter().find(|up| *up.app().server_id() == *server)?.operators()
     }
 
     /// Stops one server, as if it had left; false if there is none of that id. Calls to it fail at once, and its

@@ -3,7 +3,7 @@
 //! | step | of each server of the process | then |
 //! |---|---|---|
 //! | 1 | `before_startup` hooks, components' `start` | |
-//! | 2 | its links: other servers can reach it | all wait for their links, up to `link_timeout`; an id that another process has ends the start |
+//! | 2 | its links: other servers can reach it, and operators, if it has a port for them | all wait for their links, up to `link_timeout`; an id that another process has ends the start |
 //! | 3 | components' `after_start`, then its connectors listen | `after_startup` hooks, and `StartServer` is told |
 //! | 4 | the registration with the discovery: the cluster routes to it | `after_start_all` and `StartAll`, once all that are expected are up |
 //!
@@ -19,6 +19,7 @@ use futures::future::{Either, join_all, select, select_all};
 use super::cluster::Cluster;
 use super::component::Components;
 use super::lifecycle::{Lifecycle, LifecycleHooks};
+use super::platform::OperatorAccess;
 use super::start_error::StartError;
 use super::up::{Ending, Live, Thread, run_hooks};
 use super::{App, announce};
@@ -27,7 +28,7 @@ use crate::dispatch::Installed;
 use crate::event::Event;
 use crate::frontend::Connector;
 use crate::runtime::Supervisor;
-use crate::server::{Discovered, LinkReceiver, Server, relief, sweep};
+use crate::server::{Discovered, LinkReceiver, Operated, Server, relief, sweep};
 use crate::value::{Result, ServerId};
 use crate::wire::Encoding;
 
@@ -55,6 +56,8 @@ pub(super) struct Joining {
     pub(super) transport: Arc<dyn Transport>,
     /// Tells servers of each other.
     pub(super) discovery: Arc<dyn Discovery>,
+    /// Lets operators in.
+    pub(super) operators: Option<Arc<dyn OperatorAccess>>,
 }
 
 /// What others learn of a server, and what takes its clients.
@@ -137,6 +140,11 @@ async fn bring_up<R: Cluster>(
             .map_err(|error| StartError::listening(id, error.context(id)))?;
         server.is_joined = true;
         supervise(&app);
+        // Whoever wants to know why a start takes its time may ask from now on.
+        if let Some(operators) = &joining.operators {
+            let opened = operators.open(Operated::new(&app)).await;
+            *server.operators() = opened.map_err(|error| StartError::listening(id, error))?;
+        }
     }
     wait_for_links(servers).await;
     for server in &*servers {

@@ -48,6 +48,8 @@ pub(super) struct Live<R> {
     _endpoints: Installed,
     /// In a mutex only so that what refers to a server may move between threads.
     listening: Mutex<Vec<Listening>>,
+    /// Lets operators in, until nothing of the server is left to look at.
+    operators: Mutex<Option<Listening>>,
     /// Those that stop are still to run.
     pub(super) hooks: LifecycleHooks<R>,
     /// Those that started are to be stopped.
@@ -80,11 +82,12 @@ impl<R> Live<R> {
         components: Components<R>,
         thread: Thread,
     ) -> Self {
-        let listening = Mutex::default();
+        let (listening, operators) = Default::default();
         Self {
             app,
             _endpoints: endpoints,
             listening,
+            operators,
             hooks,
             components,
             _thread: thread,
@@ -95,6 +98,10 @@ impl<R> Live<R> {
 
     pub(super) fn listening(&mut self) -> &mut Vec<Listening> {
         self.listening.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn operators(&mut self) -> &mut Option<Listening> {
+        self.operators.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -107,12 +114,20 @@ impl<R: Cluster> Live<R> {
         } else {
             self.stop(ending).await;
         }
-        app.step(Step::Leave, LEAVE_TIMEOUT, app.leave()).await;
+        app.step(Step::Leave, LEAVE_TIMEOUT, self.leave()).await;
         self.has_left = true;
         app.step(Step::Listeners, app.peers.limits.stop_timeout, app.events.heard()).await;
         if ending != Ending::Crash {
             announce::stopped(&app);
         }
+    }
+
+    /// Lets operators go, who could look until now, and leaves the cluster.
+    async fn leave(&mut self) {
+        if let Some(operators) = self.operators().take() {
+            (operators.stop)().await;
+        }
+        self.app.leave().await;
     }
 
     async fn stop(&mut self, ending: Ending) {
@@ -178,6 +193,8 @@ pub(super) struct Up<R> {
     app: App<R>,
     /// Where clients reach it, one for each connector.
     addresses: Vec<SocketAddr>,
+    /// Where operators reach it.
+    operators: Option<SocketAddr>,
     /// Taken out by whoever ends the server; none if it has failed.
     live: Arc<Mutex<Option<Live<R>>>>,
     /// What a watchdog gives it.
@@ -190,6 +207,7 @@ impl<R: Cluster> Up<R> {
     pub(super) fn new(mut live: Live<R>) -> Self {
         let (app, longest_end) = (live.app.clone(), live.longest_end());
         let addresses = live.listening().iter().map(|listening| listening.address).collect();
+        let operators = live.operators().as_ref().map(|listening| listening.address);
         let live = Arc::new(Mutex::new(Some(live)));
         let (tasks, failing) = (app.peers.tasks.clone(), live.clone());
         let undertaker = app.peers.tasks.runtime().spawn(async move {
@@ -198,7 +216,7 @@ impl<R: Cluster> Up<R> {
                 live.end(Ending::Failed).await;
             }
         });
-        Self { app, addresses, live, longest_end, undertaker }
+        Self { app, addresses, operators, live, longest_end, undertaker }
     }
 
     pub(super) fn app(&self) -> &App<R> {
@@ -207,6 +225,10 @@ impl<R: Cluster> Up<R> {
 
     pub(super) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    pub(super) fn operators(&self) -> Option<SocketAddr> {
+        self.operators
     }
 
     pub(super) fn longest_end(&self) -> Duration {

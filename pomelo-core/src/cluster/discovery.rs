@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use bytes::Bytes;
+use futures::future::{BoxFuture, ready};
 
 use super::transport::Refused;
 use super::view::Member;
 use crate::metrics::{MissingLink, Report};
-use crate::value::{Error, Incarnation, Result, ServerId, ServerInfo};
+use crate::value::{Error, ErrorKind, Incarnation, Result, ServerId, ServerInfo};
+use crate::wire::envelope::{Ask, AskError};
 
 /// Knows which servers the cluster is made of.
 ///
@@ -133,6 +135,18 @@ pub trait Control: Send + Sync + 'static {
 
     /// What there is to say of the server now; none if it is stopped.
     fn report(&self) -> Option<Report>;
+
+    /// What an admin module of the server answers an operator, as JSON.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    ///
+    /// # Cancel safety
+    /// The module ends where it waits.
+    fn answer(&self, ask: Ask) -> BoxFuture<'static, Result<Bytes, AskError>> {
+        let why = format!("this server answers no operators, nor what `{}` is", ask.module());
+        Box::pin(ready(Err(Error::of(ErrorKind::Refused, why).into())))
+    }
 
     /// The links that the server should have and hasn't, sorted. It costs little, unlike a report, and may be asked several times a
     /// second.

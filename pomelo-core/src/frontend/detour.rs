@@ -141,6 +141,7 @@ fn is_ordered(message: &Message) -> bool {
         | Message::FetchGroup { .. }
         | Message::Barrier { .. }
         | Message::SessionGone { .. }
+        | Message::Ask { .. }
         | Message::Greeting(_)
         | Message::Settled(_) => false,
     }

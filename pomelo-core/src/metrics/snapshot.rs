@@ -10,7 +10,7 @@ use crate::value::{Incarnation, ServerId};
 ///
 /// [`Server::report`](crate::server::Server::report) makes it; a master collects those of all servers, and
 /// `pomelo show` prints them. It is what pomelo's consoles show by the modules `systemInfo`, `nodeInfo` and
-/// `onlineUser`; modules of the application's own, by `registerAdmin`, there are none.
+/// `onlineUser`; modules of the application's own are added by [`Configure::admin`](crate::app::Configure::admin).
 ///
 /// ```
 /// # #[tokio::main]
@@ -26,7 +26,6 @@ use crate::value::{Incarnation, ServerId};
 /// ```
 ///
 /// As JSON its keys are in camel case, for whoever collects it elsewhere.
-#[doc(alias = "registerAdmin")]
 #[doc(alias = "systemMonitor")]
 #[doc(alias = "systemInfo")]
 #[doc(alias = "nodeInfo")]

@@ -3,10 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
 use super::Server;
 use crate::cluster::{Control, Member, MembershipEvents, Refused, Superseded};
 use crate::metrics::{MissingLink, Report};
-use crate::value::{Error, Incarnation, ServerId, ServerInfo};
+use crate::value::{Error, ErrorKind, Incarnation, ServerId, ServerInfo};
+use crate::wire::envelope::{Ask, AskError};
 
 /// Who refuses a server, where that is no peer.
 const DISCOVERY: &str = "its discovery";
@@ -68,12 +72,22 @@ impl MembershipEvents for Discovered {
 impl Control for Discovered {
     fn stop(&self) {
         if let Some(own) = self.0.upgrade() {
-            own.membership.asked_to_stop.notify_one();
+            own.ask_to_stop(false);
         }
     }
 
     fn report(&self) -> Option<Report> {
         self.0.upgrade().map(|own| own.report())
+    }
+
+    fn answer(&self, ask: Ask) -> BoxFuture<'static, Result<Bytes, AskError>> {
+        let own = self.0.clone();
+        Box::pin(async move {
+            match own.upgrade() {
+                Some(own) => own.answer(ask).await,
+                None => Err(Error::of(ErrorKind::Closed, "the server has ended").into()),
+            }
+        })
     }
 
     fn missing_links(&self) -> Vec<MissingLink> {

@@ -37,6 +37,8 @@ pub(crate) struct Membership {
     pub(crate) changed: Notify,
     /// The cluster wants this server to stop.
     pub(crate) asked_to_stop: Notify,
+    /// Whoever wants it to stop wants it back: its process then ends with an error, so that its supervisor starts it again.
+    pub(crate) wants_restart: AtomicBool,
     /// It takes clients and calls; until then it holds nothing.
     pub(crate) started: AtomicBool,
     /// Held while a peer comes or goes, so that what is to be settled with it is complete. No channel's lock is held then.
@@ -69,6 +71,7 @@ impl Membership {
             registration: OnceLock::new(),
             changed: Notify::new(),
             asked_to_stop: Notify::new(),
+            wants_restart: AtomicBool::new(false),
             started: AtomicBool::new(false),
             turn: Mutex::default(),
             pairs: Mutex::default(),

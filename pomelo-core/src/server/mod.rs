@@ -9,9 +9,11 @@
 //! | `membership`, `links`, `discovered` | who is in the cluster, and what it does when others come and go |
 //! | `settling`, `lost` | what two servers make good that had lost each other |
 //! | `place` | its own id, which another process may have, or take |
+//! | `admin` | what operators ask it |
 //! | `leaving`, `progress` | its stop, and what that waits for |
 //! | `relief`, `report` | outboxes of clients that don't read; what there is to say of it now |
 
+mod admin;
 mod discovered;
 pub(crate) mod leaving;
 mod links;
@@ -25,6 +27,8 @@ mod report;
 mod settling;
 pub(crate) mod sweep;
 
+pub(crate) use self::admin::Modules;
+pub use self::admin::{AdminModule, Identity, Operated};
 pub(crate) use self::discovered::Discovered;
 pub(crate) use self::lost::LostHook;
 pub use self::lost::LostSessions;
@@ -86,6 +90,8 @@ pub struct Server {
     pub(crate) sessions_lost: Option<LostHook>,
     /// The channels that it has made.
     pub(crate) channels: Arc<ChannelTable>,
+    /// What it answers operators.
+    pub(crate) modules: Modules,
     /// At a frontend with a broadcast filter.
     pub(crate) detours: Option<Arc<Detours>>,
     /// Held while its methods are replaced.

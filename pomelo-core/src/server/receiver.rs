@@ -7,6 +7,7 @@
 //! | something about a session | the frontend's registry, or, on a backend, the session's queue |
 //! | a push, a membership, a broadcast | the frontend's groups and clients |
 //! | what an owner is asked of a channel | the channel, in a task of its own |
+//! | what an operator asks | an admin module, in a task of its own |
 //! | a greeting | `settling` |
 //!
 //! At a frontend with a broadcast filter, what is for clients waits behind what the filter still decides on
@@ -132,6 +133,7 @@ pub(crate) fn take_in_directly(server: &Arc<Server>, from: &ServerId, message: M
             frontend::broadcast(&server.registry, &push, bound_only)
         }
         Message::Barrier { seq } => server.peers.reply(from, seq, Ok(Answer::Done(0))),
+        Message::Ask { seq, to, ask } => server.asked(from, seq, to, ask),
         Message::Greeting(greeting) => server.greeted(from, greeting),
         Message::Settled(settled) => server.settled(from, settled),
     }

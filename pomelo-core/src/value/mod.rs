@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `ids`, `server`, `route`, `host` | names of users, sessions, servers, methods and machines |
 //! | `settings` | what a session carries |
+//! | `level` | what an operator may do |
 //! | `error` | [`Error`], its kinds, faults and codes |
 //! | `limits`, `bounds` | what could grow, and what an option may be |
 //! | `config` | servers.json and its neighbours |
@@ -14,6 +15,7 @@ pub mod config;
 mod error;
 pub mod host;
 mod ids;
+mod level;
 mod limits;
 mod route;
 mod server;
@@ -28,6 +30,7 @@ pub use self::error::{DerivedCode, OfDisplay, OfError};
 pub use self::error::{Error, ErrorCode, ErrorKind, Fault, OrErr, Result, StdError};
 pub(crate) use self::ids::OwnIncarnation;
 pub use self::ids::{Incarnation, ParseSessionIdError, SessionId, Uid};
+pub use self::level::Level;
 pub use self::limits::Limits;
 pub(crate) use self::route::RouteTable;
 pub use self::route::{Route, RouteError};

@@ -242,6 +242,16 @@ impl ServerInfo {
         host::in_url(self.client_host.as_deref().unwrap_or(&self.host))
     }
 
+    /// The port that operators come in at; none if it has none, and they come in elsewhere.
+    pub fn operator_port(&self) -> Option<u16> {
+        self.setting("operatorPort")?.as_u64().and_then(|port| u16::try_from(port).ok())
+    }
+
+    /// The host that it listens on for operators: this machine alone, unless it says otherwise.
+    pub fn operator_host(&self) -> &str {
+        self.setting("operatorHost").and_then(Value::as_str).unwrap_or("127.0.0.1")
+    }
+
     /// A key of the user's own, or of pomelo's that has no field here, such as `max-connections`.
     pub fn setting(&self, key: &str) -> Option<&Value> {
         self.settings.get(key)

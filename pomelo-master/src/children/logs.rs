@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 const LOG_MODE: u32 = 0o640;
 
+/// The lines of a log that operators get at once.
+pub(crate) const MAX_LOG_LINES: usize = 10_000;
+
 /// What is read from the end of a log at most, for its last lines.
 const TAIL_BYTES: u64 = 1024 * 1024;
 

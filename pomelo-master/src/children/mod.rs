@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 
 pub(crate) use command::is_set;
 pub(crate) use holder::Holder;
-pub(crate) use logs::{Logs, last_words, tail};
+pub(crate) use logs::{Logs, MAX_LOG_LINES, last_words, tail};
 pub(crate) use place::{check_ports, is_taken, refuses, taken_port};
 
 use logs::is_full;

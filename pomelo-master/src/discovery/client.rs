@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use pomelo_core::cluster::{Control, Member, MembershipEvents};
 use pomelo_core::metrics::MissingLink;
 use pomelo_core::value::{Error, ErrorKind, ServerInfo};
+use pomelo_core::wire::envelope::AskError;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::{Connection, ConnectionError, open};
 use super::{CONNECT_TIMEOUT, MasterDiscovery, Tell};
 use crate::process::own_rss_bytes;
-use crate::wire::server::{FromServer, Refusal, Status, ToServer};
+use crate::wire::server::{FromServer, Question, Refusal, Status, ToServer};
 use crate::wire::{SILENCE_TIMEOUT, WireError};
 
 /// The longest wait before the master is tried again: with a list complete in 15 s, it may fail twice.
@@ -37,6 +42,9 @@ pub(super) struct Client {
     /// Why the master refuses this server, if that was the last that was said in the log.
     pub(super) refused: Option<String>,
 }
+
+/// An operator's question that is being answered: its number, and the answer.
+type Answering = BoxFuture<'static, (u64, Result<Value, AskError>)>;
 
 /// Why a server doesn't listen to its master any more.
 enum End {
@@ -167,6 +175,8 @@ impl Client {
         told: &mut mpsc::Receiver<Tell>,
     ) -> Result<(), ConnectionError> {
         let (mut look, mut said) = (tokio::time::interval(MISSING_LINKS_POLL), None);
+        // What operators ask, while it is answered.
+        let mut asked: FuturesUnordered<Answering> = FuturesUnordered::new();
         loop {
             let (silent_at, beat_at) = (connection.silent_at(), connection.beat_at());
             tokio::select! {
@@ -176,8 +186,12 @@ impl Client {
                         said = None;
                         look.reset_immediately();
                     }
-                    self.hear(message, connection).await?;
+                    match message {
+                        ToServer::Put { ask, question } => asked.push(self.answer(ask, question)),
+                        message => self.hear(message, connection).await?,
+                    }
                 }
+                Some((ask, told)) = asked.next() => connection.send(&FromServer::Told { ask, told }).await?,
                 _ = look.tick() => self.say_links(connection, &mut said).await?,
                 tell = told.recv() => match tell {
                     Some(Tell::Update(member)) => {
@@ -219,6 +233,18 @@ impl Client {
         Ok(())
     }
 
+    /// What an admin module answers to the question of that number.
+    fn answer(&self, ask: u64, question: Question) -> Answering {
+        let control = self.control.clone();
+        Box::pin(async move {
+            let told = async {
+                let answer = control.answer(question.into_ask()?).await?;
+                Ok(serde_json::from_slice(&answer).map_err(Error::from)?)
+            };
+            (ask, told.await)
+        })
+    }
+
     async fn hear(&mut self, message: ToServer, connection: &mut Connection) -> Result<(), ConnectionError> {
         match message {
             ToServer::Expect(servers) => self.expect(servers),
@@ -235,7 +261,8 @@ impl Client {
                     connection.send(&FromServer::Status { ask, status }).await?;
                 }
             }
-            ToServer::Beat => {}
+            // Only a conversation answers it.
+            ToServer::Put { .. } | ToServer::Beat => {}
             ToServer::Refused(refusal) => return Err(ConnectionError::Refused(refusal)),
         }
         Ok(())

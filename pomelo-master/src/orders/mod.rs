@@ -75,10 +75,7 @@ pub(crate) async fn kill(hub: &Arc<Hub>) -> Vec<Outcome> {
 /// Restarts servers one after the other; each must be up before the next is stopped. After one that fails the others are
 /// left as they are.
 pub(crate) async fn restart(hub: &Arc<Hub>, which: &Which) -> Result<Vec<Outcome>, Refusal> {
-    let ids = match which {
-        Which::Ids(ids) => known(hub, ids)?,
-        Which::Type(server_type) => of_type(hub, server_type)?,
-    };
+    let ids = self::which(hub, which)?;
     let mut outcomes: Vec<Outcome> = Vec::new();
     for id in &ids {
         if let Some(failed) = outcomes.iter().find(|outcome| !outcome.ok) {
@@ -154,6 +151,14 @@ async fn kill_process(hub: &Hub, id: &ServerId) {
     }
     if let Some(pid) = pid {
         hub.children.kill_there(&info, pid).await;
+    }
+}
+
+/// Some of the servers.
+pub(crate) fn which(hub: &Hub, which: &Which) -> Result<Vec<ServerId>, Refusal> {
+    match which {
+        Which::Ids(ids) => known(hub, ids),
+        Which::Type(server_type) => of_type(hub, server_type),
     }
 }
 

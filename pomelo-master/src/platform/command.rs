@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use lexopt::{Arg, Parser, ValueExt};
-use pomelo_core::value::{Error, ErrorKind, Result, ServerId, ServerInfo};
+use pomelo_core::value::{Error, ErrorKind, Result, ServerId, ServerInfo, host};
+use serde_json::{Map, Value};
 
 use crate::setup::Only;
 
@@ -16,6 +17,7 @@ Without arguments, every server of servers.json runs in this process.
     --id I           only this server
     --daemon         in the background
   --server-id X    runs that server, as a part of the cluster
+  --operators P    lets operators in there, with neither `start` nor a master: a port of this machine, or HOST:PORT
   --env E          the environment; else POMELO_ENV, or development
   --help           prints this";
 
@@ -26,6 +28,8 @@ pub(super) enum Command {
     Embedded {
         /// The environment, if it was said.
         env: Option<String>,
+        /// What was said of the first of them, as keys of servers.json.
+        settings: Map<String, Value>,
     },
     /// Run one server, as a part of a cluster.
     Server {
@@ -35,6 +39,8 @@ pub(super) enum Command {
         id: ServerId,
         /// What it is, if servers.json doesn't have it.
         info: Option<Arc<ServerInfo>>,
+        /// What was said of it, as keys of servers.json.
+        settings: Map<String, Value>,
     },
     /// Run a master, which starts a process per server.
     Start {
@@ -59,6 +65,7 @@ struct Said {
     daemon: bool,
     server_id: Option<ServerId>,
     info: Option<Arc<ServerInfo>>,
+    settings: Map<String, Value>,
 }
 
 /// Reads arguments, without the program's name.
@@ -104,14 +111,18 @@ impl Said {
                 let info = serde_json::from_str(&text()?);
                 self.info = Some(info.map_err(|error| wrong(format_args!("--server-info: {error}")))?);
             }
+            "--operators" => self.settings = operator_port(&text()?)?,
             _ => return Ok(false),
         }
         Ok(true)
     }
 
     fn command(self) -> Result<Command> {
-        let Self { start, env, server_type, id, daemon, server_id, info } = self;
+        let Self { start, env, server_type, id, daemon, server_id, info, settings } = self;
         match (start, server_id) {
+            (true, None) if !settings.is_empty() => {
+                Err(wrong("operators come in at the master that `start` runs; --operators is for servers"))
+            }
             (true, None) => {
                 let only = match (server_type, id) {
                     (_, Some(id)) => Only::Id(id),
@@ -121,13 +132,29 @@ impl Said {
                 Ok(Command::Start { env, only, daemon })
             }
             (true, Some(_)) => Err(wrong("`start` runs a master, --server-id a server: not both")),
-            (false, Some(id)) => Ok(Command::Server { env, id, info }),
+            (false, Some(id)) => Ok(Command::Server { env, id, info, settings }),
             (false, None) if server_type.is_some() || id.is_some() || daemon => {
                 Err(wrong("--type, --id and --daemon go with `start`"))
             }
-            (false, None) => Ok(Command::Embedded { env }),
+            (false, None) => Ok(Command::Embedded { env, settings }),
         }
     }
+}
+
+/// Where operators are let in, as keys of servers.json: a port, or a host and a port.
+fn operator_port(text: &str) -> Result<Map<String, Value>> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (Some(host), port),
+        None => (None, text),
+    };
+    let wrong_port = || wrong(format_args!("--operators: found `{text}`, expected a port or HOST:PORT"));
+    let port: u16 = port.parse().map_err(|_| wrong_port())?;
+    let mut settings = Map::from_iter([("operatorPort".to_owned(), port.into())]);
+    if let Some(host) = host {
+        let host = host::bare(host).map_err(|_| wrong_port())?;
+        settings.insert("operatorHost".to_owned(), host.into());
+    }
+    Ok(settings)
 }
 
 #[cfg(test)]
@@ -140,11 +167,13 @@ mod tests {
 
     #[test]
     fn each_command_is_read() {
-        assert_eq!(read(""), Ok(Command::Embedded { env: None }));
-        assert_eq!(read("--env=production"), Ok(Command::Embedded { env: Some("production".into()) }));
+        let none = Map::new;
+        assert_eq!(read(""), Ok(Command::Embedded { env: None, settings: none() }));
+        let env = Some("production".into());
+        assert_eq!(read("--env=production"), Ok(Command::Embedded { env, settings: none() }));
         let start = Command::Start { env: Some("e".into()), only: Only::Type("chat".into()), daemon: true };
         assert_eq!(read("start --env e --type chat --daemon"), Ok(start));
-        let server = Command::Server { env: None, id: "chat-1".into(), info: None };
+        let server = Command::Server { env: None, id: "chat-1".into(), info: None, settings: none() };
         assert_eq!(read("--server-id chat-1 --the-apps own"), Ok(server));
         assert!(matches!(read("start --help"), Ok(Command::Help(_))));
     }
@@ -160,6 +189,22 @@ mod tests {
     }
 
     #[test]
+    fn operators_are_let_in_at_a_port_of_this_machine_or_of_another_address() {
+        for (line, host) in [
+            ("--operators 3006", None),
+            ("--server-id chat-1 --operators=10.0.0.7:3006", Some("10.0.0.7")),
+            ("--operators [::1]:3006", Some("::1")),
+        ] {
+            let settings = match read(line) {
+                Ok(Command::Embedded { settings, .. } | Command::Server { settings, .. }) => settings,
+                other => panic!("{other:?}"),
+            };
+            let found = (settings.get("operatorPort"), settings.get("operatorHost").and_then(Value::as_str));
+            assert_eq!(found, (Some(&3006.into()), host), "{line}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (line, want) in [
             ("strat", "`strat`"),
@@ -167,6 +212,9 @@ mod tests {
             ("start --id", "--id"),
             ("--daemon", "go with `start`"),
             ("start --server-id a", "not both"),
+            ("--operators here", "--operators"),
+            ("--operators 3006:", "--operators"),
+            ("start --operators 3006", "the master"),
             ("--server-id a --server-info {", "--server-info"),
         ] {
             let error = read(line).unwrap_err();

@@ -15,6 +15,7 @@ use pomelo_net::defaults;
 use crate::children::CHECKED;
 use crate::config::{check_master, check_operators};
 use crate::discovery::MasterDiscovery;
+use crate::operations::{self, Operations};
 use crate::run::run;
 use crate::setup::{MasterSetup, Only};
 use crate::signal::stop_signal;
@@ -33,8 +34,8 @@ impl Platform for Processes {
     fn task(&self, args: Vec<OsString>) -> Result<Task> {
         Ok(match command::parse(args)? {
             Command::Help(text) => Task::Print(text),
-            Command::Embedded { env } => Task::RunAll { env },
-            Command::Server { env, id, info } => Task::RunOne { env, id, info },
+            Command::Embedded { env, settings } => Task::RunAll { env, settings },
+            Command::Server { env, id, info, settings } => Task::RunOne { env, id, info, settings },
             Command::Start { env, only, daemon } => {
                 let which = only.clone();
                 let wanted = Box::new(move |info: &ServerInfo| which.wants(info));
@@ -51,6 +52,8 @@ impl Platform for Processes {
         if wants.reach == Reach::Launched || wants.reach == Reach::Process && wants.discovery {
             provided.warnings.extend(check_operators(config)?);
         }
+        operations::check(config)?;
+        provided.operators = Some(Arc::new(Operations::new(config)));
         provided.network.discovery = discovery(config, wants)?;
         provided.warned = std::env::var_os(CHECKED).is_some();
         Ok(provided)

@@ -16,14 +16,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pomelo_core::value::config::Config;
-use pomelo_core::value::{Error, ErrorKind, Result, ServerId};
+use pomelo_core::value::{Error, ErrorKind, Level, Result, ServerId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep_until;
 
 use super::{Wire, WireError};
-use crate::config::{Level, Tokens, Users};
+use crate::config::{Tokens, Users};
 use crate::guesses::{Account, Guesses};
 use crate::token;
 use pomelo_net::link::handshake::Hail;
@@ -129,6 +129,8 @@ pub(crate) struct Doors {
     pub(crate) children_only: bool,
     /// Where adminServer.json is, or would be.
     pub(crate) token_file: PathBuf,
+    /// Whether it is a server's port, where no server registers.
+    pub(crate) only_operators: bool,
     /// Who failed to log in lately.
     pub(crate) guesses: Guesses,
 }
@@ -143,6 +145,9 @@ pub(crate) struct Origin {
 
 /// What is said to who isn't let in. Who has an account is nobody's business, so all hear the same.
 const WRONG: &str = "the user, password or token is wrong";
+
+/// What a server is told that wants to register at another one.
+const NO_MASTER: &str = "this is a server's port for operators; servers register at a master";
 
 /// Somebody who has come in.
 #[derive(Debug)]
@@ -167,6 +172,19 @@ impl Doors {
             tokens,
             children_only,
             token_file: Tokens::file(config),
+            only_operators: false,
+            guesses: Guesses::default(),
+        })
+    }
+
+    /// By adminUser.json, for operators alone.
+    pub(crate) fn for_operators(config: &Config) -> Result<Self> {
+        Ok(Self {
+            users: Users::read(config)?,
+            tokens: Tokens::none(),
+            children_only: false,
+            token_file: Tokens::file(config),
+            only_operators: true,
             guesses: Guesses::default(),
         })
     }
@@ -245,6 +263,7 @@ impl Doors {
         check: impl FnOnce(&Secret) -> Option<Proof>,
     ) -> Result<Result<(Guest, Proof), String>, LoginError> {
         Ok(match who {
+            Who::Server { .. } if self.only_operators => Err(NO_MASTER.to_owned()),
             Who::Server { id, server_type } => {
                 let proof = self.tokens.of(server_type).and_then(check);
                 let guest = Guest::Server { id: id.clone(), server_type: server_type.clone() };
@@ -259,7 +278,7 @@ impl Doors {
                     None => Err(WRONG.to_owned()),
                     // Only who knows the password is told that it is such a one.
                     Some(_) if !from_here && !user.may_come_from_afar() => Err(format!(
-                        "`{name}` with its name for a password comes in from the master's host only; set \
+                        "`{name}` with its name for a password comes in from this host only; set \
                          another in adminUser.json"
                     )),
                     Some(proof) => Ok((Guest::Operator { user: name.clone(), level: user.level }, proof)),

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use pomelo_core::metrics::Report;
-use pomelo_core::value::{ServerId, ServerInfo};
+use pomelo_core::value::{Level, ServerId, ServerInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::Level;
-use crate::status::{Outcome, ServerState, ServerStatus, Which};
+use crate::status::{Outcome, Reply, ServerState, ServerStatus, Which};
 
 /// A request with the number that its answer carries.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,13 +47,23 @@ pub(crate) enum Request {
     Add {
         entry: Map<String, Value>,
     },
+    /// What an admin module of these servers answers, of all if none are named. The module has a level of its own, which each
+    /// server checks.
+    Ask {
+        to: Option<Which>,
+        module: String,
+        body: Value,
+        within_ms: u64,
+    },
 }
 
 impl Request {
-    /// The level that it needs. There is no other check, and none is answered without this one.
+    /// The level that it needs. There is no other check but those of admin modules, and none is answered without this one.
     pub(crate) fn level(&self) -> Level {
         match self {
-            Self::List | Self::Started | Self::Report { .. } | Self::Log { .. } => Level::Look,
+            Self::List | Self::Started | Self::Report { .. } | Self::Log { .. } | Self::Ask { .. } => {
+                Level::Look
+            }
             Self::Start { .. }
             | Self::Stop { .. }
             | Self::Kill
@@ -88,6 +97,7 @@ pub(crate) enum Answer {
     Report(Box<Report>),
     Lines(Vec<String>),
     Outcomes(Vec<Outcome>),
+    Replies(Vec<Reply>),
 }
 
 /// Why there is no answer.
@@ -102,6 +112,21 @@ pub(crate) enum Refusal {
         state: ServerState,
     },
     NoAnswer(ServerId),
+    /// The server could not be asked: it went meanwhile, or there is no way to it.
+    NotAsked {
+        id: ServerId,
+        why: String,
+    },
+    /// None of the servers has that admin module; those that they have.
+    NoSuchModule {
+        module: String,
+        known: Vec<String>,
+    },
+    /// It takes a master, and who was asked is a server: what to do in its place.
+    Masterless {
+        what: String,
+        instead: String,
+    },
     /// The request itself is wrong: why.
     Invalid(String),
 }
@@ -118,6 +143,7 @@ mod tests {
             Request::Started,
             Request::Report { id: id() },
             Request::Log { id: id(), lines: 1 },
+            Request::Ask { to: None, module: "online".into(), body: Value::Null, within_ms: 1 },
         ] {
             assert_eq!(request.level(), Level::Look, "{request:?}");
         }

@@ -1,11 +1,14 @@
 //! Messages between a server and the master.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pomelo_core::cluster::{Member, Refused};
 use pomelo_core::metrics::{MissingLink, Report};
-use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
+use pomelo_core::value::{Incarnation, Level, Result, ServerId, ServerInfo};
+use pomelo_core::wire::envelope::{Ask, AskError};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A server speaks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +33,8 @@ pub(crate) enum FromServer {
     Beat,
     /// The answer to the [`ToServer::Ask`] of that number.
     Status { ask: u64, status: Status },
+    /// The answer to the [`ToServer::Put`] of that number.
+    Told { ask: u64, told: Result<Value, AskError> },
     /// The links that it should have and hasn't. It says so once it was told whom to expect, each time, and when it is otherwise.
     Links(Vec<MissingLink>),
     /// This incarnation of it is over.
@@ -43,6 +48,28 @@ pub(crate) struct Status {
     pub(crate) rss_bytes: Option<u64>,
 }
 
+/// What an operator asks an admin module.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Question {
+    pub(crate) module: String,
+    pub(crate) user: String,
+    pub(crate) level: Level,
+    pub(crate) body: Value,
+    pub(crate) within_ms: u64,
+}
+
+impl Question {
+    /// How long the module may take.
+    pub(crate) fn within(&self) -> Duration {
+        Duration::from_millis(self.within_ms).min(Ask::MAX_TIME)
+    }
+
+    /// As servers ask each other.
+    pub(crate) fn into_ask(self) -> Result<Ask> {
+        Ok(Ask::new(&self.module, &self.user, self.level).with_body(&self.body)?.within(self.within()))
+    }
+}
+
 /// The master speaks.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToServer {
@@ -54,6 +81,8 @@ pub(crate) enum ToServer {
     Gone { id: ServerId, incarnation: Incarnation },
     /// What is there to say of it?
     Ask { ask: u64 },
+    /// What does its admin module answer?
+    Put { ask: u64, question: Question },
     /// It should drain and stop.
     Stop,
     /// It is there.

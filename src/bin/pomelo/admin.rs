@@ -1,3 +1,5 @@
 //! The connection to a master, and what it says.
 
-pub use pomelo::master::{Admin, AdminError, Outcome, ServerState, ServerStatus, Which, troubles};
+pub use pomelo::master::{
+    Admin, AdminError, Outcome, Replied, Reply, ServerState, ServerStatus, Which, troubles,
+};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::endpoint::Endpoint;
 use crate::operator::Operator;
 
 /// Makes, starts and operates pomelo applications.
@@ -13,6 +14,10 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Speak to this server in place of a master: where it lets operators in (`operatorPort` in servers.json, or `--operators`).
+    /// It asks the others. Users and passwords are those of its adminUser.json.
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub to: Option<Endpoint>,
     /// Print help. (`-h` is the master's host.)
     #[arg(long, global = true, action = ArgAction::Help)]
     help: Option<bool>,
@@ -66,7 +71,8 @@ pub enum Command {
         #[command(flatten)]
         operator: Operator,
     },
-    /// Restart servers, one after the other; without ids or a type all but the master.
+    /// Restart servers, one after the other; without ids or a type all but the master. With --to each drains and ends, and whoever
+    /// supervises its process starts it again.
     Restart(Restart),
     /// Add servers to the running application: id, serverType, host and port, or clusterCount in place of the id.
     Add {
@@ -88,6 +94,8 @@ pub enum Command {
         #[command(flatten)]
         operator: Operator,
     },
+    /// Ask servers what an admin module of theirs says; without ids or a type all that have it. Ends with 1 if one doesn't answer.
+    Ask(Ask),
     /// Print the version.
     Version,
     /// pomelo's masters in reserve, which aren't needed here: says why, and what to do instead.
@@ -179,6 +187,44 @@ pub struct Restart {
     pub operator: Operator,
 }
 
+/// What `ask` is told.
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// The module: `identity`, `status`, `log` and those of the application.
+    pub module: String,
+    /// The servers' ids.
+    pub ids: Vec<String>,
+    /// All servers of this type.
+    #[arg(short = 't', long = "type", value_name = "TYPE", conflicts_with = "ids")]
+    pub server_type: Option<String>,
+    /// What the module is told, as JSON.
+    #[arg(short, long, value_name = "JSON")]
+    pub body: Option<String>,
+    /// How many seconds each server has.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub timeout: u64,
+    /// Which master.
+    #[command(flatten)]
+    pub operator: Operator,
+}
+
+impl Command {
+    /// As whom and at which master it speaks, if it does.
+    pub fn operator_mut(&mut self) -> Option<&mut Operator> {
+        match self {
+            Self::List { operator }
+            | Self::Show { operator, .. }
+            | Self::Stop { operator, .. }
+            | Self::Kill { operator, .. }
+            | Self::Add { operator, .. }
+            | Self::Log { operator, .. } => Some(operator),
+            Self::Restart(restart) => Some(&mut restart.operator),
+            Self::Ask(ask) => Some(&mut ask.operator),
+            Self::Init(_) | Self::Start(_) | Self::Version | Self::Masterha { .. } => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -220,6 +266,28 @@ mod tests {
             assert_eq!(parse(line).unwrap_err().kind(), ErrorKind::DisplayHelp, "{line}");
         }
         assert_eq!(parse("pomelo -h").unwrap_err().kind(), ErrorKind::UnknownArgument);
+    }
+
+    #[test]
+    fn a_server_to_speak_to_is_named_before_the_command_or_behind_it() {
+        for line in ["pomelo --to 10.0.0.7:3006 list", "pomelo list --to 10.0.0.7:3006"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.to.map(|to| to.to_string()).as_deref(), Some("10.0.0.7:3006"), "{line}");
+        }
+        assert_eq!(parse("pomelo --to 3006 list").unwrap_err().kind(), ErrorKind::ValueValidation);
+    }
+
+    #[test]
+    fn ask_takes_ids_or_a_type() {
+        let Ok(Command::Ask(ask)) = parse("pomelo ask online chat-1 chat-2 -b [1] --timeout 9") else {
+            panic!()
+        };
+        assert_eq!(
+            (&*ask.module, ask.ids.len(), ask.body.as_deref(), ask.timeout),
+            ("online", 2, Some("[1]"), 9)
+        );
+        assert_eq!(parse("pomelo ask online a -t chat").unwrap_err().kind(), ErrorKind::ArgumentConflict);
+        assert_eq!(parse("pomelo ask").unwrap_err().exit_code(), 2);
     }
 
     #[test]

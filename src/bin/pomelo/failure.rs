@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use pomelo::config::ConfigError;
 
 use crate::admin::AdminError;
+use crate::endpoint::Endpoint;
 use crate::init_error::InitError;
 use crate::master::Master;
 
@@ -18,6 +19,13 @@ pub enum Failure {
     Admin {
         /// Which.
         master: Box<Master>,
+        /// Why.
+        error: AdminError,
+    },
+    /// The server of `--to` can't be reached, or doesn't do it.
+    Server {
+        /// Where.
+        to: Endpoint,
         /// Why.
         error: AdminError,
     },
@@ -73,6 +81,7 @@ impl fmt::Display for Failure {
                 write!(f, "there is no `{command}` here, and no need of it")
             }
             Self::Admin { error, .. } => chain(f, error),
+            Self::Server { to, error } => at_server(f, to, error),
             Self::Init(error) => chain(f, error),
             Self::NoBinary { directory, looked, problem } => {
                 write!(f, "there is no application to start in {}", directory.display())?;
@@ -116,12 +125,14 @@ impl Failure {
                 "-e ENV is another environment; -h HOST -P PORT name a master without the file.".into()
             }
             Self::NoCounterpart { instead, .. } => (*instead).to_owned(),
+            Self::Server { error, .. } => return server_hint(error),
             Self::Admin { error: AdminError::Denied { .. }, .. } => {
                 "Levels are in adminUser.json: -u USER.".into()
             }
             Self::Admin { error: AdminError::UnknownServer { .. }, .. } => {
                 "`pomelo list` shows the ids.".into()
             }
+            Self::Admin { error: AdminError::NoSuchModule { known, .. }, .. } => there_are(known),
             Self::NoBinary { .. } => {
                 "Build it (`cargo build --release`), or name it: --bin PATH, or -d DIR for its directory."
                     .into()
@@ -130,6 +141,43 @@ impl Failure {
             _ => return None,
         })
     }
+}
+
+/// What went wrong at the server of `--to`.
+fn at_server(f: &mut fmt::Formatter<'_>, to: &Endpoint, error: &AdminError) -> fmt::Result {
+    match error {
+        AdminError::Unreachable { source, .. } => write!(f, "cannot reach a server on {to}: {source}"),
+        AdminError::NoMaster { problem, .. } => {
+            write!(f, "what listens on {to} is no server that lets operators in: {problem}")
+        }
+        AdminError::Refused { user, reason, .. } => write!(f, "{to} refused the user `{user}`: {reason}"),
+        AdminError::Closed { problem, .. } => {
+            write!(f, "the server on {to} stopped, or the connection to it broke: {problem}")
+        }
+        error => chain(f, error),
+    }
+}
+
+/// What to do about it.
+fn server_hint(error: &AdminError) -> Option<String> {
+    Some(match error {
+        AdminError::Unreachable { .. } | AdminError::NoMaster { .. } => {
+            "A server lets operators in where servers.json has an `operatorPort` for it, or it was started with `--operators PORT`."
+                .into()
+        }
+        AdminError::Refused { .. } => {
+            "The users are in the server's adminUser.json. Say who you are: -u USER, and the password in POMELO_PASSWORD.".into()
+        }
+        AdminError::Denied { .. } => "Levels are in the server's adminUser.json: -u USER.".into(),
+        AdminError::UnknownServer { .. } => "`pomelo --to HOST:PORT list` shows the ids.".into(),
+        AdminError::NoSuchModule { known, .. } => there_are(known),
+        AdminError::Masterless { instead, .. } => instead.clone(),
+        _ => return None,
+    })
+}
+
+fn there_are(modules: &[String]) -> String {
+    format!("There are {}.", modules.join(", "))
 }
 
 /// An error and what it comes from, as far as it doesn't say so itself.

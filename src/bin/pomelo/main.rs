@@ -1,8 +1,9 @@
-//! `pomelo`: makes a project, starts it, and speaks to the master of a running one.
+//! `pomelo`: makes a project, starts it, and speaks to the master of a running one, or to one of its servers.
 
 mod admin;
 mod cli;
 mod commands;
+mod endpoint;
 mod failure;
 mod init;
 mod init_error;
@@ -22,7 +23,7 @@ use failure::Failure;
 use output::{Done, print, say};
 
 fn main() -> ExitCode {
-    match commands::run(Cli::parse().command) {
+    match commands::run(Cli::parse()) {
         Ok(Done { text, ok }) => {
             let printed = print(&text);
             if ok && printed { ExitCode::SUCCESS } else { ExitCode::FAILURE }

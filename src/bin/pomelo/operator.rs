@@ -1,4 +1,4 @@
-//! The operator's identity, and the address of the master.
+//! The operator's identity, and the address of the master or server to speak to.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -8,6 +8,7 @@ use clap::Args;
 use pomelo::ext::transport::host;
 
 use crate::admin::{Admin, AdminError};
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::master::{Master, Said};
 
@@ -33,6 +34,9 @@ pub struct Operator {
     /// The environment whose master it is; by default development, or another one that runs on this machine.
     #[arg(short, long, value_name = "ENV", env = "POMELO_ENV")]
     pub env: Option<String>,
+    /// The server to speak to in place of a master.
+    #[arg(skip)]
+    pub to: Option<Endpoint>,
     /// The master that was reached, where it is not the first that was tried.
     #[arg(skip)]
     reached: OnceCell<Master>,
@@ -42,11 +46,27 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// Speaks to a server in place of a master.
+    ///
+    /// # Errors
+    /// If a master is named, too.
+    pub fn set_server(&mut self, to: Endpoint) -> Result<(), Failure> {
+        if self.host.is_some() || self.port.is_some() {
+            return Err(Failure::Usage("--to names a server, -h and -P name a master: not both".into()));
+        }
+        self.to = Some(to);
+        Ok(())
+    }
+
     /// Connects, and logs in.
     ///
     /// # Errors
     /// If the master can't be reached, or refuses; if master.json is needed and wrong.
     pub async fn connect(&self) -> Result<Admin, Failure> {
+        if let Some(to) = &self.to {
+            let entered = Admin::connect(&to.to_string(), &self.username, &self.password.0).await;
+            return entered.map_err(|error| self.failed(error));
+        }
         let (first, others) = self.masters()?;
         let unreachable = match self.enter(&first).await {
             Err(error @ AdminError::Unreachable { .. }) => error,
@@ -73,8 +93,11 @@ impl Operator {
         Ok(Master::find(directory, Said { env: env.as_deref(), host: host.as_deref(), port: *port })?)
     }
 
-    /// The failure of a request to this master.
+    /// The failure of a request to this master, or server.
     pub fn failed(&self, error: AdminError) -> Failure {
+        if let Some(to) = &self.to {
+            return Failure::Server { to: to.clone(), error };
+        }
         match self.reached.get().cloned().map_or_else(|| self.masters().map(|(first, _)| first), Ok) {
             Ok(master) => Failure::Admin { master: Box::new(master), error },
             Err(failure) => failure,

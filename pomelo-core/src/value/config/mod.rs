@@ -65,6 +65,8 @@ use servers::ServersFile;
 /// | `frontend` | true or false | false |
 /// | `clusterCount` | 1 to 10000: so many servers, whose ids are made | one server |
 /// | `max-connections`, `weight` | whole number | no limit; 0 |
+/// | `operatorPort` | 0 to 65535 | none: operators come in elsewhere |
+/// | `operatorHost` | name or address | `127.0.0.1` |
 /// | `auto-restart`, `restart-force`, `distinctHost` | true or false | false |
 /// | `args` | text, or list of texts | none |
 /// | `cpu` | number or text, as `taskset` takes it | any |

@@ -18,12 +18,17 @@ struct Taken {
 }
 
 impl Ports {
-    /// Notes what a server listens on: for others on `port`, for clients on `clientPort`, if it is a frontend. 0 is any free port.
+    /// Notes what a server listens on: for others on `port`, for clients on `clientPort`, if it is a frontend, and for operators on
+    /// `operatorPort`. 0 is any free port.
     ///
     /// # Errors
     /// If an earlier one, or it itself, listens there: both entries.
     pub(super) fn take(&mut self, info: &ServerInfo, entry: &Entry<'_>) -> Result<(), ConfigError> {
-        let ports = [("port", info.port), ("clientPort", info.client_port.filter(|_| info.frontend))];
+        let ports = [
+            ("port", info.port),
+            ("clientPort", info.client_port.filter(|_| info.frontend)),
+            ("operatorPort", info.operator_port()),
+        ];
         let ports = ports.into_iter().filter_map(|(key, port)| Some((key, port.filter(|port| *port != 0)?)));
         for (key, port) in ports {
             let taken = Taken { server: info.id.clone(), at: join(entry.at(), key) };

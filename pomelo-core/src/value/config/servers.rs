@@ -166,7 +166,7 @@ fn count_up(entry: &Entry<'_>, key: &str, value: &Value, nth: u64) -> Result<Val
     let base =
         value::whole_number(&base.into()).ok_or_else(|| entry.unexpected(key, "a number before `++`"))?;
     let counted = base.saturating_add(nth);
-    if matches!(key, "port" | "clientPort") && counted > u64::from(u16::MAX) {
+    if matches!(key, "port" | "clientPort" | "operatorPort") && counted > u64::from(u16::MAX) {
         return Err(entry.wrong(
             key,
             format_args!("found {value}, which counts up to {counted}: no port is above 65535"),

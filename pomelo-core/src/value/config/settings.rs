@@ -6,7 +6,7 @@ use super::error::Mismatch;
 use super::value;
 
 /// The keys of an entry that mean something here; all others are the application's own.
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 16] = [
     "id",
     "host",
     "port",
@@ -21,6 +21,8 @@ pub(super) const KEYS: [&str; 14] = [
     "max-connections",
     "weight",
     "distinctHost",
+    "operatorHost",
+    "operatorPort",
 ];
 
 /// Reads the settings that mean something here, so that one that can't be read shows at start and not when it is used.
@@ -29,6 +31,12 @@ pub(crate) fn check(settings: &mut Map<String, Value>) -> Result<(), Mismatch> {
         if let Some(number) = value::whole(settings, key, 0..=u64::MAX, "a whole number")? {
             settings.insert(key.to_owned(), number.into());
         }
+    }
+    if let Some(port) = value::port(settings, "operatorPort")? {
+        settings.insert("operatorPort".to_owned(), port.into());
+    }
+    if let Some(host) = value::host(settings, "operatorHost")? {
+        settings.insert("operatorHost".to_owned(), host.into());
     }
     for key in ["auto-restart", "restart-force", "distinctHost"] {
         if let Some(on) = value::switch(settings, key)? {

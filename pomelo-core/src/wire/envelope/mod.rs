@@ -7,17 +7,20 @@
 //!  PushUids, Broadcast ───▶            pushes without a channel
 //!  SessionClosed, SessionGone ──────▶  the end of a session
 //!  Greeting, Settled ◀────▶            two servers that lost each other
+//!  Ask ──────────────────▶            an operator's question to an admin module of the receiver
 //!  Reply ◀────────────────            the answer to whatever has a `seq`
 //! ```
 //!
 //! A `seq` is the sender's number of a question. It is answered or fails once; 0 asks for no answer. Bodies
 //! of clients travel undecoded, as an encoding and bytes, and are shared with what was read.
 
+mod ask;
 mod codec;
 mod origin;
 mod payload;
 mod settlement;
 
+pub use self::ask::{Ask, AskError};
 pub use self::codec::EnvelopeError;
 pub(crate) use self::origin::Origin;
 pub(crate) use self::payload::Payload;
@@ -110,6 +113,9 @@ pub(crate) enum Message {
     Barrier { seq: u64 },
     /// A session whose messages the receiver was sent is closed: those that it has not begun need not be handled.
     SessionGone { id: SessionId },
+    /// What an operator asks an admin module: of the receiver, or of a server that the sender can't be linked with, to which the
+    /// receiver passes it on.
+    Ask { seq: u64, to: Option<ServerId>, ask: Ask },
     /// The first of every link: how often the sender declared the receiver gone, and what it dropped of it.
     Greeting(Greeting),
     /// The sender has settled what a greeting said.
@@ -129,16 +135,18 @@ pub(crate) enum Answer {
     Sessions(Vec<Snapshot>),
     /// Users that were not reached.
     Missing(Vec<Uid>),
+    /// What an admin module answered, as JSON.
+    Told(Result<Bytes, AskError>),
 }
 
 impl Answer {
     /// How many bytes of the application's are in it.
     pub(crate) fn length(&self) -> usize {
         match self {
-            Self::Returned(bytes) => bytes.len(),
+            Self::Returned(bytes) | Self::Told(Ok(bytes)) => bytes.len(),
             Self::Response(Some(body)) => body.bytes.len(),
             Self::Missing(uids) => uids.iter().map(|uid| uid.len()).sum(),
-            Self::Done(_) | Self::Response(None) | Self::Sessions(_) => 0,
+            Self::Done(_) | Self::Response(None) | Self::Sessions(_) | Self::Told(Err(_)) => 0,
         }
     }
 }

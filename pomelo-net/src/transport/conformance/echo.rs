@@ -74,13 +74,13 @@ struct Bare;
 
 impl Platform for Bare {
     fn task(&self, _: Vec<OsString>) -> Result<Task> {
-        Ok(Task::RunAll { env: None })
+        Ok(Task::RunAll { env: None, settings: Default::default() })
     }
 
     fn provide(&self, config: &Config, _: Wants) -> Result<Provided> {
         let discovery = Arc::new(StaticDiscovery::new(config.servers.iter().cloned()));
         let network = Network { discovery: Some(discovery), transport: None };
-        Ok(Provided { network, codecs: Codecs::default(), warnings: vec![], warned: false })
+        Ok(Provided { network, codecs: Codecs::default(), operators: None, warnings: vec![], warned: false })
     }
 
     fn stop_signal(&self) -> BoxFuture<'static, ()> {

@@ -1,6 +1,7 @@
 //! The commands, one function each.
 
 mod add;
+mod ask;
 mod list;
 mod log;
 mod outcomes;
@@ -12,7 +13,9 @@ use std::fmt::Write;
 use serde::Serialize;
 use tokio::runtime;
 
-use crate::cli::{Command, Restart};
+use crate::admin::AdminError;
+use crate::cli::{Cli, Command, Restart};
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::init;
 use crate::operator::Operator;
@@ -23,10 +26,32 @@ use outcomes::Change;
 ///
 /// # Errors
 /// See [`Failure`].
-pub fn run(command: Command) -> Result<Done, Failure> {
+pub fn run(cli: Cli) -> Result<Done, Failure> {
+    let Cli { mut command, to, .. } = cli;
+    if let Some(to) = to {
+        speak_to_server(&mut command, to)?;
+    }
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::System)?;
     runtime.block_on(dispatch(command))
 }
+
+/// Has a command speak to a server in place of a master.
+fn speak_to_server(command: &mut Command, to: Endpoint) -> Result<(), Failure> {
+    let is_start = matches!(command, Command::Start(_));
+    match command.operator_mut() {
+        Some(operator) => operator.set_server(to),
+        None if is_start => {
+            let (what, instead) = ("start servers".to_owned(), START_TO.to_owned());
+            Err(Failure::Server { to, error: AdminError::Masterless { what, instead } })
+        }
+        None => Err(Failure::Usage("--to goes with commands that speak to a running application".into())),
+    }
+}
+
+/// What there is in place of a start by a server.
+const START_TO: &str = "\
+Whatever supervises the processes starts them, such as systemd or Kubernetes: each runs the application with `--server-id ID`, and
+joins the others by itself. `pomelo start` without --to starts a master.";
 
 /// What there is in place of masters in reserve.
 const MASTERHA: &str = "\
@@ -41,6 +66,7 @@ async fn dispatch(command: Command) -> Result<Done, Failure> {
         Command::List { operator } => list::run(&operator).await,
         Command::Show { id, operator } => show::run(&id, &operator).await,
         Command::Log { id, lines, operator } => log::run(&id, lines, &operator).await,
+        Command::Ask(ask) => ask::run(&ask).await,
         Command::Version => Ok(format!("pomelo {}\n", env!("CARGO_PKG_VERSION")).into()),
         Command::Masterha { directory: _ } => {
             Err(Failure::NoCounterpart { command: "masterha", instead: MASTERHA })

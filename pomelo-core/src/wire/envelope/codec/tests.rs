@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::value::{Error, ErrorKind};
-use crate::wire::envelope::SessionOp;
+use crate::value::{Error, ErrorKind, Level};
+use crate::wire::envelope::{Ask, AskError, SessionOp};
 
 fn bytes(envelope: &Envelope) -> Bytes {
     let mut out = BytesMut::new();
@@ -57,6 +57,10 @@ fn forward(id: Option<u64>, session: Snapshot) -> Message {
     }
 }
 
+fn ask() -> Ask {
+    Ask::new("online", "ann", Level::Look).with_body(&json!({ "uid": ["u1"] })).unwrap()
+}
+
 /// One of every kind, and the borders of those that have a head of their own.
 fn envelopes() -> Vec<Envelope> {
     let error = Error::of(ErrorKind::Deadline, "late").with_body(json!({ "why": [1, null] }));
@@ -102,6 +106,13 @@ fn envelopes() -> Vec<Envelope> {
         push(&[Some("0"), Some("1"), Some("2"), Some("3"), Some("4"), Some("5"), Some("6")]),
         Message::Groups { incarnation: key().incarnation, alive: vec![1, 2] },
         Message::FetchGroup { group: 3 },
+        Message::Ask { seq: 5, to: Some("gate-2".into()), ask: ask() },
+        Message::Ask { seq: 5, to: None, ask: ask() },
+        Message::Reply { seq: 5, result: Ok(Answer::Told(Ok(Bytes::from_static(b"{\"a\":1}")))) },
+        Message::Reply {
+            seq: 5,
+            result: Ok(Answer::Told(Err(AskError::Denied { needed: Level::Everything }))),
+        },
     ];
     messages.into_iter().map(Envelope).collect()
 }
