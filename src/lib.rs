@@ -165,7 +165,7 @@ pub mod rpc {
 /// Servers: their ids, what servers.json says of them, and what one knows of itself.
 pub mod server {
     pub use pomelo_core::context::ServerContext;
-    pub use pomelo_core::runtime::{Serial, Turn};
+    pub use pomelo_core::runtime::{NextTurn, Turn};
     pub use pomelo_core::server::Server;
     pub use pomelo_core::value::{ServerId, ServerInfo, ServerList};
 }

@@ -26,7 +26,7 @@ mod underway;
 
 pub(crate) use self::backlog::{Added, Backlog};
 use self::serial::SerialTurns;
-pub use self::serial::{Serial, Turn};
+pub use self::serial::{NextTurn, Turn};
 pub(crate) use self::span::Within;
 pub use self::supervisor::{Supervised, Supervisor};
 pub(crate) use self::timers::{Timers, TimersEnd};

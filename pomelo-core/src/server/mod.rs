@@ -50,7 +50,7 @@ use crate::dispatch::Dispatch;
 use crate::event::Events;
 use crate::frontend::{Detours, Frontend, Registry, SessionService};
 use crate::peers::Peers;
-use crate::runtime::Serial;
+use crate::runtime::NextTurn;
 use crate::session::{BackendSessionService, Sessions};
 use crate::value::{Error, ErrorKind, Result, ServerId};
 
@@ -169,11 +169,11 @@ impl Server {
     /// ```
     ///
     /// A key is this server's alone, and costs nothing while nobody has or awaits its turn. Keep one turn at a time, or take
-    /// several in one order. One that is asked for within a turn of the same key is an error at once ([`Serial`]).
+    /// several in one order. One that is asked for within a turn of the same key is an error at once ([`NextTurn`]).
     #[doc(alias = "pomelo-sequence-queue")]
     #[doc(alias = "sequeue")]
     #[track_caller]
-    pub fn serial(&self, key: impl AsRef<str>) -> Serial {
+    pub fn serial(&self, key: impl AsRef<str>) -> NextTurn {
         self.peers.serial.join(key.as_ref(), Location::caller())
     }
 

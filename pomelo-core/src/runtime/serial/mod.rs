@@ -1,4 +1,4 @@
-//! Serial execution by key: what has equal keys runs one after the other, so that a room is an actor.
+//! NextTurn execution by key: what has equal keys runs one after the other, so that a room is an actor.
 //!
 //! ```text
 //!  serial(key) ─▶ a place behind all that have one ─▶ Turn ── dropped ──▶ the next one's turn
@@ -37,14 +37,14 @@ impl SerialTurns {
     }
 
     /// A place at that key, for who asks at that line.
-    pub(crate) fn join(self: &Arc<Self>, key: &str, asked_at: &'static Location<'static>) -> Serial {
+    pub(crate) fn join(self: &Arc<Self>, key: &str, asked_at: &'static Location<'static>) -> NextTurn {
         let place = self.queues.join(key, self.limit, asked_at).map(|number| Place {
             turns: self.clone(),
             key: key.into(),
             number,
         });
         let place = place.ok_or_else(|| self.full(key));
-        Serial { place: Some(place), by: Instant::now() + self.timeout, timer: None }
+        NextTurn { place: Some(place), by: Instant::now() + self.timeout, timer: None }
     }
 
     /// How many keys are in use.
@@ -107,7 +107,7 @@ impl Drop for Place {
 /// # Cancel safety
 /// Its place is given up.
 #[must_use = "the place is given up when this is dropped"]
-pub struct Serial {
+pub struct NextTurn {
     /// Taken out when the turn has come.
     place: Option<Result<Place>>,
     /// When it has waited long enough.
@@ -116,7 +116,7 @@ pub struct Serial {
     timer: Option<Pin<Box<Timeout<Pending<()>>>>>,
 }
 
-impl Future for Serial {
+impl Future for NextTurn {
     type Output = Result<Turn>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Turn>> {
@@ -150,10 +150,10 @@ pub struct Turn {
     place: Place,
 }
 
-impl fmt::Debug for Serial {
+impl fmt::Debug for NextTurn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| &place.key);
-        f.debug_struct("Serial").field("key", &key).finish_non_exhaustive()
+        f.debug_struct("NextTurn").field("key", &key).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,7 @@ fn turns(change: impl FnOnce(&mut Limits)) -> Arc<SerialTurns> {
     SerialTurns::new(&limits, Supervisor::new(Handle::current(), "room-1", |_| {}))
 }
 
-fn join(turns: &Arc<SerialTurns>, key: &str) -> Serial {
+fn join(turns: &Arc<SerialTurns>, key: &str) -> NextTurn {
     turns.join(key, Location::caller())
 }
 
