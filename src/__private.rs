@@ -14,6 +14,8 @@ pub use pomelo_core::method::parameter::{
 pub use pomelo_core::method::{
     Contract, FromApp, Handler, HandlerContract, Inbound, IntoReply, Method, Proxy, Remote, Table,
 };
+#[cfg(feature = "crons")]
+pub use pomelo_core::method::{Cron, CronContract, CronRun, IntoOutcome};
 pub use pomelo_core::request::{FromMessage, IntoResponse, Request};
 pub use pomelo_core::router::Routers;
 pub use pomelo_core::rpc::{Call, RpcClient, Target};
@@ -21,3 +23,7 @@ pub use pomelo_core::value::{DerivedCode, Error, ErrorCode, ErrorKind, Fault, Of
 pub use pomelo_core::wire::Body;
 pub use pomelo_master::platform;
 pub use serde;
+
+/// What a cron answers.
+#[cfg(feature = "crons")]
+pub type Nothing = ();

@@ -115,6 +115,15 @@ pub mod config {
     pub use pomelo_core::value::config::{Config, ConfigError, Entry, Section};
 }
 
+/// Crons: what runs by the calendar.
+#[cfg(feature = "crons")]
+pub mod cron {
+    pub use pomelo_core::app::CronReport;
+    pub use pomelo_core::method::CronRun;
+
+    pub use crate::macros::cron;
+}
+
 /// Errors: codes, kinds, whose fault they are, and how an application's own become [`Error`]s.
 pub mod error {
     pub use pomelo_core::app::StartError;
@@ -269,5 +278,6 @@ pub mod master {
 /// ```
 #[cfg(feature = "testing")]
 pub mod testing {
+    pub use pomelo_core::runtime::WallClock;
     pub use pomelo_net::testing::{Client, PATIENCE, Servers, TestSession, session, start};
 }

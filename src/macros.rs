@@ -233,3 +233,29 @@ pub use pomelo_macros::remote;
 /// # fn main() {}
 /// ```
 pub use pomelo_macros::servers;
+
+/// # In a server
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use pomelo::Result;
+/// use pomelo::cron::cron;
+///
+/// pomelo::servers! {
+///     bank: { crons: [BankCron] },
+/// }
+///
+/// struct BankCron;
+///
+/// #[cron]
+/// impl BankCron {
+///     /// In config/crons.json: `{ "bank": [{ "id": 1, "time": "0 30 10 * * *", "action": "bankCron.sendMoney" }] }`.
+///     pub async fn send_money(app: &App) -> Result<()> {
+///         app.channels().broadcast("connector", "onMoney", &100)
+///     }
+/// }
+/// # fn main() {}
+/// ```
+#[cfg(feature = "crons")]
+pub use pomelo_macros::cron;

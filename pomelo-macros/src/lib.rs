@@ -1,4 +1,4 @@
-//! The attributes [`handler`] and [`remote`], the macro [`servers!`] and the derive macro [`ErrorCode`](macro@ErrorCode) of
+//! The attributes [`handler`], [`remote`] and [`cron`], the macro [`servers!`] and the derive macro [`ErrorCode`](macro@ErrorCode) of
 //! pomelo: syntax, and nothing else.
 //!
 //! They write the implementations of traits that are public and documented, and use nothing that a user can't name. So
@@ -9,7 +9,7 @@
 //!
 //! # How an expansion is made
 //!
-//! `block` serves both attributes: `parse` and `members` read the item, and leave function bodies alone; `check`,
+//! `block` serves all three attributes: `parse` and `members` read the item, and leave function bodies alone; `check`,
 //! `signature` and `params` make a `model` of it and collect mistakes; `expand`, `implement`, `dispatch` and `emit`
 //! write. `servers` has the same three steps. Mistakes never stop an expansion: they are added to what could be made of the rest, so that
 //! one of them is one error.
@@ -202,6 +202,28 @@ pub fn handler(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn remote(args: TokenStream, item: TokenStream) -> TokenStream {
     block::expand(Kind::Remote, args.into(), item.into()).into()
+}
+
+/// Makes functions runnable by the clock, as `cronName.methodName`: what `action` says in config/crons.json.
+///
+/// ```ignore
+/// pub struct ChatCron;
+///
+/// #[cron]
+/// impl ChatCron {
+///     /// `{ "id": 1, "time": "0 30 10 * * *", "action": "chatCron.sendMoney" }`
+///     pub async fn send_money(app: &App, bank: &Bank) -> Result<()> { /* … */ }
+/// }
+/// ```
+///
+/// It goes on an `impl` block of a type or an inline `mod`, as [`handler`] does, and has the same options but `fields` and
+/// `concurrent`. [`servers!`] lists it in `crons: […]`. The differences:
+///
+/// - Nothing comes by value. Lent are `&App`, `&T` of what was inserted, and `&CronRun`, which says what run it is.
+/// - It returns `Result<(), E>` of an `ErrorCode`, or nothing; an error is logged.
+#[proc_macro_attribute]
+pub fn cron(args: TokenStream, item: TokenStream) -> TokenStream {
+    block::expand(Kind::Cron, args.into(), item.into()).into()
 }
 
 /// Lists the types of servers of a cluster, with their handlers and remotes. It makes the types `Rpc` and `App`.

@@ -5,7 +5,7 @@
 #[test]
 fn ui() {
     let cases = trybuild::TestCases::new();
-    for name in ["filter", "handler", "remote", "servers"] {
+    for name in ["cron", "filter", "handler", "remote", "servers"] {
         cases.pass(format!("tests/ui/{name}/pass/*.rs"));
         cases.compile_fail(format!("tests/ui/{name}/fail/*.rs"));
     }

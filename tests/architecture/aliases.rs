@@ -42,6 +42,10 @@ pub const POMELO: &[&str] = &[
     "setInterval",
     "setTimeout",
     "scheduleJob",
+    "addCrons",
+    "removeCrons",
+    "add_crons",
+    "remove_crons",
     // Queues by key.
     "sequeue",
     "event",

@@ -11,6 +11,8 @@ use tokio::runtime::Handle;
 use super::builder::Builder;
 use super::cluster::{Cluster, Mount};
 use super::configure::Configure;
+#[cfg(feature = "crons")]
+use super::crons;
 use super::start_error::StartError;
 use super::starting::Assembled;
 use super::up::{Thread, one_thread};
@@ -22,7 +24,7 @@ use crate::event::{Event, Events};
 use crate::frontend::{ClientSettings, Detours, Registry};
 use crate::peers::Peers;
 use crate::router::Routers;
-use crate::runtime::{Runtime, Supervisor, boundary};
+use crate::runtime::{Runtime, Supervisor, WallClock, boundary};
 use crate::server::{AdminModule, LinkReceiver, Membership, Modules, Server, take_in_directly};
 use crate::session::Sessions;
 use crate::value::config::Config;
@@ -67,7 +69,21 @@ pub(super) fn assemble<R: Cluster>(
         .map_err(|source| StartError::Missing { server: info.id.clone(), source })?;
     let methods = Arc::new(endpoints.methods());
     let endpoints = Installed::new(Arc::new(endpoints), &app.dispatch);
-    Ok(Assembled { app, endpoints, methods, connectors, hooks, components, thread })
+    #[cfg(feature = "crons")]
+    let crons = crons::read(&app)?;
+    #[cfg(not(feature = "crons"))]
+    checks::check_no_crons(&app)?;
+    Ok(Assembled {
+        app,
+        endpoints,
+        methods,
+        connectors,
+        hooks,
+        components,
+        #[cfg(feature = "crons")]
+        crons,
+        thread,
+    })
 }
 
 /// Runs the closures of `configure` that are for this server, in the order in which they were written.
@@ -99,7 +115,8 @@ fn peers<R: Cluster>(
         (Handle::current(), None, None)
     };
     let routes = RouteTable::new(&shared.routes);
-    let runtime = Runtime::new(info.clone(), setup.limits.clone(), executor, tasks, thread, routes);
+    let mut runtime = Runtime::new(info.clone(), setup.limits.clone(), executor, tasks, thread, routes);
+    runtime.clock = setup.state.find::<WallClock>().cloned().unwrap_or_default();
     Ok((Arc::new(Peers::new(runtime, shared.config.clone(), shared.codecs.clone())), end))
 }
 

@@ -311,6 +311,16 @@ impl<R: Cluster> Builder<R> {
         self
     }
 
+    /// As [`insert`](Self::insert), unless the application has one of that type. The test kit does so.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn insert_default<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        if self.state.find::<T>().is_none() {
+            self.state.insert(value);
+        }
+        self
+    }
+
     /// Mounts handlers and remotes by hand on the servers of a type: those that `servers!` lists by their traits.
     ///
     /// ```

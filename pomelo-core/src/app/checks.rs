@@ -204,3 +204,16 @@ pub(crate) fn check_mounted<R: Cluster>(
         }
     }
 }
+
+/// Without the feature nothing runs by the calendar, and nobody would notice.
+#[cfg(not(feature = "crons"))]
+pub(super) fn check_no_crons<R: Cluster>(app: &App<R>) -> Result<(), StartError> {
+    let Some(section) = app.config().section("crons.json")? else { return Ok(()) };
+    match section.entries_of(app.server_type())?.is_empty() {
+        true => Ok(()),
+        false => Err(StartError::from(section.wrong(format_args!(
+            "there are crons for `{}`, and the feature `crons` of pomelo is off: turn it on, or take them out",
+            app.server_type()
+        )))),
+    }
+}

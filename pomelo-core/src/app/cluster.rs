@@ -8,6 +8,8 @@ use std::sync::Arc;
 use super::App;
 use super::platform::Platform;
 use crate::dispatch::Parts;
+#[cfg(feature = "crons")]
+use crate::method::Cron;
 use crate::method::{Handler, Remote, Table};
 use crate::router::Routers;
 
@@ -51,7 +53,7 @@ pub struct ServerType {
     pub remotes: &'static [Table],
 }
 
-/// Takes the handlers and remotes of a server.
+/// Takes the handlers, remotes and crons of a server.
 ///
 /// [`Builder::mount`](super::Builder::mount) and [`App::reload`] give it to the application.
 pub struct Mount<R> {
@@ -75,5 +77,11 @@ impl<R: Cluster> Mount<R> {
     /// Other servers learn its methods with this server's membership, each by a number that it keeps.
     pub fn remote<T: Remote<App<R>>>(&mut self, remote: T) {
         self.parts.remotes.push((Table::remote::<T>(), Arc::new(remote)));
+    }
+
+    /// Adds a cron: its methods are what `action` may say in crons.json, as `<name>.<method>`.
+    #[cfg(feature = "crons")]
+    pub fn cron<C: Cron<App<R>>>(&mut self, cron: C) {
+        self.parts.crons.push((Table::cron::<C>(), Arc::new(cron)));
     }
 }

@@ -11,6 +11,7 @@
 //! | `assembly` | a server and its parts, made of what was said |
 //! | `starting`, `announce` | servers come up, all of a process together |
 //! | `up`, `running`, `watchdog` | servers that are up, and their ends |
+//! | `crons` | what runs by the calendar (feature `crons`) |
 //! | `timers` | [`Timer`]: what runs by the clock |
 //! | `reload` | other handlers and remotes on a running server |
 //! | `start_error` | [`StartError`]: why servers don't start |
@@ -22,6 +23,8 @@ mod checks;
 mod cluster;
 mod component;
 mod configure;
+#[cfg(feature = "crons")]
+mod crons;
 mod launch;
 mod lifecycle;
 mod platform;
@@ -39,6 +42,8 @@ pub use self::builder::Builder;
 pub use self::cluster::{Cluster, Mount, ServerType};
 pub use self::component::Component;
 pub use self::configure::Configure;
+#[cfg(feature = "crons")]
+pub use self::crons::CronReport;
 pub use self::platform::{Network, OperatorAccess, Platform, Provided, Reach, Task, Wants};
 pub use self::running::Running;
 pub use self::start_error::StartError;

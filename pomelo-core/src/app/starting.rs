@@ -18,6 +18,8 @@ use futures::future::{Either, join_all, select, select_all};
 
 use super::cluster::Cluster;
 use super::component::Components;
+#[cfg(feature = "crons")]
+use super::crons::{self, FileSchedule};
 use super::lifecycle::{Lifecycle, LifecycleHooks};
 use super::platform::OperatorAccess;
 use super::start_error::StartError;
@@ -46,6 +48,9 @@ pub(super) struct Assembled<R> {
     pub(super) hooks: LifecycleHooks<R>,
     /// Its parts by the application.
     pub(super) components: Components<R>,
+    /// What crons.json has for it.
+    #[cfg(feature = "crons")]
+    pub(super) crons: FileSchedule,
     /// The thread of its own, if it has one.
     pub(super) thread: Thread,
 }
@@ -60,10 +65,12 @@ pub(super) struct Joining {
     pub(super) operators: Option<Arc<dyn OperatorAccess>>,
 }
 
-/// What others learn of a server, and what takes its clients.
+/// What others learn of a server, what takes its clients, and what it does by itself once it is up.
 struct Public {
     methods: Arc<MethodTable>,
     connectors: Vec<Arc<dyn Connector>>,
+    #[cfg(feature = "crons")]
+    crons: FileSchedule,
 }
 
 /// Starts servers; if one can't, those that were up are ended again.
@@ -115,8 +122,13 @@ async fn one_fails(tasks: &[(ServerId, Supervisor)]) -> StartError {
 
 impl<R> Assembled<R> {
     fn split(self) -> (Live<R>, Public) {
-        let Self { app, endpoints, methods, connectors, hooks, components, thread } = self;
-        (Live::new(app, endpoints, hooks, components, thread), Public { methods, connectors })
+        let public = Public {
+            methods: self.methods,
+            connectors: self.connectors,
+            #[cfg(feature = "crons")]
+            crons: self.crons,
+        };
+        (Live::new(self.app, self.endpoints, self.hooks, self.components, self.thread), public)
     }
 }
 
@@ -178,6 +190,10 @@ async fn bring_up<R: Cluster>(
             .await
             .map_err(|error| StartError::refused(id, error.context(id)))?;
         server.app.started();
+    }
+    #[cfg(feature = "crons")]
+    for (server, public) in servers.iter().zip(public) {
+        crons::start(&server.app, &public.crons);
     }
     let is_alone = servers.len() == 1;
     for server in servers.iter_mut() {

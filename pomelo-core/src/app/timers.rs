@@ -19,10 +19,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::App;
 use super::cluster::Cluster;
+use crate::peers::Peers;
 use crate::runtime::boundary::{self, Site};
 use crate::runtime::{TimersEnd, Within, Work};
 use crate::server::Server;
-use crate::value::Result;
+use crate::value::{Error, Result};
 
 /// Shorter intervals count as this one, as with JavaScript's `setInterval`: the clock of the runtime has no smaller unit.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -222,17 +223,34 @@ impl<R: Cluster> Alarm<R> {
     /// One run, unless the server is gone.
     async fn ring(&mut self, tick: Tick) {
         let Some(server) = self.server.upgrade() else { return };
-        let peers = server.peers.clone();
-        // A server that stops waits for it, and can say what it waits for.
-        let _busy = (peers.busy.begin(), peers.underway.enter(Work::Timer(self.place)));
-        let name = self.place.to_string();
+        let (peers, name) = (server.peers.clone(), self.place.to_string());
         let site = Site::new(&peers, "timer").named(&name);
-        let work =
-            boundary::run(site, (&mut self.run, App::new(server), tick), |(run, app, tick)| run(app, tick));
-        let work = Within::hook(&peers, "timer").poll(work);
-        if let Either::Left((Ok(Err(mut error)), _)) = select(work, pin!(self.end.over())).await {
+        let args = (&mut self.run, App::new(server), tick);
+        let run = boundary::run(site, args, |(run, app, tick)| run(app, tick));
+        // It is logged.
+        drop(timed(&peers, site, Work::Timer(self.place), &mut self.end, run).await);
+    }
+}
+
+/// A run of something that waits for its time, and what it failed with: a server that stops waits for it, and can say what it waits
+/// for.
+pub(super) async fn timed(
+    peers: &Peers,
+    site: Site<'_>,
+    work: Work,
+    end: &mut TimersEnd,
+    run: impl Future<Output = Result<Result<()>>> + Unpin,
+) -> Option<Error> {
+    let _busy = (peers.busy.begin(), peers.underway.enter(work));
+    let run = Within::hook(peers, site.what()).poll(run);
+    match select(run, pin!(end.over())).await {
+        Either::Left((Ok(Err(mut error)), _)) => {
             site.failed(&mut error);
+            Some(error)
         }
+        // The boundary has logged a panic.
+        Either::Left((Err(panicked), _)) => Some(panicked),
+        Either::Left((Ok(Ok(())), _)) | Either::Right(_) => None,
     }
 }
 

@@ -19,6 +19,8 @@ use crate::cluster::MethodTable;
 use crate::context::ServerContext;
 use crate::event::Event;
 use crate::inject::{Container, Context};
+#[cfg(feature = "crons")]
+use crate::method::{Cron, CronRun};
 use crate::method::{Handler, Inbound, Remote};
 use crate::metrics::{MethodStats, RouteReport};
 use crate::request::Request;
@@ -49,13 +51,34 @@ impl<A, T: Remote<A>> AnyRemote<A> for T {
     }
 }
 
-/// A server's handlers and remotes, without the type of its app.
+/// [`Cron`] without its constants.
+#[cfg(feature = "crons")]
+pub(crate) trait AnyCron<A>: Send + Sync {
+    fn call<'a>(&'a self, cx: Context<'a, A, CronRun>, method: u16) -> BoxFuture<'a, Result<()>>;
+}
+
+#[cfg(feature = "crons")]
+impl<A, C: Cron<A>> AnyCron<A> for C {
+    fn call<'a>(&'a self, cx: Context<'a, A, CronRun>, method: u16) -> BoxFuture<'a, Result<()>> {
+        Cron::call(self, cx, method)
+    }
+}
+
+/// A server's handlers, remotes and crons, without the type of its app.
 pub(crate) trait Endpoints: Send + Sync {
     /// The handler's method of that route.
     fn handler(&self, route: &Route) -> Option<&dyn HandlerEndpoint>;
 
     /// The remote's method of that number.
     fn remote(&self, method: u32) -> Option<&dyn RemoteEndpoint>;
+
+    /// The cron's method that crons.json calls so.
+    #[cfg(feature = "crons")]
+    fn cron(&self, action: &str) -> Option<&dyn CronEndpoint>;
+
+    /// What crons.json may call, sorted.
+    #[cfg(feature = "crons")]
+    fn actions(&self) -> Vec<String>;
 
     /// Whether any handler may run beside others of its session.
     fn has_concurrent(&self) -> bool;
@@ -86,6 +109,14 @@ pub(crate) trait HandlerEndpoint: Send + Sync {
 /// A method of a remote.
 pub(crate) trait RemoteEndpoint: Send + Sync {
     fn answer<'a>(&'a self, inbound: &'a Inbound) -> BoxFuture<'a, Result<Bytes>>;
+
+    fn stats(&self) -> &MethodStats;
+}
+
+/// A method of a cron.
+#[cfg(feature = "crons")]
+pub(crate) trait CronEndpoint: Send + Sync {
+    fn run<'a>(&'a self, run: &'a CronRun) -> BoxFuture<'a, Result<()>>;
 
     fn stats(&self) -> &MethodStats;
 }
@@ -186,6 +217,27 @@ impl<A: Container + Send + Sync> RemoteEndpoint for RemoteMethod<A> {
     }
 }
 
+/// A method of a mounted cron.
+#[cfg(feature = "crons")]
+pub(super) struct CronMethod<A> {
+    pub(super) around: Arc<Surroundings<A>>,
+    pub(super) cron: Arc<dyn AnyCron<A>>,
+    /// Its id in the cron.
+    pub(super) method: u16,
+    pub(super) stats: Arc<MethodStats>,
+}
+
+#[cfg(feature = "crons")]
+impl<A: Container + Send + Sync> CronEndpoint for CronMethod<A> {
+    fn run<'a>(&'a self, run: &'a CronRun) -> BoxFuture<'a, Result<()>> {
+        self.cron.call(Context::new(&self.around.app, run), self.method)
+    }
+
+    fn stats(&self) -> &MethodStats {
+        &self.stats
+    }
+}
+
 /// What has a number that others call it by. It keeps that for good, also when the method is no more.
 pub(super) struct Numbered<A> {
     /// `serverType.remote.method`, for reports and logs.
@@ -201,6 +253,9 @@ pub(crate) struct MountedEndpoints<A> {
     pub(super) handlers: HashMap<String, HandlerMethod<A>, RandomState>,
     /// By number.
     pub(super) remotes: Vec<Numbered<A>>,
+    /// By what crons.json calls them.
+    #[cfg(feature = "crons")]
+    pub(super) crons: HashMap<String, CronMethod<A>, RandomState>,
     /// The numbers of all methods that there ever were.
     pub(super) numbers: MethodTable,
     pub(super) listeners: Vec<Listener<A>>,
@@ -215,6 +270,18 @@ impl<A: Container + Send + Sync> Endpoints for MountedEndpoints<A> {
         self.remotes.get(method as usize)?.method.as_ref().map(|method| method as &dyn RemoteEndpoint)
     }
 
+    #[cfg(feature = "crons")]
+    fn cron(&self, action: &str) -> Option<&dyn CronEndpoint> {
+        self.crons.get(action).map(|method| method as &dyn CronEndpoint)
+    }
+
+    #[cfg(feature = "crons")]
+    fn actions(&self) -> Vec<String> {
+        let mut actions: Vec<_> = self.crons.keys().cloned().collect();
+        actions.sort_unstable();
+        actions
+    }
+
     fn has_concurrent(&self) -> bool {
         self.handlers.values().any(|method| method.concurrent)
     }
@@ -225,7 +292,14 @@ impl<A: Container + Send + Sync> Endpoints for MountedEndpoints<A> {
 
     fn reports(&self) -> Vec<RouteReport> {
         let handlers = self.handlers.iter().filter_map(|(route, method)| method.stats.report(route));
-        handlers.chain(self.remotes.iter().filter_map(|remote| remote.stats.report(&remote.name))).collect()
+        let remotes = self.remotes.iter().filter_map(|remote| remote.stats.report(&remote.name));
+        #[allow(unused_mut, reason = "only crons are added")]
+        let mut all: Vec<_> = handlers.chain(remotes).collect();
+        #[cfg(feature = "crons")]
+        all.extend(self.crons.iter().filter_map(|(action, method)| {
+            method.stats.report(&format!("{}.{action}", self.around.context.server_type()))
+        }));
+        all
     }
 
     fn emit(&self, event: &Event) {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Dispatch;
+#[cfg(feature = "crons")]
+use super::endpoints::{AnyCron, CronMethod};
 use super::endpoints::{
     AnyHandler, AnyRemote, Endpoints, HandlerMethod, Listener, MountedEndpoints, Numbered, RemoteMethod,
     Surroundings,
@@ -12,6 +14,8 @@ use crate::cluster::MethodTable;
 use crate::context::ServerContext;
 use crate::inject;
 use crate::inject::{Container, Injected, Provider};
+#[cfg(feature = "crons")]
+use crate::method::CronRun;
 use crate::method::{Inbound, Table};
 use crate::request::Request;
 use crate::value::Result;
@@ -20,11 +24,18 @@ use crate::value::Result;
 pub(crate) struct Parts<A> {
     pub(crate) handlers: Vec<(Table, Arc<dyn AnyHandler<A>>)>,
     pub(crate) remotes: Vec<(Table, Arc<dyn AnyRemote<A>>)>,
+    #[cfg(feature = "crons")]
+    pub(crate) crons: Vec<(Table, Arc<dyn AnyCron<A>>)>,
 }
 
 impl<A> Default for Parts<A> {
     fn default() -> Self {
-        Self { handlers: Vec::new(), remotes: Vec::new() }
+        Self {
+            handlers: Vec::new(),
+            remotes: Vec::new(),
+            #[cfg(feature = "crons")]
+            crons: Vec::new(),
+        }
     }
 }
 
@@ -41,7 +52,16 @@ impl<A: Container + Send + Sync> MountedEndpoints<A> {
     ) -> Result<Self> {
         let around = Arc::new(Surroundings { app, context });
         let (handlers, remotes) = (HashMap::default(), Vec::new());
-        Self { around, handlers, remotes, numbers: MethodTable::default(), listeners }.with(parts)
+        Self {
+            around,
+            handlers,
+            remotes,
+            #[cfg(feature = "crons")]
+            crons: HashMap::default(),
+            numbers: MethodTable::default(),
+            listeners,
+        }
+        .with(parts)
     }
 
     /// The same server with other methods. Remote methods keep their numbers, and all their statistics.
@@ -58,6 +78,8 @@ impl<A: Container + Send + Sync> MountedEndpoints<A> {
             around: self.around.clone(),
             handlers: HashMap::default(),
             remotes: self.remotes.iter().map(gone).collect(),
+            #[cfg(feature = "crons")]
+            crons: HashMap::default(),
             numbers: self.numbers.clone(),
             listeners: self.listeners.clone(),
         }
@@ -81,6 +103,15 @@ impl<A: Container + Send + Sync> MountedEndpoints<A> {
                 let (method, concurrent) = (method.id, method.concurrent);
                 let stats = Arc::default();
                 self.handlers.insert(route, HandlerMethod { around, handler, method, concurrent, stats });
+            }
+        }
+        #[cfg(feature = "crons")]
+        for (table, cron) in parts.crons {
+            for method in table.methods {
+                let action = format!("{}.{}", table.name, method.name);
+                self.check::<CronRun>(&action, method.injects)?;
+                let (around, cron, stats) = (around.clone(), cron.clone(), Arc::default());
+                self.crons.insert(action, CronMethod { around, cron, method: method.id, stats });
             }
         }
         for (table, remote) in parts.remotes {

@@ -71,6 +71,12 @@ pub enum Event {
         /// Who was at that frontend.
         uids: Vec<Uid>,
     },
+    /// Crons were added to this server, by their ids: those of crons.json when it starts, and those that are added while it runs.
+    #[doc(alias = "add_crons")]
+    AddCrons(Vec<Arc<str>>),
+    /// A cron was removed from this server, by its id.
+    #[doc(alias = "remove_crons")]
+    RemoveCrons(Vec<Arc<str>>),
     /// This server has started.
     ///
     /// It takes clients and calls.
@@ -94,6 +100,8 @@ impl Event {
             Self::RemoveServers(_) => "RemoveServers",
             Self::ReplaceServers(_) => "ReplaceServers",
             Self::MembersLost { .. } => "MembersLost",
+            Self::AddCrons(_) => "AddCrons",
+            Self::RemoveCrons(_) => "RemoveCrons",
             Self::StartServer => "StartServer",
             Self::StartAll => "StartAll",
         }

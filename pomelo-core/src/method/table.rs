@@ -1,5 +1,7 @@
 //! Tables: the methods of one handler or remote, as `servers!` lists them.
 
+#[cfg(feature = "crons")]
+use super::CronContract;
 use super::{Contract, HandlerContract, Method};
 
 /// The methods of one handler or remote.
@@ -20,5 +22,11 @@ impl Table {
     /// The table of a remote, or of a remote's trait.
     pub const fn remote<T: Contract + ?Sized>() -> Self {
         Self { name: T::NAME, methods: T::METHODS }
+    }
+
+    /// The table of a cron.
+    #[cfg(feature = "crons")]
+    pub const fn cron<C: CronContract + ?Sized>() -> Self {
+        Self { name: C::NAME, methods: C::METHODS }
     }
 }

@@ -8,11 +8,15 @@
 //! | `span`, `failure`, `throttle` | what logs say: spans, lines, and no more of them than a rate |
 //! | `underway`, `backlog` | what a stop waits for, by name; a queue that one task works off |
 //! | `serial` | [`Turn`]: what runs one after the other, by a key |
+//! | `clock`, `crons` | [`WallClock`]: what time it is; what runs by it |
 //! | `timers` | when the application's timers end |
 //! | `home` | where the application's code runs |
 
 mod backlog;
 pub(crate) mod boundary;
+mod clock;
+#[cfg(feature = "crons")]
+mod crons;
 pub(crate) mod failure;
 mod home;
 pub(crate) mod origin;
@@ -25,6 +29,9 @@ mod timers;
 mod underway;
 
 pub(crate) use self::backlog::{Added, Backlog};
+pub use self::clock::WallClock;
+#[cfg(feature = "crons")]
+pub(crate) use self::crons::{CronEntry, Crons};
 use self::serial::SerialTurns;
 pub use self::serial::{NextTurn, Turn};
 pub(crate) use self::span::Within;
@@ -62,6 +69,11 @@ pub struct Runtime {
     pub(crate) underway: Underway,
     /// Who has the turn at each key of the application's, and who waits.
     pub(crate) serial: Arc<SerialTurns>,
+    /// What time it is for crons.
+    pub(crate) clock: WallClock,
+    /// What runs by the calendar.
+    #[cfg(feature = "crons")]
+    pub(crate) crons: Crons,
     /// Ends the application's timers.
     pub(crate) timers: Timers,
     /// The routes that the application has handlers for: whatever else clients send, they have made up.
@@ -93,6 +105,9 @@ impl Runtime {
             lines: Throttle::default(),
             underway: Underway::default(),
             serial,
+            clock: WallClock::default(),
+            #[cfg(feature = "crons")]
+            crons: Crons::default(),
             timers: Timers::default(),
             method_names: RwLock::default(),
         }

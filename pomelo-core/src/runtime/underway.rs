@@ -39,6 +39,9 @@ pub(crate) enum Work {
     Hooks(SessionId),
     /// A run of the timer that was started there.
     Timer(&'static Location<'static>),
+    /// A run of the cron of that id.
+    #[cfg(feature = "crons")]
+    Cron(std::sync::Arc<str>),
 }
 
 /// Work that is under way until this is dropped.
@@ -108,6 +111,8 @@ impl fmt::Display for Named<'_> {
             },
             Work::Hooks(session) => write!(f, "on_closed of session {session}"),
             Work::Timer(place) => write!(f, "timer {place}"),
+            #[cfg(feature = "crons")]
+            Work::Cron(id) => write!(f, "cron {id}"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use syn::{FnArg, ReturnType, Type};
 
 use super::Kind;
+use super::cron;
 use super::members::Function;
 use super::model::{Block, Constructor, ConstructorCall, Method, is, plain};
 use super::parse::{Form, Item};
@@ -15,6 +16,9 @@ impl Block {
     /// Checks an item.
     pub(crate) fn new(kind: Kind, item: &Item, options: BlockOptions, errors: &mut Errors) -> Self {
         check_fields(kind, &item.form, &options, errors);
+        if kind == Kind::Cron {
+            cron::check_form(item, errors);
+        }
         let mut block = Self {
             kind,
             krate: options.krate,
@@ -128,6 +132,7 @@ fn check_fields(kind: Kind, form: &Form, options: &BlockOptions, errors: &mut Er
         (Kind::Remote, _) => {
             errors.at(fields, "a remote has arguments and no message: `fields` is for handlers")
         }
+        (Kind::Cron, _) => errors.at(fields, "a cron has no message: `fields` is for handlers"),
         (Kind::Handler, Form::Implementor { .. }) => errors.at(fields, "`fields` goes on the trait"),
         (Kind::Handler, _) => {}
     }

@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use super::model::{Block, Method, Param};
-use super::{Kind, handler, remote};
+use super::{Kind, cron, handler, remote};
 
 impl Block {
     /// `METHODS`: what can be called, and what must exist for it to be.
@@ -79,6 +79,7 @@ impl Block {
         let (read, answer) = match self.kind {
             Kind::Handler => (handler::read(self, wires), handler::answer(self, method)),
             Kind::Remote => (remote::read(self, wires), remote::answer(self, method)),
+            Kind::Cron => (TokenStream::new(), cron::answer(self, method)),
         };
         // What a future that isn't `Send` is reported of begins and ends at the method's name. The rest has no place in
         // the source: an editor would offer it there.

@@ -1,6 +1,7 @@
-//! The annotated block, which `#[handler]` and `#[remote]` share: what they go on, what a method is, and how it is run by number.
+//! The annotated block, which `#[handler]`, `#[remote]` and `#[cron]` share: what they go on, what a method is, and how it is run by number.
 
 mod check;
+mod cron;
 mod dispatch;
 mod emit;
 mod expand;
@@ -24,11 +25,12 @@ use self::parse::{Form, Item};
 use crate::attributes::BlockOptions;
 use crate::errors::Errors;
 
-/// Which of the two attributes it is.
+/// Which of the attributes it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Handler,
     Remote,
+    Cron,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
         match self {
             Self::Handler => "Handler",
             Self::Remote => "Remote",
+            Self::Cron => "Cron",
         }
     }
 
@@ -45,6 +48,7 @@ impl Kind {
         match self {
             Self::Handler => "handler",
             Self::Remote => "remote",
+            Self::Cron => "cron",
         }
     }
 
@@ -53,6 +57,7 @@ impl Kind {
         match self {
             Self::Handler => "clients",
             Self::Remote => "other servers",
+            Self::Cron => "crons.json",
         }
     }
 
@@ -61,6 +66,7 @@ impl Kind {
         ident(match self {
             Self::Handler => "HandlerContract",
             Self::Remote => "Contract",
+            Self::Cron => "CronContract",
         })
     }
 
@@ -84,6 +90,7 @@ impl Kind {
         ident(match self {
             Self::Handler => "__serve_handler",
             Self::Remote => "__serve_remote",
+            Self::Cron => "__serve_cron",
         })
     }
 
@@ -92,6 +99,7 @@ impl Kind {
         ident(match self {
             Self::Handler => "Request",
             Self::Remote => "Inbound",
+            Self::Cron => "CronRun",
         })
     }
 
@@ -100,6 +108,7 @@ impl Kind {
         ident(match self {
             Self::Handler => "Body",
             Self::Remote => "Bytes",
+            Self::Cron => "Nothing",
         })
     }
 }
@@ -118,7 +127,7 @@ pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     tokens.into_iter().map(at).collect()
 }
 
-/// Expands `#[handler(args)] input` or `#[remote(args)] input`.
+/// Expands `#[handler(args)] input`, and the same of the other attributes.
 pub(crate) fn expand(kind: Kind, args: TokenStream, input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = BlockOptions::parse(args, &mut errors);

@@ -23,6 +23,7 @@ pub(super) fn check(kind: Kind, fields: bool, function: &Function, errors: &mut 
         Kind::Handler if fields => check_fields(function, errors),
         Kind::Handler => check_one_message(function, &params, errors),
         Kind::Remote => check_defaults(function, &mut params, errors),
+        Kind::Cron => check_nothing_by_value(function, errors),
     }
     params
 }
@@ -65,6 +66,8 @@ fn check_lent(kind: Kind, lent: &TypeReference, errors: &mut Errors) {
             "a remote is called by a server, so there is no session and no request to lend: pass what is needed as \
              an argument",
         );
+    } else if kind == Kind::Cron && ["Session", "Request", "Inbound"].iter().any(|name| is(elem, name)) {
+        errors.at(lent, "a cron is run by the clock: there is neither client nor caller");
     } else if kind == Kind::Handler && is(elem, "Inbound") {
         errors.at(lent, "a handler is called by a client: take `&Request`");
     }
@@ -128,6 +131,19 @@ fn check_one_message(function: &Function, params: &[Param], errors: &mut Errors)
             &second.ty,
             format_args!("a client sends one message, and `{}` is it: make one struct of them, or say `#[handler(fields)]`", first.ident),
         );
+    }
+}
+
+/// The clock brings nothing.
+fn check_nothing_by_value(function: &Function, errors: &mut Errors) {
+    for input in &function.sig.inputs {
+        let FnArg::Typed(param) = input else { continue };
+        if !matches!(plain(&param.ty), Type::Reference(_)) {
+            errors.at(
+                &param.ty,
+                "a cron is run by the clock, which brings no arguments: take `&T` of what is lent, such as `&App`",
+            );
+        }
     }
 }
 

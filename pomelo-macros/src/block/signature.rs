@@ -20,11 +20,17 @@ pub(super) fn check(
     let before = errors.len();
     let Function { attrs, options, sig, .. } = function;
     check_qualifiers(sig, errors);
-    if let (Kind::Remote, Some(concurrent)) = (kind, &options.concurrent) {
-        errors.at(
-            concurrent,
-            "calls of a remote never wait in a session's queue: `concurrent` is for handlers",
-        );
+    if let Some(concurrent) = &options.concurrent {
+        match kind {
+            Kind::Handler => {}
+            Kind::Remote => errors.at(
+                concurrent,
+                "calls of a remote never wait in a session's queue: `concurrent` is for handlers",
+            ),
+            Kind::Cron => {
+                errors.at(concurrent, "runs of a cron never overlap: `concurrent` is for handlers");
+            }
+        }
     }
     let receiver = sig.receiver();
     if let Some(receiver) = receiver {

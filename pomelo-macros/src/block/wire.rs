@@ -64,6 +64,8 @@ impl Block {
             _ if READABLE.iter().any(|name| is(ty, name)) => (ty, &[]),
             (Kind::Handler, None) => (ty, &["FromField"]),
             (Kind::Remote, None) => (ty, &["ToArgument", "FromArgument"]),
+            // It takes nothing by value, which is reported where it does.
+            (Kind::Cron, _) => (ty, &[]),
         }
     }
 }

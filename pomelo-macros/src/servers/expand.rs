@@ -41,7 +41,8 @@ fn aliases(p: &TokenStream, server: &ServerType) -> TokenStream {
     };
     let handlers = server.handlers.iter().map(|listed| alias(Kind::Handler, listed));
     let remotes = server.remotes.iter().map(|listed| alias(Kind::Remote, listed));
-    quote!(#(#handlers)* #(#remotes)*)
+    let crons = server.crons.iter().map(|listed| alias(Kind::Cron, listed));
+    quote!(#(#handlers)* #(#remotes)* #(#crons)*)
 }
 
 /// `pub struct ChatRpc`
@@ -66,7 +67,8 @@ fn cluster(p: &TokenStream, servers: &ServerList) -> TokenStream {
     let binds = servers.called().map(|server| bind(p, server));
     let mounts = types.iter().map(|server| mount(p, server));
     let distinct = distinct(p, types);
-    let [handler, remote] = [Kind::Handler, Kind::Remote].map(|kind| kind.marker(Span::mixed_site()));
+    let [handler, remote, cron] =
+        [Kind::Handler, Kind::Remote, Kind::Cron].map(|kind| kind.marker(Span::mixed_site()));
     quote_spanned! { Span::mixed_site()=>
         #[allow(clippy::all, clippy::pedantic)]
         impl #p::Cluster for Rpc {
@@ -76,7 +78,7 @@ fn cluster(p: &TokenStream, servers: &ServerList) -> TokenStream {
             }
             fn mount(app: &App, mount: &mut #p::Mount<Self>) {
                 // For types that were made a handler or a remote by hand, and so aren't checked for being listed.
-                trait Marked { fn #handler() {} fn #remote() {} }
+                trait Marked { fn #handler() {} fn #remote() {} fn #cron() {} }
                 impl<T: ?::core::marker::Sized> Marked for T {}
                 match app.server_type() { #(#mounts)* _ => {} }
             }
@@ -129,14 +131,16 @@ fn mount(p: &TokenStream, server: &ServerType) -> TokenStream {
     };
     let handlers = server.handlers.iter().filter_map(|listed| add(Kind::Handler, listed));
     let remotes = server.remotes.iter().filter_map(|listed| add(Kind::Remote, listed));
-    quote!(#(#cfgs)* #name => { #(#handlers)* #(#remotes)* })
+    let crons = server.crons.iter().filter_map(|listed| add(Kind::Cron, listed));
+    quote!(#(#cfgs)* #name => { #(#handlers)* #(#remotes)* #(#crons)* })
 }
 
 /// Two of a name would hide one another: an error at the second.
 fn distinct(p: &TokenStream, types: &[ServerType]) -> TokenStream {
     let checks = types.iter().flat_map(|server| {
         let handlers = pairs(p, server, Kind::Handler, &server.handlers);
-        handlers.chain(pairs(p, server, Kind::Remote, &server.remotes))
+        let remotes = pairs(p, server, Kind::Remote, &server.remotes);
+        handlers.chain(remotes).chain(pairs(p, server, Kind::Cron, &server.crons))
     });
     let checks: Vec<_> = checks.collect();
     let same = (!checks.is_empty()).then(|| {

@@ -26,9 +26,10 @@ pub(super) struct ServerType {
     pub(super) cfgs: Vec<Attribute>,
     pub(super) handlers: Vec<Listed>,
     pub(super) remotes: Vec<Listed>,
+    pub(super) crons: Vec<Listed>,
 }
 
-/// A handler or a remote of a type of server.
+/// A handler, a remote or a cron of a type of server.
 pub(super) struct Listed {
     /// The Rust type: `chat::ChatRemote`, `chat::chat_remote::Remote` or `dyn contract::ChatRemote`.
     pub(super) ty: TokenStream,
@@ -70,9 +71,9 @@ impl ServerType {
                 errors.at(attr, "expected a doc comment or a `cfg`");
             }
         }
-        for handler in &entry.handlers {
-            if let Some(field) = &handler.field {
-                errors.at(field, "a handler isn't a field of anything: `as` is for remotes");
+        for (kind, listings) in [("handler", &entry.handlers), ("cron", &entry.crons)] {
+            for field in listings.iter().filter_map(|listing| listing.field.as_ref()) {
+                errors.at(field, format_args!("a {kind} isn't a field of anything: `as` is for remotes"));
             }
         }
         let base = names::upper_camel(&entry.name);
@@ -94,6 +95,7 @@ impl ServerType {
             docs: attributes::named(&entry.attrs, "doc"),
             cfgs: attributes::named(&entry.attrs, "cfg"),
             handlers: listed(entry.handlers, "Handler", &base, errors),
+            crons: listed(entry.crons, "Cron", &base, errors),
             remotes,
             ident: entry.name,
         }

@@ -15,12 +15,13 @@ pub(crate) struct Input {
     pub(crate) entries: Vec<Entry>,
 }
 
-/// `chat: { handlers: […], remotes: […] }`
+/// `chat: { handlers: […], remotes: […], crons: […] }`
 pub(crate) struct Entry {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) name: Ident,
     pub(crate) handlers: Vec<Listing>,
     pub(crate) remotes: Vec<Listing>,
+    pub(crate) crons: Vec<Listing>,
 }
 
 /// `chat::ChatRemote`, `impl contract::ChatRemote` or `chat::ChatRemote as field`
@@ -64,7 +65,7 @@ impl Entry {
         let attrs = input.call(Attribute::parse_outer)?;
         let name = parse_name(input)?;
         input.parse::<Token![:]>()?;
-        let mut entry = Self { attrs, name, handlers: Vec::new(), remotes: Vec::new() };
+        let mut entry = Self { attrs, name, handlers: Vec::new(), remotes: Vec::new(), crons: Vec::new() };
         if !input.peek(token::Brace) {
             return Err(input.error("expected `{ handlers: […], remotes: […] }`"));
         }
@@ -85,6 +86,7 @@ impl Entry {
         let list = match &*key.to_string() {
             "handlers" => &mut self.handlers,
             "remotes" => &mut self.remotes,
+            "crons" => &mut self.crons,
             other => return Err(Error::new(key.span(), unknown_list(other))),
         };
         if seen.contains(&key) {
@@ -139,8 +141,8 @@ fn parse_name(input: ParseStream) -> Result<Ident> {
 }
 
 fn unknown_list(found: &str) -> String {
-    const EXPECTED: &str = "expected `handlers: […]` or `remotes: […]`";
-    match names::closest(found, &["handlers", "remotes"]) {
+    const EXPECTED: &str = "expected `handlers: […]`, `remotes: […]` or `crons: […]`";
+    match names::closest(found, &["handlers", "remotes", "crons"]) {
         Some(meant) => format!("{EXPECTED}: did you mean `{meant}`?"),
         None => EXPECTED.to_owned(),
     }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::time::SystemTime;
 
 use pomelo_core::app::{App, Builder, Cluster, Running, StartError};
+use pomelo_core::runtime::WallClock;
 
 use crate::connector::MemoryPorts;
 
@@ -31,7 +33,8 @@ pub struct Servers<R> {
 /// As [`Builder::start`].
 pub async fn start<R: Cluster>(builder: Builder<R>) -> Result<Servers<R>, StartError> {
     let ports = MemoryPorts::default();
-    let running = builder.insert(ports.clone()).start().await?;
+    let clock = WallClock::starting_at(SystemTime::now());
+    let running = builder.insert(ports.clone()).insert_default(clock).start().await?;
     Ok(Servers { running, ports })
 }
 

@@ -141,6 +141,18 @@ impl Section {
         list.iter().enumerate().map(entry).collect()
     }
 
+    /// The objects of the list that it has at a key; none if it has no such key.
+    ///
+    /// # Errors
+    /// If it is no object, what it has there is no list, or one of it is no object.
+    pub fn entries_of(&self, key: &str) -> Result<Vec<Entry<'_>>, ConfigError> {
+        let all = self.entry()?;
+        let Some(value) = all.value(key).filter(|value| !value.is_null()) else { return Ok(vec![]) };
+        let list = value.as_array().ok_or_else(|| all.unexpected(key, "a list of objects"))?;
+        let at = |index| join(&self.at, &format!("{key}[{index}]"));
+        list.iter().enumerate().map(|(index, value)| Entry::new(&self.file, at(index), value)).collect()
+    }
+
     /// An error about all of it.
     pub fn wrong(&self, problem: impl ToString) -> ConfigError {
         let at = if self.at.is_empty() { "top level" } else { &self.at };
@@ -223,6 +235,14 @@ impl<'a> Entry<'a> {
         expected: &str,
     ) -> Result<Option<u64>, ConfigError> {
         value::whole(self.object, key, range, expected).map_err(|error| self.mismatch(error))
+    }
+
+    /// A switch.
+    ///
+    /// # Errors
+    /// If it is neither `true` nor `false`, nor one of them as a text.
+    pub fn switch(&self, key: &str) -> Result<Option<bool>, ConfigError> {
+        value::switch(self.object, key).map_err(|error| self.mismatch(error))
     }
 
     /// A list of texts.
