@@ -47,7 +47,7 @@ function users() {
 
 /** Which process each server is, how often it began anew, and how many clients and members it has. */
 async function whatIsThere() {
-  const servers = [...(await cluster.list()).values()].filter(({ id }) => !id.startsWith('master'));
+  const servers = [...(await allUp()).values()].filter(({ id }) => !id.startsWith('master'));
   const facts = await Promise.all(
     servers.map(async ({ id, pid }) => {
       const { stdout } = await cluster.tool('show', id);

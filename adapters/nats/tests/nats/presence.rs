@@ -1,12 +1,13 @@
 //! Presence: servers join by starting, and an id belongs to the process that has it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::app::{SERVERS, Server, pair};
 use crate::support::{NatsServer, until};
 use pomelo::error::StartError;
-use pomelo::server::ServerInfo;
+use pomelo_core::cluster::{Discovery, Member, MembershipEvents};
+use pomelo_core::value::{Incarnation, ServerId, ServerInfo};
 use pomelo_nats::Nats;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,25 +32,49 @@ fn expected(server: &Server, server_type: &str) -> Vec<String> {
     server.app().servers(server_type).iter().map(|info| info.id.to_string()).collect()
 }
 
+/// Whom a server was told to expect last.
+#[derive(Default)]
+struct Expected(Mutex<Vec<ServerId>>);
+
+impl MembershipEvents for Expected {
+    fn expect(&self, servers: Vec<Arc<ServerInfo>>) {
+        let mut ids: Vec<_> = servers.iter().map(|info| info.id.clone()).collect();
+        ids.sort();
+        *self.0.lock().unwrap() = ids;
+    }
+
+    fn gone(&self, _: &ServerId, _: Incarnation) {}
+}
+
+fn member(id: &str) -> Member {
+    let info = serde_json::json!({ "id": id, "serverType": "chat" });
+    Member {
+        info: serde_json::from_value(info).unwrap(),
+        incarnation: Incarnation::begin(id),
+        methods: Arc::default(),
+        encodings: vec![],
+        leaving: false,
+        newcomer: true,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_joins_knows_who_is_there_when_its_start_is_over() {
+async fn a_server_that_joins_expects_whoever_is_there_when_it_is_registered() {
     let nats = NatsServer::start().await;
     let options = Nats::new(nats.url()).answer(Duration::from_secs(2));
-    let ids = ["callee-1", "callee-2", "callee-3", "callee-4"];
-    let start = async |id: &str| {
-        let alone = format!(r#"{{ "callee": [{{ "id": "{id}" }}] }}"#);
-        Server::try_start(&options, &alone, id).await.unwrap()
+    let register = async |id: &str| {
+        let expected = Arc::<Expected>::default();
+        let registration = options.register(member(id), expected.clone()).await.unwrap();
+        // Nothing is awaited in between.
+        (registration, expected.0.lock().unwrap().clone())
     };
-    let callees = futures::future::join_all(ids.into_iter().map(start)).await;
-    let alone = r#"{ "caller": [{ "id": "caller-1" }], "callee": [] }"#;
-    let joins = Server::try_start(&options, alone, "caller-1").await.unwrap();
-    assert_eq!(expected(&joins, "callee"), ids);
-    for id in ids {
-        assert_eq!(joins.echo(id, "at once").await.unwrap(), "at once");
-    }
-    joins.stop().await;
-    for callee in callees {
-        callee.stop().await;
+    let ids = ["chat-1", "chat-2", "chat-3", "chat-4"];
+    let others = futures::future::join_all(ids.into_iter().map(register)).await;
+    let (joined, expected) = register("chat-5").await;
+    assert_eq!(expected, ["chat-1", "chat-2", "chat-3", "chat-4", "chat-5"]);
+    joined.leave().await;
+    for (registration, _) in others {
+        registration.leave().await;
     }
 }
 
