@@ -77,4 +77,27 @@ mod tests {
             assert_eq!(Announcement::decode(&bytes[..end]), None, "cut at {end}");
         }
     }
+
+    #[test]
+    fn fuzz_nats_announcement() {
+        let (id, incarnation) = (ServerId::from("chat-1"), Incarnation::begin("chat-1"));
+        let samples = [
+            Announcement::Claim { id: id.clone(), incarnation, number: 1 },
+            Announcement::Beat { id: id.clone(), server_type: "chat".into(), incarnation, number: 7 },
+            Announcement::Bye { id: id.clone(), incarnation },
+            Announcement::Taken {
+                id,
+                claimed: incarnation,
+                number: 1,
+                incarnation,
+                host: "10.0.0.5".into(),
+                pid: 7,
+            },
+        ];
+        pomelo_fuzz::fuzz("NATS announcement", &samples.map(|sample| sample.encode()), |_, input| {
+            if let Some(read) = Announcement::decode(input) {
+                assert_eq!(Announcement::decode(&read.encode()), Some(read));
+            }
+        });
+    }
 }

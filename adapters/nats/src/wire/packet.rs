@@ -250,4 +250,26 @@ mod tests {
         let head = Head { from: long.into(), ..head() };
         assert!(matches!(write_mark(&head), Err(WriteError::Id(_))));
     }
+
+    #[test]
+    fn fuzz_nats_packet() {
+        let why = Refused::Superseded(Incarnation::begin("chat-1"));
+        let samples = [
+            write_open(&head(), &crate::endpoint::member("chat-1")).unwrap(),
+            write_data(&head(), b"abc").unwrap(),
+            write_mark(&head()).unwrap(),
+            write_refused(&head(), &why).unwrap(),
+        ];
+        pomelo_fuzz::fuzz("NATS packet", &samples, |_, input| {
+            let Ok(Packet { head, body }) = Packet::decode(Bytes::copy_from_slice(input)) else { return };
+            let written = match &body {
+                Body::Open(member) => write_open(&head, member),
+                Body::Data(data) => write_data(&head, data),
+                Body::Mark => write_mark(&head),
+                Body::Refused(why) => write_refused(&head, why),
+            };
+            let again = Packet::decode(written.unwrap()).unwrap();
+            assert_eq!(format!("{again:?}"), format!("{:?}", Packet { head, body }));
+        });
+    }
 }
