@@ -62,6 +62,7 @@ pub const PLANS: &[Plan<'static>] = &[
                 "channel",
                 "client",
                 "config",
+                "cron",
                 "error",
                 "ext",
                 "filter",
