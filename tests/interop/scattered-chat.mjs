@@ -1,4 +1,4 @@
-// The chat example with a host for each of its servers, with a master on another one or without; see hosts.mjs.
+// The chat example with a host for each of its servers, with a master on another one or without, over tcp or NATS; see hosts.mjs.
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,9 @@ const COPIED = ['clientProtos.json', 'serverProtos.json', 'dictionary.json'];
 const { development: SERVERS } = JSON.parse(readFileSync(new URL('servers.json', CONFIG)));
 const MASTER = 'master-server-1';
 const MASTER_PORT = 3005;
+const BUS = 'bus';
+const NATS_PORT = 4222;
+const NATS_LOGIN = { user: 'pomelo', password: 'scattered' };
 const PASSWORD = 'not admin';
 const TOOL_MS = 5_000;
 /** What the logs of a run take is far less. */
@@ -18,21 +21,23 @@ const LOG_BYTES = 16 << 20;
 /** The servers by type, then by id. */
 export const idsOf = type => SERVERS[type].map(({ id }) => id);
 const IDS = Object.keys(SERVERS).flatMap(idsOf);
-/** A host for each server and for the master; `clients` is where users are, and nobody is on `stray`. */
-export const HOSTS = [...IDS, MASTER, 'clients', 'stray'];
+/** A host for each server, for the master and for NATS, if there is one; `clients` is where users are, and nobody is on `stray`. */
+export const HOSTS = [...IDS, MASTER, BUS, 'clients', 'stray'];
 
 export class ScatteredChat {
   #programs;
   #hosts;
   #hasMaster;
+  #isOverNats;
   #dir;
   #processes = new Map();
 
-  /** @param {{chat: string, tool: string}} programs @param {Hosts} hosts that exist @param {boolean} hasMaster */
-  constructor(programs, hosts, hasMaster) {
+  /** @param {{chat: string, tool: string}} programs @param {Hosts} hosts that exist @param {boolean} hasMaster @param {boolean} [isOverNats] as the program is */
+  constructor(programs, hosts, hasMaster, isOverNats = false) {
     this.#programs = programs;
     this.#hosts = hosts;
     this.#hasMaster = hasMaster;
+    this.#isOverNats = isOverNats;
     this.#dir = mkdtempSync(join(tmpdir(), 'pomelo-scattered-'));
     this.#configure();
   }
@@ -56,8 +61,9 @@ export class ScatteredChat {
 
   /** What can be dialed, as `{address, port}`: all that servers listen on, and the master. */
   get services() {
-    const servers = Object.values(SERVERS).flat().flatMap(({ id, port, clientPort }) => [port, clientPort].filter(Boolean).map(port => ({ address: this.#hosts.address(id), port })));
-    return [...servers, { address: this.#hosts.address(MASTER), port: MASTER_PORT }];
+    const at = host => port => ({ address: this.#hosts.address(host), port });
+    const servers = Object.values(SERVERS).flat().flatMap(({ id, port, clientPort }) => [port, clientPort].filter(Boolean).map(at(id)));
+    return [...servers, at(MASTER)(MASTER_PORT), at(BUS)(NATS_PORT)];
   }
 
   #configure() {
@@ -65,7 +71,8 @@ export class ScatteredChat {
     mkdirSync(config);
     for (const file of COPIED) writeFileSync(join(config, file), readFileSync(new URL(file, CONFIG)));
     const write = (file, value) => writeFileSync(join(config, file), JSON.stringify(value));
-    const entry = ({ pagePort, ...entry }) => ({ ...entry, host: this.#hosts.address(entry.id) });
+    const link = port => (this.#isOverNats || !port ? {} : { port });
+    const entry = ({ pagePort, port, ...entry }) => ({ ...entry, ...link(port), host: this.#hosts.address(entry.id) });
     write('servers.json', { development: Object.fromEntries(Object.entries(SERVERS).map(([type, list]) => [type, list.map(entry)])) });
     write('master.json', { development: { id: MASTER, host: this.#hosts.address(MASTER), port: MASTER_PORT } });
     write('adminServer.json', Object.keys(SERVERS).map(type => ({ type, token: `token of ${type}` })));
@@ -84,21 +91,27 @@ export class ScatteredChat {
   }
 
   start() {
-    if (this.#hasMaster) this.#spawn(MASTER, MASTER, ['start', '--id', MASTER]);
+    if (this.#isOverNats) this.#spawn(BUS, BUS, 'nats-server', ['-a', this.#hosts.address(BUS), '-p', String(NATS_PORT), '--user', NATS_LOGIN.user, '--pass', NATS_LOGIN.password]);
+    if (this.#hasMaster) this.#spawn(MASTER, MASTER, this.#programs.chat, ['start', '--id', MASTER]);
     for (const id of IDS) this.startServer(id);
   }
 
   /** Starts a server, on its own host unless another is named; `env` is for this one. Its log is named like `as`. */
   startServer(id, { host = id, env = {}, as = id } = {}) {
-    return this.#spawn(as, host, ['--server-id', id], env);
+    return this.#spawn(as, host, this.#programs.chat, ['--server-id', id], env);
   }
 
-  #spawn(name, host, args, env = {}) {
+  get #natsUrl() {
+    const { user, password } = NATS_LOGIN;
+    return `nats://${user}:${password}@${this.#hosts.address(BUS)}:${NATS_PORT}`;
+  }
+
+  #spawn(name, host, program, args, env = {}) {
     const log = openSync(this.#log(name), 'a');
-    const variables = { POMELO_CONFIG: join(this.#dir, 'config'), POMELO_ENV: 'development', POMELO_CLUSTER_SECRET: 'scattered', RUST_LOG: 'info', NO_COLOR: '1', ...env };
-    const [program, ...words] = this.#hosts.command(host, this.#programs.chat, ...args);
+    const variables = { POMELO_CONFIG: join(this.#dir, 'config'), POMELO_ENV: 'development', POMELO_CLUSTER_SECRET: 'scattered', RUST_LOG: 'info,async_nats=warn', NO_COLOR: '1', NATS_URL: this.#natsUrl, ...env };
+    const [ip, ...words] = this.#hosts.command(host, program, ...args);
     // What writes to a file at its end as O_APPEND does goes on at the end when another has filled the disk.
-    const child = spawn(program, words, { env: { ...process.env, ...variables }, cwd: this.#dir, stdio: ['ignore', log, log] });
+    const child = spawn(ip, words, { env: { ...process.env, ...variables }, cwd: this.#dir, stdio: ['ignore', log, log] });
     closeSync(log);
     const ended = new Promise(resolve => child.on('exit', (code, signal) => resolve(code ?? signal)).on('error', resolve));
     const one = { pid: child.pid, ended, isOver: false };
