@@ -4,6 +4,7 @@
 //!  run ─▶ Platform::task ─┬▶ Print      a text, such as the help
 //!                         ├▶ RunAll     start, until the signal to stop
 //!                         ├▶ RunOne     start_server, in the same way
+//!                         ├▶ Join       start_joining, in the same way
 //!                         └▶ Launch     a master, which starts processes of this very program
 //! ```
 //!
@@ -29,7 +30,7 @@ use super::starting::Joining;
 use super::watchdog::end_process;
 use super::{checks, variables};
 use crate::runtime::boundary;
-use crate::value::config::Config;
+use crate::value::config::{Config, ConfigError};
 use crate::value::spelling::did_you_mean;
 use crate::value::{Result, ServerInfo};
 use crate::wire::Codecs;
@@ -42,6 +43,7 @@ impl<R: Cluster> Builder<R> {
     /// | none | every server of servers.json, in this process |
     /// | `start [--type T] [--id I] [--daemon]` | a master that starts one process per server |
     /// | `--server-id X` | that server, as a part of the cluster |
+    /// | `--type T --id X [--host H] [--port P]` | that server, which joins the cluster: no servers.json needs to have it |
     ///
     /// `--env E` goes with each of them, and wins over [`env`](Self::env), which wins over `POMELO_ENV`.
     ///
@@ -86,6 +88,7 @@ impl<R: Cluster> Builder<R> {
                 let builder = self.set_env(env).set_of_command_line(settings);
                 run_out(builder.start_server(&id, info), platform).await?;
             }
+            Task::Join { env, entry } => run_out(self.set_env(env).start_joining(entry), platform).await?,
             Task::Launch { env, wanted, launch } => {
                 let config = self.set_env(env).launched(&wanted).map_err(StartError::into_error)?;
                 launch(Arc::new(config)).await?;
@@ -195,14 +198,15 @@ impl<R: Cluster> Builder<R> {
         id: &str,
         info: Option<Arc<ServerInfo>>,
     ) -> Result<Running<R>, StartError> {
-        let mut config = self.read_config()?;
         let info = info.filter(|info| info.id == *id);
-        match (config.servers.iter_mut().find(|known| known.id == *id), info) {
-            // An operator has added it in place of what the file has.
-            (Some(known), Some(info)) => *known = info,
-            (Some(_), None) => {}
-            (None, Some(info)) => config.servers.push(info),
-            (None, None) => {
+        let mut config = match &info {
+            Some(_) => self.read_config_if_any()?,
+            None => self.read_config()?,
+        };
+        match info {
+            Some(info) => config.put(info),
+            None if config.servers.iter().any(|known| known.id == *id) => {}
+            None => {
                 let Config { env, servers, servers_file, .. } = &config;
                 let meant = did_you_mean(id, servers.iter().map(|info| info.id.as_str()));
                 return Err(StartError::config(format_args!(
@@ -213,15 +217,63 @@ impl<R: Cluster> Builder<R> {
         self.start_servers(config, Reach::Cluster, |info| info.id == *id).await
     }
 
+    /// Starts one server that an entry describes, as servers.json would: a process that joins a cluster by starting, such as a
+    /// container. It is told of the others by the cluster's discovery, which should be one that knows of servers by themselves.
+    ///
+    /// What servers.json has of the entry's id is what it is else; there needs to be no such file. `frontend` is true where the
+    /// entry has a `clientPort` and doesn't say otherwise. It is what [`run`](Self::run) does with `--type` and `--id`.
+    ///
+    /// # Errors
+    /// If the entry has no `id`, or nothing says the `serverType`, or another one than servers.json does; if something of it can't be
+    /// read; else as [`start_server`](Self::start_server).
+    ///
+    /// # Cancel safety
+    /// As [`start`](Self::start).
+    ///
+    /// ```
+    /// # use pomelo_doc::App;
+    /// # #[tokio::main]
+    /// # async fn main() -> pomelo::Result<()> {
+    /// # let builder = App::builder();
+    /// # let discovery = std::sync::Arc::new(pomelo::net::cluster::StaticDiscovery::new([]));
+    /// let entry = serde_json::json!({ "id": "chat-7", "serverType": "chat", "host": "127.0.0.1" });
+    /// let builder = builder.config_dir("no/such/directory").cluster_discovery(discovery);
+    /// let running = builder.start_joining(entry.as_object().cloned().unwrap_or_default()).await?;
+    /// assert!(running.app("chat-7").is_some());
+    /// # running.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn start_joining(self, entry: Map<String, Value>) -> Result<Running<R>, StartError> {
+        let mut config = self.read_config_if_any()?;
+        let info = config.joining(entry).map_err(|source| StartError::Arguments { source })?;
+        let id = info.id.clone();
+        config.put(info);
+        let routes = routes::<R>(|_| true);
+        self.start_with(config, routes, Reach::Cluster, |info| info.id == id).await
+    }
+
     /// The environment, if the application, an argument or a variable names it.
     fn named_env(&self) -> Option<String> {
         self.env.clone().or_else(|| std::env::var("POMELO_ENV").ok().filter(|env| !env.is_empty()))
     }
 
     fn read_config(&self) -> Result<Config, StartError> {
+        self.read_by(Config::read)
+    }
+
+    /// As [`read_config`](Self::read_config), of a server that no servers.json has to list.
+    fn read_config_if_any(&self) -> Result<Config, StartError> {
+        self.read_by(Config::read_if_any)
+    }
+
+    fn read_by(
+        &self,
+        read: impl FnOnce(PathBuf, &str) -> Result<Config, ConfigError>,
+    ) -> Result<Config, StartError> {
         let env = self.named_env().unwrap_or_else(|| DEFAULT_ENV.to_owned());
         Ok(match &self.source {
-            Source::Dir(dir) => Config::read(configured(dir, std::env::var_os("POMELO_CONFIG")), &env)?,
+            Source::Dir(dir) => read(configured(dir, std::env::var_os("POMELO_CONFIG")), &env)?,
             Source::Text(text) => Config::from_servers(text, &env)?,
         })
     }
@@ -235,10 +287,21 @@ impl<R: Cluster> Builder<R> {
         if let Some(first) = config.servers.iter_mut().find(|info| wanted(info)) {
             Arc::make_mut(first).settings.extend(self.said.clone());
         }
+        let types: HashSet<_> = config.servers.iter().map(|info| info.server_type.clone()).collect();
+        let routes = routes::<R>(|server_type| types.contains(server_type));
+        self.start_with(config, routes, reach, wanted).await
+    }
+
+    async fn start_with(
+        self,
+        config: Config,
+        routes: Vec<String>,
+        reach: Reach,
+        wanted: impl Fn(&ServerInfo) -> bool,
+    ) -> Result<Running<R>, StartError> {
         let Shared { network, codecs, operators } = self.provide(&config, reach, &wanted)?;
-        let routes = Arc::new(routes::<R>(&config));
         let modules = operators.iter().flat_map(|operators| operators.modules()).collect();
-        let shared = Shares { codecs, routes, config: Arc::new(config), modules };
+        let shared = Shares { codecs, routes: Arc::new(routes), config: Arc::new(config), modules };
         let mut servers = Vec::new();
         for info in shared.config.servers.iter().filter(|info| wanted(info)) {
             let assembled = boundary::assemble(&info.id, || assemble(&self, info, &shared));
@@ -311,10 +374,9 @@ fn configured(own: &Path, other: Option<OsString>) -> PathBuf {
     other.filter(|other| !other.is_empty()).map_or_else(|| own.into(), PathBuf::from)
 }
 
-/// The routes of all handlers of the types in servers.json.
-fn routes<R: Cluster>(config: &Config) -> Vec<String> {
-    let types: HashSet<&str> = config.servers.iter().map(|info| &*info.server_type).collect();
-    let known = R::SERVERS.iter().filter(|known| types.contains(known.name));
+/// The routes of all handlers of those types: of servers.json, or all where servers join that it doesn't have.
+fn routes<R: Cluster>(is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let known = R::SERVERS.iter().filter(|known| is_there(known.name));
     let methods = known.flat_map(|known| {
         let tables = known.handlers.iter();
         tables.flat_map(move |table| {

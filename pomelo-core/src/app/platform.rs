@@ -58,6 +58,14 @@ pub enum Task {
         /// What was said of it, as keys of an entry of servers.json, which wins over what that has.
         settings: Map<String, Value>,
     },
+    /// Run one server, as a part of a cluster that learns of it by its discovery: no list has to have it.
+    Join {
+        /// The environment, if it was said.
+        env: Option<String>,
+        /// What was said of it, as an entry of servers.json with its `id`. The rest is what servers.json has of that id, if it has
+        /// anything; there needs to be no such file.
+        entry: Map<String, Value>,
+    },
     /// Have servers run in processes of their own.
     Launch {
         /// The environment, if it was said.

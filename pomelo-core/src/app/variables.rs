@@ -3,7 +3,18 @@
 use crate::value::spelling::nearest;
 
 /// The variables that something of ours reads, the `pomelo` tool included.
-const READ: [&str; 4] = ["POMELO_ENV", "POMELO_CONFIG", "POMELO_CLUSTER_SECRET", "POMELO_PASSWORD"];
+const READ: [&str; 10] = [
+    "POMELO_ENV",
+    "POMELO_CONFIG",
+    "POMELO_CLUSTER_SECRET",
+    "POMELO_PASSWORD",
+    "POMELO_TYPE",
+    "POMELO_ID",
+    "POMELO_HOST",
+    "POMELO_PORT",
+    "POMELO_CLIENT_HOST",
+    "POMELO_CLIENT_PORT",
+];
 /// What pomelo takes the environment from.
 const NODE_ENV: &str = "NODE_ENV";
 

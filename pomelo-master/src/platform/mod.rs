@@ -32,10 +32,11 @@ struct Processes;
 
 impl Platform for Processes {
     fn task(&self, args: Vec<OsString>) -> Result<Task> {
-        Ok(match command::parse(args)? {
+        Ok(match command::parse(args, |name| std::env::var(name).ok())? {
             Command::Help(text) => Task::Print(text),
             Command::Embedded { env, settings } => Task::RunAll { env, settings },
             Command::Server { env, id, info, settings } => Task::RunOne { env, id, info, settings },
+            Command::Join { env, entry } => Task::Join { env, entry },
             Command::Start { env, only, daemon } => {
                 let which = only.clone();
                 let wanted = Box::new(move |info: &ServerInfo| which.wants(info));

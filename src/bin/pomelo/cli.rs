@@ -75,6 +75,10 @@ pub enum Command {
     /// supervises its process starts it again.
     Restart(Restart),
     /// Add servers to the running application: id, serverType, host and port, or clusterCount in place of the id.
+    ///
+    /// What that moves is up to the router of the type. One that takes a hash modulo the number of servers, as the default does, and
+    /// `pick`, sends nearly every key to another server: of N servers, one key in N + 1 stays. With ConsistentHash a new server takes
+    /// 1/(N + 1) of the keys, and all others stay: types that hold state, such as rooms, use that, or a fixed number of servers.
     Add {
         /// What an entry of servers.json says, and its type: `id=chat-2 serverType=chat host=127.0.0.1 port=6051`.
         #[arg(value_name = "KEY=VALUE", required = true)]

@@ -13,6 +13,7 @@
 
 mod error;
 mod file;
+mod joining;
 mod ports;
 mod repeated;
 mod servers;
@@ -137,26 +138,53 @@ impl Config {
     /// # Errors
     /// Names the file, and the key in it.
     pub fn read(dir: impl AsRef<Path>, env: &str) -> Result<Self, ConfigError> {
-        let dir = dir.as_ref();
-        // It fails only for an empty path, and where there is no current directory.
-        let dir = &std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let dir = &absolute(dir.as_ref());
+        let (file, other) = (dir.join("servers.json"), dir.join(env).join("servers.json"));
+        let servers = File::find(dir, env, "servers.json")?.ok_or(ConfigError::Missing { file, other })?;
+        Self::of_servers(servers.section(env), env)?.with_files(dir)
+    }
+
+    /// As [`read`](Self::read), where there may be no servers.json, nor a directory: for a server that joins a cluster by starting,
+    /// which no file has to list.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), but for that file.
+    ///
+    /// ```
+    /// use pomelo::config::Config;
+    ///
+    /// assert!(Config::read("no/such/directory", "production").is_err());
+    /// assert!(Config::read_if_any("no/such/directory", "production")?.servers.is_empty());
+    /// # Ok::<(), pomelo::config::ConfigError>(())
+    /// ```
+    pub fn read_if_any(dir: impl AsRef<Path>, env: &str) -> Result<Self, ConfigError> {
+        let dir = &absolute(dir.as_ref());
+        let config = match File::find(dir, env, "servers.json")? {
+            Some(servers) => Self::of_servers(servers.section(env), env)?,
+            None => {
+                let servers_file = dir.join("servers.json").display().to_string();
+                Self { env: env.to_owned(), servers_file, ..Self::default() }
+            }
+        };
+        config.with_files(dir)
+    }
+
+    /// Adds what the other files of the directory say.
+    fn with_files(mut self, dir: &Path) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
         let mut read = |name: &str| {
-            let file = File::find(dir, env, name)?;
+            let file = File::find(dir, &self.env, name)?;
             warnings.extend(file.iter().flat_map(File::repeated));
             Ok(file.map(|file| file.value))
         };
-        let (file, other) = (dir.join("servers.json"), dir.join(env).join("servers.json"));
-        let servers = File::find(dir, env, "servers.json")?.ok_or(ConfigError::Missing { file, other })?;
-        let mut config = Self::of_servers(servers.section(env), env)?;
-        config.dictionary = read("dictionary.json")?;
-        config.server_protos = read("serverProtos.json")?;
-        config.client_protos = read("clientProtos.json")?;
-        config.warnings.extend(warnings);
-        config.environments.extend(environments_of(dir));
-        config.warnings.extend(unread::warnings(dir, env));
-        config.dir = Some(dir.clone());
-        Ok(config)
+        self.dictionary = read("dictionary.json")?;
+        self.server_protos = read("serverProtos.json")?;
+        self.client_protos = read("clientProtos.json")?;
+        self.warnings.extend(warnings);
+        self.environments.extend(environments_of(dir));
+        self.warnings.extend(unread::warnings(dir, &self.env));
+        self.dir = Some(dir.to_owned());
+        Ok(self)
     }
 
     /// Reads the text of a servers.json, of either layout, and nothing else.
@@ -235,6 +263,12 @@ impl Config {
         let (first, second) = (dir.join(name), dir.join(&self.env).join(name));
         if !first.exists() && second.exists() { second } else { first }.display().to_string()
     }
+}
+
+/// The whole path of a directory.
+fn absolute(dir: &Path) -> PathBuf {
+    // It fails only for an empty path, and where there is no current directory.
+    std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
 }
 
 /// The environments that have a directory with a servers.json.
