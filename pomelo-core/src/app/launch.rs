@@ -332,7 +332,11 @@ impl<R: Cluster> Builder<R> {
         let of_variables = variables::warnings(variables, self.named_env().as_deref());
         let all = [&config.warnings, &warnings, &of_files, &of_variables];
         checks::log(all.into_iter().flatten(), warned);
-        let own = if reach == Reach::Cluster { own } else { self.network.clone() };
+        let mut own = if reach == Reach::Cluster { own } else { self.network.clone() };
+        if let (Reach::Cluster, Some(discovery)) = (reach, own.discovery.take()) {
+            let managed = R::platform().manage(config, discovery);
+            own.discovery = Some(managed.map_err(|source| StartError::Config { source })?);
+        }
         self.codecs.iter().for_each(|(encoding, codec)| codecs.add(*encoding, codec.clone()));
         Ok(Shared { network: own.or(&network), codecs: Arc::new(codecs), operators })
     }

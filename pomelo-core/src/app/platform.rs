@@ -29,6 +29,16 @@ pub trait Platform: Send + Sync {
     /// If a file is wrong: which, and where in it.
     fn provide(&self, config: &Config, wants: Wants) -> Result<Provided>;
 
+    /// The discovery of a server in a process of its own that has one from the application: the same, unless what launched the process
+    /// must hear of the server, too, as a master that lists and stops it.
+    ///
+    /// # Errors
+    /// If a file that says where that is is wrong: which, and where in it.
+    fn manage(&self, config: &Config, own: Arc<dyn Discovery>) -> Result<Arc<dyn Discovery>> {
+        let _ = config;
+        Ok(own)
+    }
+
     /// Resolves when the process is asked to stop, which is heard from the call on.
     ///
     /// # Cancel safety

@@ -5,9 +5,11 @@
 //! | `mod` | [`MasterDiscovery`], and a server's registration |
 //! | `connection` | one connection to the master: logging in, registering |
 //! | `client` | [`Client`]: holds such a connection, and makes it again |
+//! | `managed` | a server that has a master for its process, and another discovery |
 
 mod client;
 mod connection;
+mod managed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ use crate::config::{MasterConfig, Tokens};
 use crate::token;
 use client::Client;
 use connection::{Connection, ConnectionError};
+pub(crate) use managed::Managed;
 use pomelo_net::link::secret::Secret;
 
 /// A server doesn't wait for a master longer than this before it starts without one.

@@ -14,11 +14,12 @@ use pomelo_net::defaults;
 
 use crate::children::CHECKED;
 use crate::config::{check_master, check_operators};
-use crate::discovery::MasterDiscovery;
+use crate::discovery::{Managed, MasterDiscovery};
 use crate::operations::{self, Operations};
 use crate::run::run;
 use crate::setup::{MasterSetup, Only};
 use crate::signal::stop_signal;
+use crate::token::TOKEN_VARIABLE;
 use command::Command;
 
 /// Servers of one process, or by tcp and master; pomelo-protobuf by the configuration's schemas; and a stop on Ctrl-C or
@@ -58,6 +59,15 @@ impl Platform for Processes {
         provided.network.discovery = discovery(config, wants)?;
         provided.warned = std::env::var_os(CHECKED).is_some();
         Ok(provided)
+    }
+
+    fn manage(&self, config: &Config, own: Arc<dyn Discovery>) -> Result<Arc<dyn Discovery>> {
+        let is_started_by_master =
+            [CHECKED, TOKEN_VARIABLE].iter().any(|name| std::env::var_os(name).is_some());
+        Ok(match is_started_by_master {
+            true => Arc::new(Managed { membership: own, master: MasterDiscovery::from_config(config)? }),
+            false => own,
+        })
     }
 
     fn stop_signal(&self) -> BoxFuture<'static, ()> {
