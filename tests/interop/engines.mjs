@@ -1,4 +1,5 @@
-// The chat over NATS as a cluster of processes whose users talk all the time, while NATS is killed, away for long, and suspended: nobody is lost.
+// The chat over NATS with etcd as a cluster of processes whose users talk all the time, while NATS and etcd are killed, away for long, and suspended:
+// nobody is lost.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -7,19 +8,23 @@ import { ChatCluster } from './chat-cluster.mjs';
 import { Crowd } from './chat-crowd.mjs';
 import { ChatUser } from './chat-user.mjs';
 import { Checks, sleep, tag } from './checks.mjs';
+import { EtcdServer } from './etcd-server.mjs';
 import { nameAt, nameWhere, pick } from './names.mjs';
 import { NatsServer } from './nats-server.mjs';
 
 /** For what has no limit of its own. */
 const SOON_MS = 20_000;
 const CLIENT_MS = 60_000;
+/** Longer than a TTL of etcd. */
+const TTL_S = 5;
+const BELIEVED_MS = (TTL_S + 2) * 1_000;
 const CHATS = 3;
 const CONNECTORS = 3;
 const SERVERS = 1 + 1 + CONNECTORS + CHATS; // and the master, and the gate
 
 const programs = { chat: process.argv[2], tool: process.argv[3] };
 if (!Object.values(programs).every(program => program && existsSync(program))) {
-  console.error('usage: node nats.mjs <the chat over NATS> <the pomelo tool>');
+  console.error('usage: node engines.mjs <the chat over NATS with etcd> <the pomelo tool>');
   process.exit(2);
 }
 for (const name of Object.keys(programs)) programs[name] = resolve(programs[name]);
@@ -27,6 +32,7 @@ for (const name of Object.keys(programs)) programs[name] = resolve(programs[name
 const checks = new Checks();
 const run = tag();
 let nats;
+let etcd;
 let cluster;
 let crowd;
 
@@ -82,7 +88,30 @@ async function survives(what, away, back) {
   await crowd.calm(`${what}, after that`);
 }
 
-async function outages() {
+/** Does something to etcd, and brings it back: nobody notices anything at all. */
+async function isUnnoticed(what, away, back, awayMs) {
+  const now = crowd.now();
+  const before = await whatIsThere();
+  await away();
+  await sleep(awayMs);
+  await back();
+  // For as long as what is wrong could be believed.
+  await sleep(BELIEVED_MS);
+  await crowd.wellSince(what, now);
+  crowd.connectedSince(what, now);
+  crowd.undisturbedSince(what, now);
+  checks.equal(`${what}: the same processes as before, the same incarnations, connections and members`, await whatIsThere(), before);
+}
+
+async function outagesOfEtcd() {
+  const kill = () => etcd.kill();
+  const start = () => etcd.run();
+  await isUnnoticed('etcd is killed and started again', kill, start, 2_000);
+  await isUnnoticed('etcd is away for 30 s', kill, start, 30_000);
+  await isUnnoticed('etcd is suspended for 8 s, longer than a TTL', () => etcd.signal('SIGSTOP'), () => etcd.signal('SIGCONT'), 8_000);
+}
+
+async function outagesOfNats() {
   const kill = () => nats.kill();
   const start = () => nats.run();
   await survives('NATS is killed and started again', async () => (await kill(), await sleep(2_000)), start);
@@ -103,12 +132,14 @@ async function cleanUp() {
   if (checks.failed) console.log(cluster?.logs());
   await cluster?.end();
   await nats?.kill();
+  await etcd?.end();
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => cleanUp().finally(() => process.exit(1)));
-await checks.run(240_000, async () => {
+await checks.run(360_000, async () => {
   nats = await NatsServer.start();
-  process.env.NATS_URL = nats.url;
+  etcd = await EtcdServer.start();
+  Object.assign(process.env, { NATS_URL: nats.url, ETCD_URL: etcd.url, ETCD_TTL: String(TTL_S) });
   cluster = await ChatCluster.prepare(programs);
   cluster.start();
   await allUp();
@@ -119,7 +150,8 @@ await checks.run(240_000, async () => {
   await crowd.login(cluster.gatePort);
   crowd.talk();
   await crowd.calm('at first');
-  await outages();
+  await outagesOfEtcd();
+  await outagesOfNats();
   checks.equal('all the time: nothing comes twice or out of order', crowd.users.flatMap(user => user.disorder).slice(0, 3), []);
   checks.note(`${crowd.users.flatMap(user => user.requests).length} requests`);
   crowd.close();
