@@ -125,9 +125,9 @@ impl Envelope {
     /// # Errors
     /// If the bytes are none. They may come from anywhere.
     pub fn decode(bytes: Bytes) -> Result<Self> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader { bytes, position: 0 };
         let message = match reader.u8()? {
-            PACKED => rmp_serde::from_slice(&reader.0)?,
+            PACKED => rmp_serde::from_slice(reader.unread())?,
             CALL => reader.call(Origin::Outside)?,
             CALL_OF_HOOK => reader.call(Origin::Hook)?,
             CALL_OF_HANDLER => {
@@ -190,48 +190,76 @@ fn put_text(out: &mut BytesMut, text: &str, what: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// What is not read yet.
-struct Reader(Bytes);
+/// Bytes with the place up to which they are read. Reading moves that only: a piece of [`Bytes`] counts who shares it.
+struct Reader {
+    bytes: Bytes,
+    /// At most the length of `bytes`.
+    position: usize,
+}
 
 impl Reader {
+    fn unread(&self) -> &[u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let Some(array) = self.unread().first_chunk().copied() else { return Err(EnvelopeError::Short) };
+        self.position += N;
+        Ok(array)
+    }
+
     fn u8(&mut self) -> Result<u8> {
-        self.0.try_get_u8().map_err(|_| EnvelopeError::Short)
+        self.array().map(u8::from_be_bytes)
     }
 
     fn u16(&mut self) -> Result<u16> {
-        self.0.try_get_u16().map_err(|_| EnvelopeError::Short)
+        self.array().map(u16::from_be_bytes)
     }
 
     fn u32(&mut self) -> Result<u32> {
-        self.0.try_get_u32().map_err(|_| EnvelopeError::Short)
+        self.array().map(u32::from_be_bytes)
     }
 
     fn u64(&mut self) -> Result<u64> {
-        self.0.try_get_u64().map_err(|_| EnvelopeError::Short)
+        self.array().map(u64::from_be_bytes)
     }
 
-    fn bytes(&mut self, length: usize) -> Result<Bytes> {
-        if self.0.len() < length { Err(EnvelopeError::Short) } else { Ok(self.0.split_to(length)) }
+    fn slice(&mut self, length: usize) -> Result<&[u8]> {
+        let start = self.position;
+        let Some(slice) = self.bytes.get(start..).and_then(|unread| unread.get(..length)) else {
+            return Err(EnvelopeError::Short);
+        };
+        self.position = start + length;
+        Ok(slice)
     }
 
     /// Bytes with their length in front.
-    fn sized(&mut self) -> Result<Bytes> {
+    fn sized(&mut self) -> Result<&[u8]> {
         let length = self.u32()? as usize;
-        self.bytes(length)
+        self.slice(length)
     }
 
+    /// A body with its length in front, uncopied.
+    fn body(&mut self) -> Result<Bytes> {
+        let length = self.sized()?.len();
+        Ok(self.bytes.slice(self.position - length..self.position))
+    }
+
+    /// All that is left, uncopied.
     fn rest(&mut self) -> Bytes {
-        std::mem::take(&mut self.0)
+        let mut rest = std::mem::take(&mut self.bytes);
+        rest.advance(std::mem::take(&mut self.position));
+        rest
     }
 
-    fn text<T: for<'a> From<&'a str>>(&mut self) -> Result<T> {
+    /// A text with its length in front.
+    fn text(&mut self, what: &'static str) -> Result<&str> {
         let length = usize::from(self.u16()?);
-        let bytes = self.bytes(length)?;
-        std::str::from_utf8(&bytes).map(T::from).map_err(|_| EnvelopeError::Wrong("text"))
+        std::str::from_utf8(self.slice(length)?).map_err(|_| EnvelopeError::Wrong(what))
     }
 
     fn encoding(&mut self) -> Result<Encoding> {
-        Encoding::from_number(self.u8()?).ok_or(EnvelopeError::Wrong("encoding"))
+        Encoding::from_number(self.u8()?).ok_or_else(|| EnvelopeError::Wrong("encoding"))
     }
 
     fn incarnation(&mut self) -> Result<Incarnation> {
@@ -256,13 +284,11 @@ impl Reader {
         let (seq, flags) = (self.u64()?, self.u8()?);
         let (accept, encoding, id) = (self.encoding()?, self.encoding()?, self.u64()?);
         let session = self.session(flags & HAS_UID != 0)?;
-        let length = usize::from(self.u16()?);
-        let route = self.bytes(length)?;
-        let route = std::str::from_utf8(&route).ok().and_then(|text| Route::parse(text).ok());
+        let route = Route::parse(self.text("route")?).map_err(|_| EnvelopeError::Wrong("route"))?;
         Ok(Message::Forward {
             seq,
             session,
-            route: route.ok_or(EnvelopeError::Wrong("route"))?,
+            route,
             id: (flags & HAS_ID != 0).then_some(id),
             body: Body { encoding, bytes: self.rest() },
             accept,
@@ -272,29 +298,30 @@ impl Reader {
     fn session(&mut self, has_uid: bool) -> Result<Snapshot> {
         let id = self.id()?;
         let version = self.u64()?;
-        let frontend: ServerId = self.text()?;
-        let uid: Option<Uid> = if has_uid { Some(self.text()?) } else { None };
-        let settings = self.sized()?;
-        let settings =
-            if settings.is_empty() { Default::default() } else { rmp_serde::from_slice(&settings)? };
+        let frontend = ServerId::from(self.text("text")?);
+        let uid = if has_uid { Some(Uid::from(self.text("text")?)) } else { None };
+        let settings = match self.sized()? {
+            [] => Default::default(),
+            settings => rmp_serde::from_slice(settings)?,
+        };
         Ok(Snapshot { id, frontend, uid, settings, version })
     }
 
     fn group_push(&mut self) -> Result<Message> {
         let (seq, incarnation, group, version) = (self.u64()?, self.incarnation()?, self.u64()?, self.u64()?);
-        let key = GroupKey { backend: self.text()?, incarnation, group };
+        let key = GroupKey { backend: self.text("text")?.into(), incarnation, group };
         Ok(Message::Group { key, version, op: GroupOp::Push { seq, push: self.push()? } })
     }
 
     fn push(&mut self) -> Result<Push> {
-        let (flags, route) = (self.u8()?, self.text()?);
+        let (flags, route) = (self.u8()?, self.text("text")?.into());
         let (mut payload, mut left) = (Payload::default(), flags / HAS_JSON);
         while left != 0 {
             // The lowest bit that is set is the next encoding, and the last body needs no length.
             let number = left.trailing_zeros() as u8;
             left &= left - 1;
-            let encoding = Encoding::from_number(number).ok_or(EnvelopeError::Wrong("encoding"))?;
-            let bytes = if left == 0 { self.rest() } else { self.sized()? };
+            let encoding = Encoding::from_number(number).ok_or_else(|| EnvelopeError::Wrong("encoding"))?;
+            let bytes = if left == 0 { self.rest() } else { self.body()? };
             payload.add_last(Body { encoding, bytes });
         }
         Ok(Push { route, payload, volatile: flags & VOLATILE != 0 })
