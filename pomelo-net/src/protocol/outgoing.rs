@@ -3,7 +3,7 @@
 //! A push to a thousand clients is one [`Bytes`] per [`Framing`] (and per way to write its route and
 //! body); each connection then queues a clone, which copies nothing.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use thiserror::Error;
 
 use super::message::{MessageError, MessageHead, RouteRef};
@@ -66,7 +66,7 @@ pub fn message(framing: Framing, head: &MessageHead<'_>, body: &[u8]) -> Result<
     let mut out = start(framing, PackageKind::Data, length)?;
     head.put(&mut out)?;
     out.put_slice(body);
-    Ok(out.freeze())
+    Ok(out.into())
 }
 
 /// Any package, in its frame.
@@ -76,7 +76,7 @@ pub fn message(framing: Framing, head: &MessageHead<'_>, body: &[u8]) -> Result<
 pub fn package(framing: Framing, kind: PackageKind, body: &[u8]) -> Result<Bytes, PackageError> {
     let mut out = start(framing, kind, body.len())?;
     out.put_slice(body);
-    Ok(out.freeze())
+    Ok(out.into())
 }
 
 /// A kick, `{"reason":…}`. Close after it.
@@ -110,7 +110,7 @@ pub fn frame(framing: Framing, packages: Bytes) -> Bytes {
 }
 
 /// A buffer with the headers for a package body of `length` bytes in it, and room for that body.
-fn start(framing: Framing, kind: PackageKind, length: usize) -> Result<BytesMut, PackageError> {
+fn start(framing: Framing, kind: PackageKind, length: usize) -> Result<Vec<u8>, PackageError> {
     if length > package::MAX_BODY {
         return Err(PackageError::TooLong { length, limit: package::MAX_BODY });
     }
@@ -119,7 +119,7 @@ fn start(framing: Framing, kind: PackageKind, length: usize) -> Result<BytesMut,
         Framing::Tcp => 0,
         Framing::WebSocket => websocket::header_length(inner),
     };
-    let mut out = BytesMut::with_capacity(outer.saturating_add(inner));
+    let mut out = Vec::with_capacity(outer.saturating_add(inner));
     if framing == Framing::WebSocket {
         websocket::put_header(&mut out, Opcode::Binary, inner);
     }

@@ -96,16 +96,17 @@ impl Package {
     /// # Errors
     /// [`PackageError::TooLong`] if the body exceeds [`MAX_BODY`].
     pub fn encode(kind: PackageKind, body: &[u8]) -> Result<Bytes, PackageError> {
-        let mut out = BytesMut::with_capacity(HEADER_LENGTH.saturating_add(body.len()));
+        let mut out = Vec::with_capacity(HEADER_LENGTH.saturating_add(body.len()));
         put_header(&mut out, kind, body.len())?;
         out.put_slice(body);
-        Ok(out.freeze())
+        Ok(out.into())
     }
 
     /// Takes the next package off a stream; `None` needs more bytes.
     ///
     /// An unknown type is refused with its first byte, a length with its fourth: nothing is kept or
-    /// allocated for a body that is not allowed. The body is split off `input`, not copied.
+    /// allocated for a body that is not allowed. The body is split off `input`, not copied, and takes the whole of it along if nothing
+    /// follows.
     ///
     /// # Errors
     /// [`PackageError::UnknownKind`], or [`PackageError::TooLong`] if the body exceeds `limit` bytes.
@@ -115,7 +116,10 @@ impl Package {
             return Ok(None);
         }
         input.advance(HEADER_LENGTH);
-        Ok(Some(Self { kind: header.kind, body: input.split_to(header.length).freeze() }))
+        // What is the whole of a buffer takes it over: to share it would cost an allocation.
+        let body =
+            if input.len() == header.length { std::mem::take(input) } else { input.split_to(header.length) };
+        Ok(Some(Self { kind: header.kind, body: body.freeze() }))
     }
 
     /// Takes the next package off a websocket message, which holds whole packages only; `None` at its end.
@@ -134,7 +138,12 @@ impl Package {
             return Err(PackageError::Truncated);
         }
         message.advance(HEADER_LENGTH);
-        Ok(Some(Self { kind: header.kind, body: message.split_to(header.length) }))
+        let body = if message.len() == header.length {
+            std::mem::take(message)
+        } else {
+            message.split_to(header.length)
+        };
+        Ok(Some(Self { kind: header.kind, body }))
     }
 }
 
@@ -142,7 +151,8 @@ impl Package {
 ///
 /// # Errors
 /// [`PackageError::TooLong`] if `length` exceeds [`MAX_BODY`].
-pub fn put_header(out: &mut BytesMut, kind: PackageKind, length: usize) -> Result<(), PackageError> {
+#[inline]
+pub fn put_header(out: &mut impl BufMut, kind: PackageKind, length: usize) -> Result<(), PackageError> {
     let too_long = PackageError::TooLong { length, limit: MAX_BODY };
     let [0, a, b, c] = u32::try_from(length).map_err(|_| too_long)?.to_be_bytes() else {
         return Err(too_long);

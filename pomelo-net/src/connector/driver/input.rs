@@ -80,10 +80,11 @@ impl Input {
     }
 
     /// The same body, copied if it would keep alive much more memory than it needs. One that shares its memory with nobody has been
-    /// copied by the protocol.
+    /// copied by the protocol, unless it has taken over what was read.
     fn unpinned(&self, body: Bytes) -> Bytes {
         let is_small = self.memory > PINNED_FLOOR && body.len() < self.memory / PINNED_SHARE;
-        if is_small && !body.is_unique() { Bytes::copy_from_slice(&body) } else { body }
+        let is_taken_over = self.bytes.capacity() == 0;
+        if is_small && (is_taken_over || !body.is_unique()) { Bytes::copy_from_slice(&body) } else { body }
     }
 }
 
@@ -201,6 +202,16 @@ mod tests {
         assert!(copy == shared && copy.as_ptr() != shared.as_ptr(), "it would keep the input's memory");
         let at = copy.as_ptr();
         assert_eq!(input.unpinned(copy).as_ptr(), at, "it has memory of its own");
+    }
+
+    #[test]
+    fn a_small_body_that_has_taken_over_the_rest_of_what_was_read_is_copied() {
+        let mut input = input(&[b'x'; 4096]);
+        drop(input.bytes.split_to(4000));
+        let rest = std::mem::take(&mut input.bytes).freeze();
+        assert!(rest.is_unique());
+        let copy = input.unpinned(rest.clone());
+        assert!(copy == rest && copy.as_ptr() != rest.as_ptr(), "it would keep the input's memory");
     }
 
     #[test]

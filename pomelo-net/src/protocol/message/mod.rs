@@ -12,7 +12,7 @@
 mod error;
 mod name;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 
 use crate::protocol::reader::Reader;
 use crate::protocol::varint;
@@ -109,7 +109,7 @@ impl<'a> MessageHead<'a> {
     /// [`MessageError::RouteTooLong`]; `out` is not usable then.
     // On the way of every push and response, and too large for the compiler's taste.
     #[inline(always)]
-    pub fn put(&self, out: &mut BytesMut) -> Result<(), MessageError> {
+    pub fn put(&self, out: &mut impl BufMut) -> Result<(), MessageError> {
         out.put_u8(self.flags());
         if self.kind.has_id() {
             varint::put(out, self.id);
@@ -161,12 +161,12 @@ impl Message {
         let flags = reader.byte().map_err(|_| MessageError::Empty)?;
         let kind = MessageKind::of(flags)?;
         let id = if kind.has_id() { varint::read(&mut reader).map_err(MessageError::Id)? } else { 0 };
-        let head = reader.position();
-        package.advance(head);
         let route = match kind.has_route() {
-            true => Some(MessageRoute::take(&mut package, flags & CODE_FLAG != 0)?),
+            true => Some(MessageRoute::read(&mut reader, flags & CODE_FLAG != 0, &package)?),
             false => None,
         };
+        let head = reader.position();
+        package.advance(head);
         Ok(Self { kind, id, route, body: package, gzip: flags & GZIP_FLAG != 0 })
     }
 
@@ -176,10 +176,10 @@ impl Message {
     /// [`MessageError::RouteTooLong`].
     pub fn encode(&self) -> Result<Bytes, MessageError> {
         let head = self.head();
-        let mut out = BytesMut::with_capacity(head.length().saturating_add(self.body.len()));
+        let mut out = Vec::with_capacity(head.length().saturating_add(self.body.len()));
         head.put(&mut out)?;
         out.put_slice(&self.body);
-        Ok(out.freeze())
+        Ok(out.into())
     }
 
     /// What comes before the body.
@@ -204,18 +204,15 @@ pub enum MessageRoute {
 }
 
 impl MessageRoute {
-    /// Takes a route off the start of `rest`; what [`RouteRef::put`] wrote.
-    fn take(rest: &mut Bytes, code: bool) -> Result<Self, MessageError> {
-        let mut reader = Reader::new(rest);
+    /// Reads a route, what [`RouteRef::put`] wrote; the bytes that are read are those of `package`.
+    fn read(reader: &mut Reader<'_>, code: bool, package: &Bytes) -> Result<Self, MessageError> {
         if code {
-            let code = reader.u16_be().map_err(|_| MessageError::RouteTruncated)?;
-            rest.advance(2);
-            return Ok(MessageRoute::Code(code));
+            return Ok(MessageRoute::Code(reader.u16_be().map_err(|_| MessageError::RouteTruncated)?));
         }
         let length = usize::from(reader.byte().map_err(|_| MessageError::RouteTruncated)?);
+        let start = reader.position();
         reader.take(length).map_err(|_| MessageError::RouteTruncated)?;
-        rest.advance(1);
-        Ok(MessageRoute::Name(RouteName::decode(rest.split_to(length))))
+        Ok(MessageRoute::Name(RouteName::decode(package, start..reader.position())))
     }
 
     /// Borrows it, to be sent.
@@ -244,7 +241,7 @@ impl RouteRef<'_> {
         }
     }
 
-    fn put(self, out: &mut BytesMut) -> Result<(), MessageError> {
+    fn put(self, out: &mut impl BufMut) -> Result<(), MessageError> {
         match self {
             Self::Code(code) => out.put_u16(code),
             Self::Name(name) => {
@@ -259,6 +256,8 @@ impl RouteRef<'_> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+
     use super::*;
     use crate::protocol::reader::ReadError;
 
@@ -320,9 +319,10 @@ mod tests {
             let mut out = BytesMut::new();
             route.put(&mut out).unwrap();
             assert_eq!(out.len(), route.length());
-            let mut rest = out.freeze();
-            let taken = MessageRoute::take(&mut rest, matches!(route, RouteRef::Code(_))).unwrap();
-            assert_eq!((taken.as_ref(), rest.is_empty()), (route, true));
+            let bytes = out.freeze();
+            let mut reader = Reader::new(&bytes);
+            let read = MessageRoute::read(&mut reader, matches!(route, RouteRef::Code(_)), &bytes).unwrap();
+            assert_eq!((read.as_ref(), reader.is_empty()), (route, true));
         }
     }
 }

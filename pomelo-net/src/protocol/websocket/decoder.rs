@@ -1,6 +1,6 @@
 //! Frames of a client, put together to messages.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;
 
 use super::close_code;
@@ -126,8 +126,12 @@ impl FrameDecoder {
             if input.len().saturating_sub(header.size) < header.length {
                 return Ok(None);
             }
-            let _ = input.split_to(header.size);
-            let mut payload = input.split_to(header.length);
+            input.advance(header.size);
+            // What is the whole of a buffer takes it over: to share it would cost an allocation.
+            let mut payload = match input.len() == header.length {
+                true => std::mem::take(input),
+                false => input.split_to(header.length),
+            };
             unmask(&mut payload, header.mask);
             if let Some(incoming) = self.take(&header, payload, limit)? {
                 return Ok(Some(incoming));

@@ -7,7 +7,7 @@
 //! Servers send no masks and no fragments, so a server's frame is its header and the payload as it is: that
 //! is why one frame can be shared.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 use super::WebSocketError;
 use crate::protocol::reader::{ReadError, Reader};
@@ -86,7 +86,8 @@ pub fn header_length(payload: usize) -> usize {
 }
 
 /// Appends the header of an unmasked, unfragmented frame, which is what servers send.
-pub fn put_header(out: &mut BytesMut, opcode: Opcode, payload: usize) {
+#[inline]
+pub fn put_header(out: &mut impl BufMut, opcode: Opcode, payload: usize) {
     out.put_u8(FIN | opcode as u8);
     match (u8::try_from(payload), u16::try_from(payload)) {
         (Ok(length @ 0..LENGTH_16), _) => out.put_u8(length),
@@ -103,10 +104,10 @@ pub fn put_header(out: &mut BytesMut, opcode: Opcode, payload: usize) {
 
 /// A whole frame, as servers send it.
 pub fn frame(opcode: Opcode, payload: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(header_length(payload.len()).saturating_add(payload.len()));
+    let mut out = Vec::with_capacity(header_length(payload.len()).saturating_add(payload.len()));
     put_header(&mut out, opcode, payload.len());
     out.put_slice(payload);
-    out.freeze()
+    out.into()
 }
 
 /// A close frame with this code and no text.
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn a_header_is_as_long_as_it_says() {
         for payload in [0, 125, 126, 127, 65_535, 65_536, 16_777_219] {
-            let mut out = BytesMut::new();
+            let mut out = Vec::new();
             put_header(&mut out, Opcode::Binary, payload);
             assert_eq!(out.len(), header_length(payload));
             out[1] |= MASKED;
