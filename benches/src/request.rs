@@ -45,7 +45,7 @@ impl Client {
     /// Asks, and waits until the answer is written.
     pub async fn ask(&self, route: &str) {
         let before = self.sink.written();
-        self.session.receive(Some(1), route, Body::json(self.body.clone()));
+        self.session.handle(Some(1), route, Body::json(self.body.clone()));
         self.sink.reaches(before + 1).await;
     }
 }

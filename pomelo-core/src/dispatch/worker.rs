@@ -3,14 +3,16 @@
 //! ```text
 //!  receive ──▶ waiting: [m2, m3] ──▶ worker: m1 ── route ─┬─ here: run to its end ──▶ next
 //!     │                                                   └─ elsewhere: sent, with a snapshot ──▶ next
-//!     └─ no worker: one is spawned                          no message left: the worker ends
+//!     └─ no worker: one begins at once, and is spawned      no message left: the worker ends
+//!        if it has to wait
 //! ```
 //!
-//! An idle session has no task. A busy one has one, whatever its messages do, so that routing sees what
-//! handlers of earlier messages here have set.
+//! An idle session has no task, and neither has one whose messages wait for nothing. Whatever its messages do, one worker
+//! handles them, so that routing sees what handlers of earlier messages here have set.
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use tokio::task::JoinHandle;
 
@@ -44,6 +46,16 @@ impl Dispatcher for Arc<Dispatch> {
     fn work(&self, session: Arc<ClientSession>, first: Option<Incoming>) -> JoinHandle<()> {
         // In a box of its own: a task copies its future several times.
         self.peers.executor.spawn(Box::pin(work(self.clone(), session, first)))
+    }
+
+    fn begin(&self, session: Arc<ClientSession>, first: Incoming) {
+        let mut work = Box::pin(work(self.clone(), session, Some(first)));
+        // Nobody is woken by this poll: what isn't ready is polled again by its task, which is woken from then on.
+        let mut cx = Context::from_waker(Waker::noop());
+        if self.peers.is_home() && work.as_mut().poll(&mut cx).is_ready() {
+            return;
+        }
+        self.peers.executor.spawn(work);
     }
 
     fn after_forwarding(&self, request: Request, outcome: Result<Body>) {

@@ -90,7 +90,7 @@ impl Drop for Gathering {
     fn drop(&mut self) {
         let ends = &self.0.ends;
         while let Some(rest) = ends.take(Instant::now()) {
-            rest.iter().for_each(|session| drop(session.work(None)));
+            rest.iter().for_each(|session| drop(session.work()));
         }
     }
 }
@@ -109,7 +109,7 @@ async fn gather(gathering: Gathering, is_alone: bool) {
             until = settle(ends).await;
             continue;
         }
-        let running = join_all(due.iter().map(|session| session.work(None)));
+        let running = join_all(due.iter().map(|session| session.work()));
         // Those that take longer go on by themselves.
         if waited < WINDOW && timeout(PATIENCE, running).await.is_err() {
             waited += PATIENCE;

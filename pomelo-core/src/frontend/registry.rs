@@ -39,6 +39,12 @@ pub(crate) trait Dispatcher: Send + Sync {
     /// [has none](ClientSession::next), and [finishes](ClientSession::finish) a session that closes.
     fn work(&self, session: Arc<ClientSession>, first: Option<Incoming>) -> JoinHandle<()>;
 
+    /// As [`work`](Self::work), from a message on that has just come: what is ready at once is done in this very thread if the
+    /// application's code may run there, and costs no task.
+    fn begin(&self, session: Arc<ClientSession>, first: Incoming) {
+        drop(self.work(session, Some(first)));
+    }
+
     /// A message that another server has handled has ended so, and its response is queued: runs what the application has for that.
     fn after_forwarding(&self, request: Request, outcome: Result<Body>);
 }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::span::Within;
@@ -12,6 +13,11 @@ impl Runtime {
     /// Whether the application's code must not run in this thread.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.thread.is_some_and(|thread| thread != std::thread::current().id())
+    }
+
+    /// Whether the application's code may run right here: in this thread, and within the runtime that its tasks run on.
+    pub(crate) fn is_home(&self) -> bool {
+        !self.is_elsewhere() && Handle::try_current().is_ok_and(|here| here.id() == self.executor.id())
     }
 
     /// Runs `work` where the server's code runs, until this is dropped.

@@ -99,7 +99,7 @@ impl ClientSession {
         match mode {
             _ if !idle => {}
             CloseMode::Gone => Ends::add(registry, self.clone()),
-            CloseMode::Drain | CloseMode::Discard => drop(self.work(None)),
+            CloseMode::Drain | CloseMode::Discard => drop(self.work()),
         }
         true
     }

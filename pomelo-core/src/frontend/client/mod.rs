@@ -186,8 +186,33 @@ impl ClientSession {
         self.peer
     }
 
-    /// Takes a client's message in. A route that isn't one is answered `{"code":500}` if it has a dot, else dropped.
+    /// Takes a client's message in, for a task to handle. A route that isn't one is answered `{"code":500}` if it has a dot, else
+    /// dropped.
     pub fn receive(self: &Arc<Self>, id: Option<u64>, route: &str, body: Body) -> Flow {
+        self.take_in(id, route, body, |session, message| {
+            drop(session.registry.dispatcher.work(session.clone(), Some(message)));
+        })
+    }
+
+    /// As [`receive`](Self::receive), and handles the message before it returns as far as that is ready at once: a handler that waits
+    /// for nothing, to its end. Only what has to wait goes on in a task.
+    ///
+    /// It is for the task of a connection, on the server's own runtime (elsewhere a task handles all), which lets others have their
+    /// turn after some messages. The application's code may run in there, so it is not to be called under a lock.
+    pub fn handle(self: &Arc<Self>, id: Option<u64>, route: &str, body: Body) -> Flow {
+        self.take_in(id, route, body, |session, message| {
+            session.registry.dispatcher.begin(session.clone(), message);
+        })
+    }
+
+    /// Takes a message in, and has `begin` see to it unless a worker does already.
+    fn take_in(
+        self: &Arc<Self>,
+        id: Option<u64>,
+        route: &str,
+        body: Body,
+        begin: impl FnOnce(&Arc<Self>, Incoming),
+    ) -> Flow {
         let route = match self.registry.peers.routes.parse(route) {
             Ok(route) => route,
             Err(error) => {
@@ -228,7 +253,7 @@ impl ClientSession {
             state.waiting.push_back(message);
         } else {
             drop(state);
-            self.work(Some(message));
+            begin(self, message);
         }
         flow
     }
@@ -258,9 +283,9 @@ impl ClientSession {
         }
     }
 
-    /// Has a worker handle the session's messages from this one on; without one it only finishes a session that closes.
-    pub(super) fn work(self: &Arc<Self>, first: Option<Incoming>) -> JoinHandle<()> {
-        self.registry.dispatcher.work(self.clone(), first)
+    /// Has a worker finish the session, which closes.
+    pub(super) fn work(self: &Arc<Self>) -> JoinHandle<()> {
+        self.registry.dispatcher.work(self.clone(), None)
     }
 
     /// The message that a worker begins with, unless the session has begun to close meanwhile.

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  read ─▶ protocol: events ─▶ handshake ─▶ decide ─▶ answer ─┐
-//!    ▲                      ├▶ message ─▶ session.receive ────┼─▶ Flow::Pause: wait for room, don't read
+//!    ▲                      ├▶ message ─▶ session.handle ─────┼─▶ Flow::Pause: wait for room, don't read
 //!    │                      └▶ closed ─▶ end                  │
 //!    └── wait for input, an alarm, or the outbox's end ◀──────┘
 //! ```
@@ -131,7 +131,7 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
         loop {
             let next = poll_fn(|cx| self.poll_next(cx)).await?;
             let wait: BoxFuture<'_, Result<(), End>> = match next {
-                Next::Read => continue,
+                Next::Read | Next::Turn => continue,
                 Next::Answer(request) => Box::pin(self.answer(*request)),
                 Next::Pause => Box::pin(self.pause()),
             };
@@ -143,6 +143,10 @@ impl<P: Protocol, S: Socket> Driver<P, S> {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Next<P::Hello>, End>> {
         match self.handle_input() {
             Ok(Next::Read) => self.poll_read(cx).map_ok(|()| Next::Read),
+            Ok(Next::Turn) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             next => Poll::Ready(next),
         }
     }
