@@ -117,7 +117,9 @@ fn peers<R: Cluster>(
     let routes = RouteTable::new(&shared.routes);
     let mut runtime = Runtime::new(info.clone(), setup.limits.clone(), executor, tasks, thread, routes);
     runtime.clock = setup.state.find::<WallClock>().cloned().unwrap_or_default();
-    Ok((Arc::new(Peers::new(runtime, shared.config.clone(), shared.codecs.clone())), end))
+    let peers = Arc::new(Peers::new(runtime, shared.config.clone(), shared.codecs.clone()));
+    peers.watch_deadlines();
+    Ok((peers, end))
 }
 
 /// The server, which owns its parts. They know it by traits and callbacks alone, and weakly.

@@ -26,17 +26,21 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Collects the users that frontends did not reach; of one that fails or has not answered by the deadline, which is one for
-/// all, every user.
-pub(super) async fn missing(peers: &Peers, asked: Vec<Asked<'_>>) -> Vec<Uid> {
-    let (deadline, mut missing) = (Instant::now() + peers.limits.rpc_timeout, Vec::new());
+/// By when frontends must have answered: one deadline for all that are asked about one push.
+pub(super) fn deadline(peers: &Peers) -> Instant {
+    Instant::now() + peers.limits.rpc_timeout
+}
+
+/// Collects the users that frontends did not reach; of one that fails or has not answered by the deadline, every user.
+pub(super) async fn missing(asked: Vec<Asked<'_>>) -> Vec<Uid> {
+    let mut missing = Vec::new();
     for Asked { question, uids } in asked {
         let Some(mut question) = question else {
             missing.extend(uids);
             continue;
         };
-        match peers.tasks.by(deadline, question.answer()).await {
-            Ok(Some(Ok(Answer::Missing(not_reached)))) => missing.extend(not_reached),
+        match question.answer().await {
+            Some(Ok(Answer::Missing(not_reached))) => missing.extend(not_reached),
             _ => missing.extend(uids),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::confirmed::Asked;
+use super::confirmed::{self, Asked};
 use super::encode::encode_push;
 use super::lock::Held;
 use super::replication::Outgoing;
@@ -129,9 +129,10 @@ impl<'a> ChannelGuard<'a> {
         let peers = &channel.table.peers;
         let push = encode_push(peers, route, message, false, owner.frontends())?;
         let frontends: SmallVec<[ServerId; 4]> = owner.frontends().cloned().collect();
+        let deadline = confirmed::deadline(peers);
         let asked = frontends.iter().map(|sid| {
             let uids = owner.members_at(sid);
-            let question = peers.pending.add_task(sid).ok().filter(|question| {
+            let question = peers.pending.add_task(sid, deadline).ok().filter(|question| {
                 owner.push_asking(sid, question.seq(), push.clone(), &mut Frontends(channel))
             });
             Asked::new(peers, question, uids)

@@ -263,7 +263,7 @@ impl Channel {
     /// ```
     pub async fn push_confirmed(&self, route: &str, message: &impl Serialize) -> Result<Vec<Uid>> {
         let asked = self.guard()?.push_asking(route, message)?;
-        Ok(missing(&self.0.table.peers, asked).await)
+        Ok(missing(asked).await)
     }
 
     /// The users in the channel, in the order in which they joined; one at two frontends is there twice. None, with an error

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use super::confirmed::{Asked, missing};
+use super::confirmed::{self, Asked, missing};
 use super::encode::encode_push;
 use super::entry::Step;
 use super::guard::ChannelGuard;
@@ -187,13 +187,15 @@ impl Channels {
         let by_frontend = group(to);
         let push =
             encode_push(&self.table.peers, route, message, false, by_frontend.iter().map(|(sid, _)| sid))?;
+        let deadline = confirmed::deadline(&self.table.peers);
         let asked = by_frontend.into_iter().map(|(sid, uids)| {
             let (push, to) = (push.clone(), uids.clone());
-            let sent = self.table.peers.question(&sid, |seq| Message::PushUids { seq, push, uids: to });
+            let sent =
+                self.table.peers.question(&sid, deadline, |seq| Message::PushUids { seq, push, uids: to });
             Asked::new(&self.table.peers, sent.ok(), uids)
         });
         let asked = asked.collect();
-        Ok(missing(&self.table.peers, asked).await)
+        Ok(missing(asked).await)
     }
 
     /// Sends a message to all clients of all frontends of a type.

@@ -109,9 +109,9 @@ impl Peers {
         args: Bytes,
         timeout: Duration,
     ) -> Result<Bytes> {
-        let origin = origin::current();
-        let question = self.question(server, |seq| Message::Call { seq, method, lane, origin, args })?;
-        returned(self.answer(server, question, Instant::now() + timeout).await?)
+        let (origin, deadline) = (origin::current(), Instant::now() + timeout);
+        let call = |seq| Message::Call { seq, method, lane, origin, args };
+        returned(self.answer(server, self.question(server, deadline, call)?).await?)
     }
 
     pub(crate) async fn ask(
@@ -120,36 +120,27 @@ impl Peers {
         timeout: Duration,
         message: impl FnOnce(u64) -> Message,
     ) -> Result<Answer> {
-        let question = self.question(server, message)?;
-        self.answer(server, question, Instant::now() + timeout).await
+        self.answer(server, self.question(server, Instant::now() + timeout, message)?).await
     }
 
-    /// Sends a question, to be [answered](Self::answer).
+    /// Sends a question, to be [answered](Self::answer) until a deadline.
     ///
     /// # Errors
     /// If it could not be queued.
     pub(crate) fn question<'a>(
         self: &'a Arc<Self>,
         server: &ServerId,
+        deadline: Instant,
         message: impl FnOnce(u64) -> Message,
     ) -> Result<Question<'a>, Unqueued> {
-        let question = self.pending.add_task(server)?;
+        let question = self.pending.add_task(server, deadline)?;
         self.send(server, message(question.seq())).map_err(|reason| self.unsent(server, reason))?;
         Ok(question)
     }
 
-    /// Waits for the answer to a question that was sent.
-    pub(crate) async fn answer(
-        &self,
-        server: &ServerId,
-        mut question: Question<'_>,
-        deadline: Instant,
-    ) -> Result<Answer> {
-        match self.tasks.by(deadline, question.answer()).await {
-            Ok(Some(result)) => result,
-            Ok(None) => Err(self.unreachable(server)),
-            Err(_) => Err(Error::of(ErrorKind::Deadline, format_args!("no answer from {server} in time"))),
-        }
+    /// Waits for the answer to a question that was sent, or its deadline.
+    pub(crate) async fn answer(&self, server: &ServerId, mut question: Question<'_>) -> Result<Answer> {
+        question.answer().await.unwrap_or_else(|| Err(self.unreachable(server)))
     }
 
     /// Answers a question. What can't be sent becomes an error that can, at once if the answer is too long, and as soon as
@@ -202,7 +193,7 @@ impl Peers {
     /// Ends an entry that was taken out of the table.
     pub(crate) fn settle(&self, seq: u64, waiter: Waiter, result: Result<Answer>) {
         match waiter {
-            Waiter::Task(task) | Waiter::Closing(task) => {
+            Waiter::Task(task, _) | Waiter::Closing(task, _) => {
                 if task.send(result).is_err() {
                     self.counters.add(Dropped::LateReply);
                 }

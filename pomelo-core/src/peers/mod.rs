@@ -10,11 +10,13 @@
 //! |---|---|
 //! | `ask` | questions, answers, and what it means that something could not be sent |
 //! | `pending` | who waits for which answer |
+//! | `deadlines` | the end of questions that nobody answers in time |
 //! | `owed` | errors for questions whose answer found a full link |
 //! | `busy` | how much this server has begun for others |
 
 mod ask;
 mod busy;
+mod deadlines;
 mod owed;
 mod pending;
 #[cfg(test)]

@@ -2,6 +2,9 @@
 //!
 //! Whoever takes an entry out of the table ends it: its answer, its deadline, the loss of the link, the closing of its
 //! session, or the guard of who asked. There is one entry, so exactly one of these happens.
+//!
+//! A question of a task has no timer of its own: one task looks for those whose deadline has passed ([`deadlines`](super::deadlines)),
+//! and the table knows when it looks next. Nearly every deadline is later than that, so asking costs a comparison.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::value::{Error, ErrorKind, Result, ServerId};
@@ -22,6 +25,8 @@ pub(crate) struct Pending {
     /// How many may wait for one server, so that one which doesn't answer costs only those who ask it.
     limit: AtomicUsize,
     table: Mutex<Table>,
+    /// Notified when something is due before the next look.
+    sooner: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -30,6 +35,8 @@ struct Table {
     waiting: HashMap<u64, Waiting, RandomState>,
     /// How many wait for each server.
     out: HashMap<ServerId, usize, RandomState>,
+    /// When the deadlines are looked at next; none if nobody waits for that.
+    next_look: Option<Instant>,
 }
 
 struct Waiting {
@@ -41,13 +48,23 @@ struct Waiting {
 
 /// Who waits.
 pub(crate) enum Waiter {
-    /// A task.
-    Task(oneshot::Sender<Result<Answer>>),
-    /// A session that closes, for the hooks there. It takes no place: sessions that close together, each of which was let in,
-    /// must not keep others from calling.
-    Closing(oneshot::Sender<Result<Answer>>),
+    /// A task, until its deadline.
+    Task(oneshot::Sender<Result<Answer>>, Instant),
+    /// A session that closes, for the hooks there, until its deadline. It takes no place: sessions that close together, each of which
+    /// was let in, must not keep others from calling.
+    Closing(oneshot::Sender<Result<Answer>>, Instant),
     /// A client, for the response to a request that was forwarded and had arrived then.
     Client { session: Arc<dyn AwaitsReply>, arrived: Instant },
+}
+
+impl Waiter {
+    /// When whoever waits is told that no answer came in time. Clients are told by the [sweep](Pending::remove_overdue).
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Task(_, deadline) | Self::Closing(_, deadline) => Some(*deadline),
+            Self::Client { .. } => None,
+        }
+    }
 }
 
 /// A session whose requests are out. It knows by their numbers which.
@@ -124,7 +141,8 @@ impl Drop for Entry<'_> {
 
 impl Pending {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { serial: AtomicU64::new(0), limit: AtomicUsize::new(limit), table: Mutex::default() }
+        let (serial, limit, sooner) = (AtomicU64::new(0), AtomicUsize::new(limit), Arc::default());
+        Self { serial, limit, table: Mutex::default(), sooner }
     }
 
     /// What waits already stays, also if it is more.
@@ -132,18 +150,20 @@ impl Pending {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
+    /// Adds a task that waits until a deadline.
+    ///
     /// # Errors
     /// `Overloaded`, if too many wait for that server.
-    pub(crate) fn add_task(&self, server: &ServerId) -> Result<Question<'_>> {
+    pub(crate) fn add_task(&self, server: &ServerId, deadline: Instant) -> Result<Question<'_>> {
         let (sender, answer) = oneshot::channel();
-        let seq = self.add(server, Waiter::Task(sender))?;
+        let seq = self.add(server, Waiter::Task(sender, deadline))?;
         Ok(Question { pending: self, seq, answer, is_over: false })
     }
 
-    /// Adds a session that closes.
-    pub(crate) fn add_closing(&self, server: &ServerId) -> Question<'_> {
+    /// Adds a session that closes, and waits until a deadline.
+    pub(crate) fn add_closing(&self, server: &ServerId, deadline: Instant) -> Question<'_> {
         let (sender, answer) = oneshot::channel();
-        let seq = self.insert(&mut self.lock(), server, Waiter::Closing(sender));
+        let seq = self.insert(self.lock(), server, Waiter::Closing(sender, deadline));
         Question { pending: self, seq, answer, is_over: false }
     }
 
@@ -166,12 +186,17 @@ impl Pending {
             let why = format!("{limit} calls to {server} wait for an answer (pending_calls)");
             return Err(Error::of(ErrorKind::Overloaded, why));
         }
-        Ok(self.insert(&mut table, server, waiter))
+        Ok(self.insert(table, server, waiter))
     }
 
-    fn insert(&self, table: &mut Table, server: &ServerId, waiter: Waiter) -> u64 {
+    fn insert(&self, mut table: MutexGuard<'_, Table>, server: &ServerId, waiter: Waiter) -> u64 {
         let seq = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_sooner = waiter.deadline().is_some_and(|deadline| table.look_by(deadline));
         table.waiting.insert(seq, Waiting { server: server.clone(), waiter });
+        drop(table);
+        if is_sooner {
+            self.sooner.notify_one();
+        }
         seq
     }
 
@@ -202,8 +227,29 @@ impl Pending {
         let now = Instant::now();
         self.lock().remove_where(|waiting| match &waiting.waiter {
             Waiter::Client { arrived, .. } => now.duration_since(*arrived) > limit,
-            Waiter::Task(_) | Waiter::Closing(_) => false,
+            Waiter::Task(..) | Waiter::Closing(..) => false,
         })
+    }
+
+    /// When the deadlines are to be looked at next; none while no question has one.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.lock().next_look
+    }
+
+    /// Notified when that is sooner than it was.
+    pub(super) fn sooner(&self) -> &Arc<Notify> {
+        &self.sooner
+    }
+
+    /// Takes out those whose deadline has passed, each with the server that was asked; the others are looked at when the first of
+    /// them is due.
+    pub(super) fn remove_late(&self) -> Vec<(ServerId, u64, Waiter)> {
+        let (now, mut table) = (Instant::now(), self.lock());
+        let is_late = |waiting: &Waiting| waiting.waiter.deadline().is_some_and(|deadline| deadline <= now);
+        let late: Vec<_> = table.waiting.extract_if(|_, waiting| is_late(waiting)).collect();
+        late.iter().for_each(|(_, waiting)| table.uncount(waiting));
+        table.next_look = table.waiting.values().filter_map(|waiting| waiting.waiter.deadline()).min();
+        late.into_iter().map(|(seq, Waiting { server, waiter })| (server, seq, waiter)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -212,6 +258,15 @@ impl Pending {
 }
 
 impl Table {
+    /// Has the deadlines looked at by then; true if that is sooner than planned.
+    fn look_by(&mut self, deadline: Instant) -> bool {
+        let is_sooner = self.next_look.is_none_or(|next| deadline < next);
+        if is_sooner {
+            self.next_look = Some(deadline);
+        }
+        is_sooner
+    }
+
     /// Counts one more that waits for a server; false if it would be one too many.
     fn count(&mut self, server: &ServerId, limit: usize) -> bool {
         match self.out.get_mut(server) {
@@ -238,7 +293,7 @@ impl Table {
 
     /// A server that nobody waits for is kept: it will be asked again, and this happens at every call.
     fn uncount(&mut self, Waiting { server, waiter }: &Waiting) {
-        if matches!(waiter, Waiter::Closing(_)) {
+        if matches!(waiter, Waiter::Closing(..)) {
             return;
         }
         if let Some(out) = self.out.get_mut(server) {
@@ -251,43 +306,47 @@ impl Table {
 mod tests {
     use super::*;
 
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(30)
+    }
+
     #[test]
     fn each_server_has_a_limit_of_its_own_and_who_stops_waiting_makes_room() {
         let (pending, one, two) = (Pending::new(2), ServerId::from("chat-1"), ServerId::from("chat-2"));
-        let first = pending.add_task(&one).unwrap();
-        let _second = pending.add_task(&one).unwrap();
-        let error = pending.add_task(&one).err().unwrap();
+        let first = pending.add_task(&one, soon()).unwrap();
+        let _second = pending.add_task(&one, soon()).unwrap();
+        let error = pending.add_task(&one, soon()).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Overloaded);
         assert!(error.message().contains("chat-1") && error.message().contains("pending_calls"), "{error}");
-        let _other = pending.add_task(&two).unwrap();
+        let _other = pending.add_task(&two, soon()).unwrap();
         drop(first);
-        let _third = pending.add_task(&one).unwrap();
-        assert!(pending.add_task(&one).is_err());
+        let _third = pending.add_task(&one, soon()).unwrap();
+        assert!(pending.add_task(&one, soon()).is_err());
         assert_eq!(pending.remove_server(&one).len(), 2);
         assert_eq!(pending.len(), 1);
-        assert!(pending.add_task(&one).is_ok());
+        assert!(pending.add_task(&one, soon()).is_ok());
     }
 
     #[test]
     fn sessions_that_close_take_no_place() {
         let (pending, one) = (Pending::new(1), ServerId::from("chat-1"));
-        let closing: Vec<_> = (0..3).map(|_| pending.add_closing(&one)).collect();
-        let call = pending.add_task(&one).unwrap();
+        let closing: Vec<_> = (0..3).map(|_| pending.add_closing(&one, soon())).collect();
+        let call = pending.add_task(&one, soon()).unwrap();
         drop(closing);
-        assert!(pending.add_task(&one).is_err(), "it has the only place");
+        assert!(pending.add_task(&one, soon()).is_err(), "it has the only place");
         drop(call);
-        assert!(pending.add_task(&one).is_ok());
-        let _closing = pending.add_closing(&one);
+        assert!(pending.add_task(&one, soon()).is_ok());
+        let _closing = pending.add_closing(&one, soon());
         assert_eq!(pending.remove_server(&one).len(), 1);
     }
 
     #[tokio::test]
     async fn an_answered_question_is_out_of_the_table_once() {
         let (pending, one) = (Pending::new(2), ServerId::from("chat-1"));
-        let mut question = pending.add_task(&one).unwrap();
-        let Some(Waiter::Task(task)) = pending.remove(question.seq()) else { panic!("it is there") };
+        let mut question = pending.add_task(&one, soon()).unwrap();
+        let Some(Waiter::Task(task, _)) = pending.remove(question.seq()) else { panic!("it is there") };
         assert!(pending.remove(question.seq()).is_none(), "nobody else can end it");
-        let later = pending.add_task(&one).unwrap();
+        let later = pending.add_task(&one, soon()).unwrap();
         task.send(Ok(Answer::Done(7))).unwrap();
         assert!(matches!(question.answer().await, Some(Ok(Answer::Done(7)))));
         drop(question);
@@ -299,7 +358,7 @@ mod tests {
     #[tokio::test]
     async fn a_question_whose_entry_is_dropped_gets_no_answer() {
         let (pending, one) = (Pending::new(2), ServerId::from("chat-1"));
-        let mut question = pending.add_task(&one).unwrap();
+        let mut question = pending.add_task(&one, soon()).unwrap();
         drop(pending.remove_server(&one));
         assert!(question.answer().await.is_none());
     }
@@ -309,7 +368,7 @@ mod tests {
     fn of_all_that_may_end_a_question_exactly_one_does() {
         for _ in 0..200 {
             let (pending, one) = (Pending::new(100), ServerId::from("chat-1"));
-            let questions: Vec<_> = (0..20).map(|_| pending.add_task(&one).unwrap()).collect();
+            let questions: Vec<_> = (0..20).map(|_| pending.add_task(&one, soon()).unwrap()).collect();
             let seqs: Vec<_> = questions.iter().map(Question::seq).collect();
             let entries = || seqs.iter().map(|seq| Entry { pending: &pending, seq: *seq });
             let (start, ended) = (std::sync::Barrier::new(4), AtomicUsize::new(0));

@@ -72,6 +72,7 @@ pub(crate) fn peers_with(id: &str, others: &[&str], limits: Limits) -> (Arc<Peer
     let routes = RouteTable::new(&Arc::default());
     let runtime = Runtime::new(info(id), limits, Handle::current(), tasks, None, routes);
     let peers = Arc::new(Peers::new(runtime, Arc::new(config), Arc::new(Codecs::default())));
+    peers.watch_deadlines();
     for id in others {
         peers.view.join(member(id, Incarnation::begin(id)));
     }

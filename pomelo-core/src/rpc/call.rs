@@ -225,8 +225,8 @@ impl Outgoing {
 
     pub(super) async fn one<O: DeserializeOwned>(self) -> Result<O> {
         let deadline = Instant::now() + self.timeout();
-        let (server, question) = self.sent(deadline, |server| self.question(server)).await?;
-        self.answer(&server, question, deadline).await
+        let (server, question) = self.sent(deadline, |server| self.question(server, deadline)).await?;
+        self.answer(&server, question).await
     }
 
     pub(super) async fn each<O: DeserializeOwned>(self) -> Result<Vec<(ServerId, Result<O>)>> {
@@ -234,8 +234,8 @@ impl Outgoing {
         let deadline = Instant::now() + self.timeout();
         let servers = self.routers.context().servers(self.server_type);
         let calls = servers.iter().map(|server| async {
-            let answer = match self.question(&server.id) {
-                Ok(question) => self.answer(&server.id, question, deadline).await,
+            let answer = match self.question(&server.id, deadline) {
+                Ok(question) => self.answer(&server.id, question).await,
                 Err(unqueued) => Err(unqueued.error),
             };
             (server.id.clone(), answer)
@@ -274,21 +274,17 @@ impl Outgoing {
         self.timeout.unwrap_or(self.peers().limits.rpc_timeout)
     }
 
-    fn question(&self, server: &ServerId) -> Result<Question<'_>, Unqueued> {
+    fn question(&self, server: &ServerId, deadline: Instant) -> Result<Question<'_>, Unqueued> {
         let args = self.args()?;
         let method = self.peers().method(server, self.service, self.method)?;
         let (lane, origin) = (self.lane(), origin::current());
-        let sent = self.peers().question(server, |seq| Message::Call { seq, method, lane, origin, args });
+        let call = |seq| Message::Call { seq, method, lane, origin, args };
+        let sent = self.peers().question(server, deadline, call);
         sent.map_err(|Unqueued { error, may_move }| Unqueued { error: self.at(server, error), may_move })
     }
 
-    async fn answer<O: DeserializeOwned>(
-        &self,
-        server: &ServerId,
-        question: Question<'_>,
-        deadline: Instant,
-    ) -> Result<O> {
-        let answer = self.peers().answer(server, question, deadline).await;
+    async fn answer<O: DeserializeOwned>(&self, server: &ServerId, question: Question<'_>) -> Result<O> {
+        let answer = self.peers().answer(server, question).await;
         let bytes = answer.and_then(returned).map_err(|error| match error.kind() {
             ErrorKind::Application => error,
             _ => self.at(server, error),

@@ -84,6 +84,7 @@ impl Caller {
         let limits = Limits::default();
         let runtime = Runtime::new(info.clone(), limits, executor, tasks, None, RouteTable::default());
         let peers = Arc::new(Peers::new(runtime, Arc::default(), Arc::default()));
+        peers.watch_deadlines();
         let member = Member {
             incarnation: peers.incarnation(),
             info,

@@ -28,10 +28,10 @@ impl Sessions {
         let waits = binds || matches!(op, SessionOp::Kick { .. } | SessionOp::KickUid { .. });
         let wait = if waits { peers.limits.close_wait } else { Duration::ZERO };
         let origin = origin::current();
-        let question = peers.question(frontend, |seq| Message::Session { seq, origin, op })?;
-        let asking = binds.then(|| Asking { sessions: self, frontend, seq: question.seq(), is_over: false });
         let by = after(peers.limits.rpc_timeout.saturating_add(wait));
-        let answer = peers.answer(frontend, question, by).await?;
+        let question = peers.question(frontend, by, |seq| Message::Session { seq, origin, op })?;
+        let asking = binds.then(|| Asking { sessions: self, frontend, seq: question.seq(), is_over: false });
+        let answer = peers.answer(frontend, question).await?;
         if let Some(mut asking) = asking {
             asking.is_over = true;
         }

@@ -103,7 +103,7 @@ impl Sessions {
 
     async fn tell_one(&self, server: ServerId, closed: &ClosedSession, by: Instant) {
         let peers = &self.peers;
-        let question = peers.pending.add_closing(&server);
+        let question = peers.pending.add_closing(&server, by);
         match peers.send(&server, closed.message(question.seq())) {
             Ok(()) => {}
             Err(Unsent::Full) => {
@@ -115,7 +115,7 @@ impl Sessions {
             // A server that can't be reached learns of the closing when this frontend's death or return shows.
             Err(_) => return,
         }
-        let answer = peers.answer(&server, question, by).await;
+        let answer = peers.answer(&server, question).await;
         if answer.is_err_and(|error| error.kind() == ErrorKind::Deadline) {
             peers.counters.add(Dropped::CloseWait);
             let session = closed.session.id;
