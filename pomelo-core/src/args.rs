@@ -6,11 +6,11 @@ use rmp_serde::decode::ReadRefReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::value::{Result, bad_message};
+use crate::value::{Result, bad_message, scratch};
 
 /// MessagePack with structs as maps, so that they can grow.
 pub(crate) fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Bytes> {
-    rmp_serde::to_vec_named(value).map(Bytes::from).map_err(bad_message)
+    scratch::encoded(|buffer| rmp_serde::encode::write_named(buffer, value)).map_err(bad_message)
 }
 
 /// Reads what [`pack`] wrote.
@@ -24,7 +24,7 @@ pub struct ArgWriter(Vec<u8>);
 impl ArgWriter {
     /// An array of `count` arguments, which must follow.
     pub fn new(count: u8) -> Self {
-        let mut bytes = Vec::with_capacity(64);
+        let mut bytes = scratch::take();
         match count {
             0..=15 => bytes.push(0x90 | count),
             _ => bytes.extend_from_slice(&[0xdc, 0, count]),
@@ -41,8 +41,11 @@ impl ArgWriter {
             .map_err(|e| bad_message(format_args!("argument `{name}`: {e}")))
     }
 
-    pub(crate) fn into_bytes(self) -> Bytes {
-        self.0.into()
+    pub(crate) fn into_bytes(mut self) -> Bytes {
+        let buffer = std::mem::take(&mut self.0);
+        let bytes = Bytes::copy_from_slice(&buffer);
+        scratch::give_back(buffer);
+        bytes
     }
 }
 

@@ -223,9 +223,18 @@ impl Outgoing {
         self.routers.route(self.server_type, by, site).await
     }
 
-    pub(super) async fn one<O: DeserializeOwned>(self) -> Result<O> {
+    pub(super) async fn one<O: DeserializeOwned>(mut self) -> Result<O> {
         let deadline = Instant::now() + self.timeout();
-        let (server, question) = self.sent(deadline, |server| self.question(server, deadline)).await?;
+        let (server, question) = match &self.destination {
+            Destination::Server(server) => {
+                let server = server.clone();
+                // It goes there or nowhere, so nobody needs them again.
+                let args = std::mem::replace(&mut self.args, Ok(Bytes::new()))?;
+                let question = self.question(&server, deadline, args)?;
+                (server, question)
+            }
+            _ => self.sent(deadline, |server| self.question(server, deadline, self.args()?)).await?,
+        };
         self.answer(&server, question).await
     }
 
@@ -234,7 +243,8 @@ impl Outgoing {
         let deadline = Instant::now() + self.timeout();
         let servers = self.routers.context().servers(self.server_type);
         let calls = servers.iter().map(|server| async {
-            let answer = match self.question(&server.id, deadline) {
+            let asked = self.args().map_err(Unqueued::from);
+            let answer = match asked.and_then(|args| self.question(&server.id, deadline, args)) {
                 Ok(question) => self.answer(&server.id, question).await,
                 Err(unqueued) => Err(unqueued.error),
             };
@@ -274,8 +284,7 @@ impl Outgoing {
         self.timeout.unwrap_or(self.peers().limits.rpc_timeout)
     }
 
-    fn question(&self, server: &ServerId, deadline: Instant) -> Result<Question<'_>, Unqueued> {
-        let args = self.args()?;
+    fn question(&self, server: &ServerId, deadline: Instant, args: Bytes) -> Result<Question<'_>, Unqueued> {
         let method = self.peers().method(server, self.service, self.method)?;
         let (lane, origin) = (self.lane(), origin::current());
         let call = |seq| Message::Call { seq, method, lane, origin, args };

@@ -9,6 +9,7 @@
 //! | `limits`, `bounds` | what could grow, and what an option may be |
 //! | `config` | servers.json and its neighbours |
 //! | `spelling`, `text`, `warned` | what was probably meant; the beginning of a text; what was said once |
+//! | `scratch` | a thread's buffer, to encode in |
 
 pub mod bounds;
 pub mod config;
@@ -18,6 +19,7 @@ mod ids;
 mod level;
 mod limits;
 mod route;
+pub(crate) mod scratch;
 mod server;
 mod settings;
 pub mod spelling;

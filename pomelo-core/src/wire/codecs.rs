@@ -1,7 +1,6 @@
 //! Codecs: bodies to and from serde's types. JSON is here; other encodings are by a [`Codec`] each.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::body::{Body, Encoding};
-use crate::value::{Error, Result, bad_message};
+use crate::value::{Error, Result, bad_message, scratch};
 
 /// An encoding of bodies other than JSON: pomelo-protobuf by its schemas, or [one of the application's](Encoding::Custom).
 ///
@@ -188,24 +187,8 @@ fn missing(encoding: Encoding) -> Error {
     }
 }
 
-/// Memory that a longer body took is not kept.
-const SCRATCH: usize = 64 * 1024;
-
-thread_local! {
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// Writes to a buffer of the thread first, so that the body takes memory once and no more than it needs.
 fn encode_json<T: serde::Serialize + ?Sized>(value: &T) -> serde_json::Result<Bytes> {
-    // Taken, since serializing a value may encode another one.
-    let mut buffer = BUFFER.take();
-    buffer.clear();
-    let written = serde_json::to_writer(&mut buffer, value);
-    let bytes = written.map(|()| Bytes::copy_from_slice(&buffer));
-    if buffer.capacity() <= SCRATCH {
-        BUFFER.set(buffer);
-    }
-    bytes
+    scratch::encoded(|buffer| serde_json::to_writer(buffer, value))
 }
 
 fn decode_json<T: DeserializeOwned>(bytes: &[u8], unreadable: impl FnOnce(&dyn Display)) -> Result<T> {
