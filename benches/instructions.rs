@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
+use pomelo::app::Builder;
 use pomelo::ext::transport::Envelope;
 use pomelo::net::protocol::message::{Message, MessageKind, MessageRoute, RouteRef};
 use pomelo::net::protocol::outgoing::{Framing, push};
@@ -13,18 +14,20 @@ use pomelo::{Result, to};
 use pomelo_benches::backend::Backend;
 use pomelo_benches::request::{AT_A_BACKEND, Client, HERE};
 use pomelo_benches::room::Rooms;
-use pomelo_benches::{Chat, schema, servers};
-use tokio::runtime::{Builder, Runtime};
+use pomelo_benches::{Chat, Rpc, linked_servers, schema, servers};
+use tokio::runtime::{self, Runtime};
 
 /// What is done so many times on a runtime.
 type Subject = fn(&Runtime, usize) -> Result<()>;
 
-const SUBJECTS: [(&str, Subject); 10] = [
+const SUBJECTS: [(&str, Subject); 12] = [
     ("push to a channel of 1,000", push_to_members),
     ("push at a backend", push_at_a_backend),
-    ("request here", |runtime, times| request(runtime, times, HERE)),
-    ("request at a backend", |runtime, times| request(runtime, times, AT_A_BACKEND)),
-    ("call", call),
+    ("request here", |runtime, times| request(runtime, times, servers(), HERE)),
+    ("request at a backend", |runtime, times| request(runtime, times, servers(), AT_A_BACKEND)),
+    ("request over tcp", |runtime, times| request(runtime, times, linked_servers()?, AT_A_BACKEND)),
+    ("call", |runtime, times| call(runtime, times, servers())),
+    ("call over tcp", |runtime, times| call(runtime, times, linked_servers()?)),
     ("request decode", |_, times| decode_request(times)),
     ("push encode", |_, times| encode_push(times)),
     ("protobuf encode", |_, times| protobuf(times)),
@@ -41,7 +44,7 @@ fn main() -> Result<()> {
     let Some((_, subject)) = SUBJECTS.iter().find(|(known, _)| known == name) else {
         return Err(pomelo::Error::new(404, format!("there is no {name}")));
     };
-    subject(&Builder::new_current_thread().enable_all().build()?, times.parse()?)
+    subject(&runtime::Builder::new_current_thread().enable_all().build()?, times.parse()?)
 }
 
 fn push_to_members(runtime: &Runtime, times: usize) -> Result<()> {
@@ -57,14 +60,14 @@ fn push_at_a_backend(runtime: &Runtime, times: usize) -> Result<()> {
     Ok(())
 }
 
-fn request(runtime: &Runtime, times: usize, route: &str) -> Result<()> {
-    let client = runtime.block_on(Client::new())?;
+fn request(runtime: &Runtime, times: usize, servers: Builder<Rpc>, route: &str) -> Result<()> {
+    let client = runtime.block_on(Client::of(servers))?;
     (0..times).for_each(|_| runtime.block_on(client.ask(route)));
     Ok(())
 }
 
-fn call(runtime: &Runtime, times: usize) -> Result<()> {
-    let running = runtime.block_on(servers().start())?;
+fn call(runtime: &Runtime, times: usize, servers: Builder<Rpc>) -> Result<()> {
+    let running = runtime.block_on(servers.start())?;
     let app = running.app("connector-1").expect("it is up");
     let remote = &app.rpc.chat.chat_remote;
     for _ in 0..times {

@@ -10,7 +10,11 @@ pub mod request;
 pub mod room;
 pub mod tap;
 
+use std::net::TcpListener;
+use std::sync::Arc;
+
 use pomelo::app::Builder;
+use pomelo::net::transport::{Tcp, TcpOptions};
 use pomelo::{Result, handler, remote};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,7 +32,24 @@ const SERVERS: &str =
 
 /// Builds them, without a port.
 pub fn servers() -> Builder<Rpc> {
-    App::builder().servers(SERVERS).configure("all", "connector", |app| app.connector(null::NullConnector))
+    servers_of(SERVERS)
+}
+
+/// Builds them with a link over tcp, on loopback, between the two.
+///
+/// # Errors
+/// If there is no free port.
+pub fn linked_servers() -> Result<Builder<Rpc>> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let servers = format!(
+        r#"{{ "connector": [{{ "id": "connector-1", "frontend": true }}],
+             "chat": [{{ "id": "chat-1", "port": {port} }}] }}"#
+    );
+    Ok(servers_of(&servers).transport(Arc::new(Tcp::new(TcpOptions::default()))))
+}
+
+fn servers_of(servers: &str) -> Builder<Rpc> {
+    App::builder().servers(servers).configure("all", "connector", |app| app.connector(null::NullConnector))
 }
 
 /// What people say.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pomelo::Result;
-use pomelo::app::Running;
+use pomelo::app::{Builder, Running};
 use pomelo::error::OrErr;
 use pomelo::ext::connector::ClientSession;
 use pomelo::ext::connector::Outbox;
@@ -33,7 +33,15 @@ impl Client {
     /// # Errors
     /// If the servers don't start.
     pub async fn new() -> Result<Self> {
-        let running = servers().filter(Timeout::default()).filter(Time).start().await?;
+        Self::of(servers()).await
+    }
+
+    /// Connects one of these servers.
+    ///
+    /// # Errors
+    /// If they don't start.
+    pub async fn of(servers: Builder<Rpc>) -> Result<Self> {
+        let running = servers.filter(Timeout::default()).filter(Time).start().await?;
         let (frontend, sink) =
             (running.app("connector-1").or_err(500, "no server")?.frontend(), NullSink::default());
         let format = frontend.add_format(Arc::new(Tcp))?;
