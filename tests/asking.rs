@@ -14,14 +14,25 @@ use pomelo::error::StartError;
 use pomelo::master::{Admin, AdminError, Outcome, Replied, Reply, ServerState, Which};
 use pomelo::net::cluster::StaticDiscovery;
 use pomelo::net::transport::{Tcp, TcpOptions};
+use pomelo::{Hybrid, Result, Session, handler};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use support::{free_ports, soon, until};
+use support::{connect_from, free_ports, soon, until};
 
 pomelo::servers! {
     gate: {},
+    connector: { handlers: [EntryHandler] },
     chat: {},
+}
+
+struct EntryHandler;
+
+#[handler]
+impl EntryHandler {
+    pub async fn enter(session: &Session, name: String) -> Result<()> {
+        session.bind(name.as_str()).await
+    }
 }
 
 /// How long a server has to answer that doesn't: the test waits for it.
@@ -52,7 +63,7 @@ fn application(dir: &TempDir) -> Builder<Rpc> {
         if app.server().id == "chat-2" {
             app.admin("slow", Level::Look, |app, _| async move {
                 app.channels().create(ASKED);
-                pending::<pomelo::Result<()>>().await
+                pending::<Result<()>>().await
             });
         } else {
             app.admin("slow", Level::Look, |_, _| async { Ok("not at all") });
@@ -70,7 +81,7 @@ async fn three() -> (TempDir, Running<Rpc>) {
     (dir, running)
 }
 
-async fn enter(running: &Running<Rpc>, user: &str, password: &str) -> Result<Admin, AdminError> {
+async fn enter(running: &Running<Rpc>, user: &str, password: &str) -> std::result::Result<Admin, AdminError> {
     let address = running.operators("chat-1").expect("a port for operators").to_string();
     soon(Admin::connect(&address, user, password)).await
 }
@@ -80,7 +91,7 @@ async fn admin(running: &Running<Rpc>) -> Admin {
 }
 
 /// Who answered what.
-fn said(replies: &[Reply]) -> Vec<(&str, Result<&Value, &str>)> {
+fn said(replies: &[Reply]) -> Vec<(&str, std::result::Result<&Value, &str>)> {
     let of = replies.iter().map(|reply| {
         let said = match &reply.replied {
             Replied::Answer(answer) => Ok(answer),
@@ -125,7 +136,12 @@ async fn a_module_that_nobody_has_is_one_error_with_those_that_there_are() {
     else {
         panic!("nobody has it");
     };
-    assert_eq!(known, ["identity", "log", "name", "panic", "restart", "slow", "status", "stop", "twice"]);
+    let of_every_server =
+        ["identity", "log", "nodeInfo", "restart", "set", "settings", "status", "stop", "systemInfo"];
+    let own = ["name", "panic", "slow", "twice"];
+    let mut wanted = [&of_every_server[..], &own].concat();
+    wanted.sort_unstable();
+    assert_eq!(known, wanted);
     let gate = Some(Which::Type("gate".into()));
     let error = admin.ask_module(gate, "name", Value::Null, LONG).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no admin module `name`");
@@ -285,6 +301,80 @@ async fn a_name_that_is_taken_and_a_port_without_accounts_end_the_start() {
         panic!("nobody may come in")
     };
     assert!(source.to_string().contains("beyond this machine"), "{source}");
+}
+
+#[tokio::test]
+async fn a_frontend_says_who_is_online() {
+    let dir = project(&json!({
+        "connector": [{ "id": "connector-1", "frontend": true }],
+        "chat": [{ "id": "chat-1", "operatorPort": 0 }],
+    }));
+    let builder = application(&dir).configure("all", "connector", |app| {
+        app.connector(Hybrid::new().address(([127, 0, 0, 1], 0)));
+    });
+    let running = builder.start().await.unwrap();
+    let address = running.addresses("connector-1")[0];
+    let (ann, from) = connect_from(address).await;
+    let (_stranger, bob) = (connect_from(address).await, connect_from(address).await.0);
+    for (client, name) in [(&ann, "ann"), (&bob, "bob")] {
+        client.request("connector.entryHandler.enter", json!(name)).await;
+    }
+    let admin = admin(&running).await;
+    let replies = admin.ask_module(None, "online", Value::Null, LONG).await.unwrap();
+    let [("connector-1", Ok(online))] = said(&replies)[..] else { panic!("{replies:?}") };
+    let users = online["users"].as_array().unwrap();
+    assert_eq!((&online["total"], &online["bound"], users.len()), (&json!(3), &json!(2), 2), "{online}");
+    let facts = ["uid", "address", "frontend"].map(|key| users[0][key].clone());
+    assert_eq!(facts, [json!("ann"), json!(from.to_string()), json!("connector-1")]);
+    assert!(users[0]["forSeconds"].is_u64() && users[0]["session"] != users[1]["session"], "{online}");
+    let one = admin.ask_module(None, "online", json!({ "uid": "bob" }), LONG).await.unwrap();
+    let [(_, Ok(online))] = said(&one)[..] else { panic!("{one:?}") };
+    assert_eq!((&online["bound"], &online["users"][0]["uid"]), (&json!(2), &json!("bob")));
+    let wrong = admin.ask_module(None, "online", json!({ "user": "bob" }), LONG).await.unwrap();
+    assert!(matches!(said(&wrong)[..], [(_, Err(why))] if why.contains("`online` can't read")), "{wrong:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn settings_of_a_running_server_are_read_and_with_level_1_set() {
+    let dir = project(&json!({ "chat": [{ "id": "chat-1", "operatorPort": 0 }] }));
+    let builder = application(&dir).configure("all", "chat", |app| app.set("maxPlayers", 100).unwrap());
+    let running = builder.start().await.unwrap();
+    let monitor = enter(&running, "monitor", "look-only").await.unwrap();
+    let read = monitor.ask_module(None, "settings", Value::Null, LONG).await.unwrap();
+    assert_eq!(said(&read), [("chat-1", Ok(&json!({ "maxPlayers": 100 })))]);
+    let change = json!({ "maxPlayers": 50, "shopOpen": false });
+    let denied = monitor.ask_module(None, "set", change.clone(), LONG).await;
+    assert!(matches!(denied, Err(AdminError::Denied { needed: 1 })), "{denied:?}");
+    let before = admin(&running).await.ask_module(None, "set", change, LONG).await.unwrap();
+    assert_eq!(said(&before), [("chat-1", Ok(&json!({ "maxPlayers": 100, "shopOpen": null })))]);
+    let app = running.app("chat-1").unwrap();
+    assert_eq!((app.get::<u32>("maxPlayers"), app.get::<bool>("shopOpen")), (Some(50), Some(false)));
+    let one = monitor.ask_module(None, "settings", json!("shopOpen"), LONG).await.unwrap();
+    assert_eq!(said(&one), [("chat-1", Ok(&json!({ "shopOpen": false })))]);
+    let none = monitor.ask_module(None, "settings", json!("shopOpne"), LONG).await.unwrap();
+    assert_eq!(said(&none), [("chat-1", Err("chat-1 has no setting `shopOpne`"))]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_tells_of_its_machine_and_its_process() {
+    let (_dir, running) = three().await;
+    let admin = admin(&running).await;
+    let node = admin
+        .ask_module(Some(Which::Ids(vec!["chat-2".into()])), "nodeInfo", Value::Null, LONG)
+        .await
+        .unwrap();
+    assert!(
+        matches!(said(&node)[..], [("chat-2", Ok(node))] if node["pid"] == std::process::id()),
+        "{node:?}"
+    );
+    let system = admin.ask_module(None, "systemInfo", Value::Null, LONG).await.unwrap();
+    assert!(
+        said(&system).iter().all(|(_, said)| said.is_ok_and(|system| system["cpus"].is_u64())),
+        "{system:?}"
+    );
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

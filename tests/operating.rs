@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pomelo::app::Running;
 use pomelo::config::Config;
@@ -197,10 +198,13 @@ async fn a_server_that_does_not_start_is_a_failure() {
     }
 }
 
-/// Ports that are free, and that no outgoing connection takes meanwhile: systems take those from 32768 on.
+/// Ports that are free, and that no outgoing connection takes meanwhile: systems take those from 32768 on. Each is given once.
 fn free_ports<const N: usize>() -> [u16; N] {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(83);
-    let mut ports = (0..20_000).map(|n| 10_000 + ((start + n) % 20_000) as u16);
+    let mut ports = std::iter::repeat_with(|| GIVEN.fetch_add(1, Ordering::Relaxed))
+        .take(20_000)
+        .map(|n| 10_000 + (start.wrapping_add(n) % 20_000) as u16);
     std::array::from_fn(|_| ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap())
 }
 
@@ -245,6 +249,32 @@ async fn list_and_show_say_which_links_are_missing_and_why_and_fail() {
     assert_eq!(application.run(&["show", "chat-1"]).await.status.code(), Some(0), "that isn't its fault");
     other.stop().await;
     assert_eq!(application.run(&["list"]).await.status.code(), Some(0), "nobody misses one that has stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_answer_what_is_asked_through_the_master() {
+    let [one, two] = free_ports();
+    let chats = json!({ "chat": [{ "id": "chat-1", "port": one }, { "id": "chat-2", "port": two }] });
+    let application = Application::start_with(chats).await;
+    let server = serve(&application, "chat-1", "ours").await;
+    let asked = application.run(&["ask", "identity", "chat-1", "--json"]).await;
+    let replies: Value = serde_json::from_slice(&asked.stdout).unwrap();
+    assert_eq!(
+        (&replies[0]["id"], &replies[0]["answer"]["pid"]),
+        (&json!("chat-1"), &json!(std::process::id()))
+    );
+    let all = application.run(&["ask", "set", "--body", "{\"open\": true}"]).await;
+    assert_eq!(all.status.code(), Some(1), "one of them is down: {all:?}");
+    for part in ["chat-1:\n{\n  \"open\": null\n}\n", "chat-2: chat-2 is down\n"] {
+        assert!(stdout(&all).contains(part), "{all:?}");
+    }
+    assert_eq!(server.app("chat-1").unwrap().get::<bool>("open"), Some(true));
+    let unknown = application.run(&["ask", "identiy", "-t", "chat"]).await;
+    let said = "pomelo: there is no admin module `identiy`, did you mean `identity`?\nThere are identity, ";
+    assert!(stderr(&unknown).starts_with(said), "{unknown:?}");
+    let denied = application.run_as("monitor", "monitor", &["ask", "stop", "chat-1"]).await;
+    assert!(stderr(&denied).contains("needs a user of level 1"), "{denied:?}");
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,16 +4,20 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pomelo::client::{Connection, ConnectionOptions, Wire};
 pub use pomelo::testing::{Client, PATIENCE};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Ports that are free, and that no outgoing connection takes meanwhile: systems take those from 32768 on.
+/// Ports that are free, and that no outgoing connection takes meanwhile: systems take those from 32768 on. Each is given once.
 pub fn free_ports<const N: usize>() -> [u16; N] {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(83);
-    let mut ports = (0..20_000).map(|n| 10_000 + ((start + n) % 20_000) as u16);
+    let mut ports = std::iter::repeat_with(|| GIVEN.fetch_add(1, Ordering::Relaxed))
+        .take(20_000)
+        .map(|n| 10_000 + (start.wrapping_add(n) % 20_000) as u16);
     std::array::from_fn(|_| ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap())
 }
 

@@ -59,7 +59,7 @@ pub(super) fn assemble<R: Cluster>(
     let hooks = std::mem::take(&mut setup.hooks);
     let connectors = std::mem::take(&mut setup.connectors);
     let own = std::mem::take(&mut setup.modules);
-    let modules = Modules::new(shared.modules.iter().cloned().chain(own));
+    let modules = Modules::new(info.frontend, shared.modules.iter().cloned().chain(own));
     let modules = modules.map_err(|source| StartError::Config { source: source.context(&info.id) })?;
     let server = server(setup, peers, modules, !listeners.is_empty());
     // 3. Its methods, whose parameters are found in it.

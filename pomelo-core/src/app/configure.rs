@@ -476,7 +476,8 @@ impl<R: Cluster> Configure<R> {
     ///
     /// It has the time that the operator gives it, 5 s if nobody says otherwise, and is dropped after that.
     ///
-    /// A name that another module has ends the start. Every server has `identity`, `status`, `log`, `stop` and `restart`.
+    /// A name that another module has ends the start. Every server has `identity`, `status`, `log`, `settings`, `set`, `systemInfo`,
+    /// `nodeInfo`, `stop` and `restart`, and a frontend `online`.
     ///
     /// ```
     /// # use pomelo::app::{Cluster, Configure};
@@ -484,15 +485,9 @@ impl<R: Cluster> Configure<R> {
     /// # fn example<R: Cluster>(app: &mut Configure<R>) {
     /// // pomelo ask rooms -t chat
     /// app.admin("rooms", Level::Look, |app, _| async move { Ok(app.channels().len()) });
-    /// // pomelo ask close -t chat --body '{"room": "r1"}'
+    /// // pomelo ask close chat-1 --body '"r1"'
     /// app.admin("close", Level::Everything, |app, ask| async move {
-    ///     #[derive(serde::Deserialize)]
-    ///     struct Close {
-    ///         room: String,
-    ///     }
-    ///     let Close { room } = ask.body()?;
-    ///     app.channels().get(&room).map(|room| room.destroy());
-    ///     Ok(())
+    ///     Ok(app.channels().destroy(&ask.body::<String>()?))
     /// });
     /// # }
     /// ```

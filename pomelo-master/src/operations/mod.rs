@@ -16,10 +16,12 @@
 //! | `listing` | the list of all servers |
 //! | `orders` | stop, restart |
 //! | `modules`, `own_log` | the admin modules of every server: its status, and its log |
+//! | `machine` | the admin modules of its machine and its process |
 
 mod asker;
 mod desk;
 mod listing;
+mod machine;
 mod modules;
 mod orders;
 mod own_log;

@@ -5,7 +5,7 @@ use pomelo_core::server::{AdminModule, Identity};
 use pomelo_core::value::{Error, ErrorKind, Level, Result};
 use serde::{Deserialize, Serialize};
 
-use super::own_log;
+use super::{machine, own_log};
 use crate::children::{MAX_LOG_LINES, tail};
 use crate::process::own_rss_bytes;
 
@@ -34,7 +34,7 @@ pub(super) fn all() -> Vec<AdminModule> {
         let LogEnd { lines } = ask.body()?;
         log_end(lines).await.map_err(|error| error.context(server.server_id()))
     });
-    vec![status, log]
+    [status, log].into_iter().chain(machine::modules()).collect()
 }
 
 async fn log_end(lines: usize) -> Result<Vec<String>> {

@@ -68,6 +68,8 @@ pub struct ClientSession {
     id: SessionId,
     /// Its address, if it has one.
     peer: Option<SocketAddr>,
+    /// When it was opened, in seconds since the server's start: there is one for each client.
+    opened_second: u32,
     /// What it sends by.
     attachment: Attachment,
     /// User, settings, queue and phase, under a lock that is held for a few instructions.
@@ -154,6 +156,11 @@ pub(crate) enum Next {
     Closing,
 }
 
+/// Seconds since the server's start, of which there are enough for a century.
+fn uptime_seconds(registry: &Registry) -> u32 {
+    u32::try_from(registry.peers.stats.uptime().as_secs()).unwrap_or(u32::MAX)
+}
+
 impl ClientSession {
     /// Puts a new session into the registry; its connection may be sent to from now on.
     pub(super) fn open(
@@ -167,6 +174,7 @@ impl ClientSession {
             registry: registry.clone(),
             id,
             peer,
+            opened_second: uptime_seconds(registry),
             attachment: Attachment::new(registry, outbox),
             state: Mutex::default(),
             unanswered: AtomicUsize::new(0),
@@ -179,6 +187,12 @@ impl ClientSession {
     /// The session's id.
     pub fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// How long it has been open, to the second.
+    pub(crate) fn age(&self) -> Duration {
+        let seconds = uptime_seconds(&self.registry).saturating_sub(self.opened_second);
+        Duration::from_secs(seconds.into())
     }
 
     /// The client's address, if it has one.

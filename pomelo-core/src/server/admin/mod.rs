@@ -11,13 +11,17 @@
 //! | `modules` | all of a server's |
 //! | `asking` | questions to this server and to others |
 //! | `lifecycle` | the modules that every server has: who it is, stop, restart |
+//! | `online` | the module of frontends: who is connected |
+//! | `settings` | the modules that read and set a server's settings |
 //! | `operated` | [`Operated`]: a server, as those know it who let operators in |
 
 mod asking;
 mod lifecycle;
 mod module;
 mod modules;
+mod online;
 mod operated;
+mod settings;
 
 pub use self::lifecycle::Identity;
 pub use self::module::AdminModule;

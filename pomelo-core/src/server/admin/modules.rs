@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::lifecycle;
 use super::module::AdminModule;
+use super::{lifecycle, online, settings};
 use crate::value::{Error, ErrorKind, Result, ServerId};
 use crate::wire::envelope::{Ask, AskError};
 
@@ -27,9 +27,11 @@ impl Modules {
     ///
     /// # Errors
     /// If two have one name: which.
-    pub(crate) fn new(others: impl IntoIterator<Item = AdminModule>) -> Result<Self> {
+    pub(crate) fn new(is_frontend: bool, others: impl IntoIterator<Item = AdminModule>) -> Result<Self> {
         let mut by_name = BTreeMap::new();
-        for module in lifecycle::modules().into_iter().chain(others) {
+        let own = lifecycle::modules().into_iter().chain(settings::modules());
+        let own = own.chain(is_frontend.then(online::module));
+        for module in own.chain(others) {
             let name: Arc<str> = module.name().into();
             if by_name.insert(name.clone(), module).is_some() {
                 let why =
