@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::app::{Server, client, etcd, pair};
+use crate::support::app::{Server, client, pair, patient};
 use crate::support::server::EtcdServer;
 use etcd_client::Permission;
 use pomelo::error::StartError;
@@ -39,7 +39,7 @@ fn cause(error: &StartError) -> &EtcdError {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_permission_of_the_readme_is_what_servers_need() {
     let server = with_authentication().await;
-    let etcd = etcd(&server).prefix("/game").user("game", "right");
+    let etcd = patient(&server).prefix("/game").user("game", "right");
     let (caller, callee) = pair(&etcd).await;
     caller.stop().await;
     callee.stop().await;
@@ -48,7 +48,7 @@ async fn the_permission_of_the_readme_is_what_servers_need() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_no_password_and_another_prefix_are_errors_of_the_start() {
     let server = with_authentication().await;
-    let right = etcd(&server).prefix("/game");
+    let right = patient(&server).prefix("/game");
     for (wrong, says) in [
         (right.clone().user("game", "wrong"), "authentication failed"),
         (right.clone(), "user name is empty"),
@@ -116,13 +116,13 @@ async fn over_tls_both_sides_prove_who_they_are() {
             .collect(),
     )
     .await;
-    let known = etcd(&server)
+    let known = patient(&server)
         .root_certificates(made.path("ca.pem"))
         .client_certificate(made.path("client.pem"), made.path("client.key"));
     let (caller, callee) = pair(&known).await;
     caller.stop().await;
     callee.stop().await;
-    let lost = etcd(&server).root_certificates(Path::new("/nowhere/ca.pem"));
+    let lost = patient(&server).root_certificates(Path::new("/nowhere/ca.pem"));
     let error = Server::try_start(&lost, "caller-1").await.err().unwrap();
     assert!(matches!(cause(&error), EtcdError::Certificate { path, .. } if path.starts_with("/nowhere")));
 }

@@ -1,6 +1,6 @@
 //! Membership: servers join by starting, an id belongs to the process that has it, and a key that expires is no death.
 
-use crate::support::app::{Server, client, etcd, keys, leave_behind, pair};
+use crate::support::app::{Server, client, keys, leave_behind, pair, patient};
 use crate::support::server::EtcdServer;
 use crate::support::{TTL, until};
 use pomelo::error::StartError;
@@ -8,7 +8,7 @@ use pomelo::error::StartError;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_no_file_has_joins_by_starting_and_is_forgotten_when_it_stops() {
     let server = EtcdServer::start().await;
-    let etcd = etcd(&server);
+    let etcd = patient(&server);
     let (caller, callee) = pair(&etcd).await;
     let joins = Server::start(&etcd, "callee-7").await;
     caller.until_served("callee-7").await;
@@ -24,7 +24,7 @@ async fn a_server_that_no_file_has_joins_by_starting_and_is_forgotten_when_it_st
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_process_of_an_id_is_refused_with_host_and_pid_and_the_first_goes_on() {
     let server = EtcdServer::start().await;
-    let etcd = etcd(&server);
+    let etcd = patient(&server);
     // Nobody is linked with it who could say that it is there.
     let first = Server::start(&etcd, "callee-1").await;
     let incarnation = first.incarnation();
@@ -45,7 +45,7 @@ async fn the_second_process_of_an_id_is_refused_with_host_and_pid_and_the_first_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_was_killed_is_replaced_within_its_ttl_and_its_id_stays_expected() {
     let server = EtcdServer::start().await;
-    let etcd = etcd(&server);
+    let etcd = patient(&server);
     leave_behind(&server, "callee-1", 7, 3_600).await;
     let caller = Server::start(&etcd, "caller-1").await;
     let error = caller.echo("callee-1", "?").await.unwrap_err();
@@ -61,7 +61,7 @@ async fn a_process_that_was_killed_is_replaced_within_its_ttl_and_its_id_stays_e
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_whose_predecessor_began_later_by_its_clock_takes_a_later_incarnation() {
     let server = EtcdServer::start().await;
-    let etcd = etcd(&server);
+    let etcd = patient(&server);
     let far_ahead = u64::MAX >> 1;
     leave_behind(&server, "callee-1", far_ahead, 3_600).await;
     let callee = Server::start(&etcd, "callee-1").await;
@@ -73,7 +73,7 @@ async fn a_process_whose_predecessor_began_later_by_its_clock_takes_a_later_inca
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_died_is_expected_until_its_lease_has_expired_and_no_longer() {
     let server = EtcdServer::start().await;
-    let etcd = etcd(&server);
+    let etcd = patient(&server);
     leave_behind(&server, "callee-1", 7, TTL.as_secs() as i64).await;
     let caller = Server::start(&etcd, "caller-1").await;
     assert!(keys(&server).await.iter().any(|(key, _)| key.ends_with("callee-1")));
@@ -89,7 +89,7 @@ async fn a_server_that_died_is_expected_until_its_lease_has_expired_and_no_longe
 #[tokio::test(flavor = "multi_thread")]
 async fn clusters_of_two_prefixes_share_an_etcd_and_don_t_see_each_other() {
     let server = EtcdServer::start().await;
-    let (one, other) = (etcd(&server).prefix("/one"), etcd(&server).prefix("/one.other"));
+    let (one, other) = (patient(&server).prefix("/one"), patient(&server).prefix("/one.other"));
     let ((caller, callee), (second_caller, second_callee)) = tokio::join!(pair(&one), pair(&other));
     callee.stop().await;
     until("the callee of one cluster gone", async || caller.echo("callee-1", "?").await.is_err()).await;
@@ -112,7 +112,7 @@ async fn what_others_write_below_the_prefix_is_left_alone() {
     ] {
         client.put(key, value, None).await.unwrap();
     }
-    let (caller, callee) = pair(&etcd(&server)).await;
+    let (caller, callee) = pair(&patient(&server)).await;
     client.put("/pomelo/servers/\u{fc}", vec![0xff, 0xfe], None).await.unwrap();
     assert_eq!(caller.echo("callee-1", "all the same").await.unwrap(), "all the same");
     caller.stop().await;

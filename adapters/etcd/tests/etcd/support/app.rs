@@ -11,7 +11,7 @@ use pomelo_etcd::Etcd;
 use serde_json::json;
 
 use super::server::{EtcdServer, free_port};
-use super::{TTL, until};
+use super::{HANG_TIMEOUT, TTL, until};
 
 pomelo::servers! {
     caller: {},
@@ -60,6 +60,11 @@ impl EchoRemote {
 /// etcd as the tests use it.
 pub fn etcd(server: &EtcdServer) -> Etcd {
     Etcd::new([server.url()]).ttl(TTL)
+}
+
+/// The same, with time for a machine that is busy: an etcd that is slow to connect is not away.
+pub fn patient(server: &EtcdServer) -> Etcd {
+    etcd(server).connect_timeout(HANG_TIMEOUT).answer(HANG_TIMEOUT / 12)
 }
 
 /// One server, as a process of its own would be.
