@@ -6,7 +6,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// How many schedules of faults are tried, each with a seed of its own.
-const SCHEDULES: u64 = 600;
+const SCHEDULES: u64 = 250;
 
 /// Runs a test with many seeds, from one that is new each time or that `POMELO_NATS_SEED` has; a failure says which seed it was.
 fn with_seeds(count: u64, test: impl Fn(u64) + std::panic::RefUnwindSafe) {

@@ -77,7 +77,8 @@ impl NatsServer {
             .spawn();
         self.child = Some(child.expect("nats-server starts"));
         let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        let listens = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
+        while !listens(self.port) || !listens(self.monitor) {
             let child = self.child.as_mut().expect("it was started");
             if let Ok(Some(status)) = child.try_wait() {
                 panic!("nats-server ended with {status}: {}", self.log());
