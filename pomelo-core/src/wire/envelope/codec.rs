@@ -259,7 +259,10 @@ impl Reader {
     }
 
     fn encoding(&mut self) -> Result<Encoding> {
-        Encoding::from_number(self.u8()?).ok_or_else(|| EnvelopeError::Wrong("encoding"))
+        match Encoding::from_number(self.u8()?) {
+            Some(encoding) => Ok(encoding),
+            None => Err(EnvelopeError::Wrong("encoding")),
+        }
     }
 
     fn incarnation(&mut self) -> Result<Incarnation> {
@@ -320,7 +323,9 @@ impl Reader {
             // The lowest bit that is set is the next encoding, and the last body needs no length.
             let number = left.trailing_zeros() as u8;
             left &= left - 1;
-            let encoding = Encoding::from_number(number).ok_or_else(|| EnvelopeError::Wrong("encoding"))?;
+            let Some(encoding) = Encoding::from_number(number) else {
+                return Err(EnvelopeError::Wrong("encoding"));
+            };
             let bytes = if left == 0 { self.rest() } else { self.body()? };
             payload.add_last(Body { encoding, bytes });
         }
