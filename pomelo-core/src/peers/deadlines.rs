@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::sleep_until;
+use tokio::time::timeout_at;
 
 use super::Peers;
 use crate::value::{Error, ErrorKind};
@@ -22,9 +22,8 @@ impl Peers {
                         sooner.notified().await;
                         continue;
                     };
-                    tokio::select! {
-                        () = sooner.notified() => {}
-                        () = sleep_until(at) => peers.upgrade().into_iter().for_each(|peers| peers.end_late()),
+                    if timeout_at(at, sooner.notified()).await.is_err() {
+                        peers.upgrade().into_iter().for_each(|peers| peers.end_late());
                     }
                 }
             }
