@@ -20,6 +20,9 @@ pub struct Args {
     /// How many rooms they are spread over.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub rooms: u32,
+    /// What the names of its users and rooms begin with, so that several crowds don't meet at one server.
+    #[arg(long, default_value = "bot")]
+    pub name: String,
     /// How many in each room talk; all of them if not given.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub talkers: Option<u32>,

@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, interval_at, sleep};
 
-use crate::args::{Pace, To};
+use crate::args::{Args, Pace, To};
 use crate::content::Content;
 use crate::crowd::{Phase, Shared};
 use crate::ledger::Ledger;
@@ -103,7 +103,7 @@ impl Bot {
     /// # Errors
     /// If one of them can't be reached, or refuses.
     pub async fn enter(user: u32, shared: Arc<Shared>) -> Result<Self, BotError> {
-        let (args, name) = (&shared.plan.args, name(user));
+        let (args, name) = (&shared.plan.args, name(&shared.plan.args, user));
         let options = ConnectionOptions::new()
             .client("rust-bots", env!("CARGO_PKG_VERSION"))
             .connect_timeout(PATIENCE)
@@ -115,7 +115,7 @@ impl Bot {
             return Err(BotError::NoConnector(answer));
         };
         let mut client = options.connect(&args.proto.url(&format!("{host}:{port}"))).await?;
-        let login = json!({ "username": name, "rid": format!("bots{}", user % args.rooms) });
+        let login = json!({ "username": name, "rid": format!("{}s{}", args.name, user % args.rooms) });
         let answer: Value = client.ask("connector.entryHandler.enter", &login).await?;
         if !answer["users"].is_array() {
             return Err(BotError::NotLetIn(answer));
@@ -196,7 +196,7 @@ impl Bot {
         let content = Content { user: self.user, serial: self.record.said, said_at: tally.now() };
         let target = match plan.args.to {
             To::Room => "*".into(),
-            To::Self_ => name(self.user),
+            To::Self_ => name(&plan.args, self.user),
         };
         let text = content.text(plan.args.size as usize);
         let message = json!({ "content": text, "target": target });
@@ -274,8 +274,8 @@ pub fn place(user: u32, rooms: u32) -> u32 {
     user / rooms
 }
 
-fn name(user: u32) -> String {
-    format!("bot{user}")
+fn name(args: &Args, user: u32) -> String {
+    format!("{}{user}", args.name)
 }
 
 /// Reads nothing more, but goes on sending heartbeats, as a program does that is stuck; until the connection is over.
