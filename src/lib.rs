@@ -158,8 +158,8 @@ pub mod request {
 /// where it is, use [`ConsistentHash`](router::ConsistentHash).
 pub mod router {
     pub use pomelo_core::router::{
-        Asynchronous, ByUid, ConsistentHash, RoundRobin, RouteBy, RoutedMessage, Router, Routing,
-        WeightedRoundRobin, asynchronous, crc32,
+        Asynchronous, ByUid, ConsistentHash, LeastActive, Random, RoundRobin, RouteBy, RoutedMessage, Router,
+        Routing, WeightedRoundRobin, asynchronous, crc32,
     };
 }
 

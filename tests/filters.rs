@@ -246,6 +246,65 @@ async fn an_error_handler_sees_everything_and_may_replace_the_response() {
 }
 
 #[tokio::test]
+async fn closures_are_filters_in_the_order_in_which_they_were_added_after_those_in_reverse() {
+    let world =
+        World::new(|app, log, _| {
+            let note = |what: &'static str| {
+                let log = log.clone();
+                move |request: Request| {
+                    log.note(format_args!("{what} {}", request.route()));
+                    let answer = request.decode::<String>().is_ok_and(|text| text == what);
+                    async move {
+                        Ok(if answer { Verdict::Answer(json!({ "by": what })) } else { Verdict::Continue })
+                    }
+                }
+            };
+            let note_after = |what: &'static str| {
+                let log = log.clone();
+                move |_: Request, outcome: Result<Body>| {
+                    log.note(format_args!("{what} {}", outcome.is_ok()));
+                    async {}
+                }
+            };
+            if is_chat(app) {
+                app.before(note("first"));
+                app.after(note_after("last"));
+                app.before(note("second"));
+                app.after(note_after("next to last"));
+            } else {
+                app.global_before(note("global"));
+                app.global_after(note_after("global after"));
+            }
+        })
+        .await;
+    let client = world.client().await;
+    let ask = async |text: &str| {
+        world.log.0.lock().unwrap().clear();
+        let answer = client.request("chat.workHandler.echo", json!(text)).await;
+        eventually("the after filters", || world.log.has("last true") || text == "global").await;
+        // It runs at the frontend, while the others may still run.
+        eventually("the global after filter", || world.log.has("global after true")).await;
+        let noted = world.log.read().into_iter().filter(|noted| noted != "global after true");
+        (answer, noted.collect::<Vec<_>>())
+    };
+    let around = |inside: &[&str]| {
+        let before = ["global chat.workHandler.echo", "first chat.workHandler.echo"];
+        let all = before.iter().chain(inside).chain(&["next to last true", "last true"]);
+        all.map(|noted| (*noted).to_owned()).collect::<Vec<_>>()
+    };
+    let (answer, noted) = ask("hello").await;
+    assert_eq!(
+        (answer, noted),
+        (json!({ "text": "hello" }), around(&["second chat.workHandler.echo", "handler"]))
+    );
+    let (answer, noted) = ask("first").await;
+    assert_eq!((answer, noted), (json!({ "by": "first" }), around(&[])));
+    let (answer, noted) = ask("global").await;
+    assert_eq!(answer, json!({ "by": "global" }));
+    assert_eq!(noted, ["global chat.workHandler.echo"]);
+}
+
+#[tokio::test]
 async fn serial_makes_concurrent_methods_wait_for_each_other() {
     let world = World::new(|app, _, _| {
         if is_chat(app) {

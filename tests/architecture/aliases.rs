@@ -144,6 +144,8 @@ pub const POMELO: &[&str] = &[
     "dispatch",
     "routerType",
     "rr",
+    "random",
+    "la",
     "wrr",
     "ch",
     "hashFieldIndex",

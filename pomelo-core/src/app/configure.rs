@@ -19,7 +19,7 @@ use super::lifecycle::LifecycleHooks;
 use crate::dispatch::Listener;
 use crate::event::Event;
 use crate::filter;
-use crate::filter::{ErrorHandler, FilterFactory};
+use crate::filter::{After, Before, ErrorHandler, FilterFactory, Verdict};
 use crate::frontend::{BroadcastFilter, Connector};
 use crate::inject::State;
 use crate::request::Request;
@@ -27,6 +27,7 @@ use crate::router::{RouteBy, Router};
 use crate::server::{AdminModule, LostHook, LostSessions};
 use crate::session::Session;
 use crate::value::{Error, Level, Limits, Result, ServerId, ServerInfo, ServerList};
+use crate::wire::Body;
 use crate::wire::envelope::Ask;
 
 /// One server while it is being put together; `configure` closures get it, once per server.
@@ -205,7 +206,8 @@ impl<R: Cluster> Configure<R> {
 
     /// Adds a filter around this server's handlers.
     ///
-    /// pomelo's `before` and `after` are the two methods of one [`Filter`](crate::filter::Filter).
+    /// pomelo's `before` and `after` are the two methods of one [`Filter`](crate::filter::Filter); a closure for one of them is
+    /// [`before`](Self::before) or [`after`](Self::after).
     ///
     /// ```
     /// # use pomelo::app::{Cluster, Configure};
@@ -216,10 +218,52 @@ impl<R: Cluster> Configure<R> {
     /// app.filter(Serial::default());
     /// # }
     /// ```
-    #[doc(alias = "before")]
-    #[doc(alias = "after")]
     pub fn filter(&mut self, filter: impl FilterFactory) {
         self.filters.push(filter::factory(filter));
+    }
+
+    /// Runs a closure before this server's handlers: it lets a message go on, answers it, or fails it, as
+    /// [`Filter::before`](crate::filter::Filter::before). It takes its place in the order of the filters.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use pomelo::Error;
+    /// # use pomelo::filter::Verdict;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.before(|request| async move {
+    ///     match request.session().uid() {
+    ///         Some(_) => Ok(Verdict::Continue),
+    ///         None => Err(Error::new(403, "log in first")),
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn before<F, Fut>(&mut self, run: F)
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Verdict>> + Send + 'static,
+    {
+        self.filter(Before::new(run));
+    }
+
+    /// Runs a closure after this server's handlers, with what they answered, as [`Filter::after`](crate::filter::Filter::after).
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.after(|request, outcome| async move {
+    ///     if let Err(error) = outcome {
+    ///         println!("{} of {:?}: {error}", request.route(), request.session().uid());
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn after<F, Fut>(&mut self, run: F)
+    where
+        F: Fn(Request, Result<Body>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.filter(After::new(run));
     }
 
     /// Adds a filter around routing, on a frontend.
@@ -236,10 +280,51 @@ impl<R: Cluster> Configure<R> {
     /// # }
     /// ```
     #[doc(alias = "globalFilter")]
-    #[doc(alias = "globalBefore")]
-    #[doc(alias = "globalAfter")]
     pub fn global_filter(&mut self, filter: impl FilterFactory) {
         self.global_filters.push(filter::factory(filter));
+    }
+
+    /// As [`before`](Self::before), around routing.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # use pomelo::filter::Verdict;
+    /// # use serde_json::json;
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.global_before(|request| async move {
+    ///     match request.route().as_str() {
+    ///         "shop.shopHandler.buy" => Ok(Verdict::Answer(json!({ "code": 503, "text": "closed" }))),
+    ///         _ => Ok(Verdict::Continue),
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "globalBefore")]
+    pub fn global_before<F, Fut>(&mut self, run: F)
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Verdict>> + Send + 'static,
+    {
+        self.global_filter(Before::new(run));
+    }
+
+    /// As [`after`](Self::after), around routing: of what this frontend answered by itself, and of what its own handlers did.
+    ///
+    /// ```
+    /// # use pomelo::app::{Cluster, Configure};
+    /// # fn example<R: Cluster>(app: &mut Configure<R>) {
+    /// app.global_after(|request, outcome| async move {
+    ///     println!("{}: {}", request.route(), outcome.is_ok());
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias = "globalAfter")]
+    pub fn global_after<F, Fut>(&mut self, run: F)
+    where
+        F: Fn(Request, Result<Body>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.global_filter(After::new(run));
     }
 
     /// Sets what sees the errors of this server's handlers and filters, and may replace the response: it gets the

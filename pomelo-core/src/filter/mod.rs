@@ -17,8 +17,10 @@
 //! filter can: that is what the error handler and the handler itself are for.
 
 mod bundled;
+mod closures;
 
 pub use self::bundled::{Serial, Time, Timeout, TooBusy};
+pub(crate) use self::closures::{After, Before};
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -84,8 +86,6 @@ pub enum Verdict {
 ///
 /// There are no filters around calls between servers, which pomelo has by `rpcFilter`: what a call may do is
 /// the remote's to decide.
-#[doc(alias = "before")]
-#[doc(alias = "after")]
 #[doc(alias = "rpcFilter")]
 pub trait Filter: Send + Sync + 'static {
     /// Runs before the handler.

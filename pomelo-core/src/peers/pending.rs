@@ -205,6 +205,11 @@ impl Pending {
         self.lock().remove(seq).map(|waiting| waiting.waiter)
     }
 
+    /// How many wait for that server.
+    pub(crate) fn out(&self, server: &ServerId) -> usize {
+        self.lock().out.get(server).copied().unwrap_or(0)
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().waiting.len()

@@ -9,15 +9,18 @@
 //! |---|---|
 //! | `dispatch` | [`pick`] and [`crc32`]: pomelo's dispatcher |
 //! | `types` | [`RoundRobin`], [`WeightedRoundRobin`], [`ConsistentHash`]: pomelo-rpc's router types |
+//! | `load` | [`Random`], [`LeastActive`]: over the servers that are up |
 //! | `routers` | [`Routers`]: which router is for which type of server |
 //! | `unbound` | the warning where sessions without a user would all go to one server |
 
 mod dispatch;
+mod load;
 mod routers;
 mod types;
 mod unbound;
 
 pub use self::dispatch::{crc32, pick};
+pub use self::load::{LeastActive, Random};
 pub use self::routers::Routers;
 pub use self::types::{ConsistentHash, RoundRobin, WeightedRoundRobin};
 
