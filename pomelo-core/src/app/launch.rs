@@ -333,7 +333,9 @@ impl<R: Cluster> Builder<R> {
         let all = [&config.warnings, &warnings, &of_files, &of_variables];
         checks::log(all.into_iter().flatten(), warned);
         let mut own = if reach == Reach::Cluster { own } else { self.network.clone() };
-        if let (Reach::Cluster, Some(discovery)) = (reach, own.discovery.take()) {
+        if reach == Reach::Cluster
+            && let Some(discovery) = own.discovery.take()
+        {
             let managed = R::platform().manage(config, discovery);
             own.discovery = Some(managed.map_err(|source| StartError::Config { source })?);
         }
