@@ -35,9 +35,7 @@ pub fn builder() -> Builder<Rpc> {
         .configure("production|development", "gate", |app| app.connector(Hybrid::new().use_protobuf()))
         .configure("production|development", "gate", |app| app.after_start_all(page::serve))
         .configure("production|development", "connector", |app| {
-            app.connector(
-                Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf().use_code_units(),
-            );
+            app.connector(Hybrid::new().heartbeat(Duration::from_secs(3)).use_dict().use_protobuf());
         })
         .configure("all", "all", |app| app.on_event(recovery::recover))
         .configure("all", "connector", |app| app.on_sessions_lost(recovery::come_back))
