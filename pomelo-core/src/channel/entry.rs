@@ -71,8 +71,8 @@ impl Channel {
     fn error(&self, refused: Refused) -> Error {
         let name = &self.0.name;
         match refused {
-            Refused::Reentered => Error::of(
-                ErrorKind::Reentered,
+            Refused::Reentered => Error::new(
+                500,
                 format_args!("channel {name} is used within its own step: use the step's argument"),
             ),
             Refused::Late => {

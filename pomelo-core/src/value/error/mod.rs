@@ -62,7 +62,7 @@ pub enum ErrorKind {
     Closed,
     /// The configuration, or how the application was put together, is wrong.
     Config,
-    /// Who asks has it already: a channel within its own step, a turn within a turn of the same key.
+    /// Who asks for a [turn](crate::server::Server::serial) has the turn of that key.
     Reentered,
 }
 
