@@ -233,10 +233,8 @@ async fn what_may_be_a_mistake_is_warned_of_once() {
         ),
         (
             "crons.json",
-            r#"{ "development": { "chat": [{ "id": 1, "time": "0 0 5 * * *", "action": "a.b" }] } }"#,
-            &[
-                "<dir>/crons.json: is not read yet: no cron runs; start what must run by the clock from a component",
-            ],
+            r#"{ "development": { "chta": [{ "id": 1, "time": "0 0 5 * * *", "action": "a.b" }] } }"#,
+            &["<dir>/crons.json: development.chta: `servers!` lists no such type, did you mean `chat`?"],
         ),
         ("crons.json", r#"{ "development": { "chat": [] } }"#, &[]),
         (

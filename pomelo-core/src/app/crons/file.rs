@@ -10,7 +10,7 @@
 
 use super::schedule::Schedule;
 use crate::value::ServerInfo;
-use crate::value::config::{Config, ConfigError, Entry};
+use crate::value::config::{Config, ConfigError, Entry, is_comment};
 use crate::value::spelling::did_you_mean;
 
 /// The file's name.
@@ -67,6 +67,24 @@ pub(super) fn read(config: &Config, info: &ServerInfo, actions: &[String]) -> Re
         ));
     }
     Ok(read)
+}
+
+/// A line for each type that there is not.
+///
+/// # Errors
+/// If the file can't be read.
+pub(super) fn unknown_types(
+    config: &Config,
+    known: impl Iterator<Item = &'static str> + Clone,
+) -> Result<Vec<String>, ConfigError> {
+    let Some(section) = config.section(CRONS_FILE)? else { return Ok(vec![]) };
+    let types = section.value().as_object().into_iter().flatten().map(|(server_type, _)| server_type);
+    let unknown = types.filter(|name| !is_comment(name) && !known.clone().any(|known| known == *name));
+    let note = |name: &String| {
+        let meant = did_you_mean(name, known.clone());
+        section.note(name, format_args!("`servers!` lists no such type{meant}"))
+    };
+    Ok(unknown.map(note).collect())
 }
 
 fn one(entry: &Entry<'_>, actions: &[String]) -> Result<FileCron, ConfigError> {

@@ -39,6 +39,11 @@ pub(super) struct FileSchedule(Vec<FileCron>);
 pub(super) fn read<R: Cluster>(app: &App<R>) -> Result<FileSchedule, StartError> {
     let actions = app.dispatch.endpoints().map(|endpoints| endpoints.actions()).unwrap_or_default();
     let read = file::read(app.config(), app.server(), &actions)?;
+    if app.config().servers.first().is_some_and(|first| first.id == *app.server_id()) {
+        for note in file::unknown_types(app.config(), R::SERVERS.iter().map(|known| known.name))? {
+            tracing::warn!(server = %app.server_id(), "{note}");
+        }
+    }
     // All servers of the type read the same: one of them says it.
     let first = app.config().servers.iter().find(|info| info.server_type == app.server().server_type);
     if first.is_none_or(|first| first.id == *app.server_id()) {

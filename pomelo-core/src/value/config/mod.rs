@@ -23,6 +23,8 @@ pub(crate) mod value;
 
 pub use self::error::ConfigError;
 pub(crate) use self::error::Mismatch;
+#[cfg(feature = "crons")]
+pub(crate) use self::file::is_comment;
 pub(crate) use self::file::listed;
 pub use self::file::{Entry, Section};
 pub(crate) use self::servers::NO_SERVER;

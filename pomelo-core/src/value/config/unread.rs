@@ -12,7 +12,7 @@ use super::file::File;
 use crate::value::spelling::nearest;
 
 /// All files that are read.
-const READ: [&str; 8] = [
+const READ: [&str; 9] = [
     "servers.json",
     "dictionary.json",
     "serverProtos.json",
@@ -21,11 +21,11 @@ const READ: [&str; 8] = [
     "adminServer.json",
     "adminUser.json",
     "cluster.json",
+    "crons.json",
 ];
 
 /// Files that pomelo reads and we don't, and what that means.
-const PASSED_OVER: [(&str, &str); 3] = [
-    ("crons.json", "is not read yet: no cron runs; start what must run by the clock from a component"),
+const PASSED_OVER: [(&str, &str); 2] = [
     ("log4js.json", "is not read: logs are those of the `tracing` subscriber that the program sets up"),
     (
         "masterha.json",
