@@ -14,10 +14,10 @@ use tokio::time::Instant;
 ///
 /// use pomelo::testing::WallClock;
 ///
-/// // New Year's Eve, ten seconds before midnight in Greenwich; from then on it goes with the runtime's clock.
-/// let eve = SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_590);
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
+/// // New Year's Eve, ten seconds before midnight in Greenwich; from then on it goes with the runtime's clock.
+/// let eve = SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_590);
 /// let builder = App::builder().insert(WallClock::starting_at(eve));
 /// # drop(builder);
 /// # }
