@@ -41,13 +41,13 @@ pub(super) fn read<R: Cluster>(app: &App<R>) -> Result<FileSchedule, StartError>
     let read = file::read(app.config(), app.server(), &actions)?;
     if app.config().servers.first().is_some_and(|first| first.id == *app.server_id()) {
         for note in file::unknown_types(app.config(), R::SERVERS.iter().map(|known| known.name))? {
-            tracing::warn!(server = %app.server_id(), "{note}");
+            tracing::warn!("{note}");
         }
     }
     // All servers of the type read the same: one of them says it.
     let first = app.config().servers.iter().find(|info| info.server_type == app.server().server_type);
     if first.is_none_or(|first| first.id == *app.server_id()) {
-        read.warnings.iter().for_each(|warning| tracing::warn!(server = %app.server_id(), "{warning}"));
+        read.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
     Ok(FileSchedule(read.crons))
 }
