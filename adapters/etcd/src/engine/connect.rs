@@ -82,7 +82,7 @@ impl Dialer {
         self.next = (self.next + 1) % count;
         self.failed = self.failed.saturating_add(1);
         let rounds = self.failed / u32::try_from(count).unwrap_or(u32::MAX);
-        if self.failed as usize % count != 0 {
+        if !(self.failed as usize).is_multiple_of(count) {
             return Duration::ZERO;
         }
         let pause = FIRST_RETRY.saturating_mul(1 << (rounds - 1).min(16)).min(LONGEST_RETRY);

@@ -169,11 +169,12 @@ impl Others {
         ttl: Duration,
         missing_for: impl Fn(&ServerId) -> Option<Duration>,
     ) -> bool {
-        let is_due = |(id, known): (&ServerId, &mut Known)| {
+        let mut is_any_due = false;
+        for (id, known) in &mut self.known {
             known.is_due = known.absence.is_some_and(|absence| absence.is_due(now, ttl, missing_for(id)));
-            known.is_due
-        };
-        self.known.iter_mut().map(is_due).fold(false, |any, is_due| any || is_due)
+            is_any_due |= known.is_due;
+        }
+        is_any_due
     }
 
     /// Gives up those that are due, and whose keys are not among those that there are. The watch tells of all others.
