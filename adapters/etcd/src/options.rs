@@ -199,7 +199,7 @@ impl Etcd {
 impl Endpoint {
     /// Reads `http://host:port`, where only the host must be.
     fn read(text: &str) -> Result<Self, EtcdError> {
-        let wrong = |problem| EtcdError::Endpoint { endpoint: text.to_owned(), problem };
+        let wrong = |problem| EtcdError::Endpoint { endpoint: without_login(text), problem };
         let (has_tls, rest) = match text.trim().split_once("://") {
             None => (false, text.trim()),
             Some(("http", rest)) => (false, rest),
@@ -207,6 +207,9 @@ impl Endpoint {
             Some(_) => return Err(wrong("the scheme is http or https")),
         };
         let rest = rest.trim_end_matches('/');
+        if rest.contains('@') {
+            return Err(wrong("a login is no part of it: `Etcd::user` takes one"));
+        }
         if let Ok(bare) = host::bare(rest) {
             return Ok(Self { host: bare.to_owned(), port: DEFAULT_PORT, has_tls });
         }
@@ -225,11 +228,16 @@ impl Endpoint {
     }
 }
 
+/// An address for a log, without what may be a password.
+fn without_login(text: &str) -> String {
+    text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, host)| format!("…@{host}"))
+}
+
 impl std::fmt::Debug for Etcd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let user = self.user.as_ref().map(|(user, _)| user);
         f.debug_struct("Etcd")
-            .field("endpoints", &self.endpoints)
+            .field("endpoints", &self.endpoints.iter().map(|text| without_login(text)).collect::<Vec<_>>())
             .field("prefix", &self.prefix)
             .field("user", &user)
             .finish_non_exhaustive()

@@ -239,7 +239,10 @@ impl Nats {
         self.check_numbers()?;
         let urls = self.urls.split(',').map(str::trim).filter(|url| !url.is_empty());
         let read = |url: &str| -> Result<ServerAddr, NatsError> {
-            url.parse().map_err(|source| NatsError::Url { url: without_password(url), source })
+            // A password with a comma is cut there: none of what is left of it may be shown.
+            let shown =
+                || if self.urls.contains('@') { without_password(&self.urls) } else { url.to_owned() };
+            url.parse().map_err(|source| NatsError::Url { url: shown(), source })
         };
         let addresses = urls.map(read).collect::<Result<Vec<_>, _>>()?;
         if addresses.is_empty() {
@@ -311,8 +314,10 @@ pub(crate) fn without_password(url: &str) -> String {
 
 impl std::fmt::Debug for Nats {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let urls: Vec<_> = self.urls.split(',').map(without_password).collect();
-        f.debug_struct("Nats").field("urls", &urls).field("cluster", &self.cluster).finish_non_exhaustive()
+        f.debug_struct("Nats")
+            .field("urls", &without_password(&self.urls))
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
     }
 }
 

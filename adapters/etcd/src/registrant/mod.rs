@@ -128,7 +128,7 @@ impl Registrant {
 
     /// The connection, a request or the watch has failed. Nobody is over for that.
     pub(crate) fn broke(&mut self) {
-        (self.session, self.is_busy) = (Session::Away, false);
+        (self.session, self.is_busy, self.is_any_due) = (Session::Away, false, false);
     }
 
     /// What happened, in order; to be asked until there is nothing.

@@ -150,7 +150,10 @@ impl Others {
         if std::mem::replace(&mut self.was_read, true) {
             self.trusted_at = now + ttl;
         }
-        self.known.values_mut().for_each(|known| known.absence = Some(Absence::unseen(now, ttl)));
+        for known in self.known.values_mut() {
+            // Whoever was due before has a TTL from now on, too.
+            (known.absence, known.is_due) = (Some(Absence::unseen(now, ttl)), false);
+        }
         found.into_iter().for_each(|found| self.put(found, events));
     }
 

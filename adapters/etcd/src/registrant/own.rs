@@ -112,6 +112,8 @@ impl Own {
     /// There is another connection: what was asked by the one before may not have been heard.
     pub(super) fn connected(&mut self) {
         self.is_withdrawing = false;
+        // An etcd that was restored, or has lost what it had, counts its revisions anew.
+        (self.seen_at, self.is_over) = (0, None);
         if matches!(self.stage, Stage::Asking { .. }) {
             self.stage = Stage::Claiming;
         }

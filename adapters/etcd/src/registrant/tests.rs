@@ -102,6 +102,25 @@ fn until_all_are_there(world: &mut World) {
 }
 
 #[test]
+fn an_etcd_that_has_lost_all_that_it_had_gets_it_again_and_nobody_is_given_up() {
+    with_seeds(100, |seed| {
+        let mut world = World::of(seed, 3);
+        // Its revisions will be far behind those that servers have seen.
+        world.store.revision += 1_000;
+        (0..3).for_each(|index| world.cut(index));
+        world.run(SECOND * 5);
+        world.store.is_down = true;
+        world.run(SECOND * 2);
+        world.store.wipe();
+        (0..3).for_each(|index| world.cut(index));
+        until_all_are_there(&mut world);
+        world.run(TTL * 2);
+        world.assert_agreed("all have registered again");
+        assert_unmoved(&world);
+    });
+}
+
+#[test]
 fn a_goodbye_is_believed_at_once_and_a_server_that_comes_is_known_at_once() {
     with_seeds(100, |seed| {
         let mut world = World::of(seed, 3);

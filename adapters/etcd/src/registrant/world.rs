@@ -106,6 +106,12 @@ impl Store {
         self.leases.values_mut().for_each(|at| *at = now + TTL);
     }
 
+    /// It has lost all that it had, as one that is started again without its data, and counts revisions anew.
+    pub(super) fn wipe(&mut self) {
+        let next_lease = self.next_lease;
+        *self = Self { next_lease, revision: 1, ..Self::default() };
+    }
+
     /// Does what was asked; none if a watch was asked for that there can't be.
     fn perform(&mut self, request: Request, now: Instant) -> Option<Reply> {
         Some(match request {

@@ -52,7 +52,7 @@ pub(super) async fn connect(
     };
     match error.kind() {
         ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns if !is_of_tls(&error) => {
-            tracing::warn!(server = %server, %error, "NATS at {} can't be reached; this server waits for it", urls());
+            tracing::warn!(server = %server, %error, "NATS at {} can't be reached; this server is known once it is back", urls());
             let client = options.retry_on_initial_connect().connect(addresses.clone()).await;
             let client = client.map_err(|source| NatsError::Refused { urls: urls(), source })?;
             Ok((client, signals, true))
@@ -122,10 +122,30 @@ async fn options(
 fn with_login_of(addresses: &[ServerAddr], options: ConnectOptions) -> ConnectOptions {
     let login = addresses.iter().find_map(|address| Some((address.username()?, address.password())));
     match login {
-        Some((user, Some(password))) => options.user_and_password(user.to_owned(), password.to_owned()),
-        Some((token, None)) => options.token(token.to_owned()),
+        Some((user, Some(password))) => options.user_and_password(decoded(user), decoded(password)),
+        Some((token, None)) => options.token(decoded(token)),
         None => options,
     }
+}
+
+/// A part of an address, in which `%40` is `@`.
+fn decoded(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((first, behind)) = rest.split_first() {
+        let digits =
+            behind.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// How long to wait before that attempt to connect.
@@ -163,5 +183,11 @@ mod tests {
 
     fn pause_of(attempt: usize) -> Duration {
         [40, 80, 160, 320, 640].get(attempt - 2).map_or(LONGEST_RETRY, |ms| Duration::from_millis(*ms))
+    }
+
+    #[test]
+    fn a_login_in_an_address_may_have_any_character() {
+        let read = ["p%40ss", "a%2Cb%25", "%C3%A9", "100%", "%zz", ""].map(decoded);
+        assert_eq!(read, ["p@ss", "a,b%", "\u{e9}", "100%", "%zz", ""]);
     }
 }
