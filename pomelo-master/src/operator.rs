@@ -56,11 +56,11 @@ async fn answer<D: Desk>(
 ) -> Result<(), WireError> {
     let (needed, user) = (request.level(), &operator.user);
     if !operator.level.allows(needed) {
-        tracing::warn!(user, ?request, "denied");
+        tracing::warn!(user, request = request.shown(), "denied");
         let answer = Err(Refusal::Denied { needed: needed.number() });
         return wire.send(&ToOperator::Answer { ask, answer }).await;
     }
-    tracing::info!(user, ?request, "an operator asks");
+    tracing::info!(user, request = request.shown(), "an operator asks");
     let (mut answered, told) = carry_out(desk.clone(), request, operator.clone());
     let mut beat = tokio::time::interval(BEAT_INTERVAL);
     let answer = loop {

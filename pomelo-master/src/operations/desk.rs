@@ -73,8 +73,9 @@ Whatever supervises the processes starts them, such as systemd or Kubernetes: ea
 joins the others by itself.";
 
 const ADD: &str = "\
-A server joins by starting: give it an entry in servers.json, and run the application with `--server-id ID`. Servers that have read
-the file before that expect it after a restart, unless their discovery tells them of it.";
+A server joins by starting. Where the discovery learns of servers by themselves (etcd, NATS), run the application with `--type TYPE
+--id ID`; else give it an entry in servers.json and run it with `--server-id ID`, and servers that have read the file before that expect
+it after a restart.";
 
 const KILL: &str = "\
 `stop` has servers drain and end. One that doesn't is ended where it runs: `pomelo list` has its host and process.";

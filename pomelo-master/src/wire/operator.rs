@@ -73,6 +73,14 @@ impl Request {
         }
     }
 
+    /// It for a log, without the body of an ask, which may hold what is secret.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Ask { to, module, .. } => format!("Ask {{ to: {to:?}, module: {module:?} }}"),
+            other => format!("{other:?}"),
+        }
+    }
+
     /// Whether the master is to end when it is carried out.
     pub(crate) fn ends_master(&self) -> bool {
         matches!(self, Self::Kill) || matches!(self, Self::Stop { ids } if ids.is_empty())

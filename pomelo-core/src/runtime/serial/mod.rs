@@ -1,4 +1,4 @@
-//! NextTurn execution by key: what has equal keys runs one after the other, so that a room is an actor.
+//! Serial execution by key: what has equal keys runs one after the other, so that a room is an actor.
 //!
 //! ```text
 //!  serial(key) ─▶ a place behind all that have one ─▶ Turn ── dropped ──▶ the next one's turn

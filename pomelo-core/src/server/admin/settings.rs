@@ -34,7 +34,7 @@ pub(super) fn modules() -> [AdminModule; 2] {
         let mut before = Map::new();
         for (key, value) in ask.body::<Map<String, Value>>()? {
             before.insert(key.clone(), server.get(&key).unwrap_or(Value::Null));
-            tracing::info!(server = %server.server_id(), user = ask.user(), key, %value, "a setting is changed");
+            tracing::info!(server = %server.server_id(), user = ask.user(), key, "a setting is changed");
             server.set(key, value);
         }
         Result::Ok(before)

@@ -24,7 +24,7 @@ use crate::value::{Error, ErrorKind, Level, Result, ServerId};
 /// assert_eq!((ask.user(), ask.body::<Kick>()?.uid), ("ann", "bob".to_owned()));
 /// # Ok::<(), pomelo::Error>(())
 /// ```
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Ask {
     /// The name of the module.
     module: Arc<str>,
@@ -36,6 +36,20 @@ pub struct Ask {
     within_ms: u64,
     /// JSON.
     body: Bytes,
+}
+
+/// Without its body, which may hold what is secret: it is what logs have.
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { module, user, level, body, .. } = self;
+        let (module, user, bytes) = (&**module, &**user, body.len());
+        f.debug_struct("Ask")
+            .field("module", &module)
+            .field("user", &user)
+            .field("level", level)
+            .field("bytes", &bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Ask {
