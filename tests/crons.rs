@@ -283,3 +283,17 @@ async fn what_may_be_a_mistake_is_said_once() {
     }
     servers.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cron_whose_method_a_reload_took_away_says_so() {
+    let log = Log::start();
+    let (_dir, builder, journal, _) = areas(
+        r#"{ "area": [{ "id": 1, "time": "0 * * * * *", "action": "areaCron.sendMoney", "serverId": "area-1" }] }"#,
+    );
+    let servers = start(builder).await.unwrap();
+    servers.app("area-1").reload(|_, _| {}).unwrap();
+    sleep(SECOND * 61).await;
+    assert!(log.has(&["a cron has no method any more", "cron=1", "areaCron.sendMoney", "area-1"]));
+    assert_eq!(journal.read(), Vec::<String>::new());
+    servers.stop().await;
+}

@@ -60,7 +60,7 @@ mod tests {
             ("POMELO_ENV", "production"),
             ("POMELO_LOGGER", "off"),
             ("POMELO_GAME", "chess"),
-            ("HOME", "/root"),
+            ("HOME", "/home/ann"),
             ("pömelo", ""),
         ];
         assert_eq!(

@@ -205,9 +205,10 @@ impl Pending {
         self.lock().remove(seq).map(|waiting| waiting.waiter)
     }
 
-    /// How many wait for that server.
-    pub(crate) fn out(&self, server: &ServerId) -> usize {
-        self.lock().out.get(server).copied().unwrap_or(0)
+    /// Compares servers by how many wait for each, all at one moment.
+    pub(crate) fn with_out<T>(&self, compare: impl FnOnce(&dyn Fn(&ServerId) -> usize) -> T) -> T {
+        let table = self.lock();
+        compare(&|server| table.out.get(server).copied().unwrap_or(0))
     }
 
     /// How many wait.

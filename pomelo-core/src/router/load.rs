@@ -3,9 +3,10 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::types::none;
 use super::{RouteBy, Router, Routing};
 use crate::context::ServerContext;
-use crate::value::{Error, ErrorKind, Result, ServerId, ServerList};
+use crate::value::{Result, ServerId, ServerList};
 
 /// Any of the servers that are up, each as likely as the others.
 ///
@@ -55,7 +56,7 @@ pub struct LeastActive(AtomicUsize);
 impl Router for LeastActive {
     fn route(&self, by: RouteBy, servers: ServerList) -> Routing {
         let up = up(by.app(), servers);
-        Routing::Now(self.pick(&up, |server| by.app().peers.pending.out(server)))
+        Routing::Now(by.app().peers.pending.with_out(|out| self.pick(&up, out)))
     }
 }
 
@@ -73,16 +74,13 @@ fn up(context: &ServerContext, expected: ServerList) -> ServerList {
     live.filter(|live| !live.is_empty()).unwrap_or(expected)
 }
 
-fn none() -> Error {
-    Error::of(ErrorKind::NoServer, "there is no server of that type")
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use super::*;
+    use crate::value::ErrorKind;
 
     fn servers(count: usize) -> ServerList {
         let entry =

@@ -10,7 +10,7 @@ use super::{RouteBy, Router, Routing};
 use crate::value::{Error, ErrorKind, Result, ServerId, ServerInfo, ServerList};
 
 /// The error of a router that has no server to choose from.
-fn none() -> Error {
+pub(super) fn none() -> Error {
     Error::of(ErrorKind::NoServer, "there is no server of that type")
 }
 

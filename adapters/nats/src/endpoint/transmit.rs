@@ -1,4 +1,4 @@
-//! What an endpoint has to publish next.
+//! Transmission: the next message that an endpoint has to publish.
 
 use async_nats::Subject;
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! What servers say on the bus: announcements for all, and messages from one server to another.
+//! The format of what is on the bus: announcements for all, and packets from one server to another.
 
 mod announcement;
 mod packet;

@@ -146,14 +146,22 @@ async fn run<R: Cluster>(
         Action::Method(action) => {
             let endpoints = server.dispatch.endpoints();
             let method = endpoints.as_ref().and_then(|endpoints| endpoints.cron(action));
-            // A server that is reloaded without it has it no more, which reload has logged.
-            let Some(method) = method else { return };
+            let Some(method) = method else { return no_more(&server, entry, action) };
             let (site, run) =
                 (Site::new(&peers, "cron").named(action), CronRun { id: entry.id.clone(), due });
             let running = boundary::run(site, (method, &run), |(method, run)| method.run(run));
             let failed = timed(&peers, site, work(), end, running).await;
             method.stats().add(failed.as_ref(), began.elapsed());
         }
+    }
+}
+
+/// It is due, and the server was reloaded without its method.
+#[cold]
+fn no_more(server: &Server, entry: &CronEntry, action: &str) {
+    if let Some(left_out) = server.peers.admit(format_args!("cron {} without a method", entry.id)) {
+        let (server, cron) = (&server.peers.info.id, &entry.id);
+        tracing::warn!(%server, %cron, action, left_out, "a cron has no method any more: mount it at reload, or remove the cron");
     }
 }
 

@@ -91,7 +91,8 @@ impl<R: Cluster> App<R> {
     ///
     /// `time` has six fields in local time: second, minute, hour, day of the month, month from 1 to 12, day of the week from 0
     /// for Sunday. Both days must match. A run that has not ended when the next is due is not overlapped: that one is skipped
-    /// and counted. An error or a panic costs one run. The change to summer time skips what lies in the hour that isn't there.
+    /// and counted. An error or a panic costs one run. Changes to and from summer time are as
+    /// `croner` has them: a fixed time in the hour that isn't there is due right after it, one in the hour that comes twice is due once.
     ///
     /// What is the same for all servers of a type is better written in config/crons.json, with methods of a
     /// `#[cron]` block; there months are from 0 to 11, as in pomelo.
